@@ -7,7 +7,7 @@ use connections::{BuildError, Connections};
 use domain::monitoring::pipeline::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use scheduled::{Period, ScheduledJob};
-use store::{Alerts, Due, Leased};
+use store::{Alerts, Due, LeasedRun};
 
 use crate::Config;
 use crate::monitoring::Monitor;
@@ -58,12 +58,12 @@ impl ScheduledJob for HealthJob {
     }
 
     async fn on_tick(&self, invocation: &Invocation) {
-        self.monitor.watch(invocation.now()).await;
+        self.monitor.watch(invocation).await;
     }
 
     async fn run(
         &self,
-        leased: &Leased,
+        leased: &LeasedRun,
         invocation: &Invocation,
     ) -> Result<(HealthTotals, Timestamp), HealthError> {
         let run = PartnerRun {

@@ -9,7 +9,7 @@ use domain::monitoring::issue::{IncidentScope, ProbeArea};
 use domain::monitoring::requirements::Requirements;
 use domain::ticketing::refused_writes::RefusalGroups;
 use jiff::Timestamp;
-use store::{Due, KeptHealth, Leased};
+use store::{Due, LeasedRun, Versioned};
 
 use crate::blocked_counts::BlockedCounts;
 use crate::connection_case::ConnectionCase;
@@ -21,7 +21,7 @@ use crate::run_result::{HealthError, HealthTotals};
 
 /// The run of one partner, under its lease.
 pub(crate) struct PartnerRun<'a> {
-    pub(crate) leased: &'a Leased,
+    pub(crate) leased: &'a LeasedRun,
     pub(crate) invocation: &'a Invocation,
     pub(crate) connections: &'a Connections,
     pub(crate) due: &'a Due,
@@ -54,7 +54,7 @@ impl PartnerRun<'_> {
         let partner = &self.leased.partner;
         let (table, now) = (&self.connections.table, self.invocation.now());
         let config = self.connections.partner_config(partner).await?;
-        let kept = table.health(partner).await?;
+        let kept = table.health.get(partner).await?;
         let view = AlertView::of(config.items.clone(), &SourceId::for_test_alerts());
         let (Some(site), Some(live)) = (&view.site, &view.view.connection) else {
             return Ok((HealthTotals::default(), NextRun::OwnTime));
@@ -74,7 +74,7 @@ impl PartnerRun<'_> {
             return Ok((HealthTotals::default(), next));
         }
         let reconcile = domain::monitoring::pipeline::Schedule::Reconcile;
-        let refusals = self.due.progress(partner, reconcile).await?.refusals;
+        let refusals = self.due.read_progress(partner, reconcile).await?.refusals;
         let is_throttled = case.breaker.is_throttled_for_long(now);
         let paused = case.breaker.pause(now).filter(|_| !is_throttled);
         let (kept, blocked) = match paused {
@@ -106,13 +106,7 @@ impl PartnerRun<'_> {
         let breaker = case.breaker;
         let is_open = breaker.open.is_some() && breaker.pause(self.invocation.now()).is_none();
         let table = &self.connections.table;
-        if !is_open
-            || table
-                .test_ticket_to_change(case.partner)
-                .await?
-                .value
-                .is_none()
-        {
+        if !is_open || table.test_ticket.get(case.partner).await?.value.is_none() {
             return Ok(NextRun::OwnTime);
         }
         let probe = self.prober().probe(case, &Health::default()).await;
@@ -126,14 +120,14 @@ impl PartnerRun<'_> {
     async fn probe(
         &self,
         case: &ConnectionCase<'_>,
-        kept: KeptHealth,
+        kept: Versioned<Health>,
         refusals: &RefusalGroups,
-    ) -> Result<(KeptHealth, Option<BlockedCounts>), HealthError> {
+    ) -> Result<(Versioned<Health>, Option<BlockedCounts>), HealthError> {
         let (partner, now) = (case.partner, self.invocation.now());
         let mut result = if case.breaker.is_throttled_for_long(now) {
             ProbeResult::throttled(&case.needed)
         } else {
-            self.prober().probe(case, &kept.health).await
+            self.prober().probe(case, &kept.value).await
         };
         if result.probe.answer == ProbeAnswer::Accepted {
             result.probe.looked.insert(ProbeArea::Writes);
@@ -142,7 +136,7 @@ impl PartnerRun<'_> {
                 .found
                 .extend(Requirements::refused_write_issues(refusals));
         }
-        let mut health = transition(kept.health.clone(), &result.probe, now);
+        let mut health = transition(kept.value.clone(), &result.probe, now);
         let mut blocked = None;
         if health.has_begun_recovery() || !health.notifications(now).is_empty() {
             let counts = self.notifier.count_blocked(partner, refusals).await?;
@@ -157,7 +151,7 @@ impl PartnerRun<'_> {
             Recovery::No
         };
         let table = &self.connections.table;
-        let written = table.put_health(partner, &kept, health).await?;
+        let written = table.health.save(partner, &kept, health).await?;
         let kept = written.ok_or(HealthError::Conflict)?;
         self.recover(case, &result, recovery).await?;
         Ok((kept, blocked))
@@ -177,7 +171,7 @@ impl PartnerRun<'_> {
         let is_accepted = result.probe.answer == ProbeAnswer::Accepted;
         match &breaker.open {
             Some(open) if is_accepted => {
-                if table.close_breaker(partner, breaker.generation).await? {
+                if table.breaker.close(partner, breaker.generation).await? {
                     count(Metric::BreakersClosed, 1);
                     tracing::info!(reason = %open.reason, "breaker closed");
                     may_go_on = true;

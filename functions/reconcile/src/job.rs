@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use scheduled::{Period, ScheduledJob};
 use serde::Serialize;
-use store::{Alerts, Due, Leased, PartnerItems, Progress};
+use store::{Alerts, Due, LeasedRun, PartnerItems, RunProgress};
 
 use crate::Config;
 use crate::closing::Closing;
@@ -82,7 +82,7 @@ impl ScheduledJob for ReconcileJob {
         count(Metric::ReconcileTicks, 1);
         let now = invocation.now();
         let table = &self.connections.table;
-        match table.ticked(Schedule::Reconcile, now).await {
+        match table.monitoring.record_tick(Schedule::Reconcile, now).await {
             Ok(ticks) if ticks.missed(Schedule::Health, now) => {
                 tracing::error!("health schedule missed its ticks");
                 count(Metric::SchedulesMissed, 1);
@@ -96,7 +96,7 @@ impl ScheduledJob for ReconcileJob {
     /// decided again, and what was not sent is found again.
     async fn run(
         &self,
-        leased: &Leased,
+        leased: &LeasedRun,
         invocation: &Invocation,
     ) -> Result<(ReconcileTotals, Timestamp), ReconcileError> {
         let (partner, now) = (&leased.partner, invocation.now());
@@ -108,7 +108,7 @@ impl ScheduledJob for ReconcileJob {
         let (config, view) = self.read(partner).await?;
         // Health closes the breaker, and schedules a run then.
         if view.site.is_none() || view.view.breaker.open.is_some() {
-            let idle = Progress {
+            let idle = RunProgress {
                 expires_at: None,
                 ..leased.progress.clone()
             };
@@ -167,18 +167,18 @@ struct Found {
     next_look: Option<Timestamp>,
     /// Whether there is more than the allowance permits.
     left: bool,
-    progress: Progress,
+    progress: RunProgress,
 }
 
 impl ReconcileJob {
     async fn read(&self, partner: &PartnerId) -> Result<(PartnerConfig, AlertView), store::Error> {
         let table = &self.connections.table;
-        table.recount_unmapped(partner).await?;
+        table.tenants.recount_unmapped(partner).await?;
         let mut config = self.connections.partner_config(partner).await?;
         if let Some(breaker) = &config.items.breaker
             && self.connections.check_key_version(partner, breaker).await?
         {
-            config.items.breaker = Some(table.breaker(partner).await?);
+            config.items.breaker = Some(table.breaker.get(partner).await?);
         }
         let view = self.view_of_test_alert(partner, &config.items).await?;
         config.items.breaker = Some(view.view.breaker.clone());
@@ -197,7 +197,7 @@ impl ReconcileJob {
         if view.site.is_none() || connection.is_some_and(|connection| connection.confirmed) {
             return Ok(view);
         }
-        let test = self.connections.table.test_ticket_to_change(partner);
+        let test = self.connections.table.test_ticket.get(partner);
         Ok(match test.await?.value {
             Some(_) => view,
             None => AlertView { site: None, ..view },
@@ -207,7 +207,7 @@ impl ReconcileJob {
     /// Finds what may go on, at most as much as the allowance.
     async fn find(
         &self,
-        leased: &Leased,
+        leased: &LeasedRun,
         config: &PartnerConfig,
         view: &AlertView,
         is_importing: bool,
@@ -219,7 +219,8 @@ impl ReconcileJob {
         // At most half of it, so that no list delays another.
         let looks = self
             .alerts
-            .to_look_at(partner, now, allowance.div_ceil(2))
+            .lists
+            .due(partner, now, allowance.div_ceil(2))
             .await?;
         let closing = Closing {
             alerts: &self.alerts,
@@ -277,7 +278,7 @@ impl ReconcileJob {
             commands,
             retries,
             next_look: looks.next,
-            left: looks.more || released.more || more_commands || is_importing,
+            left: looks.has_more || released.more || more_commands || is_importing,
             progress,
         })
     }
@@ -286,11 +287,11 @@ impl ReconcileJob {
     /// more than the allowance is sent.
     async fn keep_progress(
         &self,
-        leased: &Leased,
-        progress: &Progress,
+        leased: &LeasedRun,
+        progress: &RunProgress,
         now: Timestamp,
     ) -> Result<(), ReconcileError> {
-        if *progress != leased.progress && !self.due.keep(leased, progress).await? {
+        if *progress != leased.progress && !self.due.save_progress(leased, progress).await? {
             return Err(ReconcileError::LeaseLost);
         }
         if leased.progress.refusals.notified() != progress.refusals.notified() {
@@ -331,9 +332,7 @@ impl ReconcileJob {
     async fn put_off(&self, keys: &[AlertKey], now: Timestamp) -> Result<(), ReconcileError> {
         let until = now.saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX);
         for some in keys.chunks(CONCURRENT_WRITES) {
-            let put_off = some
-                .iter()
-                .map(|key| self.alerts.put_off_look(key, now, until));
+            let put_off = some.iter().map(|key| self.alerts.postpone(key, now, until));
             for result in join_all(put_off).await {
                 result?;
             }

@@ -7,7 +7,7 @@ use domain::alert::release::{BlockStatus, block_status};
 use domain::ticketing::refused_writes::{RefusalSurvey, RefusedAlert, fingerprint};
 use domain::{AlertKey, PartnerId};
 use jiff::Timestamp;
-use store::{Alerts, Cursor, Progress, Stretch};
+use store::{Alerts, BlockedCursor, BlockedRange, RunProgress};
 
 use crate::targets::TargetChecker;
 
@@ -30,7 +30,7 @@ pub(crate) struct Released {
     pub(crate) keys: Vec<AlertKey>,
     pub(crate) more: bool,
     /// Where the next round continues, if there are more.
-    pub(crate) cursor: Option<Cursor>,
+    pub(crate) cursor: Option<BlockedCursor>,
     /// The alerts that ConnectWise refused, as far as the list was read.
     pub(crate) survey: RefusalSurvey,
 }
@@ -41,7 +41,7 @@ impl Releaser<'_> {
     pub(crate) async fn find(
         &self,
         partner: &PartnerId,
-        progress: &Progress,
+        progress: &RunProgress,
         round: Round<'_>,
     ) -> Result<Released, store::Error> {
         let mut found = Released {
@@ -51,8 +51,8 @@ impl Releaser<'_> {
             survey: RefusalSurvey::default(),
         };
         let mut views = self.config.views();
-        for stretch in Stretch::round(progress.cursor.as_ref()) {
-            let mut listing = self.alerts.blocked_in(partner, &stretch);
+        for stretch in BlockedRange::all_from(progress.cursor.as_ref()) {
+            let mut listing = self.alerts.lists.blocked_in(partner, &stretch);
             while let Some(listed) = listing.next().await? {
                 let view = views.of(&listed.key);
                 let details = listed.desired.details.as_ref();
@@ -88,7 +88,7 @@ impl Releaser<'_> {
     /// the process dies right after, the next run finds the same.
     pub(crate) async fn settle_retries(
         &self,
-        progress: &mut Progress,
+        progress: &mut RunProgress,
         now: Timestamp,
     ) -> Result<(), store::Error> {
         let refusals = &mut progress.refusals;
@@ -106,7 +106,7 @@ impl Releaser<'_> {
     /// alerts may go on.
     pub(crate) async fn retries(
         &self,
-        progress: &mut Progress,
+        progress: &mut RunProgress,
         survey: RefusalSurvey,
         room: (bool, usize),
         targets: &mut TargetChecker<'_>,

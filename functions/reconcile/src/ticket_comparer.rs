@@ -13,7 +13,7 @@ use domain::connection::breaker::CallOutcome;
 use domain::ticketing::found_ticket::FoundTicket;
 use domain::{PartnerId, RecordId};
 use jiff::Timestamp;
-use store::{Comparing, Progress};
+use store::{RunProgress, TicketScan};
 use tokio::time::Instant;
 
 /// A page of the list is read only if this much time is left.
@@ -44,7 +44,7 @@ impl TicketComparer<'_> {
     pub(crate) async fn compare(
         &self,
         tickets: RecordedTickets,
-        progress: &mut Progress,
+        progress: &mut RunProgress,
         room: usize,
     ) -> Result<Comparison, store::Error> {
         let Some(site) = &self.view.site else {
@@ -64,7 +64,7 @@ impl TicketComparer<'_> {
                 return Ok(Comparison::Failed);
             }
         };
-        let comparing = progress.comparing.unwrap_or(Comparing {
+        let comparing = progress.comparing.unwrap_or(TicketScan {
             began_at: now,
             behind: 0,
         });
@@ -90,7 +90,7 @@ impl TicketComparer<'_> {
             }
             Ok(Some(behind)) => {
                 reader.log();
-                progress.comparing = Some(Comparing {
+                progress.comparing = Some(TicketScan {
                     behind,
                     ..comparing
                 });

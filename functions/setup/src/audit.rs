@@ -32,7 +32,7 @@ pub(crate) async fn record(
     let Ok(n) = random::number() else {
         return;
     };
-    if let Err(err) = setup.access().add_audit(partner, &entry, n).await {
+    if let Err(err) = setup.access().audit.add(partner, &entry, n).await {
         tracing::error!(%partner, what, error = %err, "failed to write a history entry");
     }
 }

@@ -74,7 +74,7 @@ impl Setup {
         &self,
         partner: &PartnerId,
     ) -> Result<Vec<KindInfo>, store::Error> {
-        let sources = self.access().partner_sources(partner).await?;
+        let sources = self.access().partner_sources.get_all(partner).await?;
         let mut kinds: Vec<KindInfo> = vec![];
         for info in sources.into_values().flat_map(|source| source.kinds) {
             if kinds.iter().all(|known| known.kind != info.kind) {

@@ -114,19 +114,19 @@ impl Connections {
     pub async fn partner_config(&self, partner: &PartnerId) -> Result<PartnerConfig, store::Error> {
         let (table, access) = (&self.table, &self.access);
         let (connection, settings, breaker, mappings, sources) = tokio::join!(
-            access.connection(partner),
-            table.settings(partner),
-            table.breaker(partner),
-            table.mappings(partner),
-            access.partner_sources(partner),
+            access.connections.get(partner),
+            table.settings.get(partner),
+            table.breaker.get(partner),
+            table.tenants.get_all(partner),
+            access.partner_sources.get_all(partner),
         );
         if let Err(err) = &breaker {
             tracing::error!(%partner, error = %err, "failed to read the breaker");
         }
         Ok(PartnerConfig {
             items: PartnerItems {
-                connection: connection?,
-                settings: settings?,
+                connection: connection?.value,
+                settings: settings?.value,
                 mapping: None,
                 breaker: breaker.ok(),
                 source_since: None,
@@ -138,7 +138,7 @@ impl Connections {
 
     /// Records an event for the operator. If that fails, the event is still logged and counted.
     pub async fn report_event(&self, event: OperatorEvent, now: Timestamp) {
-        if let Err(err) = self.table.happened(event, now).await {
+        if let Err(err) = self.table.monitoring.record_event(event, now).await {
             tracing::warn!(event = ?event, error = %err, "failed to record an operator event");
         }
     }
@@ -162,7 +162,7 @@ impl Connections {
             return Ok(false);
         };
         tracing::warn!("stored keys are newer than the recorded version");
-        self.table.keys_found(partner, known, &stored).await
+        self.table.breaker.keys_found(partner, known, &stored).await
     }
 
     /// Records the outcome of a call in the breaker, for all workers. `breaker` is what this worker
@@ -182,11 +182,11 @@ impl Connections {
             CallOutcome::Nothing => Ok(AfterCall::Continue),
             CallOutcome::Works | CallOutcome::MissingRight(_) => {
                 if breaker.failing_since.is_some() {
-                    self.table.works(partner).await?;
+                    self.table.breaker.record_success(partner).await?;
                 }
                 if let CallOutcome::MissingRight(right) = outcome {
                     tracing::error!(partner = %partner, right, "API member lacks a right");
-                    self.table.right_missing(partner, right).await?;
+                    self.table.breaker.add_missing_right(partner, right).await?;
                 }
                 Ok(AfterCall::Continue)
             }
@@ -224,7 +224,7 @@ impl Connections {
     ) -> Result<Breaker, store::Error> {
         match breaker.failing_since {
             Some(_) => Ok(breaker.clone()),
-            None => self.table.failing(partner, now).await,
+            None => self.table.breaker.record_failure(partner, now).await,
         }
     }
 
@@ -261,7 +261,7 @@ impl Connections {
         }
         self.clients
             .pause(partner, Duration::try_from(time).unwrap_or_default());
-        self.table.pause(partner, until).await
+        self.table.breaker.pause(partner, until).await
     }
 
     async fn open_breaker(
@@ -273,7 +273,8 @@ impl Connections {
     ) -> Result<(), store::Error> {
         let opened = self
             .table
-            .open_breaker(partner, reason.clone(), version, now);
+            .breaker
+            .open(partner, reason.clone(), version, now);
         if opened.await? {
             tracing::error!(partner = %partner, reason = %reason, "breaker opened");
             count(Metric::BreakersOpened, 1);

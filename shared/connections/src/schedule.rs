@@ -85,7 +85,7 @@ impl RunSchedule {
         now: Timestamp,
     ) -> Result<(), store::Error> {
         let at = later(now, SNAPSHOT_DELAY);
-        self.due.snapshot_came(partner, now, at).await
+        self.due.record_snapshot(partner, now, at).await
     }
 
     async fn bring_forward(

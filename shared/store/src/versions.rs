@@ -143,7 +143,7 @@ pub(crate) fn assert_optional<T: Serialize>(full: &T, bare: &T, optional: &[&str
 
 #[cfg(test)]
 mod tests {
-    use domain::settings::Mapping;
+    use domain::setup::mapping::Mapping;
 
     use super::*;
 

@@ -196,7 +196,7 @@ impl<'a> RestoreDrill<'a> {
         let alerts = Alerts::new(&self.target.aws, self.target.alerts_table()?.to_owned());
         let partner = &self.stack.seeded.partner;
         wait_for("the import of all tickets", WITHIN, async || {
-            let index = alerts.ticket_index(partner).await?;
+            let index = alerts.ticket_index.get(partner).await?;
             let is_complete = index.is_some_and(|index| index.state == TicketIndexState::Complete);
             Ok(is_complete.then_some(()))
         })

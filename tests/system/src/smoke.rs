@@ -323,7 +323,7 @@ impl SmokeTest<'_> {
         let alerts = Alerts::new(&sdk_config(self.stack.emulator.endpoint())?, table);
         let what = format!("the alert blocked as {reason}");
         wait_for(&what, WITHIN, async || {
-            let is_listed = alerts.blocked(&key.partner).await?.contains(key);
+            let is_listed = alerts.lists.blocked_keys(&key.partner).await?.contains(key);
             let record = alerts.get(key).await?;
             let recorded = record
                 .and_then(|record| record.blocked)

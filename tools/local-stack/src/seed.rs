@@ -212,10 +212,11 @@ pub async fn seed_fleet(
             &stack.simulator
         };
         seeder.put_connection(partner, site).await?;
-        seeder.config.put_settings(partner, &settings).await?;
+        seeder.config.settings.put(partner, &settings).await?;
         seeder
             .config
-            .put_mapping(partner, &fleet.tenant, &mapping)
+            .tenants
+            .put(partner, &fleet.tenant, &mapping)
             .await?;
     }
     Ok(fleet)
@@ -230,7 +231,7 @@ pub async fn seed_connection(
     let seeder = Seeder::new(&stack.emulator, &stack.deployed)?;
     seeder.put_connection(partner, site).await?;
     let settings = settings(&stack.simulator).await?;
-    seeder.config.put_settings(partner, &settings).await?;
+    seeder.config.settings.put(partner, &settings).await?;
     Ok(())
 }
 
@@ -301,7 +302,7 @@ impl<'a> Seeder<'a> {
             confirmed_at: None,
             suspended: false,
         };
-        self.access.put_connection(partner, &connection).await?;
+        self.access.connections.put(partner, &connection).await?;
         Ok(())
     }
 

@@ -36,7 +36,7 @@ impl HistoryWriter {
         let n = n
             .map(|n| u64::from_be_bytes(n.expose()))
             .unwrap_or_default();
-        if let Err(err) = self.0.add_audit(partner, &entry, n).await {
+        if let Err(err) = self.0.audit.add(partner, &entry, n).await {
             println!("{partner}: cannot add `{what}` to the history: {err}");
         }
     }

@@ -89,7 +89,7 @@ pub async fn rebuild(
     let mut unseen: BTreeSet<&PartnerId> = only.iter().collect();
     let mut from = None;
     loop {
-        let page = rebuilder.access.partners(from.as_ref(), PAGE).await?;
+        let page = rebuilder.access.partners.page(from.as_ref(), PAGE).await?;
         for entry in page.entries {
             let is_named = unseen.remove(&entry.id);
             if !only.is_empty() && !is_named {
@@ -140,15 +140,20 @@ impl Rebuilder {
     /// If the process dies between the two writes, reconcile rebuilds the partner at its next
     /// regular time.
     async fn rebuild(&self, partner: &PartnerId) -> Result<PartnerRebuild> {
-        let Some(connection) = self.access.connection(partner).await? else {
+        let Some(connection) = self.access.connections.get(partner).await?.value else {
             return Ok(PartnerRebuild::Unconnected);
         };
         let (epoch, now) = (connection.epoch, Timestamp::now());
-        let before = describe(self.alerts.ticket_index(partner).await?.as_ref());
+        let before = describe(self.alerts.ticket_index.get(partner).await?.as_ref());
         if self.dry_run {
             return Ok(PartnerRebuild::Started(format!("epoch {epoch}, {before}")));
         }
-        if !self.alerts.rebuild_memory(partner, epoch, now).await? {
+        if !self
+            .alerts
+            .ticket_index
+            .rebuild(partner, epoch, now)
+            .await?
+        {
             bail!(
                 "the connection has epoch {epoch}, but the alerts table has a later one: {before}"
             );

@@ -110,15 +110,18 @@ pub(crate) async fn mail_link(
     invocation: &Invocation,
 ) -> Result<(), LinkError> {
     let (access, partner) = (setup.access(), &request.partner);
-    let (read, contact) = tokio::join!(access.partner(partner), access.contact_to_change(partner));
+    let (read, contact) = tokio::join!(access.partners.get(partner), access.contacts.get(partner));
     let enabled = read?.value.filter(|partner| partner.enabled);
     let Some((enabled, contact)) = enabled.zip(contact?.value.address) else {
         tracing::info!(%partner, "no link mailed: no such partner, or no emergency contact");
         return Ok(());
     };
     let now = invocation.now();
-    if !access.may_mail_link(partner, &request.id, now).await?
-        || !access.may_mail(partner, now).await?
+    if !access
+        .mail_limits
+        .acquire_link(partner, &request.id, now)
+        .await?
+        || !access.mail_limits.acquire(partner, now).await?
     {
         tracing::info!(%partner, "no link mailed: too soon after the last mail");
         return Ok(());

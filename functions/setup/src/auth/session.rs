@@ -126,7 +126,7 @@ async fn find_session(
 ) -> Result<PartnerSession, Problem> {
     let token = cookie(headers).ok_or_else(Problem::no_session)?;
     let hash = TokenHash::new(&token);
-    let session = setup.access().session(&hash, invocation.now()).await?;
+    let session = setup.access().sessions.get(&hash, invocation.now()).await?;
     let (session, partner) = session.ok_or_else(Problem::no_session)?;
     Ok(PartnerSession {
         partner: session.partner,
@@ -157,13 +157,17 @@ pub(crate) async fn open(
     Input(SessionForm { token }): Input<SessionForm>,
 ) -> Result<Response, Problem> {
     let (access, now) = (setup.access(), invocation.now());
-    let link = access.consume_link(&TokenHash::new(&token), now).await?;
+    let link = access
+        .sessions
+        .consume_link(&TokenHash::new(&token), now)
+        .await?;
     let link = link.ok_or_else(Problem::no_session)?;
     let token = random::token()?;
     let expires_at = now.saturating_add(SESSION).unwrap_or(link.expires_at);
     let session = link.session(expires_at);
     access
-        .put_session(&TokenHash::new(&token), &session)
+        .sessions
+        .put(&TokenHash::new(&token), &session)
         .await?;
     let action = (Actor::Partner, "session_began");
     let detail = [("until", sortable(expires_at))];
@@ -181,7 +185,7 @@ pub(crate) async fn end(
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
 ) -> Result<Response, Problem> {
-    setup.access().end_session(&session.hash).await?;
+    setup.access().sessions.end(&session.hash).await?;
     let action = (Actor::Partner, "signed_out");
     audit::record(&setup, &session.partner, action, &[], &invocation).await;
     let cookie = set_cookie("", 0)?;
@@ -206,6 +210,7 @@ pub(crate) async fn new_link(
     };
     setup
         .access()
+        .sessions
         .put_link(&TokenHash::new(&token), &link)
         .await?;
     let origin = &setup.config.page_origin;

@@ -8,7 +8,7 @@ use domain::setup::mapping::ChosenCompany;
 use domain::{Blocked, Kind, PartnerId, TenantId};
 use jiff::Timestamp;
 use serde::Serialize;
-use store::Stretch;
+use store::BlockedRange;
 
 use crate::context::Setup;
 
@@ -183,8 +183,8 @@ pub(crate) async fn count_backlog(
     };
     let mut views = config.views();
     let mut counted = 0;
-    for stretch in Stretch::round(None) {
-        let mut listing = setup.alerts.blocked_in(partner, &stretch);
+    for stretch in BlockedRange::all_from(None) {
+        let mut listing = setup.alerts.lists.blocked_in(partner, &stretch);
         while let Some(listed) = listing.next().await? {
             let is_test = listed.key.source.is_for_test_alerts();
             let counts = listed.desired.active && !is_test;

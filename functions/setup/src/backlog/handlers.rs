@@ -5,7 +5,7 @@ use axum::Extension;
 use domain::wire::message::Message;
 use domain::{Blocked, PartnerId, TenantId};
 use serde::Deserialize;
-use store::{Actor, Stretch};
+use store::{Actor, BlockedRange};
 
 use crate::audit;
 use crate::auth::session::PartnerSession;
@@ -122,8 +122,8 @@ async fn releases(
     form: &ReleaseForm,
 ) -> Result<(Vec<Message>, u64), store::Error> {
     let (mut messages, mut left) = (Vec::new(), 0_u64);
-    for stretch in Stretch::round(None) {
-        let mut listing = setup.alerts.blocked_in(partner, &stretch);
+    for stretch in BlockedRange::all_from(None) {
+        let mut listing = setup.alerts.lists.blocked_in(partner, &stretch);
         while let Some(listed) = listing.next().await? {
             let tenant = form.tenant.as_ref();
             if tenant.is_some_and(|tenant| *tenant != listed.key.tenant)

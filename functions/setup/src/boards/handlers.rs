@@ -71,7 +71,7 @@ pub(crate) async fn choose_default(
         Some((board, _)) => existing_board_target(category, *board, parts.as_ref()),
         None => connectwise_defaults(category),
     };
-    let before = table.settings_to_change(partner).await?;
+    let before = table.settings.get(partner).await?;
     let settings = choose_boards(
         before.value,
         target(Category::Operations),
@@ -79,7 +79,7 @@ pub(crate) async fn choose_default(
         usual_priorities(&client, invocation.call_ends()).await?,
         connection.epoch,
     );
-    saved_version(table.save_settings(partner, &settings, version).await?)?;
+    saved_version(table.settings.save(partner, &settings, version).await?)?;
     let name = board.map_or_else(|| "none".to_owned(), |(_, name)| name);
     let action = (Actor::Partner, "default_board_chosen");
     let detail = [("board", name)];
@@ -96,7 +96,7 @@ pub(crate) async fn choose_default(
 /// Stops creating dedicated boards that are not finished. If the process dies before this, the page
 /// continues to create them, and the person chooses the default board again.
 async fn stop_provisioning(setup: &Setup, partner: &PartnerId) -> Result<(), Problem> {
-    let desired = setup.table().boards_wanted_to_change(partner).await?;
+    let desired = setup.table().boards.get(partner).await?;
     if let Some(unfinished) = desired.value.filter(|desired| !desired.finished) {
         let finished = DedicatedBoards {
             finished: true,
@@ -104,7 +104,8 @@ async fn stop_provisioning(setup: &Setup, partner: &PartnerId) -> Result<(), Pro
         };
         setup
             .table()
-            .save_boards_wanted(partner, &finished, desired.version)
+            .boards
+            .save(partner, &finished, desired.version)
             .await?;
     }
     Ok(())
@@ -124,9 +125,7 @@ pub(crate) async fn choose_dedicated(
     let lists = board_lists(&client, invocation.call_ends()).await;
     form.check(&lists.map_err(|err| problem_of(&err))?)?;
     let desired = form.boards(&names, connection.epoch);
-    let saved = table
-        .save_boards_wanted(partner, &desired, form.version)
-        .await?;
+    let saved = table.boards.save(partner, &desired, form.version).await?;
     saved_version(saved)?;
     let action = (Actor::Partner, "boards_asked_for");
     let detail = [
@@ -147,7 +146,7 @@ pub(crate) async fn progress(
 ) -> Result<ChangeResponse, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
     let Connected { connection, client } = require_connected(&setup, partner).await?;
-    let desired = table.boards_wanted_to_change(partner).await?.value;
+    let desired = table.boards.get(partner).await?.value;
     let desired = desired.filter(|desired| desired.epoch == connection.epoch);
     let Some(desired) = desired else {
         return Err(Problem::refused(
@@ -160,8 +159,8 @@ pub(crate) async fn progress(
     }
     let id = format!("{:016x}", random::number()?);
     let (now, until) = (invocation.now(), invocation.holds_until());
-    let locked = table.take_turn_at_boards(partner, &id, now, until).await?;
-    if !locked {
+    let lease = table.boards.lease(partner, &id, now, until).await?;
+    let Some(lease) = lease else {
         return Ok(progress_response(&BoardsProgress {
             done: 0,
             total: boards.total(),
@@ -169,10 +168,10 @@ pub(crate) async fn progress(
             wait: true,
             targets: None,
         }));
-    }
+    };
     let progress =
         progress::create_boards(&setup, partner, &client, (&desired, &boards), &invocation).await;
     // Released after a failure too, so that the next request can start.
-    table.end_turn_at_boards(partner, &id).await?;
+    table.boards.release(partner, &lease).await?;
     progress.map(|progress| progress_response(&progress))
 }

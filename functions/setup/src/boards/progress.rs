@@ -9,7 +9,7 @@ use domain::alert::event::Severity;
 use domain::setup::board_targets::choose_boards;
 use domain::setup::settings::BoardTarget;
 use domain::{PartnerId, RecordId};
-use store::{Actor, DedicatedBoards, Saved};
+use store::{Actor, DedicatedBoards, SaveOutcome};
 use tokio::time::Instant;
 
 use crate::audit;
@@ -42,7 +42,7 @@ pub(super) async fn create_boards(
     let Some(targets) = &progress.targets else {
         return Ok(progress);
     };
-    let now = setup.table().boards_wanted_to_change(partner).await?;
+    let now = setup.table().boards.get(partner).await?;
     if now.value.as_ref() != Some(desired) {
         // Other boards were requested meanwhile: the next request creates those.
         return Ok(BoardsProgress {
@@ -79,7 +79,7 @@ async fn save_targets(
 ) -> Result<(), Problem> {
     let table = setup.table();
     for _ in 0..3 {
-        let before = table.settings_to_change(partner).await?;
+        let before = table.settings.get(partner).await?;
         let settings = choose_boards(
             before.value,
             targets.operations.clone(),
@@ -87,8 +87,8 @@ async fn save_targets(
             usual.clone(),
             epoch,
         );
-        let saved = table.save_settings(partner, &settings, before.version);
-        if saved.await? != Saved::Conflict {
+        let saved = table.settings.save(partner, &settings, before.version);
+        if saved.await? != SaveOutcome::Conflict {
             return Ok(());
         }
     }
@@ -109,7 +109,8 @@ async fn mark_finished(
     };
     setup
         .table()
-        .save_boards_wanted(partner, &finished, version)
+        .boards
+        .save(partner, &finished, version)
         .await?;
     Ok(())
 }

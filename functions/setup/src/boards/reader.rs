@@ -16,8 +16,8 @@ pub(super) async fn read(
     partner: &PartnerId,
     invocation: &Invocation,
 ) -> Result<BoardsView, Problem> {
-    let settings = setup.table().settings_to_change(partner).await?;
-    let desired = setup.table().boards_wanted_to_change(partner).await?;
+    let settings = setup.table().settings.get(partner).await?;
+    let desired = setup.table().boards.get(partner).await?;
     let mut view = BoardsView::not_connected(settings.version, desired.version);
     let Some(Connected { connection, client }) = connected(setup, partner).await? else {
         return Ok(view);

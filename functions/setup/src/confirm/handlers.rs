@@ -99,7 +99,8 @@ pub(crate) async fn confirm(
     };
     let saved = setup
         .access()
-        .save_connection(partner, &connection, form.version)
+        .connections
+        .save(partner, &connection, form.version)
         .await?;
     let version = saved_version(saved)?;
     let action = (Actor::Partner, "confirmed");
@@ -122,11 +123,11 @@ impl StoredSetup {
     async fn read(setup: &Setup, partner: &PartnerId) -> Result<Self, Problem> {
         let access = setup.access();
         let (connection, settings, contact) = tokio::join!(
-            access.connection_to_change(partner),
-            setup.table().settings(partner),
-            access.contact_to_change(partner),
+            access.connections.get(partner),
+            setup.table().settings.get(partner),
+            access.contacts.get(partner),
         );
-        let (connection, settings) = (connection?, settings?);
+        let (connection, settings) = (connection?, settings?.value);
         let has_contact = contact?.value.address.is_some();
         let missing = missing_parts(connection.value.as_ref(), settings.as_ref(), has_contact);
         Ok(Self {

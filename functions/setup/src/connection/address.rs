@@ -120,13 +120,13 @@ async fn known(
     epoch: u32,
 ) -> Result<KnownConnectWise, Problem> {
     let mut known = KnownConnectWise::default();
-    for mapping in setup.table().mappings(partner).await?.into_values() {
+    for mapping in setup.table().tenants.get_all(partner).await?.into_values() {
         let mapping = mapping.in_epoch(epoch);
         if let (Some(id), Some(name)) = (mapping.company, mapping.company_name) {
             known.add_company(id, name);
         }
     }
-    for mut shard in setup.alerts.followed(partner) {
+    for mut shard in setup.alerts.lists.open_and_blocked(partner) {
         while let Some(followed) = shard.next().await? {
             if let Some(open) = followed.open().filter(|open| open.epoch == epoch) {
                 let ticket_ref = open.ticket_ref(&followed.key, followed.occurrence);

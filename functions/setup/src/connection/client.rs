@@ -26,7 +26,7 @@ pub(crate) async fn connected(
     setup: &Setup,
     partner: &PartnerId,
 ) -> Result<Option<Connected>, Problem> {
-    let Some(connection) = setup.access().connection(partner).await? else {
+    let Some(connection) = setup.access().connections.get(partner).await?.value else {
         return Ok(None);
     };
     let keys = stored_keys(setup, partner, &connection).await?;

@@ -28,7 +28,7 @@ pub(crate) async fn show(
     QueryParams(flash): QueryParams<FlashQuery>,
 ) -> Result<PageResponse, Problem> {
     let partner = &session.partner;
-    let stored = setup.access().connection_to_change(partner).await?;
+    let stored = setup.access().connections.get(partner).await?;
     let keys = match &stored.value {
         Some(connection) => stored_keys(&setup, partner, connection).await?,
         None => None,
@@ -57,7 +57,7 @@ pub(crate) async fn save(
     Input(form): Input<ConnectionForm>,
 ) -> Result<ChangeResponse, Problem> {
     let (access, partner) = (setup.access(), &session.partner);
-    let before = access.connection_to_change(partner).await?.value;
+    let before = access.connections.get(partner).await?.value;
     let stored = match &before {
         Some(connection) => stored_keys(&setup, partner, connection).await?,
         None => None,
@@ -72,7 +72,8 @@ pub(crate) async fn save(
     }
     let connection = change.connection(before.as_ref(), &proven.keys);
     let saved = access
-        .save_connection(partner, &connection, form.version)
+        .connections
+        .save(partner, &connection, form.version)
         .await?;
     let version = saved_version(saved)?;
     let mut detail = vec![("connection", place(&connection))];
@@ -87,7 +88,11 @@ pub(crate) async fn save(
         let action = (Actor::Partner, change.action());
         audit::record(&setup, partner, action, &detail, &invocation).await;
     }
-    setup.table().keys_stored(partner, &key_version).await?;
+    setup
+        .table()
+        .breaker
+        .keys_stored(partner, &key_version)
+        .await?;
     setup
         .connections
         .schedule
@@ -136,7 +141,7 @@ async fn confirm_drop(
     proven: &ProvenConnection,
 ) -> Result<Problem, Problem> {
     let (origin, company_id) = (&proven.keys.origin, &proven.keys.company_id);
-    let mappings = setup.table().mappings(partner).await?;
+    let mappings = setup.table().tenants.get_all(partner).await?;
     let mapped = mappings.values().filter(|of| of.company.is_some());
     Ok(Problem::invalid(
         "drop_choices",

@@ -21,7 +21,7 @@ pub(super) async fn read_at(
     partner: &PartnerId,
     version: u64,
 ) -> Result<Contact, Problem> {
-    let read = setup.access().contact_to_change(partner).await?;
+    let read = setup.access().contacts.get(partner).await?;
     if read.version == version {
         Ok(read.value)
     } else {
@@ -38,7 +38,7 @@ pub(super) async fn store(
     invocation: &Invocation,
 ) -> Result<(), Problem> {
     let access = setup.access();
-    saved_version(access.save_contact(partner, contact, version).await?)?;
+    saved_version(access.contacts.save(partner, contact, version).await?)?;
     audit::record(setup, partner, action, &[], invocation).await;
     Ok(())
 }
@@ -79,7 +79,7 @@ pub(crate) async fn set_by_operator(
     address: EmailAddress,
     invocation: &Invocation,
 ) -> Result<(), Problem> {
-    let Versioned { value, version } = setup.access().contact_to_change(partner).await?;
+    let Versioned { value, version } = setup.access().contacts.get(partner).await?;
     let contact = Contact {
         address: Some(address),
         pending: None,
@@ -120,7 +120,7 @@ pub(super) async fn notify_former_contact(
 
 /// The partner's display name. If it cannot be read, the id: a mail is better than none.
 async fn name_of(setup: &Setup, partner: &PartnerId) -> String {
-    let read = setup.access().partner(partner).await.ok();
+    let read = setup.access().partners.get(partner).await.ok();
     let name = read.and_then(|read| read.value).map(|partner| partner.name);
     name.unwrap_or_else(|| partner.to_string())
 }
@@ -136,7 +136,12 @@ pub(super) async fn count_mails(
     invocation: &Invocation,
 ) -> Result<(), Problem> {
     for _ in 0..mails {
-        if !setup.access().may_mail(partner, invocation.now()).await? {
+        if !setup
+            .access()
+            .mail_limits
+            .acquire(partner, invocation.now())
+            .await?
+        {
             return Err(Problem::refused(TOO_MANY));
         }
     }

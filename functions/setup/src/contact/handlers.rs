@@ -6,7 +6,7 @@ use domain::setup::access::TokenHash;
 use domain::setup::contact::Contact;
 use domain::{EmailAddress, PartnerId, Secret};
 use serde::Deserialize;
-use store::{Actor, Saved, Versioned};
+use store::{Actor, SaveOutcome, Versioned};
 
 use crate::auth::session::PartnerSession;
 use crate::contact::change::{
@@ -48,7 +48,7 @@ pub(crate) async fn show(
     Extension(invocation): Extension<Invocation>,
     QueryParams(flash): QueryParams<FlashQuery>,
 ) -> Result<PageResponse, Problem> {
-    let read = setup.access().contact_to_change(&session.partner).await?;
+    let read = setup.access().contacts.get(&session.partner).await?;
     let view = ContactView::new(read.value, read.version, invocation.now());
     let content = render(&view, &session);
     Ok(page::step(
@@ -163,14 +163,14 @@ pub(crate) async fn confirm(
     let id = PartnerId::parse(partner).map_err(|_| invalid())?;
     let token = TokenHash::new(&Secret::new(token));
     let (access, now) = (setup.access(), invocation.now());
-    let (partner, read) = tokio::join!(access.partner(&id), access.contact_to_change(&id));
+    let (partner, read) = tokio::join!(access.partners.get(&id), access.contacts.get(&id));
     let (partner, Versioned { value, version }) = (partner?.value, read?);
     let former = value.address.clone();
     let contact = value.confirmed(&token, (&id, partner.as_ref()), now);
     let contact = contact.ok_or_else(invalid)?;
-    match access.save_contact(&id, &contact, version).await? {
-        Saved::Yes { .. } => {}
-        Saved::Conflict => return Err(invalid()),
+    match access.contacts.save(&id, &contact, version).await? {
+        SaveOutcome::Saved { .. } => {}
+        SaveOutcome::Conflict => return Err(invalid()),
     }
     let action = (Actor::Partner, "contact_confirmed");
     audit::record(&setup, &id, action, &[], &invocation).await;
@@ -191,7 +191,7 @@ pub(crate) async fn send_test(
     Extension(invocation): Extension<Invocation>,
 ) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
-    let contact = setup.access().contact_to_change(partner).await?.value;
+    let contact = setup.access().contacts.get(partner).await?.value;
     let address = contact
         .address
         .ok_or_else(|| Problem::refused("Save an address and confirm it first."))?;

@@ -33,7 +33,7 @@ pub(crate) async fn approve(
     Input(form): Input<ApprovalForm>,
 ) -> Result<ChangeResponse, Problem> {
     let (table, partner, tenant) = (setup.table(), &session.partner, &form.tenant);
-    let held = table.held_closings(partner).await?.remove(tenant);
+    let held = table.closing_holds.get_held(partner).await?.remove(tenant);
     // A later hold concerns other closings.
     let held = held.filter(|held| held.since == form.since);
     let held = held.ok_or_else(|| {
@@ -47,7 +47,12 @@ pub(crate) async fn approve(
         return Ok(done);
     }
     let (shown, now) = ((form.digest.as_str(), form.since), invocation.now());
-    if !is_same || !table.approved(partner, tenant, shown, now).await? {
+    if !is_same
+        || !table
+            .closing_holds
+            .approve(partner, tenant, shown, now)
+            .await?
+    {
         return Err(Problem::outdated(
             "The alerts that would count as resolved are no longer the ones that you saw. Nothing was approved. Open the overview again.",
         ));

@@ -28,7 +28,8 @@ pub(crate) async fn show(
 ) -> Result<PageResponse, Problem> {
     let access = setup.access();
     let page = access
-        .audit(&session.partner, query.from.as_ref(), PAGE)
+        .audit
+        .page(&session.partner, query.from.as_ref(), PAGE)
         .await?;
     let view = HistoryView {
         entries: page.entries,

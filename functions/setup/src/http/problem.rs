@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use domain::PartnerId;
-use store::Saved;
+use store::SaveOutcome;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
@@ -143,9 +143,9 @@ impl From<store::Error> for Problem {
 ///
 /// # Errors
 /// When somebody else saved a change meanwhile.
-pub(crate) fn saved_version(saved: Saved) -> Result<u64, Problem> {
+pub(crate) fn saved_version(saved: SaveOutcome) -> Result<u64, Problem> {
     match saved {
-        Saved::Yes { version } => Ok(version),
-        Saved::Conflict => Err(Problem::conflict()),
+        SaveOutcome::Saved { version } => Ok(version),
+        SaveOutcome::Conflict => Err(Problem::conflict()),
     }
 }

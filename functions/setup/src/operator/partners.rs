@@ -10,7 +10,7 @@ use domain::{EmailAddress, PartnerId};
 use futures_util::future::try_join_all;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
-use store::{Actor, Saved, Versioned};
+use store::{Actor, SaveOutcome, Versioned};
 
 use crate::audit;
 use crate::auth::session;
@@ -47,7 +47,7 @@ impl PartnerResponse {
         partner: Partner,
         version: u64,
     ) -> Result<Self, Problem> {
-        let connection = setup.access().connection(&id).await?;
+        let connection = setup.access().connections.get(&id).await?.value;
         Ok(Self {
             id,
             name: partner.name,
@@ -73,7 +73,7 @@ pub(super) async fn list(
     QueryParams(query): QueryParams<ListQuery>,
 ) -> Result<Response, Problem> {
     let (from, limit) = query.parse()?;
-    let page = setup.access().partners(from.as_ref(), limit).await?;
+    let page = setup.access().partners.page(from.as_ref(), limit).await?;
     let entries = page.entries.into_iter();
     let partners =
         entries.map(|entry| PartnerResponse::read(&setup, entry.id, entry.value, entry.version));
@@ -114,7 +114,7 @@ pub(super) async fn put(
     let id: PartnerId = parse_id("partner", partner)?;
     let name = request.name.as_deref().map(|text| parse_name("name", text));
     let name = name.transpose()?;
-    let Versioned { value, mut version } = setup.access().partner(&id).await?;
+    let Versioned { value, mut version } = setup.access().partners.get(&id).await?;
     if request.version.is_some_and(|expected| expected != version) {
         return Err(conflict());
     }
@@ -131,9 +131,9 @@ pub(super) async fn put(
     let detail = [("name", partner.name.clone())];
     let is_changed = before.as_ref() != Some(&partner);
     if is_changed {
-        version = match setup.access().save_partner(&id, &partner, version).await? {
-            Saved::Yes { version } => version,
-            Saved::Conflict => return Err(conflict()),
+        version = match setup.access().partners.save(&id, &partner, version).await? {
+            SaveOutcome::Saved { version } => version,
+            SaveOutcome::Conflict => return Err(conflict()),
         };
         let what = match (
             before.as_ref().map(|before| before.enabled),
@@ -199,9 +199,9 @@ async fn suspend_or_resume(
     let access = setup.access();
     let mut done = false;
     for _ in 0..MAX_ATTEMPTS {
-        let enabled = access.partner(id).await?.value;
+        let enabled = access.partners.get(id).await?.value;
         let enabled = enabled.is_some_and(|partner| partner.enabled);
-        let Versioned { value, version } = access.connection_to_change(id).await?;
+        let Versioned { value, version } = access.connections.get(id).await?;
         let Some(mut connection) = value.filter(|connection| connection.suspended == enabled)
         else {
             if done && enabled {
@@ -219,8 +219,8 @@ async fn suspend_or_resume(
         if enabled && connection.confirmed {
             connection.confirmed_at = Some(invocation.now());
         }
-        let saved = access.save_connection(id, &connection, version).await?;
-        done |= saved != Saved::Conflict;
+        let saved = access.connections.save(id, &connection, version).await?;
+        done |= saved != SaveOutcome::Conflict;
     }
     Err(conflict())
 }
@@ -292,7 +292,11 @@ pub(super) async fn end_sessions(
     PathParam(partner): PathParam,
 ) -> Result<Response, Problem> {
     let (id, ..) = existing(&setup, partner).await?;
-    setup.access().end_sessions(&id, invocation.now()).await?;
+    setup
+        .access()
+        .partners
+        .end_sessions(&id, invocation.now())
+        .await?;
     let action = (Actor::Operator, "sessions_ended");
     audit::record(&setup, &id, action, &[], &invocation).await;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -312,7 +316,7 @@ pub(super) async fn history(
 ) -> Result<Response, Problem> {
     let (id, ..) = existing(&setup, partner).await?;
     let (from, limit) = query.parse()?;
-    let page = setup.access().audit(&id, from.as_ref(), limit).await?;
+    let page = setup.access().audit.page(&id, from.as_ref(), limit).await?;
     let response = AuditResponse {
         entries: page.entries,
         next: page.next.map(String::from),
@@ -322,7 +326,7 @@ pub(super) async fn history(
 
 async fn existing(setup: &Setup, partner: String) -> Result<(PartnerId, Partner, u64), Problem> {
     let id: PartnerId = parse_id("partner", partner)?;
-    let Versioned { value, version } = setup.access().partner(&id).await?;
+    let Versioned { value, version } = setup.access().partners.get(&id).await?;
     let missing = || Problem::not_found(format!("There is no partner {id}."));
     let partner = value.ok_or_else(missing)?;
     Ok((id, partner, version))

@@ -27,17 +27,17 @@ pub(super) async fn read(
 ) -> Result<OverviewView, Problem> {
     let (table, access) = (setup.table(), setup.access());
     let (person, config, contact, health, held, rejected) = tokio::join!(
-        access.partner(partner),
+        access.partners.get(partner),
         setup.connections.partner_config(partner),
-        access.contact_to_change(partner),
-        table.health(partner),
-        table.held_closings(partner),
-        table.rejections(partner, invocation.now()),
+        access.contacts.get(partner),
+        table.health.get(partner),
+        table.closing_holds.get_held(partner),
+        table.rejected.get_all(partner, invocation.now()),
     );
     if let Err(err) = &health {
         tracing::error!(error = %err, "failed to read the partner's health");
     }
-    let health = health.unwrap_or_default().health;
+    let health = health.unwrap_or_default().value;
     let (config, contact) = (config?, contact?.value);
     let connection = config.items.connection.as_ref();
     let live = connection.is_some_and(|connection| connection.confirmed);
@@ -140,7 +140,7 @@ async fn unreadable_alerts(
 ) -> Result<Vec<UnreadableAlertsView>, Problem> {
     let mut views = vec![];
     for (source, rejections) in rejected {
-        let named = access.source(&source).await?.value;
+        let named = access.sources.get(&source).await?.value;
         views.push(UnreadableAlertsView {
             name: named.map_or_else(|| source.to_string(), |named| named.name),
             source,

@@ -69,13 +69,14 @@ pub(crate) async fn save(
     Input(form): Input<TenantForm>,
 ) -> Result<ChangeResponse, Problem> {
     let (table, partner, now) = (setup.table(), &session.partner, invocation.now());
-    let before = table.mapping_to_change(partner, &form.tenant).await?;
+    let before = table.tenants.get(partner, &form.tenant).await?;
     let mapping = before.value.unwrap_or_default();
     let company = chosen_company(&setup, partner, &form, &mapping, &invocation).await?;
     let name = company.as_ref().map(|company| company.name.clone());
     let mapping = mapping.with_choice(company, form.enabled, now);
     let saved = table
-        .save_mapping(partner, &form.tenant, &mapping, form.version)
+        .tenants
+        .save(partner, &form.tenant, &mapping, form.version)
         .await?;
     let version = saved_version(saved)?;
     let tickets = if form.enabled { "on" } else { "off" };

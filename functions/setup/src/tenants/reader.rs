@@ -37,20 +37,21 @@ pub(super) async fn read_list(
 ) -> Result<TenantsView, Problem> {
     let table = setup.table();
     let (page, backlog, connection, suggestions, at_the_limit) = tokio::join!(
-        table.tenants(partner, from, PAGE),
+        table.tenants.page(partner, from, PAGE),
         count_backlog(setup, partner, Assumption::None, invocation.now()),
-        setup.access().connection(partner),
-        table.suggestions_to_change(partner),
-        table.sources_at_the_limit(partner),
+        setup.access().connections.get(partner),
+        table.suggestions.get_scan(partner),
+        table.tenants.sources_at_the_limit(partner),
     );
     let (page, mut backlog) = (page?, backlog?);
-    let epoch = connection?.map(|connection| connection.epoch);
+    let epoch = connection?.value.map(|connection| connection.epoch);
     let suggestions = suggestions?.value.filter(|of| Some(of.epoch) == epoch);
     let ends = page.entries.first().zip(page.entries.last());
     let mut suggested = match ends {
         Some((first, last)) => {
             table
-                .suggested_between(partner, &first.id, &last.id)
+                .suggestions
+                .get_range(partner, &first.id, &last.id)
                 .await?
         }
         None => BTreeMap::new(),
@@ -84,8 +85,8 @@ pub(super) async fn read_one(
     let Connected { connection, client } = require_connected(setup, partner).await?;
     let assumption = Assumption::Mapped(&tenant);
     let (stored, suggested, backlog, statuses) = tokio::join!(
-        table.mapping_to_change(partner, &tenant),
-        table.suggested(partner, &tenant),
+        table.tenants.get(partner, &tenant),
+        table.suggestions.get(partner, &tenant),
         count_backlog(setup, partner, assumption, invocation.now()),
         company_statuses(&client, invocation),
     );

@@ -8,7 +8,7 @@ use connectwise::{CompanyRecord, CompanyStatus, RecordCursor};
 use domain::text::folded_name;
 use domain::{PartnerId, TenantId};
 use futures_util::future::try_join_all;
-use store::{OfTenant, Saved, Suggested, Suggestions, Versioned};
+use store::{CompanyScan, SaveOutcome, SuggestedCompany, TenantSuggestions, Versioned};
 use tokio::time::Instant;
 
 use crate::connection::client::Connected;
@@ -30,17 +30,17 @@ pub(super) async fn read_more(
     partner: &PartnerId,
     Connected { connection, client }: &Connected,
     invocation: &Invocation,
-) -> Result<Suggestions, Problem> {
+) -> Result<CompanyScan, Problem> {
     let (table, epoch) = (setup.table(), connection.epoch);
-    let stored = table.suggestions_to_change(partner).await?;
+    let stored = table.suggestions.get_scan(partner).await?;
     let (mut version, stored) = (stored.version, stored.value);
     let unfinished = stored.filter(|of| of.epoch == epoch && of.finished_at.is_none());
     let mut reading = match unfinished {
         Some(unfinished) => unfinished,
-        None => Suggestions {
+        None => CompanyScan {
             epoch,
             total: client.company_count(invocation.call_ends()).await?,
-            ..Suggestions::default()
+            ..CompanyScan::default()
         },
     };
     let names = unmapped_names(setup, partner, epoch).await?;
@@ -58,10 +58,14 @@ pub(super) async fn read_more(
         if part.next.is_none() {
             reading.finished_at = Some(invocation.now());
         }
-        version = match table.save_suggestions(partner, &reading, version).await? {
-            Saved::Yes { version } => version,
+        version = match table
+            .suggestions
+            .save_scan(partner, &reading, version)
+            .await?
+        {
+            SaveOutcome::Saved { version } => version,
             // Another request reads too. The next one continues from what that request saved.
-            Saved::Conflict => break,
+            SaveOutcome::Conflict => break,
         };
     }
     Ok(reading)
@@ -74,7 +78,7 @@ async fn unmapped_names(
     epoch: u32,
 ) -> Result<HashMap<String, Vec<TenantId>>, store::Error> {
     let mut names: HashMap<String, Vec<TenantId>> = HashMap::new();
-    for (tenant, mapping) in setup.table().mappings(partner).await? {
+    for (tenant, mapping) in setup.table().tenants.get_all(partner).await? {
         let mapping = mapping.in_epoch(epoch);
         if mapping.company.is_none() {
             let name = mapping.name.unwrap_or_else(|| tenant.to_string());
@@ -89,18 +93,21 @@ fn suggestions(
     names: &HashMap<String, Vec<TenantId>>,
     statuses: &[CompanyStatus],
     companies: Vec<CompanyRecord>,
-) -> BTreeMap<TenantId, Vec<Suggested>> {
-    let mut found: BTreeMap<TenantId, Vec<Suggested>> = BTreeMap::new();
+) -> BTreeMap<TenantId, Vec<SuggestedCompany>> {
+    let mut found: BTreeMap<TenantId, Vec<SuggestedCompany>> = BTreeMap::new();
     for company in companies {
         let tenants = names.get(&folded_name(&company.name));
         let Some(tenants) = tenants.filter(|_| company.unfit(statuses).is_none()) else {
             continue;
         };
         for tenant in tenants {
-            found.entry(tenant.clone()).or_default().push(Suggested {
-                company: company.id,
-                name: company.name.clone(),
-            });
+            found
+                .entry(tenant.clone())
+                .or_default()
+                .push(SuggestedCompany {
+                    company: company.id,
+                    name: company.name.clone(),
+                });
         }
     }
     found
@@ -110,7 +117,7 @@ async fn save_all(
     setup: &Setup,
     partner: &PartnerId,
     epoch: u32,
-    found: BTreeMap<TenantId, Vec<Suggested>>,
+    found: BTreeMap<TenantId, Vec<SuggestedCompany>>,
 ) -> Result<(), Problem> {
     let found: Vec<_> = found.into_iter().collect();
     for chunk in found.chunks(CONCURRENT_WRITES) {
@@ -128,29 +135,34 @@ async fn save_suggested(
     partner: &PartnerId,
     tenant: &TenantId,
     epoch: u32,
-    companies: &[Suggested],
+    companies: &[SuggestedCompany],
 ) -> Result<(), Problem> {
     let table = setup.table();
-    let first = with_companies(OfTenant::default(), epoch, companies);
-    if table.save_suggested(partner, tenant, &first, 0).await? != Saved::Conflict {
+    let first = with_companies(TenantSuggestions::default(), epoch, companies);
+    if table.suggestions.save(partner, tenant, &first, 0).await? != SaveOutcome::Conflict {
         return Ok(());
     }
-    let Versioned { value, version } = table.suggested(partner, tenant).await?;
+    let Versioned { value, version } = table.suggestions.get(partner, tenant).await?;
     let suggested = with_companies(value.clone(), epoch, companies);
     if suggested != value {
         // A conflict is ignored: a concurrent request has found the same companies.
         table
-            .save_suggested(partner, tenant, &suggested, version)
+            .suggestions
+            .save(partner, tenant, &suggested, version)
             .await?;
     }
     Ok(())
 }
 
-fn with_companies(of_tenant: OfTenant, epoch: u32, companies: &[Suggested]) -> OfTenant {
+fn with_companies(
+    of_tenant: TenantSuggestions,
+    epoch: u32,
+    companies: &[SuggestedCompany],
+) -> TenantSuggestions {
     let mut suggested = if of_tenant.epoch == epoch {
         of_tenant
     } else {
-        OfTenant {
+        TenantSuggestions {
             epoch,
             companies: vec![],
         }
@@ -202,9 +214,10 @@ mod tests {
             with_status(7, 9),
         ];
         let found = suggestions(&names, &statuses(), companies);
-        let numbers =
-            |of: &OfTenant| -> Vec<RecordId> { of.companies.iter().map(|of| of.company).collect() };
-        let once = with_companies(OfTenant::default(), 2, &found[&acme]);
+        let numbers = |of: &TenantSuggestions| -> Vec<RecordId> {
+            of.companies.iter().map(|of| of.company).collect()
+        };
+        let once = with_companies(TenantSuggestions::default(), 2, &found[&acme]);
         assert_eq!((numbers(&once), once.epoch), (vec![1, 4, 7], 2));
         assert_eq!(with_companies(once.clone(), 2, &found[&acme]), once);
         // The suggestions of another ConnectWise are replaced.

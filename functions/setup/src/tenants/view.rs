@@ -5,7 +5,7 @@ use domain::setup::mapping::Mapping;
 use domain::{RecordId, SourceId, TenantId};
 use maud::{Markup, html};
 use serde::Serialize;
-use store::{MOST_UNMAPPED, OfTenant, PageStart, Suggested, Suggestions};
+use store::{CompanyScan, MAX_UNMAPPED, PageStart, SuggestedCompany, TenantSuggestions};
 
 use crate::auth::session::PartnerSession;
 use crate::backlog::count::BacklogCounts;
@@ -48,7 +48,7 @@ pub(super) struct TenantRow {
     waiting: u64,
     version: u64,
     /// Companies of exactly its name. A person decides.
-    suggested: Vec<Suggested>,
+    suggested: Vec<SuggestedCompany>,
 }
 
 #[derive(Serialize)]
@@ -72,8 +72,8 @@ pub(super) struct CompanyOption {
     unusable: Option<&'static str>,
 }
 
-impl From<&Suggestions> for CompanyReadProgress {
-    fn from(of: &Suggestions) -> Self {
+impl From<&CompanyScan> for CompanyReadProgress {
+    fn from(of: &CompanyScan) -> Self {
         Self {
             read: of.read,
             total: of.total,
@@ -88,7 +88,7 @@ impl TenantRow {
         mapping: Mapping,
         version: u64,
         waiting: u64,
-        suggested: Option<OfTenant>,
+        suggested: Option<TenantSuggestions>,
     ) -> Self {
         let suggested = suggested.filter(|_| mapping.company.is_none());
         Self {
@@ -144,7 +144,7 @@ pub(super) fn render_list(view: &TenantsView, session: &PartnerSession) -> Resul
         @if !view.connected { p class="note" { "Connect your ConnectWise first: the companies come from there." } }
         @for source in &view.at_the_limit {
             p class="problem" {
-                "The source " (source) " sent alerts of more than " (MOST_UNMAPPED) " tenants that are not mapped. Further tenants are not listed here; their alerts are on "
+                "The source " (source) " sent alerts of more than " (MAX_UNMAPPED) " tenants that are not mapped. Further tenants are not listed here; their alerts are on "
                 a href=(SetupStep::Waiting.path()) { "Waiting alerts" } ". Ask the vendor of the source why there are so many, or map the tenants that are yours."
             }
         }
@@ -340,7 +340,7 @@ mod tests {
             version: 1,
             suggested: suggested
                 .iter()
-                .map(|name| Suggested {
+                .map(|name| SuggestedCompany {
                     company: 302,
                     name: (*name).to_owned(),
                 })

@@ -55,7 +55,7 @@ pub(crate) async fn create(
     let (partner, now) = (&session.partner, invocation.now());
     let tenant: TenantId = parse_id("tenant", form.tenant)?;
     let (kind, mapping) = require_possible(&setup, partner, &tenant, form.category).await?;
-    let known = setup.table().test_ticket_to_change(partner).await?;
+    let known = setup.table().test_ticket.get(partner).await?;
     let test = match unfinished(&setup, partner, known.value).await? {
         // It has no record yet, so it may never have been sent.
         Some((test, None)) if test.tenant == tenant && test.category == form.category => test,
@@ -105,7 +105,7 @@ pub(crate) async fn close(
     Extension(invocation): Extension<Invocation>,
 ) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
-    let known = setup.table().test_ticket_to_change(partner).await?;
+    let known = setup.table().test_ticket.get(partner).await?;
     let test = known
         .value
         .ok_or_else(|| Problem::refused("There is no test to close."))?;
@@ -130,7 +130,7 @@ async fn save(
     version: u64,
 ) -> Result<(), Problem> {
     let table = setup.table();
-    saved_version(table.save_test_ticket(partner, test, version).await?)?;
+    saved_version(table.test_ticket.save(partner, test, version).await?)?;
     Ok(())
 }
 

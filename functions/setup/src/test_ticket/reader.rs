@@ -17,7 +17,7 @@ use crate::test_ticket::view::{LastTestView, TenantOption, TestTicketView};
 pub(super) async fn read(setup: &Setup, partner: &PartnerId) -> Result<TestTicketView, Problem> {
     let (config, test) = tokio::join!(
         setup.connections.partner_config(partner),
-        setup.table().test_ticket_to_change(partner),
+        setup.table().test_ticket.get(partner),
     );
     let (config, Versioned { value: test, .. }) = (config?, test?);
     let PartnerConfig {

@@ -48,7 +48,7 @@ pub(crate) async fn save(
 ) -> Result<ChangeResponse, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
     let Connected { connection, client } = require_connected(&setup, partner).await?;
-    let stored = table.settings_to_change(partner).await?;
+    let stored = table.settings.get(partner).await?;
     if stored.version != form.version {
         return Err(Problem::conflict());
     }
@@ -61,7 +61,7 @@ pub(crate) async fn save(
     let after = after.with_kinds_off(off, invocation.now());
     let lists = ticket_lists(&client, &before, invocation.call_ends()).await?;
     check(&before, &after, &lists)?;
-    saved_version(table.save_settings(partner, &after, stored.version).await?)?;
+    saved_version(table.settings.save(partner, &after, stored.version).await?)?;
     let action = (Actor::Partner, "tickets_saved");
     let detail = changes(&before, &after);
     audit::record(&setup, partner, action, &detail, &invocation).await;

@@ -17,7 +17,7 @@ pub(super) async fn read(
     partner: &PartnerId,
     invocation: &Invocation,
 ) -> Result<TicketsView, Problem> {
-    let stored = setup.table().settings_to_change(partner).await?;
+    let stored = setup.table().settings.get(partner).await?;
     let mut view = TicketsView {
         version: stored.version,
         chosen: None,

@@ -17,7 +17,7 @@ use crate::{Kind, RecordId};
 #[serde(rename_all = "snake_case")]
 pub enum TargetIssue {
     /// It does not exist (any more).
-    #[error("the board does not have it any more")]
+    #[error("the board no longer has it")]
     Missing,
     #[error("it is inactive in ConnectWise")]
     Inactive,

@@ -1,7 +1,7 @@
 //! The operator's list of partners: `OPERATOR` with `partner#<id>`.
 
 use domain::PartnerId;
-use domain::access::Partner;
+use domain::setup::access::Partner;
 use jiff::Timestamp;
 
 use super::OPERATOR;

@@ -5,7 +5,7 @@
 //! partner. The attribute `ttl` only cleans up, because DynamoDB deletes items days late.
 
 use aws_sdk_dynamodb::types::ReturnValue;
-use domain::access::{Link, Partner, Session, TokenHash};
+use domain::setup::access::{Invitation, PageSession, Partner, TokenHash};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
@@ -36,7 +36,7 @@ impl SessionStore {
     ///
     /// # Errors
     /// When DynamoDB fails. The link may then be stored, without anyone who has its token.
-    pub async fn put_link(&self, hash: &TokenHash, link: &Link) -> Result<(), Error> {
+    pub async fn put_link(&self, hash: &TokenHash, link: &Invitation) -> Result<(), Error> {
         self.put_item(hash, LINK, link, link.expires_at).await
     }
 
@@ -50,7 +50,7 @@ impl SessionStore {
         &self,
         hash: &TokenHash,
         now: Timestamp,
-    ) -> Result<Option<Link>, Error> {
+    ) -> Result<Option<Invitation>, Error> {
         // The condition also fails if there is no item, which has no `expires_at`.
         let call = self
             .table
@@ -62,9 +62,9 @@ impl SessionStore {
         let Some(item) = deleted.and_then(|answer| answer.attributes) else {
             return Ok(None);
         };
-        let link: Link = from_item(item).map_err(|err| Error::malformed(LINK, &err))?;
+        let link: Invitation = from_item(item).map_err(|err| Error::malformed(LINK, &err))?;
         let partner = self.partners.get(&link.partner).await?.value;
-        Ok(link.counts(partner.as_ref(), now).then_some(link))
+        Ok(link.is_valid(partner.as_ref(), now).then_some(link))
     }
 
     /// Stores a session under the hash of its new random token. A repetition changes nothing. If the
@@ -72,7 +72,7 @@ impl SessionStore {
     ///
     /// # Errors
     /// When DynamoDB fails. The session may then be stored, without anyone who has its token.
-    pub async fn put(&self, hash: &TokenHash, session: &Session) -> Result<(), Error> {
+    pub async fn put(&self, hash: &TokenHash, session: &PageSession) -> Result<(), Error> {
         self.put_item(hash, SESSION, session, session.expires_at)
             .await
     }
@@ -86,13 +86,14 @@ impl SessionStore {
         &self,
         hash: &TokenHash,
         now: Timestamp,
-    ) -> Result<Option<(Session, Partner)>, Error> {
+    ) -> Result<Option<(PageSession, Partner)>, Error> {
         let Some(item) = self.table.item(key(&pk(hash), SESSION)).await? else {
             return Ok(None);
         };
-        let session: Session = from_item(item).map_err(|err| Error::malformed(SESSION, &err))?;
+        let session: PageSession =
+            from_item(item).map_err(|err| Error::malformed(SESSION, &err))?;
         let partner = self.partners.get(&session.partner).await?.value;
-        let partner = partner.filter(|partner| session.counts(Some(partner), now));
+        let partner = partner.filter(|partner| session.is_valid(Some(partner), now));
         Ok(partner.map(|partner| (session, partner)))
     }
 

@@ -1,7 +1,7 @@
 //! Positions and ranges in the list of a partner's blocked records. The list has several shards; each
 //! is sorted by tenant and then by time.
 
-use domain::key::SHARDS;
+use domain::alert::key::SHARDS;
 use serde::{Deserialize, Serialize};
 
 /// A position after one record of the list. The record need not be in the list any more.

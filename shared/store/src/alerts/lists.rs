@@ -2,9 +2,10 @@
 //! it.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use domain::key::SHARDS;
-use domain::plan::Ended;
-use domain::record::{Actual, BlockedSince, Desired, Open};
+use domain::alert::blocked::BlockedSince;
+use domain::alert::key::SHARDS;
+use domain::alert::record::{Actual, Desired, OpenTicket};
+use domain::closing::guard::RecentClosing;
 use domain::time::sortable;
 use domain::{AlertKey, PartnerId, TenantId};
 use jiff::Timestamp;
@@ -57,7 +58,7 @@ pub struct IndexedAlert {
 impl IndexedAlert {
     /// The open ticket, if there is one.
     #[must_use]
-    pub fn open(&self) -> Option<&Open> {
+    pub fn open(&self) -> Option<&OpenTicket> {
         self.actual.as_ref().and_then(Actual::open)
     }
 }
@@ -153,7 +154,7 @@ impl AlertLists {
         partner: &PartnerId,
         tenant: &TenantId,
         since: Timestamp,
-    ) -> Result<Vec<Ended>, Error> {
+    ) -> Result<Vec<RecentClosing>, Error> {
         let mut ended = vec![];
         for shard in 0..SHARDS {
             let query = self
@@ -172,7 +173,7 @@ impl AlertLists {
                 // A tenant whose id continues after a `#` may be in the range.
                 if alert.key.tenant == *tenant {
                     let actual = alert.actual.as_ref();
-                    ended.extend(Ended::of(&alert.key, &alert.desired, actual));
+                    ended.extend(RecentClosing::new(&alert.key, &alert.desired, actual));
                 }
             }
         }

@@ -18,9 +18,9 @@ pub use ticket_index::TicketIndexStore;
 
 use aws_types::SdkConfig;
 use domain::AlertKey;
-use domain::key::shard;
-use domain::record::Record;
-use domain::ticket_index::TicketIndex;
+use domain::alert::key::shard;
+use domain::alert::record::Record;
+use domain::ticketing::ticket_index::TicketIndex;
 use jiff::Timestamp;
 use serde_dynamo::aws_sdk_dynamodb_1::{
     from_attribute_value, from_item, to_attribute_value, to_item,
@@ -237,7 +237,7 @@ fn update_of(item_key: &str, record: &Record, has_key: bool) -> Result<ItemUpdat
         item.insert("state_of".to_owned(), string(state_of));
         item.insert("tenant_since".to_owned(), string(tenant_since));
     }
-    if let Some(at) = record.look_at() {
+    if let Some(at) = record.next_check_at() {
         let look_of = lists::look_of(&record.key.partner, shard(item_key));
         item.insert("look_of".to_owned(), string(look_of));
         item.insert("look_at".to_owned(), time(at));

@@ -1,8 +1,8 @@
 //! Snapshots: one item for each part.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::event::SnapshotPart;
-use domain::snapshot::PartHead;
+use domain::closing::snapshot::SnapshotPartHead;
+use domain::closing::snapshot_part::SnapshotPart;
 use domain::{AlertId, PartnerId, SourceId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -90,7 +90,7 @@ impl SnapshotStore {
         partner: &PartnerId,
         tenant: &TenantId,
         source: &SourceId,
-    ) -> ItemStream<PartHead> {
+    ) -> ItemStream<SnapshotPartHead> {
         let query = self
             .table
             .query()

@@ -21,16 +21,16 @@ fn every_member_of_a_record_is_written() {
         now,
     );
     let id = domain::ClaimId::parse("c").unwrap();
-    record.claim = Some(domain::record::Claim {
+    record.claim = Some(domain::alert::record::Claim {
         id,
-        op: domain::record::Op::Create,
+        op: domain::alert::record::Op::Create,
         reason: "raised".into(),
         ticket_ref: record.occurrence_ref(),
         ticket_id: None,
         board_id: Some(2),
         company_id: 19,
         epoch: 1,
-        severity: domain::event::Severity::High,
+        severity: domain::alert::event::Severity::High,
         began_at: now,
         raise_received_at: None,
         repeats: 0,
@@ -41,18 +41,20 @@ fn every_member_of_a_record_is_written() {
         empty_visits: 0,
         suspected_refusal: None,
     });
-    record.actual = Some(domain::record::Actual::Closed(domain::record::Closed {
-        ticket_id: 77,
-        occurrence: 1,
-        epoch: 1,
-        at: now,
-        ended_at: now,
-        by: domain::record::ClosedBy::Us,
-        company_id: Some(19),
-        ticket_ref: None,
-    }));
-    record.rechecks.push(domain::record::Recheck {
-        op: domain::record::Op::Create,
+    record.actual = Some(domain::alert::record::Actual::Closed(
+        domain::alert::record::ClosedTicket {
+            ticket_id: 77,
+            occurrence: 1,
+            epoch: 1,
+            at: now,
+            ended_at: now,
+            by: domain::alert::record::ClosedBy::Us,
+            company_id: Some(19),
+            ticket_ref: None,
+        },
+    ));
+    record.rechecks.push(domain::alert::record::Recheck {
+        op: domain::alert::record::Op::Create,
         ticket_ref: record.occurrence_ref(),
         board_id: None,
         company_id: 19,
@@ -60,7 +62,7 @@ fn every_member_of_a_record_is_written() {
         at: now,
         last: false,
     });
-    record.duplicates.push(domain::record::Duplicate {
+    record.duplicates.push(domain::alert::record::Duplicate {
         ticket_id: 78,
         ticket_ref: record.occurrence_ref(),
         company_id: 19,

@@ -2,7 +2,7 @@
 //! record for every ticket of the partner.
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use domain::ticket_index::{Sentinels, TicketIndex};
+use domain::ticketing::ticket_index::{Sentinels, TicketIndex};
 use domain::{PartnerId, RecordId};
 use jiff::Timestamp;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value, to_item};

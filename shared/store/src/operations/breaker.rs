@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use domain::breaker::Breaker;
-use domain::record::BlockedSince;
+use domain::alert::blocked::BlockedSince;
+use domain::connection::breaker::Breaker;
 use domain::{Blocked, PartnerId};
 use jiff::Timestamp;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value};

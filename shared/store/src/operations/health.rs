@@ -2,7 +2,7 @@
 //! `health`.
 
 use domain::PartnerId;
-use domain::health::Health;
+use domain::monitoring::health::Health;
 
 use crate::Error;
 use crate::table::{Table, partner_pk};
@@ -69,13 +69,13 @@ fn item(pk: &str) -> VersionedItem<'_> {
 
 #[cfg(test)]
 mod tests {
-    use domain::choices::TargetIssue;
-    use domain::event::Severity;
-    use domain::health::Incident;
-    use domain::health::{CompanyIssue, ConnectionRefusal, Issue, Outage};
-    use domain::kind::Category;
-    use domain::record::Op;
-    use domain::refusals::{Cause, GroupId, RefusedTarget};
+    use domain::alert::event::Severity;
+    use domain::alert::kind::Category;
+    use domain::alert::record::Op;
+    use domain::monitoring::health::Incident;
+    use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Issue, Outage};
+    use domain::setup::choices::TargetIssue;
+    use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
     use domain::{Kind, TenantId};
     use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
@@ -106,16 +106,16 @@ mod tests {
                 why: CompanyIssue::Deleted,
             },
             Issue::Writes {
-                group: GroupId {
+                group: RefusalGroupId {
                     op: Some(Op::Create),
-                    cause: Cause::Words("site id is required".into()),
+                    cause: RefusalCause::Words("site id is required".into()),
                 },
                 words: "Site ID is required".into(),
             },
             Issue::Writes {
-                group: GroupId {
+                group: RefusalGroupId {
                     op: None,
-                    cause: Cause::Target(RefusedTarget::Status(category)),
+                    cause: RefusalCause::Target(RefusedTarget::Status(category)),
                 },
                 words: String::new(),
             },

@@ -3,7 +3,9 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValue;
-use domain::pipeline::{PipelineIncident, PipelineState, Schedule, Ticks, Unfinished};
+use domain::monitoring::pipeline::{
+    PipelineIncident, PipelineState, Schedule, Ticks, UnfinishedMessage,
+};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value};
@@ -98,7 +100,7 @@ impl MonitoringStore {
     /// # Errors
     /// When DynamoDB fails; the message returns again.
     pub async fn record_unfinished(&self, sent_at: Timestamp, now: Timestamp) -> Result<(), Error> {
-        let forgotten = Unfinished::forgotten_before(now);
+        let forgotten = UnfinishedMessage::stale_before(now);
         let call = self
             .update(UNFINISHED)
             .update_expression("SET sent_at = :sent, seen_at = :now")

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::message::RejectedEvents;
+use domain::wire::message::RejectedEvents;
 use domain::{PartnerId, SourceId};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;

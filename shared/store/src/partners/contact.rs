@@ -1,7 +1,7 @@
 //! A partner's emergency contact: `P#<partner>` with `contact`.
 
 use domain::PartnerId;
-use domain::contact::Contact;
+use domain::setup::contact::Contact;
 
 use crate::Error;
 use crate::table::{Table, partner_pk};

@@ -1,8 +1,9 @@
 //! What a decision about an alert needs to know of its partner, read from both tables in one
 //! request.
 
-use domain::breaker::Breaker;
-use domain::settings::{Mapping, Settings};
+use domain::connection::breaker::Breaker;
+use domain::setup::mapping::Mapping;
+use domain::setup::settings::Settings;
 use domain::{PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::kind::KindInfo;
+use domain::alert::kind::KindInfo;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

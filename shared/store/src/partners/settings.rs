@@ -1,7 +1,7 @@
 //! A partner's settings: `P#<partner>` with `settings`.
 
 use domain::PartnerId;
-use domain::settings::Settings;
+use domain::setup::settings::Settings;
 
 use crate::Error;
 use crate::table::{Table, partner_pk};
@@ -65,8 +65,8 @@ fn item(pk: &str) -> VersionedItem<'_> {
 #[cfg(test)]
 mod tests {
     use domain::Kind;
-    use domain::event::Severity;
-    use domain::settings::BoardTarget;
+    use domain::alert::event::Severity;
+    use domain::setup::settings::BoardTarget;
     use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
     use super::*;

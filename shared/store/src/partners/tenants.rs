@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::Select;
-use domain::settings::Mapping;
+use domain::setup::mapping::Mapping;
 use domain::{PartnerId, SourceId, TenantId};
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 

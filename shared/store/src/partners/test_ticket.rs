@@ -1,7 +1,7 @@
 //! The test alert that a partner requested last: `P#<partner>` with `test`. Its outcome is in its
 //! record, as for any alert.
 
-use domain::kind::Category;
+use domain::alert::kind::Category;
 use domain::{AlertId, Kind, PartnerId, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! What a run leaves for the next one.
 
 use domain::RecordId;
-use domain::refusals::Refusals;
+use domain::ticketing::refused_writes::RefusalGroups;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ pub struct RunProgress {
     pub comparing: Option<TicketScan>,
     /// Alerts that ConnectWise refused, by reason.
     #[serde(default)]
-    pub refusals: Refusals,
+    pub refusals: RefusalGroups,
 }
 
 /// A scan of the open tickets that takes several runs.

@@ -23,10 +23,10 @@ pub(super) async fn check(
     partner: &PartnerId,
     invocation: &Invocation,
 ) -> Result<CheckView, Problem> {
-    let Some(connection) = setup.access().connection(partner).await? else {
+    let Some(connection) = setup.access().connections.get(partner).await?.value else {
         return Ok(CheckView::empty(CheckVerdict::NotConnected));
     };
-    let breaker = setup.table().breaker(partner).await;
+    let breaker = setup.table().breaker.get(partner).await;
     let mut site = SiteView {
         origin: connection.origin.clone(),
         company_id: connection.company_id.clone(),
@@ -91,7 +91,11 @@ async fn update_missing_rights(
     let still = still_missing(&breaker.missing_rights, rights);
     let mut changed = breaker.open.is_some();
     if still != breaker.missing_rights {
-        changed |= setup.table().rights_seen(partner, breaker, &still).await?;
+        changed |= setup
+            .table()
+            .breaker
+            .replace_missing_rights(partner, breaker, &still)
+            .await?;
     }
     if changed {
         setup

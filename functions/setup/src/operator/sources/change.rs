@@ -6,7 +6,7 @@ use aws::invocation::Invocation;
 use aws::secrets::SourceDocument;
 use domain::{PartnerId, SourceId};
 use futures_util::future::try_join_all;
-use store::{PartnerSource, Saved, Source, Versioned};
+use store::{PartnerSource, RegisteredSource, SaveOutcome, Versioned};
 
 use crate::context::Setup;
 use crate::http::problem::Problem;
@@ -15,7 +15,7 @@ use crate::operator::sources::response::SourceResponse;
 /// A change that holds the item's lock until the end of the invocation.
 pub(super) struct SourceChange {
     pub(super) id: SourceId,
-    pub(super) source: Source,
+    pub(super) source: RegisteredSource,
     version: u64,
 }
 
@@ -25,7 +25,7 @@ impl SourceChange {
     pub(super) async fn begin(
         setup: &Setup,
         id: SourceId,
-        source: Source,
+        source: RegisteredSource,
         version: u64,
         invocation: &Invocation,
     ) -> Result<Self, Problem> {
@@ -35,17 +35,17 @@ impl SourceChange {
                 "Another change of this source is in progress, or was interrupted. Repeat this in a minute.",
             ));
         }
-        let source = Source {
+        let source = RegisteredSource {
             busy_until: Some(invocation.holds_until()),
             ..source
         };
-        match setup.access().save_source(&id, &source, version).await? {
-            Saved::Yes { version } => Ok(Self {
+        match setup.access().sources.save(&id, &source, version).await? {
+            SaveOutcome::Saved { version } => Ok(Self {
                 id,
                 source,
                 version,
             }),
-            Saved::Conflict => Err(conflict()),
+            SaveOutcome::Conflict => Err(conflict()),
         }
     }
 
@@ -84,18 +84,18 @@ impl SourceChange {
             tracing::error!(source = %self.id, error = %err, "failed to store a source's signing secret");
             Problem::unavailable("The webhook's copy of the source was not updated. Repeat this in a minute.")
         })?;
-        let value = Source {
+        let value = RegisteredSource {
             busy_until: None,
             ..self.source
         };
         let access = setup.access();
-        match access.save_source(&self.id, &value, self.version).await? {
-            Saved::Yes { version } => {
+        match access.sources.save(&self.id, &value, self.version).await? {
+            SaveOutcome::Saved { version } => {
                 let source = Versioned { value, version };
                 Ok(SourceResponse::new(setup, self.id, source, Some(document)))
             }
             // This took longer than the lock, and another change has the item now.
-            Saved::Conflict => Err(conflict()),
+            SaveOutcome::Conflict => Err(conflict()),
         }
     }
 
@@ -110,7 +110,11 @@ impl SourceChange {
         let before = before.map(enabled_partners).unwrap_or_default();
         let after = partners_of(document);
         let stored = after.iter().map(async |partner| {
-            let known = access.partner_sources(partner).await?.remove(&self.id);
+            let known = access
+                .partner_sources
+                .get_all(partner)
+                .await?
+                .remove(&self.id);
             let since = match (before.contains(partner), known) {
                 (true, Some(known)) => known.since,
                 (true, None) => self.source.made_at,
@@ -118,11 +122,11 @@ impl SourceChange {
             };
             let kinds = document.kinds_added.clone();
             let source = PartnerSource { since, kinds };
-            access.put_partner_source(partner, &self.id, &source).await
+            access.partner_sources.put(partner, &self.id, &source).await
         });
         try_join_all(stored).await?;
         let gone = before.difference(&after);
-        let removed = gone.map(|partner| access.remove_partner_source(partner, &self.id));
+        let removed = gone.map(|partner| access.partner_sources.remove(partner, &self.id));
         try_join_all(removed).await?;
         Ok(())
     }

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{PartnerId, SourceId};
 use futures_util::future::join_all;
-use store::{Actor, Source, Versioned};
+use store::{Actor, RegisteredSource, Versioned};
 
 use crate::context::{AppState, Setup};
 use crate::http::input::{Input, PathParam, QueryParams, parse_id};
@@ -31,7 +31,7 @@ pub(crate) async fn list(
     QueryParams(query): QueryParams<ListQuery>,
 ) -> Result<Response, Problem> {
     let (from, limit) = query.parse()?;
-    let page = setup.access().sources(from.as_ref(), limit).await?;
+    let page = setup.access().sources.page(from.as_ref(), limit).await?;
     let entries = page.entries.into_iter();
     let sources = entries.map(|entry| SourceSummary::new(entry.id, entry.value, entry.version));
     let response = SourcesResponse {
@@ -51,7 +51,7 @@ pub(crate) async fn get(
     let (table, now) = (setup.table(), invocation.now());
     let mut rejected = vec![];
     for partner in source.value.partner.iter().chain(&source.value.partners) {
-        let mut of_partner = table.rejections(partner, now).await?;
+        let mut of_partner = table.rejected.get_all(partner, now).await?;
         let of_source = of_partner.remove(&id);
         rejected.extend(of_source.map(|rejections| RejectedEventsView::new(partner, rejections)));
     }
@@ -83,7 +83,7 @@ pub(crate) async fn create(
     let kinds_added = parse_kinds(request.kinds_added.unwrap_or_default())?;
     let secret = random::signing_secret()?;
     let id = new_id(&setup).await?;
-    let source = Source {
+    let source = RegisteredSource {
         name,
         partner,
         partners,
@@ -142,7 +142,7 @@ pub(crate) async fn change(
     });
     let kinds_added = request.kinds_added.map(parse_kinds).transpose()?;
     let mut before = partner_set(value.partner.as_ref(), &value.partners);
-    let source = Source {
+    let source = RegisteredSource {
         name,
         partner,
         partners,
@@ -193,9 +193,12 @@ pub(crate) async fn rotate(
     Ok(json_response(StatusCode::OK, &body))
 }
 
-async fn existing(setup: &Setup, source: String) -> Result<(SourceId, Versioned<Source>), Problem> {
+async fn existing(
+    setup: &Setup,
+    source: String,
+) -> Result<(SourceId, Versioned<RegisteredSource>), Problem> {
     let id: SourceId = parse_id("source", source)?;
-    let Versioned { value, version } = setup.access().source(&id).await?;
+    let Versioned { value, version } = setup.access().sources.get(&id).await?;
     let missing = || Problem::not_found(format!("There is no source {id}."));
     let value = value.ok_or_else(missing)?;
     Ok((id, Versioned { value, version }))

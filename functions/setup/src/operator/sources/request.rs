@@ -100,7 +100,7 @@ fn parse_list(named: Vec<String>) -> Result<Vec<PartnerId>, Problem> {
 }
 
 async fn require_partner(setup: &Setup, field: &str, partner: &PartnerId) -> Result<(), Problem> {
-    match setup.access().partner(partner).await?.value {
+    match setup.access().partners.get(partner).await?.value {
         Some(_) => Ok(()),
         None => {
             let detail = format!("There is no partner {partner}: create it first.");

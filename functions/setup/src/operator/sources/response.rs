@@ -5,7 +5,7 @@ use domain::alert::kind::KindInfo;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use serde::Serialize;
-use store::{Rejections, Source, Versioned};
+use store::{RegisteredSource, Rejections, Versioned};
 
 use crate::context::Setup;
 
@@ -68,7 +68,7 @@ impl RejectedEventsView {
 }
 
 impl SourceSummary {
-    pub(super) fn new(id: SourceId, source: Source, version: u64) -> Self {
+    pub(super) fn new(id: SourceId, source: RegisteredSource, version: u64) -> Self {
         Self {
             id,
             name: source.name,
@@ -85,7 +85,7 @@ impl SourceResponse {
     pub(super) fn new(
         setup: &Setup,
         id: SourceId,
-        source: Versioned<Source>,
+        source: Versioned<RegisteredSource>,
         document: Option<SourceDocument>,
     ) -> Self {
         let webhook_url = setup.config.webhook_url.replace("{source}", id.as_str());

@@ -24,7 +24,7 @@ impl Database {
         self.delete(&format!("ticket_index#{PARTNER}")).await;
         if let Some(state) = state {
             let index = TicketIndex::new(1, state == TicketIndexState::Complete);
-            let begun = self.alerts.begin_ticket_index(&partner(), &index).await;
+            let begun = self.alerts.ticket_index.begin(&partner(), &index).await;
             assert!(begun.unwrap());
         }
     }

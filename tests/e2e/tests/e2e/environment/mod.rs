@@ -28,7 +28,7 @@ use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use scheduled::Driver;
 use serde_json::{Value, json};
-use store::{AccessTable, Alerts, ConfigTable, Connection, Saved, Written};
+use store::{AccessTable, Alerts, ConfigTable, Connection, RecordWrite, SaveOutcome};
 
 pub(crate) use account::TestAccount;
 pub(crate) use connectwise::ConnectWise;
@@ -313,7 +313,7 @@ impl TestEnvironment {
             let record = Record::new(key(tenant, &format!("a{n}")));
             let record = record.with_blocked(Blocked::Unmapped, None, now);
             let written = self.alerts.write(&record).await.unwrap();
-            assert!(matches!(written, Written::Yes(_)));
+            assert!(matches!(written, RecordWrite::Stored(_)));
         };
         // More calls at once would time out in the emulator on a busy machine.
         let writes = stream::iter(0..count).map(write);
@@ -323,16 +323,17 @@ impl TestEnvironment {
     /// Sets the partner's emergency contact, confirmed.
     pub(crate) async fn set_contact(&self, address: &str) {
         let address = EmailAddress::parse(address).unwrap();
-        let before = self.access.contact_to_change(&partner()).await.unwrap();
+        let before = self.access.contacts.get(&partner()).await.unwrap();
         let contact = Contact {
             address: Some(address),
             pending: None,
         };
         let saved = self
             .access
-            .save_contact(&partner(), &contact, before.version)
+            .contacts
+            .save(&partner(), &contact, before.version)
             .await;
-        assert!(matches!(saved.unwrap(), Saved::Yes { .. }));
+        assert!(matches!(saved.unwrap(), SaveOutcome::Saved { .. }));
     }
 
     /// The confirmation token of the last mail that has a confirmation link.
@@ -366,12 +367,12 @@ impl TestEnvironment {
 
     /// Gives the connection another epoch, as if it pointed to another ConnectWise.
     pub(crate) async fn set_epoch(&self, epoch: u32) {
-        let connection = self.access.connection(&partner()).await.unwrap();
+        let connection = self.access.connections.get(&partner()).await.unwrap().value;
         let connection = Connection {
             epoch,
             ..connection.unwrap()
         };
-        let put = self.access.put_connection(&partner(), &connection).await;
+        let put = self.access.connections.put(&partner(), &connection).await;
         put.unwrap();
     }
 
@@ -382,7 +383,7 @@ impl TestEnvironment {
             epoch: 2,
             ..connection(self.connectwise.origin())
         };
-        let put = self.access.put_connection(&partner(), &connection).await;
+        let put = self.access.connections.put(&partner(), &connection).await;
         put.unwrap();
         let keys = self.keys(company_id, "another");
         self.put_connection_secret(CONNECTION_PREFIX, &keys).await;
@@ -416,9 +417,9 @@ fn connection(origin: String) -> Connection {
 /// Writes the seeded partner's connection, settings and mappings.
 async fn seed_tables(config: &ConfigTable, access: &AccessTable, origin: String) {
     let connection = connection(origin);
-    let put = access.put_connection(&partner(), &connection).await;
+    let put = access.connections.put(&partner(), &connection).await;
     put.unwrap();
-    config.put_settings(&partner(), &settings()).await.unwrap();
+    config.settings.put(&partner(), &settings()).await.unwrap();
     for (id, company, enabled) in [
         (TENANT, COMPANY, true),
         (DISABLED, fixtures::DISABLED_COMPANY, false),
@@ -428,7 +429,7 @@ async fn seed_tables(config: &ConfigTable, access: &AccessTable, origin: String)
             enabled,
             ..Mapping::default()
         };
-        let put = config.put_mapping(&partner(), &tenant(id), &mapping).await;
+        let put = config.tenants.put(&partner(), &tenant(id), &mapping).await;
         put.unwrap();
     }
 }

@@ -14,7 +14,7 @@ use domain::{PartnerId, Secret};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use setup::{App, Config, OPERATOR_ROUTE, PAGE_ROUTES};
-use store::{AccessTable, Saved};
+use store::{AccessTable, SaveOutcome};
 
 use super::fixtures::partner;
 use super::lambda_proxy::LambdaProxy;
@@ -112,15 +112,23 @@ impl SetupPage {
         let now = Timestamp::now();
         // A session that starts in the millisecond in which all sessions are ended is refused.
         let made_at = now + SignedDuration::from_millis(1);
-        if self.access.partner(partner).await.unwrap().value.is_none() {
+        if self
+            .access
+            .partners
+            .get(partner)
+            .await
+            .unwrap()
+            .value
+            .is_none()
+        {
             let item = Partner {
                 name: partner.to_string(),
                 enabled: true,
                 made_at: now,
                 sessions_from: None,
             };
-            let saved = self.access.save_partner(partner, &item, 0).await.unwrap();
-            assert_eq!(saved, Saved::Yes { version: 1 });
+            let saved = self.access.partners.save(partner, &item, 0).await.unwrap();
+            assert_eq!(saved, SaveOutcome::Saved { version: 1 });
         }
         let token = format!("link-of-{partner}-{}", now.as_nanosecond());
         let link = Invitation {
@@ -129,7 +137,7 @@ impl SetupPage {
             expires_at: now + SignedDuration::from_hours(1),
         };
         let hash = TokenHash::new(&Secret::new(token.as_str()));
-        self.access.put_link(&hash, &link).await.unwrap();
+        self.access.sessions.put_link(&hash, &link).await.unwrap();
         let mut browser = self.browser();
         browser.open(&format!("{PAGE}/setup/open#{token}")).await;
         browser

@@ -32,7 +32,8 @@ impl IncidentTest {
         };
         let config = &env.config;
         config
-            .put_mapping(&partner(), &tenant(TENANT), &acme)
+            .tenants
+            .put(&partner(), &tenant(TENANT), &acme)
             .await
             .unwrap();
         let begun = Timestamp::now();
@@ -92,7 +93,13 @@ impl IncidentTest {
     }
 
     pub(crate) async fn blocked(&self) -> usize {
-        let blocked = self.env.alerts.blocked(&partner()).await.unwrap();
+        let blocked = self
+            .env
+            .alerts
+            .lists
+            .blocked_keys(&partner())
+            .await
+            .unwrap();
         blocked.len()
     }
 

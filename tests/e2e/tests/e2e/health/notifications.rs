@@ -100,7 +100,7 @@ async fn only_a_lasting_outage_is_notified() {
         "not before the third failure"
     );
     test.minutes(12).await;
-    let outage = "Ticketbridge: ConnectWise is in trouble (northwind)";
+    let outage = "Ticketbridge: ConnectWise reports an error (northwind)";
     assert_eq!(test.subjects().await, [outage]);
     let text = test.text().await;
     assert!(
@@ -325,7 +325,8 @@ async fn a_deleted_board_is_notified_and_the_other_board_works() {
     chosen.operations = chosen.cyber_alerts.clone();
     test.env
         .config
-        .put_settings(&partner(), &chosen)
+        .settings
+        .put(&partner(), &chosen)
         .await
         .unwrap();
     test.minutes(6).await;
@@ -367,7 +368,8 @@ async fn a_deleted_priority_is_detected_within_three_probes() {
     chosen.priorities.insert(Severity::High, 999);
     test.env
         .config
-        .put_settings(&partner(), &chosen)
+        .settings
+        .put(&partner(), &chosen)
         .await
         .unwrap();
     for _ in 0..3 {
@@ -389,7 +391,8 @@ async fn a_deleted_company_is_named_and_other_tenants_work() {
     };
     let config = &test.env.config;
     config
-        .put_mapping(&partner(), &tenant("baker"), &other)
+        .tenants
+        .put(&partner(), &tenant("baker"), &other)
         .await
         .unwrap();
     let deleted = json!([{ "op": "replace", "path": "deletedFlag", "value": true }]);
@@ -477,7 +480,8 @@ async fn held_closings_are_notified_once() {
     let (acme, now) = (tenant(TENANT), test.begun);
     assert!(
         config
-            .stop(&partner(), &acme, &hold_of(0, 42, 60), now)
+            .closing_holds
+            .hold(&partner(), &acme, &hold_of(0, 42, 60), now)
             .await
             .unwrap()
     );
@@ -492,13 +496,15 @@ async fn held_closings_are_notified_once() {
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
-    let of =
-        async || -> HeldClosings { config.held_closings(&partner()).await.unwrap()[&acme].clone() };
+    let of = async || -> HeldClosings {
+        config.closing_holds.get_held(&partner()).await.unwrap()[&acme].clone()
+    };
     assert!(of().await.notified_at.is_some());
     // Counted again, it is the same hold.
     assert!(
         !config
-            .stop(&partner(), &acme, &hold_of(0, 44, 60), now)
+            .closing_holds
+            .hold(&partner(), &acme, &hold_of(0, 44, 60), now)
             .await
             .unwrap()
     );
@@ -513,11 +519,14 @@ async fn held_closings_are_notified_once() {
     // Approved, and then more closings than that: a new hold.
     let shown = of().await;
     let (northwind, shown) = (partner(), (shown.digest.as_str(), shown.since));
-    let approved = config.approved(&northwind, &acme, shown, Timestamp::now());
+    let approved = config
+        .closing_holds
+        .approve(&northwind, &acme, shown, Timestamp::now());
     assert!(approved.await.unwrap());
     assert!(
         config
-            .stop(&partner(), &acme, &hold_of(0, 50, 60), now)
+            .closing_holds
+            .hold(&partner(), &acme, &hold_of(0, 50, 60), now)
             .await
             .unwrap()
     );

@@ -25,7 +25,7 @@ async fn broken(env: &mut TestEnvironment) {
 }
 
 async fn is_open(env: &TestEnvironment) -> bool {
-    let breaker = env.config.breaker(&partner()).await.unwrap();
+    let breaker = env.config.breaker.get(&partner()).await.unwrap();
     breaker.open.is_some()
 }
 
@@ -133,7 +133,7 @@ async fn a_probe_respects_retry_after() {
     broken(&mut env).await;
     let now = Timestamp::now();
     let until = after(now, 600);
-    env.config.pause(&partner(), until).await.unwrap();
+    env.config.breaker.pause(&partner(), until).await.unwrap();
     let before = env.connectwise.calls().await.len();
     env.schedule.make_health_due(now).await;
     let health = env.health();

@@ -38,11 +38,12 @@ async fn two_concurrent_health_runs_send_one_mail() {
     }
     assert_eq!(env.account.mails().await.len(), 1);
     // A run that lost its lease detects the other run's write.
-    let kept = env.config.health(&partner()).await.unwrap();
-    let health = kept.health.clone();
+    let kept = env.config.health.get(&partner()).await.unwrap();
+    let health = kept.value.clone();
     let put = async |health| {
         env.config
-            .put_health(&partner(), &kept, health)
+            .health
+            .save(&partner(), &kept, health)
             .await
             .unwrap()
     };
@@ -101,7 +102,7 @@ async fn due_connections_are_divided_among_invocations() {
     let left = env
         .schedule
         .due
-        .due(Schedule::Health, now, 100)
+        .list(Schedule::Health, now, 100)
         .await
         .unwrap();
     assert_eq!(left.len(), 25);
@@ -138,7 +139,7 @@ impl HealthProcess {
             pending: None,
         };
         let access = AccessTable::new(&env.aws, connections.access_table.clone());
-        access.save_contact(&partner(), &contact, 0).await.unwrap();
+        access.contacts.save(&partner(), &contact, 0).await.unwrap();
         let config = health::Config {
             connections,
             ..env.health_config()
@@ -227,11 +228,11 @@ async fn a_health_run_that_dies_anywhere_repeats_at_most_one_mail() {
                 now = after(now, 120);
                 lane.tick(None, now).await.unwrap();
             }
-            let breaker = lane.table.breaker(&partner()).await.unwrap();
+            let breaker = lane.table.breaker.get(&partner()).await.unwrap();
             assert_eq!(breaker.open, None, "{details}");
-            let due = lane.due.due(Schedule::Reconcile, now, 5).await.unwrap();
+            let due = lane.due.list(Schedule::Reconcile, now, 5).await.unwrap();
             assert_eq!(due, [partner()], "{details}: what waited is looked at");
-            let health = lane.table.health(&partner()).await.unwrap().health;
+            let health = lane.table.health.get(&partner()).await.unwrap().value;
             assert_eq!(health.connection, None, "{details}");
             let over = lane.mails().await - before - notified;
             assert!(

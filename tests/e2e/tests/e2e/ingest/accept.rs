@@ -197,7 +197,7 @@ async fn rejected_events_are_counted_once() {
     env.worker.app.handle(event, &invocation).await;
     env.queue.make_visible(&messages).await;
     env.worker.work().await;
-    let rejections = env.config.rejections(&partner(), now).await.unwrap();
+    let rejections = env.config.rejected.get_all(&partner(), now).await.unwrap();
     let of_source = &rejections[&domain::SourceId::parse(SOURCE).unwrap()];
     assert_eq!(of_source.events, 3);
     let mut browser = env.setup.signed_in().await;
@@ -210,7 +210,8 @@ async fn rejected_events_are_counted_once() {
     let later = now + SignedDuration::from_hours(7 * 24 + 1);
     assert!(
         env.config
-            .rejections(&partner(), later)
+            .rejected
+            .get_all(&partner(), later)
             .await
             .unwrap()
             .is_empty()

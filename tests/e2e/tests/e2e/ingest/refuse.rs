@@ -255,13 +255,13 @@ async fn an_invalid_body_is_a_4xx_that_names_the_field() {
             EVENT,
             vec![b' '; 256 * 1024 + 1],
             413,
-            "A request is at most 262144 bytes".into(),
+            "A request has at most 262144 bytes".into(),
         ),
         (
             BATCH,
             vec![b'['; 256 * 1024 + 1],
             413,
-            "A request is at most 262144 bytes".into(),
+            "A request has at most 262144 bytes".into(),
         ),
         (
             BATCH,

@@ -24,7 +24,7 @@ fn health(env: &TestEnvironment, mail_from: &str) -> Driver<health::HealthJob> {
 
 /// One tick of health, just after one of reconcile.
 async fn tick(env: &TestEnvironment, app: &Driver<health::HealthJob>, at: Timestamp) {
-    let reconciled = env.config.ticked(Schedule::Reconcile, at);
+    let reconciled = env.config.monitoring.record_tick(Schedule::Reconcile, at);
     reconciled.await.unwrap();
     app.handle(json!({}), &minute(at)).await.unwrap();
 }
@@ -68,7 +68,10 @@ async fn the_operator_is_notified_reminded_daily_and_told_of_the_end() {
     assert_eq!(notified(&env).await, [WRONG, STILL]);
 
     // Held closings are another incident, which is notified at once.
-    let held = env.config.happened(OperatorEvent::ClosingsHeld, at(1443));
+    let held = env
+        .config
+        .monitoring
+        .record_event(OperatorEvent::ClosingsHeld, at(1443));
     held.await.unwrap();
     tick(&env, &app, at(1443)).await;
     assert_eq!(notified(&env).await, [WRONG, STILL, WRONG]);
@@ -94,7 +97,7 @@ async fn concurrent_ticks_notify_the_operator_once() {
     let failing = health(&env, "nobody@unverified.example");
     tick(&env, &failing, now).await;
     assert_eq!(notified(&env).await, [""; 0]);
-    let state = env.config.pipeline().await.unwrap().state;
+    let state = env.config.monitoring.read().await.unwrap().state;
     assert_eq!(state.mails_failed.map(|failed| failed.count), Some(1));
 
     let app = health(&env, MAIL_FROM);
@@ -148,7 +151,7 @@ async fn an_event_that_keeps_returning_is_notified_by_its_age() {
     let messages = env.post_and_take(&events).await;
     let back = env.worker.handle_at(messages, 0).await;
     assert!(!back.is_empty());
-    let unfinished = async || env.config.pipeline().await.unwrap().state.unfinished;
+    let unfinished = async || env.config.monitoring.read().await.unwrap().state.unfinished;
     assert_eq!(unfinished().await, None, "its wait is ordinary");
 
     env.connectwise
@@ -159,14 +162,14 @@ async fn an_event_that_keeps_returning_is_notified_by_its_age() {
     let age = metrics.value("unfinished_age");
     assert!((2650.0..2760.0).contains(&age), "{age}");
     let now = Timestamp::now() + SignedDuration::from_mins(46);
-    let pipeline = env.config.pipeline().await.unwrap();
+    let pipeline = env.config.monitoring.read().await.unwrap();
     let wrong = issues(&pipeline.state, now);
     assert!(wrong.contains(&PipelineIssue::Unfinished), "{pipeline:?}");
 
     env.worker.handle_until_done(back, 50, 5).await;
     assert_eq!(env.connectwise.tickets().await.len(), 3);
     let later = now + SignedDuration::from_mins(20);
-    let state = env.config.pipeline().await.unwrap().state;
+    let state = env.config.monitoring.read().await.unwrap().state;
     assert!(!issues(&state, later).contains(&PipelineIssue::Unfinished));
 }
 
@@ -185,10 +188,11 @@ async fn the_oldest_unfinished_event_is_tracked_until_it_is_done() {
         (-12, 26, -12),
     ] {
         env.config
-            .unfinished_seen(at(sent), at(seen))
+            .monitoring
+            .record_unfinished(at(sent), at(seen))
             .await
             .unwrap();
-        let unfinished = env.config.pipeline().await.unwrap().state.unfinished;
+        let unfinished = env.config.monitoring.read().await.unwrap().state.unfinished;
         assert_eq!(unfinished.unwrap().sent_at, at(kept), "{sent} {seen}");
     }
 }

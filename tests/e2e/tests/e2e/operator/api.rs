@@ -5,7 +5,7 @@ use domain::monitoring::pipeline::Schedule;
 use domain::{PartnerId, SourceId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::Saved;
+use store::SaveOutcome;
 use tokio::task::JoinSet;
 
 use crate::environment::{Answer, Call, TENANT, TestEnvironment, after, event, partner, signed};
@@ -170,17 +170,28 @@ async fn a_disabled_partner_is_signed_out_and_its_alerts_block() {
 
     let before = Timestamp::now();
     // The same after a process died between its two writes: the partner is enabled, its connection not yet.
-    let read = env.access.partner(&partner()).await.unwrap();
+    let read = env.access.partners.get(&partner()).await.unwrap();
     let on = read.value.unwrap().with_enabled(true, before);
-    let saved = env.access.save_partner(&partner(), &on, read.version).await;
-    assert!(matches!(saved.unwrap(), Saved::Yes { .. }));
+    let saved = env
+        .access
+        .partners
+        .save(&partner(), &on, read.version)
+        .await;
+    assert!(matches!(saved.unwrap(), SaveOutcome::Saved { .. }));
     assert_eq!(put(&env, true).await["enabled"], true);
-    let connection = env.access.connection(&partner()).await.unwrap().unwrap();
+    let connection = env
+        .access
+        .connections
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert!(!connection.suspended && connection.confirmed_at.unwrap() >= before);
     let due = env
         .schedule
         .due
-        .due(Schedule::Reconcile, Timestamp::now(), 10)
+        .list(Schedule::Reconcile, Timestamp::now(), 10)
         .await;
     assert_eq!(due.unwrap(), [partner()]);
     let summary = env
@@ -421,14 +432,14 @@ async fn an_interrupted_source_change_is_completed_by_repeating_it() {
     let now = Timestamp::now();
     let id = SourceId::parse(source["id"].as_str().unwrap()).unwrap();
     // The process died after it wrote the list item.
-    let read = env.access.source(&id).await.unwrap();
-    let taken = store::Source {
+    let read = env.access.sources.get(&id).await.unwrap();
+    let taken = store::RegisteredSource {
         enabled: false,
         busy_until: Some(after(now, 34)),
         ..read.value.unwrap()
     };
-    let saved = env.access.save_source(&id, &taken, read.version).await;
-    assert!(matches!(saved.unwrap(), Saved::Yes { .. }));
+    let saved = env.access.sources.save(&id, &taken, read.version).await;
+    assert!(matches!(saved.unwrap(), SaveOutcome::Saved { .. }));
     assert_eq!(get_json(&env, &path_of(&source)).await["complete"], false);
     let off = json!({ "enabled": false });
     let repeat = async |at| {

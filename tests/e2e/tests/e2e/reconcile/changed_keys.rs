@@ -20,7 +20,7 @@ async fn stored_version(env: &TestEnvironment) -> String {
 }
 
 async fn breaker(env: &TestEnvironment) -> Breaker {
-    env.config.breaker(&partner()).await.unwrap()
+    env.config.breaker.get(&partner()).await.unwrap()
 }
 
 #[tokio::test]
@@ -31,7 +31,8 @@ async fn alerts_blocked_by_a_board_continue_when_it_exists() {
     let mut world_of = settings();
     world_of.operations.board = Some(999);
     env.config
-        .put_settings(&partner(), &world_of)
+        .settings
+        .put(&partner(), &world_of)
         .await
         .unwrap();
     let blocked: Vec<AlertKey> = ["disk", "cpu"].map(|alert| key(TENANT, alert)).into();
@@ -53,7 +54,8 @@ async fn alerts_blocked_by_a_board_continue_when_it_exists() {
         "one call for both"
     );
     env.config
-        .put_settings(&partner(), &settings())
+        .settings
+        .put(&partner(), &settings())
         .await
         .unwrap();
     now = after(now, 61);
@@ -71,7 +73,11 @@ async fn reconcile_learns_of_silently_replaced_keys() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let old = stored_version(&env).await;
-    env.config.keys_stored(&partner(), &old).await.unwrap();
+    env.config
+        .breaker
+        .keys_stored(&partner(), &old)
+        .await
+        .unwrap();
     // Set-up dies right after it stores new keys, which ConnectWise refuses.
     env.put_keys("another").await;
     env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
@@ -101,11 +107,19 @@ async fn cached_old_keys_do_not_replace_the_newest_version() {
         assert_eq!(env.schedule.tick(&reconcile, now).await.completed, 1);
     };
     let old = stored_version(&env).await;
-    env.config.keys_stored(&partner(), &old).await.unwrap();
+    env.config
+        .breaker
+        .keys_stored(&partner(), &old)
+        .await
+        .unwrap();
     tick(0).await;
     env.put_keys("another").await;
     let new = stored_version(&env).await;
-    env.config.keys_stored(&partner(), &new).await.unwrap();
+    env.config
+        .breaker
+        .keys_stored(&partner(), &new)
+        .await
+        .unwrap();
     let before = breaker(&env).await;
     tick(60).await;
     assert_eq!(breaker(&env,).await, before);

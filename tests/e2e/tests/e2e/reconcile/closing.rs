@@ -263,14 +263,14 @@ async fn an_id_spelled_differently_in_a_snapshot_is_reported() {
     env.source.post(&snapshot("s1", 0, &["A0", "a1"])).await;
     env.worker.work().await;
     assert_eq!(run_reconcile(&mut env, 1).await, 0);
-    let state = env.config.pipeline().await.unwrap().state;
+    let state = env.config.monitoring.read().await.unwrap().state;
     assert_eq!(state.similar_ids.map(|happened| happened.count), Some(1));
     let mut again = snapshot("s2", 2, &["a0", "a1"]);
     again["data"]["taken_at"] = from_now(2).to_string().into();
     env.source.post_at(2, &again).await;
     env.worker.work().await;
     assert_eq!(run_reconcile(&mut env, 17).await, 0);
-    let state = env.config.pipeline().await.unwrap().state;
+    let state = env.config.monitoring.read().await.unwrap().state;
     assert_eq!(state.similar_ids.map(|happened| happened.count), Some(1));
 }
 
@@ -282,7 +282,7 @@ async fn a_snapshot_part_makes_its_partner_due() {
     let is_due = async |env: &TestEnvironment, minutes| {
         let due = &env.schedule.due;
         let task = domain::monitoring::pipeline::Schedule::Reconcile;
-        due.due(task, from_now(minutes), 9).await.unwrap() == [partner()]
+        due.list(task, from_now(minutes), 9).await.unwrap() == [partner()]
     };
     env.source.post(&snapshot("s1", 0, &["a0"])).await;
     env.worker.work().await;
@@ -331,15 +331,24 @@ async fn a_blocked_alert_that_was_resolved_gets_no_ticket() {
     ];
     let raised = env.post_and_take(&raised).await;
     env.worker.handle_until_done(raised, 0, 1).await;
-    assert_eq!(env.alerts.blocked(&partner()).await.unwrap().len(), 2);
+    assert_eq!(
+        env.alerts
+            .lists
+            .blocked_keys(&partner())
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
     // Taken late enough not to lag behind the alerts.
     env.source.post_at(11, &snapshot("s1", 11, &["a0"])).await;
     env.worker.work().await;
     env.connectwise.set_faults(json!({ "keys": "ok" })).await;
-    let breaker = env.config.breaker(&partner()).await.unwrap();
+    let breaker = env.config.breaker.get(&partner()).await.unwrap();
     let closed = env
         .config
-        .close_breaker(&partner(), breaker.generation)
+        .breaker
+        .close(&partner(), breaker.generation)
         .await;
     assert!(closed.unwrap());
     assert_eq!(run_reconcile(&mut env, 1).await, 1);
@@ -407,7 +416,7 @@ async fn a_command_delivered_twice_is_executed_once() {
     let notes = env.connectwise.notes(&ticket_of(&env, "a1").await).await;
     let said = notes
         .iter()
-        .filter(|note| note["text"].as_str().unwrap().contains("is gone"));
+        .filter(|note| note["text"].as_str().unwrap().contains("is resolved"));
     assert_eq!(said.count(), 1, "{notes:?}");
 }
 
@@ -473,8 +482,8 @@ async fn closing_needs_no_ticket_list_from_connectwise() {
         .await
         .unwrap();
         // Two failures 15 minutes apart opened the breaker.
-        let breaker = config.breaker(&partner()).await.unwrap();
-        let mended = config.close_breaker(&partner(), breaker.generation).await;
+        let breaker = config.breaker.get(&partner()).await.unwrap();
+        let mended = config.breaker.close(&partner(), breaker.generation).await;
         assert_eq!(mended.unwrap(), pages == 2);
         let but_for = pages;
         proxy.refuse((pages < 3).then_some(Refused { what, but_for }));

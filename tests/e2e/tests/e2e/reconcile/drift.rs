@@ -168,7 +168,8 @@ async fn an_alert_repeated_after_a_manual_close_gets_a_new_ticket() {
     let mut settings = crate::environment::settings();
     settings.operations.reopen_days = 7;
     env.config
-        .put_settings(&partner(), &settings)
+        .settings
+        .put(&partner(), &settings)
         .await
         .unwrap();
     env.source
@@ -333,7 +334,7 @@ async fn a_tombstone_still_rejects_old_events() {
             env.alerts.clone(),
             Timestamp::now() + SignedDuration::from_mins(minutes),
         );
-        async move { alerts.to_look_at(&partner(), at, 9).await.unwrap().keys }
+        async move { alerts.lists.due(&partner(), at, 9).await.unwrap().keys }
     };
     assert_eq!(listed(89 * day).await, []);
     let keys = listed(91 * day).await;

@@ -75,7 +75,7 @@ async fn a_slow_partner_delays_no_other() {
     assert_eq!((run.completed, run.failed), (2, 1));
     // The run returned its lease, and the partner is due again a minute later.
     let due = &env.schedule.due;
-    let due = async |seconds| due.due(Schedule::Reconcile, after(now, seconds), 9).await;
+    let due = async |seconds| due.list(Schedule::Reconcile, after(now, seconds), 9).await;
     assert!(!due(50).await.unwrap().contains(&all[1]));
     assert!(due(70).await.unwrap().contains(&all[1]));
     let world_again = env.reconcile();

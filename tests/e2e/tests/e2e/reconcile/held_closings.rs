@@ -57,7 +57,8 @@ async fn mapped(env: &TestEnvironment, name: &str) {
         Timestamp::now(),
     );
     env.config
-        .put_mapping(&partner(), &tenant(name), &mapping)
+        .tenants
+        .put(&partner(), &tenant(name), &mapping)
         .await
         .unwrap();
 }
@@ -77,15 +78,15 @@ async fn too_many_closings_are_held_until_approved() {
     );
     assert_eq!(open(&env, TENANT).await, 30);
     assert_eq!(open(&env, OTHER).await, 1);
-    let held = env.config.held_closings(&partner()).await.unwrap();
+    let held = env.config.closing_holds.get_held(&partner()).await.unwrap();
     let held = &held[&tenant(TENANT)];
     assert_eq!((held.closings, held.open, held.notified_at), (22, 30, None));
 
     // Repeated snapshots make one hold.
     assert_eq!(run_reconcile(&mut env, 17).await, 0);
-    let again = env.config.held_closings(&partner()).await.unwrap();
+    let again = env.config.closing_holds.get_held(&partner()).await.unwrap();
     assert_eq!(again[&tenant(TENANT)].since, held.since);
-    let state = env.config.pipeline().await.unwrap().state;
+    let state = env.config.monitoring.read().await.unwrap().state;
     let told = state.closings_held.map(|held| held.count);
     assert_eq!(told, Some(1), "the operator is notified once");
 
@@ -94,7 +95,8 @@ async fn too_many_closings_are_held_until_approved() {
     let approved = async |env: &TestEnvironment, digest: &str| {
         let config = &env.config;
         config
-            .approved(
+            .closing_holds
+            .approve(
                 &partner(),
                 &tenant(TENANT),
                 (digest, since),
@@ -113,7 +115,8 @@ async fn too_many_closings_are_held_until_approved() {
     assert_eq!(run_reconcile(&mut env, 68).await, 0);
     assert!(
         env.config
-            .held_closings(&partner())
+            .closing_holds
+            .get_held(&partner())
             .await
             .unwrap()
             .is_empty()
@@ -128,14 +131,16 @@ async fn closings_beyond_the_approved_ones_are_held_again() {
     assert_eq!(run_reconcile(&mut env, 1).await, 0);
     let config = &env.config;
     let (partner, tenant) = (partner(), tenant(TENANT));
-    let shown = config.held_closings(&partner).await.unwrap()[&tenant].clone();
+    let shown = config.closing_holds.get_held(&partner).await.unwrap()[&tenant].clone();
     let shown = (shown.digest.as_str(), shown.since);
-    let approved = config.approved(&partner, &tenant, shown, Timestamp::now());
+    let approved = config
+        .closing_holds
+        .approve(&partner, &tenant, shown, Timestamp::now());
     assert!(approved.await.unwrap());
     listed(&mut env, TENANT, "s2", 1, 2).await;
     assert_eq!(run_reconcile(&mut env, 17).await, 0);
     assert_eq!(open(&env, TENANT).await, 30);
-    let held = env.config.held_closings(&partner).await.unwrap();
+    let held = env.config.closing_holds.get_held(&partner).await.unwrap();
     let held = &held[&tenant];
     assert_eq!((held.closings, held.approved), (28, None));
 }
@@ -148,12 +153,21 @@ async fn a_hold_ends_with_a_complete_snapshot() {
     assert_eq!(run_reconcile(&mut env, 1).await, 0);
     listed(&mut env, TENANT, "s2", 1, 0).await;
     assert_eq!(run_reconcile(&mut env, 17).await, 0);
-    assert_eq!(env.config.held_closings(&partner()).await.unwrap().len(), 1);
+    assert_eq!(
+        env.config
+            .closing_holds
+            .get_held(&partner())
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     listed(&mut env, TENANT, "s3", 2, 29).await;
     assert_eq!(run_reconcile(&mut env, 33).await, 1);
     assert!(
         env.config
-            .held_closings(&partner())
+            .closing_holds
+            .get_held(&partner())
             .await
             .unwrap()
             .is_empty()
@@ -172,7 +186,7 @@ async fn a_source_that_loses_alerts_step_by_step_is_held() {
     listed(&mut env, TENANT, "s2", 2, 26).await;
     assert_eq!(run_reconcile(&mut env, 17).await, 0);
     assert_eq!(open(&env, TENANT).await, 43);
-    let held = env.config.held_closings(&partner()).await.unwrap();
+    let held = env.config.closing_holds.get_held(&partner()).await.unwrap();
     let held = &held[&tenant(TENANT)];
     assert_eq!((held.closings, held.open), (17, 43));
 
@@ -180,11 +194,20 @@ async fn a_source_that_loses_alerts_step_by_step_is_held() {
     let config = &env.config;
     let (partner, tenant) = (partner(), tenant(TENANT));
     let shown = (held.digest.as_str(), held.since);
-    let approved = config.approved(&partner, &tenant, shown, Timestamp::now());
+    let approved = config
+        .closing_holds
+        .approve(&partner, &tenant, shown, Timestamp::now());
     assert!(approved.await.unwrap());
     assert_eq!(run_reconcile(&mut env, 34).await, 17);
     assert_eq!(run_reconcile(&mut env, 51).await, 0);
-    assert!(env.config.held_closings(&partner).await.unwrap().is_empty());
+    assert!(
+        env.config
+            .closing_holds
+            .get_held(&partner)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     listed(&mut env, TENANT, "s3", 52, 20).await;
     assert_eq!(run_reconcile(&mut env, 68).await, 6);
     // The remaining closings are held again.

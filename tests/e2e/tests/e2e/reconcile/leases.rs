@@ -5,12 +5,12 @@ use crate::environment::{TENANT, TestEnvironment, after, minute, only, partner};
 use domain::PartnerId;
 use domain::monitoring::pipeline::Schedule;
 use jiff::Timestamp;
-use store::{Due, Progress};
+use store::{Due, RunProgress};
 
 const TASK: Schedule = Schedule::Reconcile;
 
 async fn due(due: &Due, at: Timestamp) -> Vec<PartnerId> {
-    due.due(TASK, at, 100).await.unwrap()
+    due.list(TASK, at, 100).await.unwrap()
 }
 
 #[tokio::test]
@@ -52,11 +52,11 @@ async fn a_partner_is_run_again_when_a_dead_runs_lease_ends() {
     let taken_over = env.schedule.tick(&reconcile, after(now, 306)).await;
     assert_eq!((taken_over.completed, taken_over.totals.released), (1, 1));
     // If the run was only paused, it can do no harm any more.
-    let progress = Progress {
+    let progress = RunProgress {
         paced: 300,
-        ..Progress::default()
+        ..RunProgress::default()
     };
-    assert!(!table.keep(&dead, &progress).await.unwrap());
+    assert!(!table.save_progress(&dead, &progress).await.unwrap());
     assert!(!table.finish(&dead, after(now, 307)).await.unwrap());
     assert!(due(table, after(now, 308)).await.is_empty());
     env.queue.expect_leftovers(1);
@@ -122,11 +122,11 @@ async fn the_longest_due_partners_come_first() {
         .bring_forward(&partner(3), Schedule::Health, now)
         .await
         .unwrap();
-    let first = table.due(TASK, now, 5).await.unwrap();
+    let first = table.list(TASK, now, 5).await.unwrap();
     assert_eq!(first, [11, 10, 9, 8, 7].map(partner));
     assert_eq!(due(table, now).await.len(), 12);
     assert_eq!(
-        table.due(Schedule::Health, now, 5).await.unwrap(),
+        table.list(Schedule::Health, now, 5).await.unwrap(),
         [partner(3)]
     );
 }
@@ -138,7 +138,7 @@ async fn a_partner_whose_runs_die_is_notified_to_the_operator() {
     let now = Timestamp::now();
     let table = &env.schedule.due;
     env.schedule.make_due(now).await;
-    let state = async || env.config.pipeline().await.unwrap().state.runs_died;
+    let state = async || env.config.monitoring.read().await.unwrap().state.runs_died;
     // Each run dies before its lease ends.
     for (seconds, died) in [(0, 0), (400, 1)] {
         let (at, until) = (after(now, seconds), after(now, seconds + 300));

@@ -35,7 +35,7 @@ async fn reconciled(env: &mut TestEnvironment, minutes: i64) {
 }
 
 pub(crate) async fn ticket_index(env: &TestEnvironment) -> TicketIndex {
-    let ticket_index = env.alerts.ticket_index(&partner()).await.unwrap();
+    let ticket_index = env.alerts.ticket_index.get(&partner()).await.unwrap();
     ticket_index.unwrap()
 }
 

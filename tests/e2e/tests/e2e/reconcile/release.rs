@@ -35,7 +35,8 @@ async fn mapping_a_tenant_releases_its_alerts() {
     let unmapped = env.schedule.tick(&reconcile, now).await;
     assert_eq!((unmapped.completed, unmapped.totals.released), (1, 0));
     env.config
-        .put_mapping(&partner(), &tenant("nobody"), &mapped(true))
+        .tenants
+        .put(&partner(), &tenant("nobody"), &mapped(true))
         .await
         .unwrap();
     // Set-up also makes the partner due.
@@ -78,7 +79,8 @@ async fn only_alerts_without_a_remaining_obstacle_are_released() {
     };
     let (unconfirmed, confirmed) = (connection(false), connection(true));
     env.access
-        .put_connection(&partner(), &unconfirmed)
+        .connections
+        .put(&partner(), &unconfirmed)
         .await
         .unwrap();
     for (tenant, kind) in [(TENANT, "disk"), (DISABLED, "disk"), (TENANT, "memory")] {
@@ -99,7 +101,8 @@ async fn only_alerts_without_a_remaining_obstacle_are_released() {
     };
     assert_eq!(released(&env).await, []);
     env.access
-        .put_connection(&partner(), &confirmed)
+        .connections
+        .put(&partner(), &confirmed)
         .await
         .unwrap();
     // All three were blocked by the missing set-up. Each is decided again and gets its present reason.
@@ -124,19 +127,21 @@ async fn only_alerts_without_a_remaining_obstacle_are_released() {
     }
     assert_eq!(released(&env).await, []);
     env.config
-        .put_mapping(&partner(), &tenant(DISABLED), &mapped(true))
+        .tenants
+        .put(&partner(), &tenant(DISABLED), &mapped(true))
         .await
         .unwrap();
     // A refused alert is retried too, because the ticket settings changed.
     let retried = key(TENANT, "disk");
     assert_eq!(released(&env).await, [retried, key(DISABLED, "disk")]);
     env.config
-        .put_mapping(&partner(), &tenant(DISABLED), &mapped(false))
+        .tenants
+        .put(&partner(), &tenant(DISABLED), &mapped(false))
         .await
         .unwrap();
     let mut all_on = settings();
     all_on.kinds_off.clear();
-    env.config.put_settings(&partner(), &all_on).await.unwrap();
+    env.config.settings.put(&partner(), &all_on).await.unwrap();
     assert_eq!(released(&env).await, [key(TENANT, "memory")]);
 }
 
@@ -243,8 +248,8 @@ async fn a_new_site_gets_no_ticket_before_its_mapping() {
         };
         Mapping::default().with_choice(Some(company), true, Timestamp::now())
     };
-    config.put_settings(&partner, &settings(1)).await.unwrap();
-    let mapped = config.put_mapping(&partner, &tenant, &mapping(1)).await;
+    config.settings.put(&partner, &settings(1)).await.unwrap();
+    let mapped = config.tenants.put(&partner, &tenant, &mapping(1)).await;
     mapped.unwrap();
     env.set_epoch(2).await;
     env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
@@ -260,12 +265,12 @@ async fn a_new_site_gets_no_ticket_before_its_mapping() {
     };
     let not_set_up = (0, Some(Blocked::NotSetUp));
     assert_eq!(released(&mut env).await, not_set_up);
-    config.put_settings(&partner, &settings(2)).await.unwrap();
+    config.settings.put(&partner, &settings(2)).await.unwrap();
     let unmapped = Some(Blocked::Unmapped);
     assert_eq!(released(&mut env).await, (1, unmapped.clone()));
     assert_eq!(released(&mut env).await, (0, unmapped));
     assert_eq!(env.connectwise.tickets().await.len(), 0);
-    let mapped = config.put_mapping(&partner, &tenant, &mapping(2)).await;
+    let mapped = config.tenants.put(&partner, &tenant, &mapping(2)).await;
     mapped.unwrap();
     assert_eq!(released(&mut env).await, (1, None));
     assert_eq!(env.connectwise.tickets().await.len(), 1);
@@ -276,13 +281,13 @@ async fn alerts_of_a_disabled_partner_wait_until_it_is_enabled() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let switch = async |env: &TestEnvironment, suspended| {
-        let connection = env.access.connection(&partner()).await.unwrap();
+        let connection = env.access.connections.get(&partner()).await.unwrap().value;
         let connection = Connection {
             suspended,
             ..connection.unwrap()
         };
         let partner = partner();
-        let put = env.access.put_connection(&partner, &connection);
+        let put = env.access.connections.put(&partner, &connection);
         put.await.unwrap();
     };
     switch(&env, true).await;

@@ -45,9 +45,13 @@ async fn restore(env: &TestEnvironment, items: Items) {
 
 /// What the rebuild command does for the partner.
 async fn rebuild(env: &TestEnvironment, now: Timestamp) {
-    let epoch = env.access.connection(&partner()).await.unwrap();
+    let epoch = env.access.connections.get(&partner()).await.unwrap().value;
     let epoch = epoch.unwrap().epoch;
-    let rebuilt = env.alerts.rebuild_memory(&partner(), epoch, now).await;
+    let rebuilt = env
+        .alerts
+        .ticket_index
+        .rebuild(&partner(), epoch, now)
+        .await;
     assert!(rebuilt.unwrap());
     let due = &env.schedule.due;
     let due = due
@@ -228,7 +232,7 @@ async fn a_restore_doubles_no_ticket_and_closes_no_active_alert() {
         ..Mapping::default()
     };
     let (northwind, grove) = (partner(), tenant(DISABLED));
-    let put = env.config.put_mapping(&northwind, &grove, &enabled).await;
+    let put = env.config.tenants.put(&northwind, &grove, &enabled).await;
     put.unwrap();
     let waiting = alerts("waiting", 3);
     let again: Vec<_> = waiting
@@ -332,7 +336,8 @@ async fn an_import_begun_before_the_rebuild_is_abandoned() {
     let before: TicketIndex = ticket_index(&env).await;
     assert!(
         alerts
-            .put_imported(&northwind, &before, 500, 400)
+            .ticket_index
+            .record_import(&northwind, &before, 500, 400)
             .await
             .unwrap()
     );
@@ -341,13 +346,22 @@ async fn an_import_begun_before_the_rebuild_is_abandoned() {
     assert_eq!((fresh.imported_to, fresh.imported), (None, 0));
     for of in [&before, &fresh] {
         let ours = of.begun_at.is_some();
-        let kept = alerts.put_imported(&northwind, of, 1000, 900).await;
+        let kept = alerts
+            .ticket_index
+            .record_import(&northwind, of, 1000, 900)
+            .await;
         assert_eq!(kept.unwrap(), ours);
     }
     // A second command begins the import again.
     rebuild(&env, after(now, 1)).await;
     for of in [&before, &fresh] {
-        assert!(!alerts.complete_memory(&northwind, of, 900).await.unwrap());
+        assert!(
+            !alerts
+                .ticket_index
+                .complete_import(&northwind, of, 900)
+                .await
+                .unwrap()
+        );
     }
     let last = ticket_index(&env).await;
     assert_eq!(
@@ -356,13 +370,15 @@ async fn an_import_begun_before_the_rebuild_is_abandoned() {
     );
     assert!(
         alerts
-            .complete_memory(&northwind, &last, 900)
+            .ticket_index
+            .complete_import(&northwind, &last, 900)
             .await
             .unwrap()
     );
     assert!(
         !alerts
-            .complete_memory(&northwind, &last, 900)
+            .ticket_index
+            .complete_import(&northwind, &last, 900)
             .await
             .unwrap()
     );
@@ -397,7 +413,8 @@ async fn rebuild_keeps_the_sentinel_and_the_current_epoch() {
     assert!(second.sentinels.is_empty());
     let stale = env
         .alerts
-        .rebuild_memory(&northwind, 1, after(now, 1))
+        .ticket_index
+        .rebuild(&northwind, 1, after(now, 1))
         .await;
     assert!(!stale.unwrap());
     assert_eq!(ticket_index(&env).await, second);

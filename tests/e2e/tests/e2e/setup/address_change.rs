@@ -29,20 +29,21 @@ async fn moved(company_name: Option<&str>, alerts: &[&str]) -> MovedConnection {
         ..Mapping::default()
     };
     let (partner, tenant) = (partner(), tenant(TENANT));
-    let put = env.config.put_mapping(&partner, &tenant, &mapping).await;
+    let put = env.config.tenants.put(&partner, &tenant, &mapping).await;
     put.unwrap();
     let alerts: Vec<_> = alerts.iter().map(|id| (*id).to_owned()).collect();
     if !alerts.is_empty() {
         raise_alerts(&mut env, &alerts).await;
     }
-    let stored = env.access.connection_to_change(&partner).await.unwrap();
+    let stored = env.access.connections.get(&partner).await.unwrap();
     let connection = Connection {
         origin: OLD_ADDRESS.into(),
         ..stored.value.unwrap()
     };
     let saved = env
         .access
-        .save_connection(&partner, &connection, stored.version);
+        .connections
+        .save(&partner, &connection, stored.version);
     saved.await.unwrap();
     let browser = env.setup.signed_in().await;
     MovedConnection { env, browser }
@@ -50,13 +51,13 @@ async fn moved(company_name: Option<&str>, alerts: &[&str]) -> MovedConnection {
 
 impl MovedConnection {
     async fn connection(&self) -> Connection {
-        let connection = self.env.access.connection(&partner()).await;
-        connection.unwrap().unwrap()
+        let connection = self.env.access.connections.get(&partner()).await;
+        connection.unwrap().value.unwrap()
     }
 
     /// Enters an address without the consent to drop the partner's choices.
     async fn save(&mut self, site: &str) -> (u16, Value) {
-        let stored = self.env.access.connection_to_change(&partner()).await;
+        let stored = self.env.access.connections.get(&partner()).await;
         let entered = json!({
             "site": site, "company_id": "tbdemo", "public_key": "tbPublicKey01", "private_key": "tbPrivateKey01",
             "version": stored.unwrap().version,
@@ -110,7 +111,8 @@ async fn the_same_connectwise_keeps_boards_mappings_and_tickets() {
     assert_eq!(env.connectwise.tickets().await.len(), 3);
     let entries = env
         .access
-        .audit(&partner(), None, 10)
+        .audit
+        .page(&partner(), None, 10)
         .await
         .unwrap()
         .entries;
@@ -171,13 +173,14 @@ async fn other_company_names_need_confirmation() {
 async fn another_company_id_needs_confirmation() {
     let mut moved = moved(Some(NAME), &["a1"]).await;
     let access = &moved.env.access;
-    let stored = access.connection_to_change(&partner()).await.unwrap();
+    let stored = access.connections.get(&partner()).await.unwrap();
     let connection = Connection {
         company_id: "sandbox".into(),
         ..stored.value.unwrap()
     };
     access
-        .save_connection(&partner(), &connection, stored.version)
+        .connections
+        .save(&partner(), &connection, stored.version)
         .await
         .unwrap();
     let site = moved.env.connectwise.origin();

@@ -13,7 +13,7 @@ use store::{AuditEntry, HeldClosings};
 use crate::environment::{Browser, TENANT, TestEnvironment, after, partner, tenant};
 
 const SENTENCE: &str =
-    "42 of 60 alerts of Acme Dental would have counted as resolved at once. Nothing was closed.";
+    "42 of 60 tickets of Acme Dental would have been closed at once. None was closed.";
 
 /// Holds closings of `TENANT`, as reconcile does.
 async fn hold_closings(env: &TestEnvironment, closings: u32, open: u32, now: Timestamp) {
@@ -30,17 +30,17 @@ async fn hold_closings_from(
 ) {
     let (northwind, acme) = (partner(), tenant(TENANT));
     let stop = hold_of(from, closings, open);
-    let stop = env.config.stop(&northwind, &acme, &stop, now);
+    let stop = env.config.closing_holds.hold(&northwind, &acme, &stop, now);
     stop.await.unwrap();
 }
 
 async fn current_hold(env: &TestEnvironment) -> Option<HeldClosings> {
-    let held = env.config.held_closings(&partner()).await.unwrap();
+    let held = env.config.closing_holds.get_held(&partner()).await.unwrap();
     held.get(&tenant(TENANT)).cloned()
 }
 
 async fn approvals_in_history(env: &TestEnvironment) -> Vec<AuditEntry> {
-    let page = env.access.audit(&partner(), None, 50).await.unwrap();
+    let page = env.access.audit.page(&partner(), None, 50).await.unwrap();
     let entries = page.entries.into_iter();
     entries
         .filter(|entry| entry.what == "closings_approved")
@@ -51,7 +51,7 @@ async fn is_due(env: &TestEnvironment, now: Timestamp) -> bool {
     let due = env
         .schedule
         .due
-        .due(Schedule::Reconcile, now, 10)
+        .list(Schedule::Reconcile, now, 10)
         .await
         .unwrap();
     due.contains(&partner())
@@ -83,7 +83,7 @@ async fn held_closings_are_shown_and_approved_once() {
         ..Mapping::default()
     };
     let (northwind, acme) = (partner(), tenant(TENANT));
-    let put = env.config.put_mapping(&northwind, &acme, &named).await;
+    let put = env.config.tenants.put(&northwind, &acme, &named).await;
     put.unwrap();
     let mut browser = env.setup.signed_in().await;
     let before = browser.get("/setup").await.expect(200).text;
@@ -126,8 +126,8 @@ async fn held_closings_are_shown_and_approved_once() {
         .expect(200);
     assert!(
         page.text
-            .contains("You let 42 closings of Acme Dental through")
-            && !page.text.contains("<section aria-label=\"Stopped"),
+            .contains("You approved 42 closings of Acme Dental")
+            && !page.text.contains("<section aria-label=\"Held"),
         "{}",
         page.text
     );
@@ -161,7 +161,11 @@ async fn closings_held_since_the_page_was_shown_are_not_approved() {
 
     // Held, ended, and held again: fewer closings, and not the shown ones.
     let acme = tenant(TENANT);
-    env.config.end_hold(&partner(), &acme).await.unwrap();
+    env.config
+        .closing_holds
+        .end(&partner(), &acme)
+        .await
+        .unwrap();
     let over = browser.post("/setup/held", &seen).await.expect(409);
     assert!(
         over.text.contains("no longer the ones that you saw"),
@@ -176,7 +180,7 @@ async fn closings_held_since_the_page_was_shown_are_not_approved() {
     let page = browser.post_form("/setup/held", &fields).await;
     let page = page.expect(409).text;
     assert!(
-        page.contains("It is different by now") && page.contains(r#"<a href="/setup">"#),
+        page.contains("This has changed meanwhile") && page.contains(r#"<a href="/setup">"#),
         "{page}"
     );
     assert_eq!(current_hold(&env,).await.unwrap().approved, None);
@@ -213,7 +217,7 @@ async fn held_closings_of_another_partner_cannot_be_approved() {
     theirs.post("/setup/held", &named).await.expect(409);
     named["partner"] = json!(partner());
     theirs.post("/setup/held", &named).await.expect(409);
-    let theirs = env.config.held_closings(&contoso).await.unwrap();
+    let theirs = env.config.closing_holds.get_held(&contoso).await.unwrap();
     assert!(theirs.is_empty(), "{theirs:?}");
     assert_eq!(current_hold(&env,).await.unwrap().approved, None);
     assert_eq!(approvals_in_history(&env,).await, []);

@@ -82,7 +82,7 @@ impl AuditedRoutes {
         let mut left = vec![];
         for (partner, seen) in &mut self.seen {
             let id = PartnerId::parse(*partner).unwrap();
-            let page = self.env.access.audit(&id, None, 100).await.unwrap();
+            let page = self.env.access.audit.page(&id, None, 100).await.unwrap();
             let new = page.entries.len() - *seen;
             *seen = page.entries.len();
             let new = page.entries.into_iter().take(new).rev();
@@ -207,7 +207,8 @@ async fn of_the_connection(routes_under_test: &mut AuditedRoutes) {
     let page = routes_under_test
         .env
         .access
-        .audit(&partner(), None, 1)
+        .audit
+        .page(&partner(), None, 1)
         .await
         .unwrap();
     let detail = &page.entries[0].detail;
@@ -311,7 +312,8 @@ async fn of_what_waits(routes_under_test: &mut AuditedRoutes) {
     let stop = routes_under_test
         .env
         .config
-        .stop(&northwind, &acme, &closings, now);
+        .closing_holds
+        .hold(&northwind, &acme, &closings, now);
     stop.await.unwrap();
     let held = routes_under_test.view("/setup").await["held"][0].clone();
     let body = json!({ "tenant": TENANT, "digest": held["digest"], "since": held["since"] });
@@ -337,7 +339,8 @@ async fn each_change_is_audited_for_each_partner_concerned() {
     let page = routes_under_test
         .env
         .access
-        .audit(&partner(), None, 1)
+        .audit
+        .page(&partner(), None, 1)
         .await
         .unwrap();
     assert_eq!(page.entries[0].what, "link_mailed");

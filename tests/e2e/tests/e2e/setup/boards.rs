@@ -60,7 +60,13 @@ fn names(rows: &[Value]) -> Vec<&str> {
 /// Asserts that both boards exist once, complete, without duplicates, and that tickets go to them.
 async fn both_are_whole(env: &TestEnvironment, config: &ConfigTable, details: &str) {
     let boards = rows(env, "/service/boards").await;
-    let settings = config.settings(&partner()).await.unwrap().unwrap();
+    let settings = config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert_eq!(settings.epoch, Some(1), "{details}");
     for (name, team, types, target) in [
         (OPERATIONS, "Operations", 7, &settings.operations),
@@ -114,7 +120,7 @@ async fn creating_both_boards_keeps_the_partners_choices() {
         let mut own = settings();
         own.operations.on_resolve = OnResolve::Note;
         own.operations.reopen_days = 5;
-        env.config.put_settings(&partner(), &own).await.unwrap();
+        env.config.settings.put(&partner(), &own).await.unwrap();
         let mut browser = env.setup.signed_in().await;
 
         let view = browser.get_json("/setup/boards").await.expect(200).json();
@@ -126,7 +132,7 @@ async fn creating_both_boards_keeps_the_partners_choices() {
         let leads = view["offers"]["team_leads"].as_array().unwrap();
         assert!(leads.iter().any(|lead| lead["id"] == 151), "{leads:?}");
         let page = browser.get("/setup/boards").await.expect(200);
-        assert!(page.text.contains("Make both boards"), "{}", page.text);
+        assert!(page.text.contains("Create both boards"), "{}", page.text);
 
         let answer = browser.post("/setup/boards/dedicated", &asked(0)).await;
         assert_eq!(answer.expect(200).json()["next"], "/setup/boards");
@@ -142,7 +148,14 @@ async fn creating_both_boards_keeps_the_partners_choices() {
         let answer = browser.post_form(PROGRESS, &[]).await.expect(303);
         assert_eq!(answer.header("location"), "/setup/boards?done=boards_ready");
         both_are_whole(&env, &env.config, statuses).await;
-        let now = env.config.settings(&partner()).await.unwrap().unwrap();
+        let now = env
+            .config
+            .settings
+            .get(&partner())
+            .await
+            .unwrap()
+            .value
+            .unwrap();
         assert_eq!(
             (
                 now.operations.on_resolve,
@@ -194,7 +207,7 @@ async fn invalid_board_choices_are_refused_with_the_field() {
         nothing["detail"]
             .as_str()
             .unwrap()
-            .contains("No boards were asked for")
+            .contains("No boards were requested")
     );
 }
 
@@ -209,7 +222,14 @@ async fn the_default_board_is_used_with_its_visible_settings() {
         .await
         .expect(200);
     assert_eq!(answer.json()["next"], "/setup/boards?done=saved");
-    let seen = env.config.settings(&partner()).await.unwrap().unwrap();
+    let seen = env
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     for target in [&seen.operations, &seen.cyber_alerts] {
         assert_eq!(
             (
@@ -235,7 +255,7 @@ async fn the_default_board_is_used_with_its_visible_settings() {
     let view = browser.get_json("/setup/boards").await.expect(200).json();
     let off = view["off"].to_string();
     assert!(
-        off.contains("Boards cannot be made for you") && off.contains("Table Setup"),
+        off.contains("Boards cannot be created for you") && off.contains("Table Setup"),
         "{off}"
     );
     assert_eq!(view["offers"], Value::Null);
@@ -244,7 +264,14 @@ async fn the_default_board_is_used_with_its_visible_settings() {
         .post("/setup/boards/default", &version)
         .await
         .expect(200);
-    let unseen = env.config.settings(&partner()).await.unwrap().unwrap();
+    let unseen = env
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert_eq!(
         (
             unseen.operations.board,
@@ -291,7 +318,14 @@ async fn no_default_board_leaves_the_choice_to_connectwise() {
         .post("/setup/boards/default", &version)
         .await
         .expect(200);
-    let saved = env.config.settings(&partner()).await.unwrap().unwrap();
+    let saved = env
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     for target in [&saved.operations, &saved.cyber_alerts] {
         assert_eq!(
             (
@@ -341,23 +375,20 @@ async fn two_browser_windows_create_a_board_once() {
     // A lock that is not released expires.
     let mut again = desired();
     again.operations.name = "A third".to_owned();
-    let version = env
-        .config
-        .boards_wanted_to_change(&partner())
-        .await
-        .unwrap()
-        .version;
+    let version = env.config.boards.get(&partner()).await.unwrap().version;
     env.config
-        .save_boards_wanted(&partner(), &again, version)
+        .boards
+        .save(&partner(), &again, version)
         .await
         .unwrap();
     let now = Timestamp::now();
     let until = now + SignedDuration::from_secs(34);
     let taken = env
         .config
-        .take_turn_at_boards(&partner(), "dead", now, until)
+        .boards
+        .lease(&partner(), "dead", now, until)
         .await;
-    assert!(taken.unwrap());
+    assert!(taken.unwrap().is_some());
     let writes = |calls: &[String]| calls.iter().filter(|call| call.starts_with("POST")).count();
     let before = writes(&env.connectwise.calls().await);
     assert_eq!(
@@ -407,14 +438,14 @@ impl SetupProcess {
             made_at: now,
             sessions_from: None,
         };
-        access.save_partner(&partner(), &item, 0).await.unwrap();
+        access.partners.save(&partner(), &item, 0).await.unwrap();
         let session = PageSession {
             partner: partner(),
             linked_at: now + SignedDuration::from_millis(1),
             expires_at: now + SignedDuration::from_hours(1000),
         };
         let hash = TokenHash::new(&Secret::new(TOKEN));
-        access.put_session(&hash, &session).await.unwrap();
+        access.sessions.put(&hash, &session).await.unwrap();
         Self {
             env,
             proxy,
@@ -428,18 +459,15 @@ impl SetupProcess {
         self.env.connectwise.reset().await;
         let faults = json!({ "variants": { "new_board_statuses": statuses } });
         self.env.connectwise.set_faults(faults).await;
-        let version = self
-            .config
-            .boards_wanted_to_change(&partner())
-            .await
-            .unwrap()
-            .version;
+        let version = self.config.boards.get(&partner()).await.unwrap().version;
         self.config
-            .save_boards_wanted(&partner(), &desired(), version)
+            .boards
+            .save(&partner(), &desired(), version)
             .await
             .unwrap();
         self.config
-            .put_settings(&partner(), &settings())
+            .settings
+            .put(&partner(), &settings())
             .await
             .unwrap();
     }

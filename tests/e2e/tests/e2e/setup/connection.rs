@@ -22,7 +22,7 @@ fn keys(env: &TestEnvironment, version: u64) -> Value {
 
 /// The connection's present version.
 async fn version(env: &TestEnvironment) -> u64 {
-    let connection = env.access.connection_to_change(&partner()).await;
+    let connection = env.access.connections.get(&partner()).await;
     connection.unwrap().version
 }
 
@@ -33,7 +33,7 @@ async fn stored_keys_are_never_sent_to_a_new_address() {
     let listed = [elsewhere.base_url()];
     let env = TestEnvironment::with_origins(Seed::demo(), &listed).await;
     let mut browser = env.setup.signed_in().await;
-    let before = env.access.connection_to_change(&partner()).await.unwrap();
+    let before = env.access.connections.get(&partner()).await.unwrap();
     let without_key = |site: &str, company: &str, public: &str| json!({ "site": site, "company_id": company, "public_key": public, "private_key": "", "version": before.version });
     let here = env.connectwise.origin();
     // Another allowed address; another company id; another public key of the same site.
@@ -65,7 +65,7 @@ async fn stored_keys_are_never_sent_to_a_new_address() {
     );
 
     assert_eq!(
-        env.access.connection_to_change(&partner()).await.unwrap(),
+        env.access.connections.get(&partner()).await.unwrap(),
         before
     );
     let shown = browser.get_json("/setup/connection").await.expect(200);
@@ -81,7 +81,14 @@ async fn stored_keys_are_never_sent_to_a_new_address() {
     // The same address with an empty key field: the stored key is used, and no choice is dropped.
     let same = without_key(&here, "tbdemo", "tbPublicKey01");
     browser.post("/setup/connection", &same).await.expect(200);
-    let after = env.access.connection(&partner()).await.unwrap().unwrap();
+    let after = env
+        .access
+        .connections
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert_eq!((after.epoch, after.confirmed), (1, true));
     // A second person started from the earlier version.
     browser.post("/setup/connection", &same).await.expect(409);
@@ -101,11 +108,25 @@ async fn a_new_site_is_confirmed_and_mapped_again() {
     assert_eq!(asked["field"], "drop_choices");
     let detail = asked["detail"].as_str().unwrap();
     assert!(detail.contains("2 mapped tenants are dropped"), "{detail}");
-    let kept = env.access.connection(&partner()).await.unwrap().unwrap();
+    let kept = env
+        .access
+        .connections
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert_eq!((kept.epoch, kept.company_id.as_str()), (1, "tbdemo"));
     moved["drop_choices"] = json!(true);
     browser.post("/setup/connection", &moved).await.expect(200);
-    let connection = env.access.connection(&partner()).await.unwrap().unwrap();
+    let connection = env
+        .access
+        .connections
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert_eq!(
         (
             connection.epoch,
@@ -123,7 +144,8 @@ async fn a_new_site_is_confirmed_and_mapped_again() {
         ..Mapping::default()
     };
     env.config
-        .put_mapping(&partner(), &tenant(TENANT), &of_before)
+        .tenants
+        .put(&partner(), &tenant(TENANT), &of_before)
         .await
         .unwrap();
     let page = get_tenant(&mut browser, TENANT).await;
@@ -149,7 +171,8 @@ async fn old_alerts_are_released_by_a_person() {
         ..Mapping::default()
     };
     env.config
-        .put_mapping(&partner(), &tenant(TENANT), &off)
+        .tenants
+        .put(&partner(), &tenant(TENANT), &off)
         .await
         .unwrap();
     env.worker.work().await;
@@ -162,7 +185,8 @@ async fn old_alerts_are_released_by_a_person() {
         ..off
     };
     env.config
-        .put_mapping(&partner(), &tenant(TENANT), &on)
+        .tenants
+        .put(&partner(), &tenant(TENANT), &on)
         .await
         .unwrap();
 
@@ -268,14 +292,15 @@ async fn unconfirmed(env: &TestEnvironment) -> Browser {
     let contact = json!({ "address": "oncall@northwind.example", "version": 0 });
     browser.post("/setup/contact", &contact).await.expect(200);
     env.confirm_contact().await;
-    let connection = env.access.connection(&partner()).await.unwrap();
+    let connection = env.access.connections.get(&partner()).await.unwrap().value;
     let unconfirmed = Connection {
         confirmed: false,
         ..connection.unwrap()
     };
     let access = &env.access;
     access
-        .put_connection(&partner(), &unconfirmed)
+        .connections
+        .put(&partner(), &unconfirmed)
         .await
         .unwrap();
     browser
@@ -320,20 +345,28 @@ async fn confirming_is_refused_after_a_change_in_connectwise() {
             .call_as_technician(Method::PATCH, &path, Some(patch))
             .await;
     }
-    let settings = env.config.settings(&partner()).await.unwrap().unwrap();
+    let settings = env
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     let mut without_start = settings.clone();
     without_start.operations.start_status = None;
     let config = &env.config;
     config
-        .put_settings(&partner(), &without_start)
+        .settings
+        .put(&partner(), &without_start)
         .await
         .unwrap();
     let refused = confirm(&mut browser).await.expect(422);
     assert!(refused.text.contains("the start status"), "{refused:?}");
 
     let config = &env.config;
-    config.put_settings(&partner(), &settings).await.unwrap();
+    config.settings.put(&partner(), &settings).await.unwrap();
     confirm(&mut browser).await.expect(200);
-    let connection = env.access.connection(&partner()).await.unwrap();
+    let connection = env.access.connections.get(&partner()).await.unwrap().value;
     assert!(connection.unwrap().confirmed);
 }

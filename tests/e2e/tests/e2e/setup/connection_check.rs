@@ -31,7 +31,7 @@ async fn a_good_connection_is_shown_with_its_member_and_all_rights() {
         "The connection works",
         "<caption>Rights of the API member's security role</caption>",
         "<th scope=\"row\">Table Setup: Add</th>",
-        "for boards made for you",
+        "for dedicated boards",
     ] {
         assert!(page.contains(words), "{words}: {page}");
     }
@@ -88,7 +88,11 @@ async fn a_missing_right_is_shown_until_it_is_granted() {
         .set_faults(json!({ "missing_rights": missing }))
         .await;
     for right in [missing[0], missing[1], "newer.right"] {
-        env.config.right_missing(&partner(), right).await.unwrap();
+        env.config
+            .breaker
+            .add_missing_right(&partner(), right)
+            .await
+            .unwrap();
     }
     let mut browser = env.setup.signed_in().await;
     let view = browser.get_json("/setup/check").await.expect(200).json();
@@ -103,11 +107,18 @@ async fn a_missing_right_is_shown_until_it_is_granted() {
         add["place"],
         "System > Security Roles > the API member's role > Service Desk > Service Tickets: Add = All"
     );
-    let right_issues = async || env.config.breaker(&partner()).await.unwrap().missing_rights;
+    let right_issues = async || {
+        env.config
+            .breaker
+            .get(&partner())
+            .await
+            .unwrap()
+            .missing_rights
+    };
     assert_eq!(right_issues().await.len(), 3, "no missing right is dropped");
     let due = Due::new(&env.aws, "config".into());
     let is_due = async || {
-        let due = due.due(Schedule::Reconcile, Timestamp::now(), 10).await;
+        let due = due.list(Schedule::Reconcile, Timestamp::now(), 10).await;
         due.unwrap().contains(&partner())
     };
     assert!(!is_due().await);
@@ -120,7 +131,7 @@ async fn a_missing_right_is_shown_until_it_is_granted() {
     assert_eq!(
         view["off"],
         json!([
-            "Boards cannot be made for you. Everything else works, with the API member's default board."
+            "Boards cannot be created for you. Everything else works, with the API member's default board."
         ])
     );
     let left: Vec<_> = right_issues().await.into_iter().collect();

@@ -109,7 +109,7 @@ async fn a_contact_counts_once_confirmed_and_the_old_one_is_notified() {
     let last = sent(&env).await.pop().unwrap();
     assert_eq!(last, (ANNA.to_owned(), CHANGED.to_owned()));
     env.confirm_contact_at(Timestamp::now()).await.expect(422);
-    let page = env.access.audit(&partner(), None, 50).await.unwrap();
+    let page = env.access.audit.page(&partner(), None, 50).await.unwrap();
     let done: Vec<_> = page
         .entries
         .iter()
@@ -256,7 +256,7 @@ async fn an_undeliverable_confirmation_changes_nothing() {
         "{detail}"
     );
     assert_eq!(seen(&mut browser).await, view(Some(ANNA), None, 1));
-    let state = env.config.pipeline().await.unwrap().state;
+    let state = env.config.monitoring.read().await.unwrap().state;
     let failed = state.mails_failed.map(|failed| failed.count);
     assert_eq!(failed, Some(1), "the operator is notified");
 }
@@ -480,7 +480,8 @@ async fn a_link_request_reveals_nothing() {
     assert!(!lines.contains("setup/open#"), "{lines}");
     assert!(
         env.access
-            .contact_to_change(&partner())
+            .contacts
+            .get(&partner())
             .await
             .unwrap()
             .value
@@ -507,11 +508,18 @@ async fn a_link_task_is_retried_until_it_succeeds() {
     // The process died after the pause began and before the mail: the same request continues, another one
     // is refused.
     let request = "0123456789abcdef";
-    let began = env.access.may_mail_link(&partner(), request, now).await;
+    let began = env
+        .access
+        .mail_limits
+        .acquire_link(&partner(), request, now)
+        .await;
     assert!(began.unwrap());
     for (of, may) in [(request, true), ("another", false)] {
         let northwind = partner();
-        let again = env.access.may_mail_link(&northwind, of, after(now, 60));
+        let again = env
+            .access
+            .mail_limits
+            .acquire_link(&northwind, of, after(now, 60));
         assert_eq!(again.await.unwrap(), may, "{of}");
     }
     assert_eq!(lambda.run(now).await, [true]);

@@ -86,7 +86,7 @@ async fn a_new_source_creates_no_tickets_for_old_alerts() {
         kinds: vec![],
     };
     let northwind = partner();
-    let put = env.access.put_partner_source(&northwind, &source, &since);
+    let put = env.access.partner_sources.put(&northwind, &source, &since);
     put.await.unwrap();
     env.source
         .post(&event("alert.raised", "evt-1", "old", -60 * HOUR))
@@ -131,7 +131,12 @@ async fn a_sources_start_time_is_that_of_its_last_enabling() {
     let id = SourceId::parse(made["id"].as_str().unwrap()).unwrap();
     let path = format!("/v1/operator/sources/{id}");
     let of_northwind = async || {
-        let sources = env.access.partner_sources(&partner()).await.unwrap();
+        let sources = env
+            .access
+            .partner_sources
+            .get_all(&partner())
+            .await
+            .unwrap();
         sources.get(&id).cloned()
     };
     let change = async |hours: i64, change: Value| {
@@ -182,7 +187,7 @@ async fn added_kinds_are_offered_and_get_a_ticket_type() {
         kinds: serde_json::from_value(kinds).unwrap(),
     };
     let northwind = partner();
-    let put = env.access.put_partner_source(&northwind, &source, &own);
+    let put = env.access.partner_sources.put(&northwind, &source, &own);
     put.await.unwrap();
     let mut browser = env.setup.signed_in().await;
     let view = browser.get_json("/setup/boards").await.expect(200).json();
@@ -233,14 +238,23 @@ async fn added_kinds_are_offered_and_get_a_ticket_type() {
         "version": view["version"],
     });
     browser.post("/setup/tickets", &form).await.expect(200);
-    let saved = env.config.settings(&partner()).await.unwrap().unwrap();
+    let saved = env
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     let off: Vec<_> = saved.kinds_off.iter().map(domain::Kind::as_str).collect();
     assert_eq!(off, ["backup_failed"]);
     let known = env
         .config
-        .mapping(&partner(), &tenant(TENANT))
+        .tenants
+        .get(&partner(), &tenant(TENANT))
         .await
-        .unwrap();
+        .unwrap()
+        .value;
     assert!(known.is_some());
     env.worker.work().await;
 }

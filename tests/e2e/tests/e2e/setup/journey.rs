@@ -265,7 +265,14 @@ async fn a_partner_connects_without_a_default_board() {
     let mut env = TestEnvironment::with_seed(Seed::from_json(&seed).unwrap()).await;
     let tickets = from_nothing_to_tickets(&mut env, Boards::Default).await;
     assert_eq!(tickets.len(), 4);
-    let stored = env.config.settings(&partner()).await.unwrap().unwrap();
+    let stored = env
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert_eq!(
         (stored.operations.board, stored.cyber_alerts.board),
         (None, None)
@@ -288,7 +295,14 @@ async fn a_role_without_table_setup_uses_the_default_board() {
     for page in [check, boards] {
         assert!(page.text.contains("Table Setup"), "{}", page.text);
     }
-    let stored = env.config.settings(&partner()).await.unwrap().unwrap();
+    let stored = env
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     let board = stored.operations;
     assert!(board.board.is_some(), "{board:?}");
     assert_eq!((board.start_status, board.types.len()), (None, 0));

@@ -103,14 +103,14 @@ async fn marked_environment() -> TestEnvironment {
         .operator("PUT", "/v1/operator/partners/northwind", &name);
     made.await.expect(201);
     let (northwind, acme) = (partner(), tenant(TENANT));
-    let read = env.config.mapping_to_change(&northwind, &acme).await;
+    let read = env.config.tenants.get(&northwind, &acme).await;
     let read = read.unwrap();
     let mapping = Mapping {
         name: Some(format!("{MARK} {HOSTILE}")),
         company_name: Some(format!("{MARK} {HOSTILE}")),
         ..read.value.unwrap()
     };
-    let saved = env.config.put_mapping(&northwind, &acme, &mapping).await;
+    let saved = env.config.tenants.put(&northwind, &acme, &mapping).await;
     saved.unwrap();
     let contact = json!({ "address": format!("{MARK}@northwind.example"), "version": 0 });
     let saved = env
@@ -121,7 +121,10 @@ async fn marked_environment() -> TestEnvironment {
         .await;
     saved.expect(200);
     let closings = hold_of(0, 42, 60);
-    let stop = env.config.stop(&northwind, &acme, &closings, STOPPED);
+    let stop = env
+        .config
+        .closing_holds
+        .hold(&northwind, &acme, &closings, STOPPED);
     assert!(stop.await.unwrap());
     env
 }
@@ -236,16 +239,23 @@ async fn a_session_reaches_no_other_partner() {
     let env = marked_environment().await;
     let contoso = PartnerId::parse("contoso").unwrap();
     // Configured like the other partner, so that no handler returns early.
-    let connection = env.access.connection(&partner()).await.unwrap().unwrap();
+    let connection = env
+        .access
+        .connections
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     let keys = json!({
         "origin": connection.origin, "company_id": connection.company_id, "public_key": "tbPublicKey01", "private_key": "tbPrivateKey01",
     });
     env.account
         .put_secret("tb/connection/contoso", &keys.to_string())
         .await;
-    let put = env.access.put_connection(&contoso, &connection).await;
+    let put = env.access.connections.put(&contoso, &connection).await;
     put.unwrap();
-    let put = env.config.put_settings(&contoso, &settings()).await;
+    let put = env.config.settings.put(&contoso, &settings()).await;
     put.unwrap();
     let before = items_of_partner(&env).await;
     for route in routes_behind(&env, RouteAccess::Session) {
@@ -306,8 +316,8 @@ async fn a_form_of_a_second_tab_changes_no_other_partner() {
     let second = env.setup.signed_in_at(&contoso).await;
     browser.cookies = second.cookies.clone();
     let of_contoso = async || {
-        let connection = env.access.connection(&contoso).await.unwrap();
-        let contact = env.access.contact_to_change(&contoso).await.unwrap();
+        let connection = env.access.connections.get(&contoso).await.unwrap().value;
+        let contact = env.access.contacts.get(&contoso).await.unwrap();
         (connection, contact.value.pending.is_some())
     };
     let writes = routes_behind(&env, RouteAccess::Session).into_iter();

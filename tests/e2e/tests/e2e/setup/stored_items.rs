@@ -12,8 +12,8 @@ use domain::setup::mapping::{ChosenCompany, Mapping};
 use domain::{AlertId, Blocked, Kind, PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
 use store::{
-    Actor, AuditEntry, DedicatedBoard, DedicatedBoards, OfTenant, PageStart, PartnerItems, Saved,
-    Source, Suggested, Suggestions, TestTicket,
+    Actor, AuditEntry, CompanyScan, DedicatedBoard, DedicatedBoards, PageStart, PartnerItems,
+    RegisteredSource, SaveOutcome, SuggestedCompany, TenantSuggestions, TestTicket,
 };
 
 /// All times are seconds after this one.
@@ -30,14 +30,14 @@ pub(crate) fn northwind() -> Partner {
     }
 }
 
-pub(crate) fn saved(version: u64) -> Saved {
-    Saved::Yes { version }
+pub(crate) fn saved(version: u64) -> SaveOutcome {
+    SaveOutcome::Saved { version }
 }
 
 /// An environment whose partner exists.
 pub(crate) async fn environment_with_partner() -> TestEnvironment {
     let env = TestEnvironment::new().await;
-    let made = env.access.save_partner(&partner(), &northwind(), 0).await;
+    let made = env.access.partners.save(&partner(), &northwind(), 0).await;
     assert_eq!(made.unwrap(), saved(1));
     env
 }
@@ -82,45 +82,49 @@ async fn a_stale_version_overwrites_nothing() {
     let (config, partner, tenant) = (&env.config, partner(), tenant(TENANT));
     let access = &env.access;
     // The seed wrote each item once.
-    let connection = access.connection_to_change(&partner).await.unwrap();
+    let connection = access.connections.get(&partner).await.unwrap();
     let mine = connection.value.clone().unwrap();
     let (first, second) = tokio::join!(
-        access.save_connection(&partner, &mine, 1),
-        access.save_connection(&partner, &mine, 1),
+        access.connections.save(&partner, &mine, 1),
+        access.connections.save(&partner, &mine, 1),
     );
     let both = BTreeSet::from([
         format!("{:?}", first.unwrap()),
         format!("{:?}", second.unwrap()),
     ]);
-    let one = [format!("{:?}", Saved::Conflict), format!("{:?}", saved(2))];
+    let one = [
+        format!("{:?}", SaveOutcome::Conflict),
+        format!("{:?}", saved(2)),
+    ];
     assert_eq!(both, BTreeSet::from(one));
-    let read = access.connection_to_change(&partner).await.unwrap();
+    let read = access.connections.get(&partner).await.unwrap();
     assert_eq!((read.value, read.version), (connection.value, 2));
 
     let mut hourly = settings();
     hourly.note_interval_minutes = 61;
     for (version, expected) in [
-        (0, Saved::Conflict),
-        (2, Saved::Conflict),
+        (0, SaveOutcome::Conflict),
+        (2, SaveOutcome::Conflict),
         (1, saved(2)),
-        (1, Saved::Conflict),
+        (1, SaveOutcome::Conflict),
         (2, saved(3)),
     ] {
-        let save = config.save_settings(&partner, &hourly, version).await;
+        let save = config.settings.save(&partner, &hourly, version).await;
         assert_eq!(save.unwrap(), expected, "{version}");
     }
-    let read = config.settings_to_change(&partner).await.unwrap();
+    let read = config.settings.get(&partner).await.unwrap();
     assert_eq!((read.value, read.version), (Some(hourly), 3));
 
-    let mapping = config.mapping_to_change(&partner, &tenant).await.unwrap();
+    let mapping = config.tenants.get(&partner, &tenant).await.unwrap();
     assert_eq!(mapping.version, 1);
     let seeded = mapping.value.unwrap();
     config
-        .put_mapping(&partner, &tenant, &seeded)
+        .tenants
+        .put(&partner, &tenant, &seeded)
         .await
         .unwrap();
-    let save = config.save_mapping(&partner, &tenant, &seeded, 1).await;
-    assert_eq!(save.unwrap(), Saved::Conflict, "the seed created it");
+    let save = config.tenants.save(&partner, &tenant, &seeded, 1).await;
+    assert_eq!(save.unwrap(), SaveOutcome::Conflict, "the seed created it");
 }
 
 #[tokio::test]
@@ -139,50 +143,55 @@ async fn board_creation_progress_is_stored() {
         epoch: 1,
         finished: false,
     };
-    let read = config.boards_wanted_to_change(&partner).await.unwrap();
+    let read = config.boards.get(&partner).await.unwrap();
     assert_eq!((read.value, read.version), (None, 0));
-    for (version, expected) in [(0, saved(1)), (0, Saved::Conflict), (1, saved(2))] {
-        let save = config.save_boards_wanted(&partner, &desired, version).await;
+    for (version, expected) in [(0, saved(1)), (0, SaveOutcome::Conflict), (1, saved(2))] {
+        let save = config.boards.save(&partner, &desired, version).await;
         assert_eq!(save.unwrap(), expected, "{version}");
     }
-    let read = config.boards_wanted_to_change(&partner).await.unwrap();
+    let read = config.boards.get(&partner).await.unwrap();
     assert_eq!((read.value, read.version), (Some(desired), 2));
 
-    let begun = Suggestions {
+    let begun = CompanyScan {
         epoch: 1,
         next: Some(300),
         read: 250,
         total: 400,
-        ..Suggestions::default()
+        ..CompanyScan::default()
     };
-    let ended = Suggestions {
+    let ended = CompanyScan {
         next: None,
         read: 400,
         finished_at: Some(at(9)),
         ..begun.clone()
     };
-    let found = Suggested {
+    let found = SuggestedCompany {
         company: COMPANY,
         name: "Acme Dental Inc.".into(),
     };
-    let suggested = OfTenant {
+    let suggested = TenantSuggestions {
         epoch: 1,
         companies: vec![found],
     };
     let acme = tenant(TENANT);
-    let nothing = config.suggested(&partner, &acme).await.unwrap();
-    assert_eq!((nothing.value, nothing.version), (OfTenant::default(), 0));
-    let save = config.save_suggested(&partner, &acme, &suggested, 0);
+    let nothing = config.suggestions.get(&partner, &acme).await.unwrap();
+    assert_eq!(
+        (nothing.value, nothing.version),
+        (TenantSuggestions::default(), 0)
+    );
+    let save = config.suggestions.save(&partner, &acme, &suggested, 0);
     assert_eq!(save.await.unwrap(), saved(1));
     let (first, last) = (tenant("a"), tenant("b"));
-    let between = config.suggested_between(&partner, &first, &last).await;
+    let between = config.suggestions.get_range(&partner, &first, &last).await;
     assert_eq!(between.unwrap(), [(acme, suggested)].into());
-    let elsewhere = config.suggested_between(&partner, &last, &last).await;
+    let elsewhere = config.suggestions.get_range(&partner, &last, &last).await;
     assert!(elsewhere.unwrap().is_empty());
     for (suggestions, version) in [(begun, 0), (ended, 1)] {
-        let save = config.save_suggestions(&partner, &suggestions, version);
+        let save = config
+            .suggestions
+            .save_scan(&partner, &suggestions, version);
         assert_eq!(save.await.unwrap(), saved(version + 1));
-        let read = config.suggestions_to_change(&partner).await.unwrap();
+        let read = config.suggestions.get_scan(&partner).await.unwrap();
         assert_eq!((read.value, read.version), (Some(suggestions), version + 1));
     }
 
@@ -194,11 +203,11 @@ async fn board_creation_progress_is_stored() {
         asked_at: at(0),
         gone: false,
     };
-    for (version, expected) in [(0, saved(1)), (0, Saved::Conflict)] {
-        let save = config.save_test_ticket(&partner, &test, version).await;
+    for (version, expected) in [(0, saved(1)), (0, SaveOutcome::Conflict)] {
+        let save = config.test_ticket.save(&partner, &test, version).await;
         assert_eq!(save.unwrap(), expected, "{version}");
     }
-    let read = config.test_ticket_to_change(&partner).await.unwrap();
+    let read = config.test_ticket.get(&partner).await.unwrap();
     assert_eq!((read.value, read.version), (Some(test), 1));
 }
 
@@ -206,10 +215,11 @@ async fn board_creation_progress_is_stored() {
 async fn a_mapping_starts_from_the_seen_tenant() {
     let env = TestEnvironment::new().await;
     let (config, partner, fresh) = (&env.config, partner(), tenant("fresh"));
-    let read = config.mapping_to_change(&partner, &fresh).await.unwrap();
+    let read = config.tenants.get(&partner, &fresh).await.unwrap();
     assert_eq!((&read.value, read.version), (&None, 0));
     config
-        .tenant_seen(&partner, &fresh, &source(), Some("Fresh Foods"))
+        .tenants
+        .list_new(&partner, &fresh, &source(), Some("Fresh Foods"))
         .await
         .unwrap();
     let chosen = |mapping: Option<Mapping>| {
@@ -222,15 +232,15 @@ async fn a_mapping_starts_from_the_seen_tenant() {
         mapping.with_choice(Some(company), true, at(0))
     };
     let blind = chosen(read.value);
-    let save = config.save_mapping(&partner, &fresh, &blind, 0).await;
+    let save = config.tenants.save(&partner, &fresh, &blind, 0).await;
     assert_eq!(
         save.unwrap(),
-        Saved::Conflict,
+        SaveOutcome::Conflict,
         "a stale save would lose its name"
     );
-    let read = config.mapping_to_change(&partner, &fresh).await.unwrap();
+    let read = config.tenants.get(&partner, &fresh).await.unwrap();
     let mapped = chosen(read.value);
-    let save = config.save_mapping(&partner, &fresh, &mapped, read.version);
+    let save = config.tenants.save(&partner, &fresh, &mapped, read.version);
     assert_eq!(save.await.unwrap(), saved(2));
     // As `tickets` reads it for an alert.
     let source = SourceId::for_test_alerts();
@@ -254,17 +264,17 @@ async fn unknown_attributes_of_an_item_survive_a_save() {
         it.clone(),
     )
     .await;
-    let read = config.mapping_to_change(&partner, &tenant).await.unwrap();
+    let read = config.tenants.get(&partner, &tenant).await.unwrap();
     assert_eq!((read.value.is_some(), read.version), (true, 0));
     let mut mapping = read.value.unwrap().with_choice(None, true, at(0));
     mapping.name = Some("Acme Dental".into());
-    let save = config.save_mapping(&partner, &tenant, &mapping, 0).await;
+    let save = config.tenants.save(&partner, &tenant, &mapping, 0).await;
     assert_eq!(save.unwrap(), saved(1));
     let item = config_item(&env, &sk).await;
     assert_eq!(item["from_the_future"], it);
     assert!(!item.contains_key("company"), "{item:?}");
     assert_eq!(
-        config.mapping(&partner, &tenant).await.unwrap(),
+        config.tenants.get(&partner, &tenant).await.unwrap().value,
         Some(mapping)
     );
 }
@@ -275,14 +285,14 @@ async fn partners_and_sources_are_listed_by_page() {
     let access = &env.access;
     for n in [3, 1, 5, 2, 4] {
         let id = PartnerId::parse(format!("partner-{n}")).unwrap();
-        let made = access.save_partner(&id, &northwind(), 0).await.unwrap();
+        let made = access.partners.save(&id, &northwind(), 0).await.unwrap();
         assert_eq!(made, saved(1));
-        let again = access.save_partner(&id, &northwind(), 0).await.unwrap();
-        assert_eq!(again, Saved::Conflict, "it exists");
+        let again = access.partners.save(&id, &northwind(), 0).await.unwrap();
+        assert_eq!(again, SaveOutcome::Conflict, "it exists");
     }
     let (mut seen, mut from) = (vec![], None);
     for length in [2, 2, 1] {
-        let page = access.partners(from.as_ref(), 2).await.unwrap();
+        let page = access.partners.page(from.as_ref(), 2).await.unwrap();
         assert_eq!(page.entries.len(), length);
         from = page.next;
         seen.extend(page.entries.into_iter().map(|entry| {
@@ -295,7 +305,7 @@ async fn partners_and_sources_are_listed_by_page() {
     assert_eq!(seen, expected);
 
     let id = |n: u8| SourceId::parse(format!("src_{n:026}")).unwrap();
-    let mut source = Source {
+    let mut source = RegisteredSource {
         name: "Scanner".into(),
         partner: Some(partner()),
         partners: vec![],
@@ -304,27 +314,27 @@ async fn partners_and_sources_are_listed_by_page() {
         busy_until: None,
     };
     for n in 0..3 {
-        let made = access.save_source(&id(n), &source, 0).await.unwrap();
+        let made = access.sources.save(&id(n), &source, 0).await.unwrap();
         assert_eq!(made, saved(1));
     }
     source.enabled = false;
     source.partner = None;
     source.partners = vec![partner()];
-    let off = access.save_source(&id(1), &source, 1).await.unwrap();
+    let off = access.sources.save(&id(1), &source, 1).await.unwrap();
     assert_eq!(off, saved(2));
-    let stale = access.save_source(&id(1), &source, 1).await.unwrap();
-    assert_eq!(stale, Saved::Conflict);
-    let read = access.source(&id(1)).await.unwrap();
+    let stale = access.sources.save(&id(1), &source, 1).await.unwrap();
+    assert_eq!(stale, SaveOutcome::Conflict);
+    let read = access.sources.get(&id(1)).await.unwrap();
     assert_eq!((read.value, read.version), (Some(source), 2));
     let begin = PageStart::try_from(id(0).to_string()).unwrap();
-    let page = access.sources(Some(&begin), 10).await.unwrap();
+    let page = access.sources.page(Some(&begin), 10).await.unwrap();
     let listed = page.entries.into_iter();
     let listed: Vec<_> = listed
         .map(|entry| (entry.id, entry.value.enabled, entry.version))
         .collect();
     assert_eq!(listed, [(id(1), false, 2), (id(2), true, 1)]);
     assert_eq!(page.next, None);
-    let all = access.partners(None, 100).await.unwrap();
+    let all = access.partners.page(None, 100).await.unwrap();
     assert_eq!(all.entries.len(), 5, "no source is listed");
 }
 
@@ -335,11 +345,12 @@ async fn tenants_are_listed_with_their_versions() {
     let others = PartnerId::parse("northwind-2").unwrap();
     let fresh = tenant("fresh");
     config
-        .tenant_seen(&others, &fresh, &source(), None)
+        .tenants
+        .list_new(&others, &fresh, &source(), None)
         .await
         .unwrap();
     let listed = async |from: Option<&PageStart>| {
-        let page = config.tenants(&partner(), from, 1).await.unwrap();
+        let page = config.tenants.page(&partner(), from, 1).await.unwrap();
         let ids = page
             .entries
             .into_iter()
@@ -373,7 +384,7 @@ async fn tenants_are_listed_with_their_versions() {
         nonsense,
     )
     .await;
-    let page = config.tenants(&partner(), None, 10).await.unwrap();
+    let page = config.tenants.page(&partner(), None, 10).await.unwrap();
     let ids: Vec<_> = page.entries.into_iter().map(|entry| entry.id).collect();
     assert_eq!(ids, [tenant(DISABLED)]);
 }
@@ -396,13 +407,13 @@ async fn the_audit_log_is_listed_newest_first() {
         (30, 0, "fourth"),
     ] {
         let entry = entry(second, what);
-        access.add_audit(&partner, &entry, n).await.unwrap();
+        access.audit.add(&partner, &entry, n).await.unwrap();
     }
     let others = PartnerId::parse("northwind-2").unwrap();
     let other = entry(15, "elsewhere");
-    access.add_audit(&others, &other, 1).await.unwrap();
+    access.audit.add(&others, &other, 1).await.unwrap();
 
-    let page = access.audit(&partner, None, 3).await.unwrap();
+    let page = access.audit.page(&partner, None, 3).await.unwrap();
     let whats = |entries: &[AuditEntry]| {
         let whats = entries.iter().map(|entry| entry.what.clone());
         whats.collect::<Vec<_>>()
@@ -411,8 +422,12 @@ async fn the_audit_log_is_listed_newest_first() {
     assert_eq!(page.entries[0], entry(30, "fourth"));
     // New entries do not shift the next page.
     let fifth = entry(40, "fifth");
-    access.add_audit(&partner, &fifth, 2).await.unwrap();
-    let page = access.audit(&partner, page.next.as_ref(), 3).await.unwrap();
+    access.audit.add(&partner, &fifth, 2).await.unwrap();
+    let page = access
+        .audit
+        .page(&partner, page.next.as_ref(), 3)
+        .await
+        .unwrap();
     assert_eq!(whats(&page.entries), ["first"]);
     assert_eq!(page.next, None);
 }
@@ -423,35 +438,49 @@ async fn new_keys_close_the_breaker() {
     let (config, partner) = (&env.config, partner());
     let now = at(0);
     let broken = Blocked::ConnectionBroken;
-    config.right_missing(&partner, "companies").await.unwrap();
-    config.failing(&partner, now).await.unwrap();
+    config
+        .breaker
+        .add_missing_right(&partner, "companies")
+        .await
+        .unwrap();
+    config.breaker.record_failure(&partner, now).await.unwrap();
     let until = after(now, 60);
-    config.pause(&partner, until).await.unwrap();
-    let opened = config.open_breaker(&partner, broken.clone(), Some("v1"), now);
+    config.breaker.pause(&partner, until).await.unwrap();
+    let opened = config
+        .breaker
+        .open(&partner, broken.clone(), Some("v1"), now);
     assert!(opened.await.unwrap());
-    let before = config.breaker(&partner).await.unwrap();
+    let before = config.breaker.get(&partner).await.unwrap();
 
-    config.keys_stored(&partner, "v2").await.unwrap();
-    let breaker = config.breaker(&partner).await.unwrap();
+    config.breaker.keys_stored(&partner, "v2").await.unwrap();
+    let breaker = config.breaker.get(&partner).await.unwrap();
     assert_eq!(breaker.key_version.as_deref(), Some("v2"));
     assert_eq!((&breaker.open, breaker.failing_since), (&None, None));
     assert_eq!(breaker.generation, before.generation + 1);
     // A pause does not depend on the keys. Rights do, because new keys may belong to another API member.
     assert_eq!(breaker.paused_until, before.paused_until);
     assert_eq!(breaker.missing_rights, BTreeSet::new());
-    config.right_missing(&partner, "boards").await.unwrap();
+    config
+        .breaker
+        .add_missing_right(&partner, "boards")
+        .await
+        .unwrap();
     let none = BTreeSet::new();
-    let seen = config.rights_seen(&partner, &before, &none);
+    let seen = config
+        .breaker
+        .replace_missing_rights(&partner, &before, &none);
     assert!(!seen.await.unwrap(), "a check of the old role");
 
     for (version, opens) in [("v1", false), ("v2", true)] {
-        let opened = config.open_breaker(&partner, broken.clone(), Some(version), now);
+        let opened = config
+            .breaker
+            .open(&partner, broken.clone(), Some(version), now);
         assert_eq!(opened.await.unwrap(), opens, "{version}");
     }
-    let closed = config.close_breaker(&partner, before.generation).await;
+    let closed = config.breaker.close(&partner, before.generation).await;
     assert!(!closed.unwrap(), "a probe of the old keys");
     let fresh = PartnerId::parse("fresh").unwrap();
-    config.keys_stored(&fresh, "v1").await.unwrap();
-    let breaker = config.breaker(&fresh).await.unwrap();
+    config.breaker.keys_stored(&fresh, "v1").await.unwrap();
+    let breaker = config.breaker.get(&fresh).await.unwrap();
     assert_eq!((breaker.generation, breaker.open), (1, None));
 }

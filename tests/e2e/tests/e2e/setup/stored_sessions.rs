@@ -5,7 +5,7 @@ use crate::setup::stored_items::{at, environment_with_partner, northwind, saved}
 use domain::setup::access::{Invitation, PageSession, Partner, TokenHash};
 use domain::{PartnerId, Secret};
 use jiff::Timestamp;
-use store::{AccessTable, Saved};
+use store::{AccessTable, SaveOutcome};
 use tokio::task::JoinSet;
 
 fn hash(token: &str) -> TokenHash {
@@ -25,18 +25,33 @@ fn session(linked_at: i64, expires_at: i64) -> PageSession {
 }
 
 async fn is_in(access: &AccessTable, token: &str, now: Timestamp) -> bool {
-    access.session(&hash(token), now).await.unwrap().is_some()
+    access
+        .sessions
+        .get(&hash(token), now)
+        .await
+        .unwrap()
+        .is_some()
 }
 
 #[tokio::test]
 async fn a_link_followed_concurrently_opens_once() {
     let env = environment_with_partner().await;
     let link = link(10, 100);
-    env.access.put_link(&hash("one"), &link).await.unwrap();
+    env.access
+        .sessions
+        .put_link(&hash("one"), &link)
+        .await
+        .unwrap();
     let mut consumers = JoinSet::new();
     for _ in 0..8 {
         let access = env.access.clone();
-        consumers.spawn(async move { access.consume_link(&hash("one"), at(20)).await.unwrap() });
+        consumers.spawn(async move {
+            access
+                .sessions
+                .consume_link(&hash("one"), at(20))
+                .await
+                .unwrap()
+        });
     }
     let taken: Vec<_> = consumers.join_all().await.into_iter().flatten().collect();
     assert_eq!(taken, [link]);
@@ -47,11 +62,15 @@ async fn an_expired_or_ended_link_opens_nothing() {
     let env = environment_with_partner().await;
     let access = &env.access;
     let consumed = async |token: &str, second| {
-        let link = access.consume_link(&hash(token), at(second)).await;
+        let link = access.sessions.consume_link(&hash(token), at(second)).await;
         link.unwrap().is_some()
     };
     for token in ["old", "ended", "off"] {
-        access.put_link(&hash(token), &link(10, 100)).await.unwrap();
+        access
+            .sessions
+            .put_link(&hash(token), &link(10, 100))
+            .await
+            .unwrap();
     }
     assert!(!consumed("unknown", 20).await);
     assert!(!consumed("old", 100).await);
@@ -59,15 +78,27 @@ async fn an_expired_or_ended_link_opens_nothing() {
         consumed("old", 99).await,
         "the old link was not deleted yet"
     );
-    access.end_sessions(&partner(), at(10)).await.unwrap();
+    access
+        .partners
+        .end_sessions(&partner(), at(10))
+        .await
+        .unwrap();
     assert!(!consumed("ended", 20).await);
-    access.put_link(&hash("new"), &link(11, 100)).await.unwrap();
+    access
+        .sessions
+        .put_link(&hash("new"), &link(11, 100))
+        .await
+        .unwrap();
     assert!(consumed("new", 20).await);
-    let read = access.partner(&partner()).await.unwrap();
+    let read = access.partners.get(&partner()).await.unwrap();
     let off = read.value.unwrap().with_enabled(false, at(30));
-    let off = access.save_partner(&partner(), &off, read.version).await;
+    let off = access.partners.save(&partner(), &off, read.version).await;
     assert_eq!(off.unwrap(), saved(3));
-    access.put_link(&hash("off"), &link(40, 100)).await.unwrap();
+    access
+        .sessions
+        .put_link(&hash("off"), &link(40, 100))
+        .await
+        .unwrap();
     assert!(!consumed("off", 50).await);
 }
 
@@ -77,15 +108,15 @@ async fn a_session_is_valid_until_it_expires_or_ends() {
     let access = &env.access;
     let mine = session(10, 100);
     for token in ["mine", "hers"] {
-        access.put_session(&hash(token), &mine).await.unwrap();
+        access.sessions.put(&hash(token), &mine).await.unwrap();
     }
-    let read = access.session(&hash("mine"), at(99)).await.unwrap();
+    let read = access.sessions.get(&hash("mine"), at(99)).await.unwrap();
     let read = read.map(|(session, _)| session);
     assert_eq!(read, Some(mine));
     assert!(!is_in(access, "mine", at(100)).await);
     assert!(!is_in(access, "nobody's", at(20)).await);
     for _ in 0..2 {
-        access.end_session(&hash("mine")).await.unwrap();
+        access.sessions.end(&hash("mine")).await.unwrap();
         assert!(!is_in(access, "mine", at(20)).await);
         assert!(is_in(access, "hers", at(20)).await);
     }
@@ -96,11 +127,19 @@ async fn the_table_stores_only_token_hashes() {
     let env = environment_with_partner().await;
     let access = &env.access;
     let (link_token, session_token) = (hash("token-of-a-link"), hash("token-of-a-session"));
-    access.put_link(&link_token, &link(10, 100)).await.unwrap();
-    let put = access.put_session(&session_token, &session(10, 100)).await;
+    access
+        .sessions
+        .put_link(&link_token, &link(10, 100))
+        .await
+        .unwrap();
+    let put = access.sessions.put(&session_token, &session(10, 100)).await;
     put.unwrap();
     assert!(!is_in(access, "token-of-a-link", at(20)).await);
-    let consumed = access.consume_link(&session_token, at(20)).await.unwrap();
+    let consumed = access
+        .sessions
+        .consume_link(&session_token, at(20))
+        .await
+        .unwrap();
     assert_eq!(consumed, None);
     assert!(is_in(access, "token-of-a-session", at(20)).await);
 
@@ -123,42 +162,55 @@ async fn all_sessions_of_a_partner_can_be_ended() {
     let env = environment_with_partner().await;
     let (access, partner) = (&env.access, partner());
     let other = PartnerId::parse("contoso").unwrap();
-    access.save_partner(&other, &northwind(), 0).await.unwrap();
+    access.partners.save(&other, &northwind(), 0).await.unwrap();
     let theirs = PageSession {
         partner: other,
         ..session(10, 900)
     };
-    access.put_session(&hash("theirs"), &theirs).await.unwrap();
+    access.sessions.put(&hash("theirs"), &theirs).await.unwrap();
     let put = async |token: &str, linked_at| {
         let session = session(linked_at, 900);
-        access.put_session(&hash(token), &session).await.unwrap();
+        access.sessions.put(&hash(token), &session).await.unwrap();
     };
     put("first", 10).await;
     access
+        .sessions
         .put_link(&hash("link"), &link(11, 900))
         .await
         .unwrap();
-    let followed = access.consume_link(&hash("link"), at(20)).await.unwrap();
+    let followed = access
+        .sessions
+        .consume_link(&hash("link"), at(20))
+        .await
+        .unwrap();
 
-    access.end_sessions(&partner, at(30)).await.unwrap();
+    access
+        .partners
+        .end_sessions(&partner, at(30))
+        .await
+        .unwrap();
     assert!(!is_in(access, "first", at(31)).await);
     assert!(is_in(access, "theirs", at(31)).await);
     // The link was used before the end of all sessions, and its session is created after it.
     let late = followed.unwrap().session(at(900));
-    access.put_session(&hash("late"), &late).await.unwrap();
+    access.sessions.put(&hash("late"), &late).await.unwrap();
     assert!(!is_in(access, "late", at(32)).await);
     put("second", 40).await;
     assert!(is_in(access, "second", at(41)).await);
     // A process whose clock is behind.
-    access.end_sessions(&partner, at(29)).await.unwrap();
+    access
+        .partners
+        .end_sessions(&partner, at(29))
+        .await
+        .unwrap();
     put("third", 30).await;
     assert!(!is_in(access, "third", at(41)).await);
 
     for (enabled, version) in [(false, 2), (true, 3)] {
-        let read = access.partner(&partner).await.unwrap();
+        let read = access.partners.get(&partner).await.unwrap();
         assert_eq!(read.version, version);
         let switched = read.value.unwrap().with_enabled(enabled, at(50));
-        let switched = access.save_partner(&partner, &switched, version).await;
+        let switched = access.partners.save(&partner, &switched, version).await;
         assert_eq!(switched.unwrap(), saved(version + 1));
         assert!(!is_in(access, "second", at(51)).await, "{enabled}");
         put("fourth", 60).await;
@@ -170,15 +222,19 @@ async fn all_sessions_of_a_partner_can_be_ended() {
 async fn a_stale_save_does_not_revive_ended_sessions() {
     let env = environment_with_partner().await;
     let (access, partner) = (&env.access, partner());
-    let read = access.partner(&partner).await.unwrap();
-    access.end_sessions(&partner, at(30)).await.unwrap();
+    let read = access.partners.get(&partner).await.unwrap();
+    access
+        .partners
+        .end_sessions(&partner, at(30))
+        .await
+        .unwrap();
     let renamed = Partner {
         name: "Northwind Traders".into(),
         ..read.value.unwrap()
     };
-    let save = access.save_partner(&partner, &renamed, read.version).await;
-    assert_eq!(save.unwrap(), Saved::Conflict);
+    let save = access.partners.save(&partner, &renamed, read.version).await;
+    assert_eq!(save.unwrap(), SaveOutcome::Conflict);
     let nobody = PartnerId::parse("nobody").unwrap();
-    access.end_sessions(&nobody, at(30)).await.unwrap();
-    assert_eq!(access.partner(&nobody).await.unwrap().value, None);
+    access.partners.end_sessions(&nobody, at(30)).await.unwrap();
+    assert_eq!(access.partners.get(&nobody).await.unwrap().value, None);
 }

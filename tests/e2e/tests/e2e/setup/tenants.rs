@@ -6,7 +6,7 @@ use domain::SourceId;
 use domain::setup::mapping::Mapping;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::MOST_UNMAPPED;
+use store::MAX_UNMAPPED;
 
 use crate::environment::{Browser, SOURCE, TestEnvironment, event, partner, tenant};
 
@@ -15,7 +15,8 @@ const UNMAPPED: &str = "cedar-valley";
 
 async fn seen(env: &TestEnvironment, id: &str, name: &str) {
     env.config
-        .tenant_seen(
+        .tenants
+        .list_new(
             &partner(),
             &tenant(id),
             &SourceId::parse(SOURCE).unwrap(),
@@ -86,9 +87,11 @@ async fn a_tenant_is_mapped_only_to_a_usable_company() {
     browser.post("/setup/tenant", &other).await.expect(409);
     let mapping = env
         .config
-        .mapping(&partner(), &tenant(UNMAPPED))
+        .tenants
+        .get(&partner(), &tenant(UNMAPPED))
         .await
         .unwrap()
+        .value
         .unwrap();
     let name = mapping.company_name.as_deref();
     assert_eq!(
@@ -186,7 +189,7 @@ async fn a_company_that_became_unusable_is_explained() {
     assert!(detail.contains("is inactive in ConnectWise"), "{detail}");
     // The company was chosen while it was usable. Then it became inactive or was deleted.
     for company in [305, 999] {
-        let read = env.config.mapping_to_change(&northwind, &unmapped);
+        let read = env.config.tenants.get(&northwind, &unmapped);
         let version = read.await.unwrap().version;
         let mapping = Mapping {
             company: Some(company),
@@ -195,12 +198,12 @@ async fn a_company_that_became_unusable_is_explained() {
             enabled: true,
             ..Mapping::default()
         };
-        let put = env.config.put_mapping(&northwind, &unmapped, &mapping);
+        let put = env.config.tenants.put(&northwind, &unmapped, &mapping);
         put.await.unwrap();
         let off = json!({ "tenant": UNMAPPED, "company": company, "enabled": false, "version": version + 1 });
         browser.post("/setup/tenant", &off).await.expect(200);
-        let mapping = env.config.mapping(&northwind, &unmapped).await;
-        let mapping = mapping.unwrap().unwrap();
+        let mapping = env.config.tenants.get(&northwind, &unmapped).await;
+        let mapping = mapping.unwrap().value.unwrap();
         assert_eq!((mapping.company, mapping.enabled), (Some(company), false));
         let on = json!({ "tenant": UNMAPPED, "company": company, "enabled": true, "version": version + 2 });
         browser.post("/setup/tenant", &on).await.expect(422);
@@ -300,11 +303,11 @@ async fn the_number_of_listed_unmapped_tenants_is_bounded() {
         tenants.unwrap_or_default()
     };
     let is_listed = async |env: &TestEnvironment, id: &str| {
-        let mapping = env.config.mapping(&northwind, &tenant(id)).await;
-        mapping.unwrap().is_some()
+        let mapping = env.config.tenants.get(&northwind, &tenant(id)).await;
+        mapping.unwrap().value.is_some()
     };
     // The last tenant within the limit, and one more.
-    counter(Some(MOST_UNMAPPED - 1)).await;
+    counter(Some(MAX_UNMAPPED - 1)).await;
     for id in ["last", "further"] {
         let mut raised = event("alert.raised", id, &format!("alert-of-{id}"), 1);
         raised["data"]["tenant"] = json!(id);
@@ -313,7 +316,7 @@ async fn the_number_of_listed_unmapped_tenants_is_bounded() {
     }
     assert!(is_listed(&env, "last").await);
     assert!(!is_listed(&env, "further").await);
-    assert_eq!(counter(None).await, MOST_UNMAPPED);
+    assert_eq!(counter(None).await, MAX_UNMAPPED);
     let mut browser = env.setup.signed_in().await;
     let page = browser.get("/setup/tenants").await.expect(200).text;
     assert!(page.contains("tenants that are not mapped"), "{page}");
@@ -341,15 +344,16 @@ async fn the_number_of_listed_unmapped_tenants_is_bounded() {
 async fn reading_companies_continues_in_the_next_request() {
     let env = TestEnvironment::new().await;
     seen(&env, UNMAPPED, "Cedar Valley Clinic").await;
-    let stored = store::Suggestions {
+    let stored = store::CompanyScan {
         epoch: 1,
         next: Some(302),
         read: 3,
         total: 9,
-        ..store::Suggestions::default()
+        ..store::CompanyScan::default()
     };
     env.config
-        .save_suggestions(&partner(), &stored, 0)
+        .suggestions
+        .save_scan(&partner(), &stored, 0)
         .await
         .unwrap();
     let mut browser = env.setup.signed_in().await;

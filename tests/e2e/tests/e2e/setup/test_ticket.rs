@@ -38,12 +38,12 @@ async fn enqueue_event(env: &TestEnvironment, event: Event) {
 }
 
 async fn unconfirm(env: &TestEnvironment) {
-    let connection = env.access.connection(&partner()).await.unwrap();
+    let connection = env.access.connections.get(&partner()).await.unwrap().value;
     let connection = Connection {
         confirmed: false,
         ..connection.unwrap()
     };
-    let put = env.access.put_connection(&partner(), &connection).await;
+    let put = env.access.connections.put(&partner(), &connection).await;
     put.unwrap();
 }
 
@@ -88,7 +88,7 @@ async fn a_test_without_a_set_up_is_blocked() {
         epoch: Some(7),
         ..settings()
     };
-    let put = env.config.put_settings(&partner(), &settings).await;
+    let put = env.config.settings.put(&partner(), &settings).await;
     put.unwrap();
     enqueue_event(&env, raised(asked_at)).await;
     env.worker.work().await;
@@ -135,7 +135,7 @@ async fn a_blocked_test_is_released_alone() {
         asked_at,
         gone: false,
     };
-    let saved = env.config.save_test_ticket(&partner(), &test, 0).await;
+    let saved = env.config.test_ticket.save(&partner(), &test, 0).await;
     saved.unwrap();
     env.schedule.make_health_due(after(now, 60)).await;
     env.schedule.tick_health(&health, after(now, 60)).await;
@@ -231,7 +231,7 @@ async fn a_test_ticket_is_requested_and_closed_on_the_page() {
         .await
         .expect(200);
     assert_eq!(env.queue.count().await, 0);
-    let history = env.access.audit(&partner(), None, 10).await.unwrap();
+    let history = env.access.audit.page(&partner(), None, 10).await.unwrap();
     let whats: Vec<_> = history.entries.iter().map(|entry| &entry.what).collect();
     assert_eq!(whats, ["test_closed", "test_asked", "session_began"]);
 
@@ -261,13 +261,13 @@ async fn an_impossible_test_is_refused_with_the_missing_step() {
     settings.kinds_off = operations
         .map(|(kind, ..)| Kind::parse(*kind).unwrap())
         .collect();
-    let put = env.config.put_settings(&partner(), &settings).await;
+    let put = env.config.settings.put(&partner(), &settings).await;
     put.unwrap();
     let field = refused(&mut browser, TENANT, "switched off").await;
     assert_eq!(field, "category");
     // The connection points to another site since.
     settings.epoch = Some(7);
-    let put = env.config.put_settings(&partner(), &settings).await;
+    let put = env.config.settings.put(&partner(), &settings).await;
     put.unwrap();
     let field = refused(&mut browser, TENANT, "Choose the boards").await;
     assert_eq!(field, json!(null));
@@ -329,7 +329,7 @@ async fn a_test_end_sent_but_not_saved_still_ends_it() {
     let wish = json!({ "tenant": TENANT, "category": "operations" });
     browser.post("/setup/test", &wish).await.expect(200);
     env.worker.work().await;
-    let test = env.config.test_ticket_to_change(&partner()).await;
+    let test = env.config.test_ticket.get(&partner()).await;
     let test = test.unwrap().value.unwrap();
     let key = test_alert::key(partner(), test.tenant, test.alert_id);
     let resolved = test_alert::resolved(key, test.asked_at, Timestamp::now());

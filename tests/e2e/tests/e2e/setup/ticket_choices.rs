@@ -77,7 +77,14 @@ async fn ticket_choices_are_shown_and_saved_from_a_form() {
         .await
         .expect(303);
     assert_eq!(answer.header("location"), "/setup/tickets?done=saved");
-    let saved = env.config.settings(&partner()).await.unwrap().unwrap();
+    let saved = env
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     let kind = |name: &str| Kind::parse(name).unwrap();
     let operations = &saved.operations;
     assert_eq!(
@@ -108,7 +115,7 @@ async fn ticket_choices_are_shown_and_saved_from_a_form() {
         (1440, true)
     );
     assert_eq!(saved.epoch, Some(1));
-    let history = env.access.audit(&partner(), None, 10).await.unwrap();
+    let history = env.access.audit.page(&partner(), None, 10).await.unwrap();
     assert_eq!(history.entries[0].what, "tickets_saved");
 
     let stale = browser
@@ -128,7 +135,7 @@ async fn a_choice_that_the_board_lacks_is_refused() {
     let mut own = settings();
     let other = Kind::parse("a_kind_of_a_source").unwrap();
     own.kinds_off.insert(other.clone());
-    env.config.put_settings(&partner(), &own).await.unwrap();
+    env.config.settings.put(&partner(), &own).await.unwrap();
     let mut browser = env.setup.signed_in().await;
     let version = browser.get_json("/setup/tickets").await.json()["version"]
         .as_u64()
@@ -218,12 +225,28 @@ async fn a_choice_that_the_board_lacks_is_refused() {
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains(words), "{pointer}: {detail}");
     }
-    assert_eq!(env.config.settings(&partner()).await.unwrap().unwrap(), own);
+    assert_eq!(
+        env.config
+            .settings
+            .get(&partner())
+            .await
+            .unwrap()
+            .value
+            .unwrap(),
+        own
+    );
     browser
         .post("/setup/tickets", &as_seeded(version))
         .await
         .expect(200);
-    let saved = env.config.settings(&partner()).await.unwrap().unwrap();
+    let saved = env
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     let mut expected = own;
     expected.epoch = Some(1);
     assert_eq!(saved, expected, "the saved settings equal the sent ones");
@@ -262,7 +285,14 @@ async fn without_table_setup_choices_are_read_only() {
     let mut same = as_seeded(version);
     same["operations"]["on_resolve"] = json!("note");
     browser.post("/setup/tickets", &same).await.expect(200);
-    let saved = env.config.settings(&partner()).await.unwrap().unwrap();
+    let saved = env
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert_eq!(
         (saved.operations.start_status, saved.operations.on_resolve),
         (Some(221), OnResolve::Note)

@@ -32,12 +32,22 @@ async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
         reason(&env, DISABLED, "grove-legal-memory").await,
         Blocked::KindDisabled
     );
-    assert_eq!(env.alerts.blocked(&partner()).await.unwrap().len(), 3);
+    assert_eq!(
+        env.alerts
+            .lists
+            .blocked_keys(&partner())
+            .await
+            .unwrap()
+            .len(),
+        3
+    );
     let seen = env
         .config
-        .mapping(&partner(), &tenant("nobody"))
+        .tenants
+        .get(&partner(), &tenant("nobody"))
         .await
         .unwrap()
+        .value
         .unwrap();
     assert_eq!(
         seen,
@@ -62,7 +72,8 @@ async fn a_reconsidered_alert_becomes_a_ticket() {
         ..Mapping::default()
     };
     env.config
-        .put_mapping(&partner(), &tenant("nobody"), &mapped)
+        .tenants
+        .put(&partner(), &tenant("nobody"), &mapped)
         .await
         .unwrap();
     let reconsider = domain::wire::message::Message::Reconsider(key("nobody", "a1"));
@@ -75,7 +86,14 @@ async fn a_reconsidered_alert_becomes_a_ticket() {
     assert_eq!(tickets[0]["summary"], "Disk C: of web-1 is full");
     let record = env.record_of("nobody", "a1").await.unwrap();
     assert_eq!((record.blocked, record.payload), (None, None));
-    assert!(env.alerts.blocked(&partner()).await.unwrap().is_empty());
+    assert!(
+        env.alerts
+            .lists
+            .blocked_keys(&partner())
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]

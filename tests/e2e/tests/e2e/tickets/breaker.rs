@@ -20,9 +20,9 @@ async fn reason(env: &TestEnvironment, alert: &str) -> Option<Blocked> {
 
 /// Closes the breaker as a probe does, and reconsiders the alerts.
 async fn mended(env: &mut TestEnvironment, alerts: usize, minutes: i64) {
-    let breaker = env.config.breaker(&partner()).await.unwrap();
+    let breaker = env.config.breaker.get(&partner()).await.unwrap();
     let generation = breaker.generation;
-    let closed = env.config.close_breaker(&partner(), generation).await;
+    let closed = env.config.breaker.close(&partner(), generation).await;
     assert!(closed.unwrap());
     let again: Vec<_> = (0..alerts)
         .map(|n| reconsider(&key(TENANT, &format!("a{n}"))))
@@ -102,15 +102,23 @@ async fn a_search_after_an_outage_unblocks_its_alert() {
     for minutes in [0, 17] {
         messages = env.worker.handle_at(messages, minutes).await;
     }
-    assert_eq!(env.alerts.blocked(&partner()).await.unwrap().len(), 1);
+    assert_eq!(
+        env.alerts
+            .lists
+            .blocked_keys(&partner())
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     env.connectwise.set_faults(json!({ "outage": false })).await;
-    let generation = env.config.breaker(&partner()).await.unwrap().generation;
-    let closed = env.config.close_breaker(&partner(), generation).await;
+    let generation = env.config.breaker.get(&partner()).await.unwrap().generation;
+    let closed = env.config.breaker.close(&partner(), generation).await;
     assert!(closed.unwrap());
     let again = vec![reconsider(&key(TENANT, "a0"))];
     let again = env.worker.handle_at(again, 20).await;
     assert_eq!(again.len(), 1, "one empty search is not enough");
-    assert_eq!(env.alerts.blocked(&partner()).await.unwrap(), []);
+    assert_eq!(env.alerts.lists.blocked_keys(&partner()).await.unwrap(), []);
     env.worker.handle_until_done(again, 21, 1).await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
 }
@@ -132,7 +140,7 @@ async fn refused_keys_open_the_breaker_after_a_few_calls() {
         calls <= 20,
         "{calls} calls of the first batch, none of the others"
     );
-    let breaker = env.config.breaker(&partner()).await.unwrap();
+    let breaker = env.config.breaker.get(&partner()).await.unwrap();
     assert_eq!(breaker.reason(), Some(&Blocked::ConnectionBroken));
 
     env.connectwise.set_faults(json!({ "keys": "ok" })).await;
@@ -147,12 +155,14 @@ async fn a_refusal_of_replaced_keys_does_not_open_the_breaker() {
     env.database.set_key_version("v2").await;
     for (version, opens) in [("v1", false), ("v2", true)] {
         let broken = Blocked::ConnectionBroken;
-        let opened = config.open_breaker(&partner, broken, Some(version), Timestamp::now());
+        let opened = config
+            .breaker
+            .open(&partner, broken, Some(version), Timestamp::now());
         assert_eq!(opened.await.unwrap(), opens, "{version}");
     }
-    let generation = config.breaker(&partner).await.unwrap().generation;
+    let generation = config.breaker.get(&partner).await.unwrap().generation;
     for (generation, closes) in [(generation - 1, false), (generation, true)] {
-        let closed = config.close_breaker(&partner, generation).await;
+        let closed = config.breaker.close(&partner, generation).await;
         assert_eq!(closed.unwrap(), closes, "a probe closes what it probed");
     }
 }
@@ -189,8 +199,8 @@ async fn a_pause_is_never_shortened() {
     let now = Timestamp::now();
     for (seconds, expected) in [(30, 30), (10, 30), (60, 60)] {
         let until = now + SignedDuration::from_secs(seconds);
-        env.config.pause(&partner(), until).await.unwrap();
-        let breaker = env.config.breaker(&partner()).await.unwrap();
+        env.config.breaker.pause(&partner(), until).await.unwrap();
+        let breaker = env.config.breaker.get(&partner()).await.unwrap();
         let left = breaker.pause(now).unwrap().duration_since(now).as_secs();
         assert!((expected..=expected + 1).contains(&left), "{left}");
     }
@@ -209,7 +219,7 @@ async fn five_timeouts_in_a_row_open_the_breaker() {
         let back = env.worker.handle_batch(batch, &invocation).await;
         assert_eq!(back.len(), 4);
     }
-    let breaker = env.config.breaker(&partner()).await.unwrap();
+    let breaker = env.config.breaker.get(&partner()).await.unwrap();
     assert!(breaker.pause(Timestamp::now()).is_some(), "{breaker:?}");
     let begun = Instant::now();
     let late = env.post_and_take(&raises(9)[8..]).await;
@@ -270,7 +280,7 @@ async fn scattered_failures_are_no_outage() {
         .set_faults(json!({ "error_rate": 0.0 }))
         .await;
     env.worker.handle_until_done(back, 11, 1).await;
-    let breaker = env.config.breaker(&partner()).await.unwrap();
+    let breaker = env.config.breaker.get(&partner()).await.unwrap();
     assert_eq!(breaker.failing_since, None, "the connection works again");
     env.connectwise
         .set_faults(json!({ "error_rate": 1.0 }))

@@ -133,7 +133,8 @@ async fn a_missing_right_and_a_missing_target_are_named() {
     let mut fresh = TestEnvironment::new().await;
     fresh
         .config
-        .put_settings(&partner(), &broken)
+        .settings
+        .put(&partner(), &broken)
         .await
         .unwrap();
     fresh

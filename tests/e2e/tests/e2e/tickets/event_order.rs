@@ -195,7 +195,7 @@ async fn renewal_lets_a_heartbeat_make_the_next_ticket() {
     let mut settings = crate::environment::settings();
     settings.operations.renew_after_hours = 2;
     let partner = crate::environment::partner();
-    env.config.put_settings(&partner, &settings).await.unwrap();
+    env.config.settings.put(&partner, &settings).await.unwrap();
     let first = raise_alerts(&mut env, &["a1".to_owned()]).await;
     close_by_technician(&env, first[0]).await;
     assert_eq!(run_reconcile(&mut env, 2).await, 1);

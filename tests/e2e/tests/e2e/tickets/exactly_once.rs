@@ -308,7 +308,7 @@ async fn a_person_releases_a_refused_alert() {
     let mut env = TestEnvironment::new().await;
     let mut wrong = settings();
     wrong.operations.types = [(domain::Kind::parse("disk").unwrap(), 999_999)].into();
-    env.config.put_settings(&partner(), &wrong).await.unwrap();
+    env.config.settings.put(&partner(), &wrong).await.unwrap();
     let raised = env
         .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
         .await;
@@ -318,7 +318,8 @@ async fn a_person_releases_a_refused_alert() {
     let rejected = record.with_blocked(Blocked::Rejected("no".into()), None, blocked.since);
     env.alerts.write(&rejected).await.unwrap();
     env.config
-        .put_settings(&partner(), &settings())
+        .settings
+        .put(&partner(), &settings())
         .await
         .unwrap();
     env.worker

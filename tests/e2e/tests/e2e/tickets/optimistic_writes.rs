@@ -3,7 +3,7 @@
 use crate::environment::{TENANT, TestEnvironment, event, key};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::alert::record::Record;
-use store::Written;
+use store::RecordWrite;
 
 #[tokio::test]
 async fn only_the_first_of_two_writes_from_one_read_succeeds() {
@@ -12,14 +12,17 @@ async fn only_the_first_of_two_writes_from_one_read_succeeds() {
     for rev in 1..=2 {
         let mut other = read.clone();
         other.occurrence += 1;
-        let Written::Yes(written) = env.alerts.write(&read).await.unwrap() else {
+        let RecordWrite::Stored(written) = env.alerts.write(&read).await.unwrap() else {
             panic!("nobody else writes")
         };
         assert_eq!(written.rev, rev);
-        assert_eq!(env.alerts.write(&other).await.unwrap(), Written::Conflict);
+        assert_eq!(
+            env.alerts.write(&other).await.unwrap(),
+            RecordWrite::Conflict
+        );
         // The same write again is a repeat of the first, whose answer was lost.
         let again = env.alerts.write(&read).await.unwrap();
-        assert_eq!(again, Written::Yes(written.clone()));
+        assert_eq!(again, RecordWrite::Stored(written.clone()));
         assert_eq!(env.record("a1").await.unwrap(), *written);
         read = *written;
     }

@@ -29,7 +29,7 @@ async fn recovered(env: &mut TestEnvironment, from: i64) -> i64 {
         assert!(keys.len() <= 300, "{} in one minute", keys.len());
         waiting.extend(keys.iter().map(reconsider));
         waiting = env.worker.handle_at(waiting, minutes).await;
-        let blocked = env.alerts.blocked(&partner()).await.unwrap();
+        let blocked = env.alerts.lists.blocked_keys(&partner()).await.unwrap();
         if blocked.is_empty() && waiting.is_empty() {
             return minutes;
         }
@@ -53,7 +53,7 @@ async fn breaks_and_comes_back(
         env.worker.app = env.new_tickets_app();
     }
     assert_eq!(messages.len(), 0);
-    let blocked = env.alerts.blocked(&partner()).await.unwrap();
+    let blocked = env.alerts.lists.blocked_keys(&partner()).await.unwrap();
     assert_eq!(blocked.len(), ALERTS);
     let record = env.record("a7").await.unwrap();
     assert_eq!(&record.blocked.unwrap().reason, reason);

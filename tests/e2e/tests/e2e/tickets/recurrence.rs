@@ -11,7 +11,7 @@ async fn a_recurrence_reopens_the_ticket_if_configured() {
     let mut env = TestEnvironment::new().await;
     let mut desired = settings();
     desired.operations.reopen_days = 7;
-    env.config.put_settings(&partner(), &desired).await.unwrap();
+    env.config.settings.put(&partner(), &desired).await.unwrap();
     let life = |n: i64| {
         [
             event("alert.raised", &format!("e{n}"), "a1", n),
@@ -54,7 +54,7 @@ async fn a_moved_ticket_is_reopened_on_its_new_board() {
     let mut env = TestEnvironment::new().await;
     let mut desired = settings();
     desired.operations.reopen_days = 7;
-    env.config.put_settings(&partner(), &desired).await.unwrap();
+    env.config.settings.put(&partner(), &desired).await.unwrap();
     let life = [
         event("alert.raised", "e1", "a1", 0),
         event("alert.resolved", "e2", "a1", 1),

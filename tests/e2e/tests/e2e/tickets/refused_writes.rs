@@ -55,7 +55,7 @@ fn is_refused(record: &Record, words: &str) {
 }
 
 async fn nothing_is_known_against_the_connection(env: &TestEnvironment) {
-    let breaker = env.config.breaker(&partner()).await.unwrap();
+    let breaker = env.config.breaker.get(&partner()).await.unwrap();
     assert_eq!(breaker, Breaker::default());
     let calls = env.connectwise.calls().await;
     let confirming = calls
@@ -260,8 +260,8 @@ async fn an_html_page_for_every_call_is_an_outage() {
         let record = env.record(&alert).await.unwrap();
         let reason = record.blocked.map(|blocked| blocked.reason);
         assert_eq!(reason, Some(Blocked::ConnectionUnavailable), "{status}");
-        let generation = env.config.breaker(&partner()).await.unwrap().generation;
-        let closed = env.config.close_breaker(&partner(), generation).await;
+        let generation = env.config.breaker.get(&partner()).await.unwrap().generation;
+        let closed = env.config.breaker.close(&partner(), generation).await;
         assert!(closed.unwrap());
         env.worker.app = env.new_tickets_app();
     }

@@ -110,13 +110,16 @@ async fn a_remapped_tenant_keeps_its_open_ticket() {
     env.worker.handle_until_done(raised, 0, 1).await;
     let mut mapping = env
         .config
-        .mapping(&partner(), &tenant(TENANT))
+        .tenants
+        .get(&partner(), &tenant(TENANT))
         .await
         .unwrap()
+        .value
         .unwrap();
     mapping.company = Some(302);
     env.config
-        .put_mapping(&partner(), &tenant(TENANT), &mapping)
+        .tenants
+        .put(&partner(), &tenant(TENANT), &mapping)
         .await
         .unwrap();
     let events = [
@@ -157,7 +160,7 @@ async fn a_renamed_board_works_and_a_deleted_status_blocks() {
 
     let mut gone = settings();
     gone.operations.start_status = Some(start + 5000);
-    env.config.put_settings(&partner(), &gone).await.unwrap();
+    env.config.settings.put(&partner(), &gone).await.unwrap();
     let events = [
         event("alert.raised", "e2", "a2", 0),
         event("alert.resolved", "e3", "a1", 5),
@@ -173,7 +176,8 @@ async fn a_renamed_board_works_and_a_deleted_status_blocks() {
         "closing does not need it"
     );
     env.config
-        .put_settings(&partner(), &settings())
+        .settings
+        .put(&partner(), &settings())
         .await
         .unwrap();
     // Reconcile sends this once ConnectWise lists the status.
