@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_companies_come_round_a_hundred_at_a_time_and_wrong_ones_come_always() {
+    fn a_thousand_companies_rotate_and_those_with_issues_come_always() {
         let many = needed([22, 23], 1000);
         let nothing = BTreeSet::new();
         let mut seen = BTreeSet::new();

@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_deleted_or_inactive_company_is_company_issue() {
+    fn a_missing_deleted_or_inactive_company_is_unusable() {
         let company = |members: serde_json::Value| -> CompanyRecord {
             serde_json::from_value(members).unwrap()
         };

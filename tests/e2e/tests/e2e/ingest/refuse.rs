@@ -323,7 +323,7 @@ async fn an_invalid_body_is_a_4xx_that_names_the_field() {
             EVENT,
             twice("\"data\":", "\"data_base64\":\"e30=\","),
             400,
-            "data_base64: stands beside data".into(),
+            "data_base64: only one of data and data_base64 is allowed".into(),
         ),
         (
             EVENT,
