@@ -228,3 +228,31 @@ fn each_function_of_a_walkthrough_is_in_its_file() {
     }
     assert!(found > 20, "only {found} functions were read");
 }
+
+/// The table says "`Name` in `path`".
+#[test]
+fn each_place_to_change_defines_what_is_named() {
+    let root = Path::new(ROOT);
+    let text = fs::read_to_string(root.join("docs/ARCHITECTURE.md")).unwrap();
+    let table = text.split("## Where to change what").nth(1).unwrap();
+    let pieces: Vec<&str> = table.split('`').collect();
+    let mut found = 0;
+    for index in (1..pieces.len()).step_by(2) {
+        let quoted = pieces[index];
+        if quoted.contains('/') && !quoted.starts_with('/') {
+            assert!(root.join(quoted).exists(), "docs/ARCHITECTURE.md: {quoted}");
+        }
+        let Some(&path) = pieces.get(index + 2) else {
+            continue;
+        };
+        if pieces[index + 1] == " in " && path.ends_with(".rs") {
+            let source = fs::read_to_string(root.join(path)).unwrap();
+            let is_defined = ["fn", "struct", "enum", "const", "pub mod"]
+                .iter()
+                .any(|kind| source.contains(&format!("{kind} {quoted}")));
+            assert!(is_defined, "{path} does not define {quoted}");
+            found += 1;
+        }
+    }
+    assert!(found >= 8, "only {found} places were read");
+}
