@@ -99,7 +99,8 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) async fn run(&self) -> SqsBatchResponse {
-        self.app.handle(self.batch.clone(), &self.invocation).await
+        // Boxed: a test thread has a small stack, and futures of debug builds are large.
+        Box::pin(self.app.handle(self.batch.clone(), &self.invocation)).await
     }
 }
 
