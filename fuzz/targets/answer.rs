@@ -2,7 +2,7 @@
 //! body.
 #![no_main]
 
-use connectwise::fuzzing::verdict_of;
+use connectwise::fuzzing::interpret_all;
 use libfuzzer_sys::fuzz_target;
 
 /// The headers that are read.
@@ -25,8 +25,8 @@ fuzz_target!(|input: &[u8]| {
         headers.push((name, &body[..end]));
         body = &body[end + 1..];
     }
-    for verdict in verdict_of(status, &headers, body) {
-        let error = verdict.error(status);
+    for verdict in interpret_all(status, &headers, body) {
+        let error = verdict.violation(status);
         assert!(error.is_none(), "{}: {error:?}", verdict.path);
     }
 });
