@@ -1,9 +1,9 @@
 //! Shared by the targets: the parser of bodies, and the invariants of its messages.
 
-use jiff::Timestamp;
 use domain::wire::message::Message;
 use domain::wire::webhook::{RequestTimes, SourcePolicy};
 use domain::{PartnerId, SourceId};
+use jiff::Timestamp;
 
 /// A source of one partner.
 pub fn policy() -> SourcePolicy {

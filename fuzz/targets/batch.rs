@@ -1,9 +1,9 @@
 //! Bodies with many events, each of which is parsed independently of the others.
 #![no_main]
 
+use domain::wire::webhook::parse;
 use fuzz::{can_be_queued, can_be_told, policy, times};
 use libfuzzer_sys::fuzz_target;
-use domain::wire::webhook::parse;
 
 fuzz_target!(|body: &[u8]| {
     match parse(body, &policy(), times()) {

@@ -34,7 +34,8 @@ fuzz_target!(|input: &[u8]| {
     // A secret may come from outside too, but only from the operator.
     let _ = SigningKey::parse(headers.id);
     for now in TIMES {
-        let Ok(signed) = SignedRequest::read(headers, Timestamp::from_second(now).expect("a time")) else {
+        let Ok(signed) = SignedRequest::read(headers, Timestamp::from_second(now).expect("a time"))
+        else {
             continue;
         };
         assert!((signed.sent_at.as_second() - now).abs() <= 300);
