@@ -100,7 +100,7 @@ impl PartnerRun<'_> {
         Ok((totals, next))
     }
 
-    /// Nobody is notified before the partner confirms: the page shows what is wrong. But a test
+    /// No notification is sent before the partner confirms: the page shows what is wrong. But a test
     /// ticket may be blocked by the breaker.
     async fn run_unconfirmed(&self, case: &ConnectionCase<'_>) -> Result<NextRun, HealthError> {
         let breaker = case.breaker;

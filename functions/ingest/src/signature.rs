@@ -20,7 +20,7 @@ const MAX_ID: usize = 256;
 const MIN_VERIFIED_KEYS: usize = 2;
 /// The key that fills up the keys to [`MIN_VERIFIED_KEYS`]. Its result is ignored. So an unknown
 /// source, one secret and two secrets cost the same work.
-const DUMMY_KEY: &[u8] = b"nobody signs with this secret";
+const DUMMY_KEY: &[u8] = b"no source signs with this one.";
 
 /// The values of the three headers.
 #[derive(Debug, Clone, Copy)]

@@ -8,10 +8,10 @@ use maud::{DOCTYPE, Markup, html};
 /// A new link to the partner's page.
 pub(crate) fn new_link(to: EmailAddress, partner: &str, url: &str) -> Mail {
     let request = format!(
-        "Somebody requested a new link to the Ticketbridge set-up of {partner}. It works once, within half an hour:"
+        "A new link to the Ticketbridge set-up of {partner} was requested. It works once, within half an hour:"
     );
     let otherwise =
-        "If nobody at your company requested it, do nothing: the link is only in this mail.";
+        "If no one at your company requested it, do nothing: the link is only in this mail.";
     Mail {
         to,
         subject: format!("Your link to the Ticketbridge set-up of {partner}"),
@@ -68,7 +68,7 @@ pub(crate) fn contact_changed(to: EmailAddress, partner: &str, at: Timestamp) ->
 
 pub(crate) fn test(to: EmailAddress, partner: &str) -> Mail {
     let test = format!(
-        "This is a test mail that somebody at {partner} requested on Ticketbridge's set-up page. Mails about problems come to this address."
+        "This is a test mail, requested on Ticketbridge's set-up page of {partner}. Mails about problems come to this address."
     );
     let nothing = "There is nothing to do.";
     let subject = format!("Ticketbridge: a test mail for {partner}");

@@ -68,7 +68,7 @@ pub(super) async fn create_boards(
     Ok(progress)
 }
 
-/// Sends tickets to the boards. Other settings that somebody saved meanwhile are kept. If the
+/// Sends tickets to the boards. Other settings that were saved meanwhile are kept. If the
 /// process dies right after, the next request finds all parts and saves the same again.
 async fn save_targets(
     setup: &Setup,

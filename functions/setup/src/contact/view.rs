@@ -56,7 +56,7 @@ pub(super) fn render(view: &ContactView, session: &PartnerSession) -> Markup {
             label for="address" { "E-mail address" }
             input id="address" name="address" type="email" required maxlength="254" autocomplete="email" value=[entered] aria-describedby="address-help";
             small id="address-help" {
-                "A link is mailed to a new address. The address becomes the contact once somebody opens that link."
+                "A link is mailed to a new address. The address becomes the contact once that link is opened and confirmed."
                 @if view.address.is_some() { " Until then the present contact stays, and gets a mail about the change." }
             }
             button { "Save" }

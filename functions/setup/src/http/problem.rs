@@ -38,11 +38,11 @@ impl Problem {
         Self::new(status, "This cannot be done now", detail)
     }
 
-    /// Somebody else saved a change since the page was loaded.
+    /// Another session saved a change since the page was loaded.
     pub(crate) fn conflict() -> Self {
         Self::new(
             StatusCode::CONFLICT,
-            "Somebody else changed this meanwhile",
+            "Another person changed this meanwhile",
             "Nothing was saved. Load the page again, look at what is there now, and make your change again.",
         )
     }
@@ -142,7 +142,7 @@ impl From<store::Error> for Problem {
 /// The version under which a change was saved.
 ///
 /// # Errors
-/// When somebody else saved a change meanwhile.
+/// When another session saved a change meanwhile.
 pub(crate) fn saved_version(saved: SaveOutcome) -> Result<u64, Problem> {
     match saved {
         SaveOutcome::Saved { version } => Ok(version),

@@ -51,7 +51,7 @@ fn message(code: &str) -> Option<&'static str> {
             "A link was mailed to the new address. The mail about the change to the old address could not be sent: please tell the people who read it."
         }
         "confirmation_sent" => {
-            "A link was mailed to the new address. The address becomes the contact once somebody opens that link."
+            "A link was mailed to the new address. The address becomes the contact once that link is opened and confirmed."
         }
         "contact_change_cancelled" => {
             "The change was cancelled. The mailed link has no effect any more."

@@ -64,10 +64,10 @@ impl TestState {
 fn how_closed(by: &ClosedBy) -> &'static str {
     match by {
         ClosedBy::Us => "It is closed.",
-        ClosedBy::Technician => "Somebody closed it in ConnectWise.",
-        ClosedBy::Deleted => "Somebody deleted it in ConnectWise.",
+        ClosedBy::Technician => "A technician closed it in ConnectWise.",
+        ClosedBy::Deleted => "A technician deleted it in ConnectWise.",
         ClosedBy::Moved => {
-            "Somebody changed its company or reference in ConnectWise, so Ticketbridge no longer changes it."
+            "A technician changed its company or reference in ConnectWise, so Ticketbridge no longer changes it."
         }
         ClosedBy::OutOfReach => {
             "It is in the ConnectWise that was connected before, so Ticketbridge no longer changes it."

@@ -90,7 +90,7 @@ pub enum ClosedBy {
     Deleted,
     /// A technician moved it to another company or merged it. It is left alone.
     Moved,
-    /// Nobody. It is in a ConnectWise that the connection no longer points at.
+    /// The ticket is not ended. It is in a ConnectWise that the connection no longer points at.
     OutOfReach,
 }
 

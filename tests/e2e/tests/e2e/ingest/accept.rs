@@ -381,9 +381,9 @@ async fn nothing_is_accepted_without_the_queue() {
         queue_url: format!("{}-gone", env.queue.url),
         source_secret_prefix: "tb/source/".into(),
     };
-    let door = ingest::Webhook::build(config, &env.aws);
+    let webhook = ingest::Webhook::build(config, &env.aws);
     let body = event("alert.raised", "e1", "a1", 0).to_string();
-    let response = door
+    let response = webhook
         .handle(signed(
             SOURCE,
             SECRET,

@@ -31,7 +31,7 @@ const WEBHOOKS: [(&str, &str, &str); 5] = samples!(
     "batch"
 );
 
-fn door() -> SourcePolicy {
+fn source_policy() -> SourcePolicy {
     let source = key(TENANT, "any").source;
     let (partners, kinds_added) = (vec![partner()], vec![]);
     SourcePolicy {
@@ -49,7 +49,7 @@ fn every_sample_webhook_is_accepted() {
         received_at: now,
     };
     for (name, body, _) in WEBHOOKS {
-        let parsed = parse(body.as_bytes(), &door(), times).unwrap();
+        let parsed = parse(body.as_bytes(), &source_policy(), times).unwrap();
         assert!(!parsed.messages.is_empty(), "{name}");
         assert_eq!(
             (parsed.rejected, parsed.dropped.total()),

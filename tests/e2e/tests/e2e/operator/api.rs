@@ -56,12 +56,12 @@ async fn post_event_from(
         queue_url: env.queue.url.clone(),
         source_secret_prefix: "tb/source/".into(),
     };
-    let door = ingest::Webhook::build(config, &env.aws);
+    let webhook = ingest::Webhook::build(config, &env.aws);
     let (id, secret) = (source["id"].as_str().unwrap(), secret.as_str().unwrap());
     let body = event.to_string();
     let media_type = "application/cloudevents+json";
     let request = signed(id, secret, media_type, body.as_bytes(), at);
-    door.handle_at(request, at).await
+    webhook.handle_at(request, at).await
 }
 
 fn path_of(source: &Value) -> String {

@@ -59,7 +59,7 @@ fn health(env: &TestEnvironment, mail_from: &str, operator: &str) -> Driver<heal
 }
 
 /// The webhook endpoint: accepted, wrongly signed and malformed events, and a poison message.
-async fn door(
+async fn send_to_webhook(
     env: &mut TestEnvironment,
     canaries: &BTreeMap<Canary, String>,
     captured: &mut CapturedTexts,
@@ -88,7 +88,7 @@ async fn door(
 
 /// ConnectWise refuses the keys, loses answers and has an outage; keys are stored for another host;
 /// health probes and sends mails.
-async fn trouble(
+async fn break_connection(
     env: &mut TestEnvironment,
     canaries: &BTreeMap<Canary, String>,
     captured: &mut CapturedTexts,
@@ -332,10 +332,10 @@ async fn no_secret_reaches_logs_tables_mails_or_responses() {
         .put_secret(&format!("tb/source/{SOURCE}"), &document.to_string())
         .await;
     let mut captured = CapturedTexts::default();
-    door(&mut env, &canaries, &mut captured).await;
+    send_to_webhook(&mut env, &canaries, &mut captured).await;
     page(&mut env, &mut canaries).await;
     source(&mut env, &mut canaries, &mut captured).await;
-    trouble(&mut env, &canaries, &mut captured).await;
+    break_connection(&mut env, &canaries, &mut captured).await;
 
     captured.tables(&env).await;
     captured.queues(&env).await;

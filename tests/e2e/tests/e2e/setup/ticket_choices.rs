@@ -123,7 +123,7 @@ async fn ticket_choices_are_shown_and_saved_from_a_form() {
         .await
         .expect(409);
     assert!(
-        stale.text.contains("Somebody else changed this"),
+        stale.text.contains("Another person changed this"),
         "{}",
         stale.text
     );
