@@ -38,13 +38,7 @@ impl Config {
         let config = Self {
             page_origin: environment.address("PAGE_ORIGIN"),
             alerts_table: environment.text("ALERTS_TABLE"),
-            connections: connections::Config {
-                config_table: environment.text("CONFIG_TABLE"),
-                access_table: environment.text("ACCESS_TABLE"),
-                connection_secret_prefix: environment.text("CONNECTION_SECRET_PREFIX"),
-                client_id_secret: environment.text("CLIENT_ID_SECRET"),
-                allowed_origins: environment.list("ALLOWED_ORIGINS"),
-            },
+            connections: connections::Config::read(&mut environment),
             mail_from: environment.text("MAIL_FROM"),
             operator_mail: environment
                 .parsed("OPERATOR_MAIL", |text| EmailAddress::parse(text).ok()),

@@ -5,6 +5,7 @@ use aws::mail::Mailer;
 use aws_types::SdkConfig;
 use connections::{BuildError, Connections};
 use domain::monitoring::pipeline::Schedule;
+use domain::time::later;
 use jiff::{SignedDuration, Timestamp};
 use scheduled::{Period, ScheduledJob};
 use store::{Alerts, Due, LeasedRun};
@@ -80,9 +81,7 @@ impl ScheduledJob for HealthJob {
         };
         let now = invocation.now();
         let (totals, next) = run.run().await?;
-        let next_tick = now
-            .saturating_add(self.retry_after)
-            .unwrap_or(Timestamp::MAX);
+        let next_tick = later(now, self.retry_after);
         let next = match next {
             NextRun::OwnTime => self.period.next(&leased.partner, now),
             NextRun::NextTick => next_tick,

@@ -17,6 +17,7 @@ use domain::monitoring::pipeline::{
     PipelineIncident, PipelineIssue, PipelineNotification, PipelineState, Schedule, issues,
     notified, transition,
 };
+use domain::time::later;
 use jiff::{SignedDuration, Timestamp};
 use store::{ConfigTable, MonitoringState, OperatorEvent, Versioned};
 
@@ -84,7 +85,7 @@ impl Monitor {
         if incident == before && notification.is_none() {
             return Ok(());
         }
-        let until = now.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
+        let until = later(now, LEASE);
         let lease = self
             .table
             .monitoring

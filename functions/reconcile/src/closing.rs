@@ -4,12 +4,10 @@
 //! ConnectWise's list fails, no difference of tickets is reported. Which alerts are resolved does
 //! not depend on that list.
 
-use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
-use connections::{AlertView, Connections};
-use domain::PartnerId;
 use domain::alert::command::Command;
 use domain::closing::census::Census;
+use domain::time::later;
 use jiff::{SignedDuration, Timestamp};
 use scheduled::Period;
 use store::{Alerts, RunProgress};
@@ -18,6 +16,7 @@ use crate::commands::{commands, is_resolve};
 use crate::error::ReconcileError;
 use crate::pacing;
 use crate::resolved::ResolutionFinder;
+use crate::run_context::RunContext;
 use crate::ticket_comparer::{Comparison, TicketComparer};
 
 /// The clocks of two machines may differ by this much.
@@ -25,13 +24,10 @@ const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// Finds resolved alerts and differing tickets of one partner.
 pub(crate) struct Closing<'a> {
+    pub(crate) context: RunContext<'a>,
     pub(crate) alerts: &'a Alerts,
-    pub(crate) connections: &'a Connections,
-    pub(crate) partner: &'a PartnerId,
-    pub(crate) view: &'a AlertView,
     pub(crate) period: Period,
     pub(crate) snapshot_lag: SignedDuration,
-    pub(crate) invocation: &'a Invocation,
 }
 
 impl Closing<'_> {
@@ -44,11 +40,17 @@ impl Closing<'_> {
         snapshot_at: Option<Timestamp>,
         room: usize,
     ) -> Result<(Vec<Command>, bool), ReconcileError> {
-        let now = self.invocation.now();
-        let Some(live) = &self.view.view.connection else {
+        let RunContext {
+            connections,
+            partner,
+            view,
+            invocation,
+        } = self.context;
+        let now = invocation.now();
+        let Some(live) = &view.view.connection else {
             return Ok((vec![], false));
         };
-        let must_compare = pacing::must_compare(self.partner, progress, self.period, now);
+        let must_compare = pacing::must_compare(partner, progress, self.period, now);
         let has_expired = progress.expires_at.is_some_and(|at| at <= now);
         if !must_compare && !has_expired && !is_new(snapshot_at, progress.looked_at) {
             return Ok((vec![], false));
@@ -56,8 +58,8 @@ impl Closing<'_> {
         let census = self.census().await?;
         let finder = ResolutionFinder {
             alerts: self.alerts,
-            connections: self.connections,
-            partner: self.partner,
+            connections,
+            partner,
             snapshot_lag: self.snapshot_lag,
         };
         let plan = finder.plan(&census, now).await?;
@@ -67,10 +69,7 @@ impl Closing<'_> {
         if must_compare {
             proposals.extend(census.out_of_reach(live.epoch));
             let comparer = TicketComparer {
-                connections: self.connections,
-                partner: self.partner,
-                view: self.view,
-                invocation: self.invocation,
+                context: self.context,
             };
             let tickets = census.tickets(live.epoch);
             match comparer.compare(tickets, progress, room).await? {
@@ -97,7 +96,7 @@ impl Closing<'_> {
     /// The partner's alerts that are active or have an open ticket.
     async fn census(&self) -> Result<Census, store::Error> {
         let mut census = Census::default();
-        for mut listing in self.alerts.lists.open_and_blocked(self.partner) {
+        for mut listing in self.alerts.lists.open_and_blocked(self.context.partner) {
             while let Some(followed) = listing.next().await? {
                 let actual = followed.actual.as_ref();
                 census.add(
@@ -118,6 +117,6 @@ fn is_new(snapshot_at: Option<Timestamp>, looked_at: Option<Timestamp>) -> bool 
     let Some(looked_at) = looked_at else {
         return true;
     };
-    let was_read = |at: Timestamp| at.saturating_add(MAX_CLOCK_SKEW).unwrap_or(at) < looked_at;
+    let was_read = |at: Timestamp| later(at, MAX_CLOCK_SKEW) < looked_at;
     snapshot_at.is_some_and(|at| !was_read(at))
 }

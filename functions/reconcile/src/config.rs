@@ -29,13 +29,7 @@ impl Config {
         let config = Self {
             queue_url: environment.address("QUEUE_URL"),
             alerts_table: environment.text("ALERTS_TABLE"),
-            connections: connections::Config {
-                config_table: environment.text("CONFIG_TABLE"),
-                access_table: environment.text("ACCESS_TABLE"),
-                connection_secret_prefix: environment.text("CONNECTION_SECRET_PREFIX"),
-                client_id_secret: environment.text("CLIENT_ID_SECRET"),
-                allowed_origins: environment.list("ALLOWED_ORIGINS"),
-            },
+            connections: connections::Config::read(&mut environment),
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),
             period: SignedDuration::from_secs(i64::from(environment.number("RECONCILE_SECONDS"))),
             snapshot_lag: SignedDuration::from_secs(i64::from(

@@ -4,13 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use aws::queue::QueueSender;
-use connections::{AlertView, Connections, found_ticket};
-use connectwise::{Client, Error, ExternalXref, RecordCursor, RecordPage, Ticket, TicketFilter};
+use connections::{found_ticket, reference_prefix};
+use connectwise::{Client, Error, RecordCursor, RecordPage, Ticket, TicketFilter};
 use domain::alert::record::Record;
-use domain::connection::breaker::CallOutcome;
 use domain::ticketing::found_ticket::FoundTicket;
 use domain::ticketing::prior_tickets::adopt_prior_tickets;
 use domain::ticketing::ticket_index::{TicketIndex, TicketIndexState};
@@ -21,6 +19,7 @@ use store::{Alerts, RecordWrite};
 use tokio::time::Instant;
 
 use crate::error::ReconcileError;
+use crate::run_context::RunContext;
 
 /// A page is read only if this much time is left: it has a thousand tickets to record.
 const PAGE_TIME: Duration = Duration::from_secs(20);
@@ -31,12 +30,9 @@ const MAX_WRITES: usize = 8;
 
 /// Imports the tickets of one partner.
 pub(crate) struct Importer<'a> {
+    pub(crate) context: RunContext<'a>,
     pub(crate) alerts: &'a Alerts,
-    pub(crate) connections: &'a Connections,
     pub(crate) queue: &'a QueueSender,
-    pub(crate) partner: &'a PartnerId,
-    pub(crate) view: &'a AlertView,
-    pub(crate) invocation: &'a Invocation,
 }
 
 impl Importer<'_> {
@@ -51,18 +47,18 @@ impl Importer<'_> {
             Ok(client) => client,
             Err(err) => {
                 tracing::warn!(error = %err, "failed to make a ConnectWise client for the import");
-                self.record_outcome(err.classify().outcome).await?;
+                self.context.record_outcome(err.classify().outcome).await?;
                 return Ok(true);
             }
         };
         let mut cursor = RecordCursor::after(index.imported_to.unwrap_or_default());
         let mut imported = index.imported;
-        while Instant::now() + PAGE_TIME < self.invocation.calls_end() {
+        while Instant::now() + PAGE_TIME < self.context.invocation.calls_end() {
             let page = match self.page(&client, cursor).await {
                 Ok(page) => page,
                 Err(err) => {
                     tracing::warn!(error = %err, "failed to read a page of the import");
-                    self.record_outcome(err.classify().outcome).await?;
+                    self.context.record_outcome(err.classify().outcome).await?;
                     return Ok(true);
                 }
             };
@@ -70,10 +66,11 @@ impl Importer<'_> {
             self.import_page(&page.items, index.epoch).await?;
             tracing::info!(imported, "tickets imported");
             let Some(next) = page.next else {
-                let complete =
-                    self.alerts
-                        .ticket_index
-                        .complete_import(self.partner, &index, imported);
+                let complete = self.alerts.ticket_index.complete_import(
+                    self.context.partner,
+                    &index,
+                    imported,
+                );
                 let is_complete = complete.await?;
                 if is_complete {
                     tracing::info!(imported, "import of earlier tickets finished");
@@ -82,10 +79,12 @@ impl Importer<'_> {
                 return Ok(!is_complete);
             };
             cursor = next;
-            let kept =
-                self.alerts
-                    .ticket_index
-                    .record_import(self.partner, &index, cursor.id(), imported);
+            let kept = self.alerts.ticket_index.record_import(
+                self.context.partner,
+                &index,
+                cursor.id(),
+                imported,
+            );
             if !kept.await? {
                 tracing::info!("import of earlier tickets restarted");
                 return Ok(true);
@@ -98,26 +97,30 @@ impl Importer<'_> {
     async fn begin(
         &self,
     ) -> Result<Option<(TicketIndex, Result<Client, connections::ClientError>)>, store::Error> {
-        let (Some(live), Some(site)) = (&self.view.view.connection, &self.view.site) else {
+        let (Some(live), Some(site)) =
+            (&self.context.view.view.connection, &self.context.view.site)
+        else {
             return Ok(None);
         };
-        let index = self.alerts.ticket_index.get(self.partner).await?;
+        let index = self.alerts.ticket_index.get(self.context.partner).await?;
         let is_incomplete = |index: &TicketIndex| {
             index.epoch == live.epoch && index.state != TicketIndexState::Complete
         };
         let Some(index) = index.filter(is_incomplete) else {
             return Ok(None);
         };
-        let client = self.connections.clients.get(self.partner, site).await;
+        let client = self
+            .context
+            .connections
+            .clients
+            .get(self.context.partner, site)
+            .await;
         Ok(Some((index, client)))
     }
 
     async fn page(&self, client: &Client, from: RecordCursor) -> Result<RecordPage<Ticket>, Error> {
-        let prefix = ExternalXref::parse("tb1-").map_err(|err| Error::Rejected {
-            words: err.to_string(),
-        })?;
-        let filter = TicketFilter::beginning(prefix);
-        let deadline = self.invocation.call_ends();
+        let filter = TicketFilter::beginning(reference_prefix()?);
+        let deadline = self.context.invocation.call_ends();
         client.ticket_page(&filter, from, deadline).await
     }
 
@@ -151,13 +154,13 @@ impl Importer<'_> {
         tickets: &[FoundTicket],
         epoch: u32,
     ) -> Result<(), ReconcileError> {
-        let placeholder = placeholder_key(self.partner)?;
+        let placeholder = placeholder_key(self.context.partner)?;
         for _ in 0..MAX_WRITES {
             let known = self.alerts.get_imported(item_key, &placeholder).await?;
             let before = known.unwrap_or_else(|| Record::new(placeholder.clone()));
             // A ticket reference does not say which tenant's it is, so its company is unknown.
             let company = None;
-            let now = self.invocation.now();
+            let now = self.context.invocation.now();
             let record = adopt_prior_tickets(before.clone(), tickets, company, epoch, now);
             if record == before {
                 return Ok(());
@@ -174,18 +177,10 @@ impl Importer<'_> {
         }
         Err(ReconcileError::Busy(item_key.to_owned()))
     }
-
-    async fn record_outcome(&self, outcome: CallOutcome) -> Result<(), store::Error> {
-        let (breaker, now) = (&self.view.view.breaker, self.invocation.now());
-        self.connections
-            .record_outcome(self.partner, outcome, breaker, now)
-            .await?;
-        Ok(())
-    }
 }
 
-/// Stands for the key of an alert of which only the hashes in its ticket reference are known. It is
-/// never stored.
+/// A placeholder for the key of an alert of which only the hashes in its ticket reference are known.
+/// It is never stored.
 fn placeholder_key(partner: &PartnerId) -> Result<AlertKey, domain::InvalidId> {
     Ok(AlertKey {
         partner: partner.clone(),

@@ -10,6 +10,7 @@ use connections::{AlertView, BuildError, Connections, PartnerConfig};
 use domain::alert::command::{Command, CommandAction};
 use domain::monitoring::pipeline::Schedule;
 use domain::ticketing::refused_writes::RefusedAlert;
+use domain::time::later;
 use domain::wire::message::Message;
 use domain::{AlertKey, PartnerId, SourceId};
 use futures_util::future::join_all;
@@ -24,6 +25,7 @@ use crate::error::ReconcileError;
 use crate::importer::Importer;
 use crate::pacing::{self, DueTimes};
 use crate::releaser::{Releaser, Round};
+use crate::run_context::RunContext;
 use crate::targets::TargetChecker;
 
 /// A record that was sent for a decision and did not change is sent again after this time.
@@ -117,13 +119,16 @@ impl ScheduledJob for ReconcileJob {
         if let Some(until) = view.view.breaker.pause(now) {
             return Ok((ReconcileTotals::default(), until));
         }
-        let importer = Importer {
-            alerts: &self.alerts,
+        let context = RunContext {
             connections: &self.connections,
-            queue: &self.queue,
             partner,
             view: &view,
             invocation,
+        };
+        let importer = Importer {
+            context,
+            alerts: &self.alerts,
+            queue: &self.queue,
         };
         let is_importing = importer.import().await?;
         if pacing::allowance(&leased.progress, now) == 0 {
@@ -133,9 +138,7 @@ impl ScheduledJob for ReconcileJob {
             };
             return Ok((left, times.next_minute(&leased.progress)));
         }
-        let found = self
-            .find(leased, &config, &view, is_importing, invocation)
-            .await?;
+        let found = self.find(leased, &config, context, is_importing).await?;
         self.keep_progress(leased, &found.progress, now).await?;
         self.send(&found, invocation).await?;
         let totals = found.totals();
@@ -209,11 +212,10 @@ impl ReconcileJob {
         &self,
         leased: &LeasedRun,
         config: &PartnerConfig,
-        view: &AlertView,
+        context: RunContext<'_>,
         is_importing: bool,
-        invocation: &Invocation,
     ) -> Result<Found, ReconcileError> {
-        let (partner, now) = (&leased.partner, invocation.now());
+        let (partner, now) = (context.partner, context.invocation.now());
         let mut progress = leased.progress.clone();
         let allowance = pacing::allowance(&progress, now);
         // At most half of it, so that no list delays another.
@@ -223,13 +225,10 @@ impl ReconcileJob {
             .due(partner, now, allowance.div_ceil(2))
             .await?;
         let closing = Closing {
+            context,
             alerts: &self.alerts,
-            connections: &self.connections,
-            partner,
-            view,
             period: self.period,
             snapshot_lag: self.snapshot_lag,
-            invocation,
         };
         let room = allowance - looks.keys.len();
         // While tickets are imported, a record may be older than what its source reported.
@@ -257,7 +256,7 @@ impl ReconcileJob {
         };
         let released = releaser.find(partner, &progress, round).await?;
         let room = room - released.keys.len();
-        let mut targets = TargetChecker::new(&self.connections, partner, view, invocation);
+        let mut targets = TargetChecker::new(context);
         let is_whole = !released.more;
         let retries = releaser
             .retries(
@@ -330,7 +329,7 @@ impl ReconcileJob {
     /// Puts off records that were sent. The consumer sets their next time. If it cannot, they are
     /// sent again later, and not each minute.
     async fn put_off(&self, keys: &[AlertKey], now: Timestamp) -> Result<(), ReconcileError> {
-        let until = now.saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX);
+        let until = later(now, LOOK_AGAIN);
         for some in keys.chunks(CONCURRENT_WRITES) {
             let put_off = some.iter().map(|key| self.alerts.postpone(key, now, until));
             for result in join_all(put_off).await {

@@ -15,6 +15,7 @@ mod job;
 mod pacing;
 mod releaser;
 mod resolved;
+mod run_context;
 mod targets;
 mod ticket_comparer;
 

@@ -1,6 +1,7 @@
 //! How many alerts of a partner go on in a minute, and when the partner is due again. Pure.
 
 use domain::PartnerId;
+use domain::time::later;
 use jiff::{SignedDuration, Timestamp};
 use scheduled::Period;
 use store::RunProgress;
@@ -55,7 +56,7 @@ impl DueTimes<'_> {
     }
 
     fn in_a_minute(&self) -> Timestamp {
-        self.now.saturating_add(MINUTE).unwrap_or(Timestamp::MAX)
+        later(self.now, MINUTE)
     }
 }
 

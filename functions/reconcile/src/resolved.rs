@@ -10,6 +10,7 @@ use domain::closing::census_entry::Scope;
 use domain::closing::guard;
 use domain::closing::resolution_plan::{ResolutionPlan, ScopeSnapshots};
 use domain::closing::snapshot::{IdMatch, Snapshot, SnapshotMatches, Snapshots, WatchedAlerts};
+use domain::time::earlier;
 use domain::{AlertKey, PartnerId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use store::{Alerts, ClosingHolds, OperatorEvent};
@@ -41,7 +42,7 @@ impl ResolutionFinder<'_> {
         let resolved = census.resolved_alerts(&snapshots.by_scope, self.snapshot_lag, now);
         let uncertain_tenants = snapshots.uncertain_tenants;
         drop(snapshots.by_scope);
-        let since = now.saturating_sub(guard::DAY).unwrap_or(Timestamp::MIN);
+        let since = earlier(now, guard::DAY);
         let mut ended = vec![];
         for tenant in census.tenants_of(&resolved) {
             let ended_today = self.alerts.lists.ended_since(self.partner, &tenant, since);

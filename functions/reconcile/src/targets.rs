@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 
 use aws::invocation::Invocation;
-use connections::{AlertView, ConnectionSite, Connections};
+use connections::ConnectionSite;
 use connectwise::{Client, Error};
 use domain::alert::record::AlertDetails;
 use domain::connection::breaker::CallOutcome;
 use domain::connection::view::ConnectionView;
 use domain::setup::settings::BoardTarget;
 use domain::ticketing::refused_writes::TargetUsability;
-use domain::{PartnerId, RecordId, TicketTarget};
+use domain::{RecordId, TicketTarget};
 use jiff::Timestamp;
+
+use crate::run_context::RunContext;
 
 /// A record of ConnectWise that a ticket refers to. Statuses and types are named with their board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,32 +28,23 @@ enum TargetRecord {
 
 /// Checks targets for one run. Each record is read once.
 pub(crate) struct TargetChecker<'a> {
-    connections: &'a Connections,
-    partner: &'a PartnerId,
+    context: RunContext<'a>,
     /// `None` once the connection fails: this run makes no more calls.
     site: Option<ConnectionSite>,
-    invocation: &'a Invocation,
     known: HashMap<TargetRecord, TargetUsability>,
 }
 
 impl<'a> TargetChecker<'a> {
-    pub(crate) fn new(
-        connections: &'a Connections,
-        partner: &'a PartnerId,
-        view: &AlertView,
-        invocation: &'a Invocation,
-    ) -> Self {
+    pub(crate) fn new(context: RunContext<'a>) -> Self {
         Self {
-            connections,
-            partner,
-            site: view.site.clone(),
-            invocation,
+            context,
+            site: context.view.site.clone(),
             known: HashMap::new(),
         }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.invocation.now()
+        self.context.invocation.now()
     }
 
     /// Whether ConnectWise's own lists show that a ticket of this alert can use the target. What the
@@ -65,7 +58,7 @@ impl<'a> TargetChecker<'a> {
         for record in target_records(target, details, view) {
             let usable = match self.known.get(&record) {
                 Some(usable) => *usable,
-                None => self.read(record, view).await?,
+                None => self.read(record).await?,
             };
             self.known.insert(record, usable);
             if usable != TargetUsability::Yes {
@@ -75,16 +68,18 @@ impl<'a> TargetChecker<'a> {
         Ok(TargetUsability::Yes)
     }
 
-    async fn read(
-        &mut self,
-        record: TargetRecord,
-        view: &ConnectionView,
-    ) -> Result<TargetUsability, store::Error> {
+    async fn read(&mut self, record: TargetRecord) -> Result<TargetUsability, store::Error> {
+        let RunContext {
+            connections,
+            partner,
+            invocation,
+            ..
+        } = self.context;
         let Some(site) = &self.site else {
             return Ok(TargetUsability::Unknown);
         };
-        let outcome = match self.connections.clients.get(self.partner, site).await {
-            Ok(client) => match is_usable(&client, record, self.invocation).await {
+        let outcome = match connections.clients.get(partner, site).await {
+            Ok(client) => match is_usable(&client, record, invocation).await {
                 Ok(true) => return Ok(TargetUsability::Yes),
                 Ok(false) => return Ok(TargetUsability::No),
                 Err(err) => {
@@ -103,10 +98,7 @@ impl<'a> TargetChecker<'a> {
                 self.site = None;
             }
         }
-        let now = self.invocation.now();
-        self.connections
-            .record_outcome(self.partner, outcome, &view.breaker, now)
-            .await?;
+        self.context.record_outcome(outcome).await?;
         Ok(TargetUsability::Unknown)
     }
 }

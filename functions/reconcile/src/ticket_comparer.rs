@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
-use connections::{AlertView, Connections, found_ticket};
-use connectwise::{Client, Error, ExternalXref, RecordCursor, TicketFilter};
+use connections::{found_ticket, reference_prefix};
+use connectwise::{Client, Error, RecordCursor, TicketFilter};
 use domain::closing::proposal::Proposal;
 use domain::closing::ticket_comparison::RecordedTickets;
-use domain::connection::breaker::CallOutcome;
 use domain::ticketing::found_ticket::FoundTicket;
 use domain::{PartnerId, RecordId};
 use jiff::Timestamp;
 use store::{RunProgress, TicketScan};
 use tokio::time::Instant;
+
+use crate::run_context::RunContext;
 
 /// A page of the list is read only if this much time is left.
 const PAGE_TIME: Duration = Duration::from_secs(20);
@@ -23,10 +24,7 @@ const PAGES_PER_LOG: usize = 10;
 
 /// Compares the open tickets of one partner.
 pub(crate) struct TicketComparer<'a> {
-    pub(crate) connections: &'a Connections,
-    pub(crate) partner: &'a PartnerId,
-    pub(crate) view: &'a AlertView,
-    pub(crate) invocation: &'a Invocation,
+    pub(crate) context: RunContext<'a>,
 }
 
 /// The result of a comparison.
@@ -47,20 +45,26 @@ impl TicketComparer<'_> {
         progress: &mut RunProgress,
         room: usize,
     ) -> Result<Comparison, store::Error> {
-        let Some(site) = &self.view.site else {
+        let RunContext {
+            connections,
+            partner,
+            view,
+            invocation,
+        } = self.context;
+        let Some(site) = &view.site else {
             return Ok(Comparison::Failed);
         };
-        let now = self.invocation.now();
+        let now = invocation.now();
         if tickets.is_empty() {
             progress.compared_at = Some(now);
             progress.comparing = None;
             return Ok(Comparison::Complete(vec![]));
         }
-        let client = match self.connections.clients.get(self.partner, site).await {
+        let client = match connections.clients.get(partner, site).await {
             Ok(client) => client,
             Err(err) => {
                 tracing::warn!(error = %err, "failed to make a ConnectWise client for the comparison");
-                self.record_outcome(err.classify().outcome).await?;
+                self.context.record_outcome(err.classify().outcome).await?;
                 return Ok(Comparison::Failed);
             }
         };
@@ -69,8 +73,8 @@ impl TicketComparer<'_> {
             behind: 0,
         });
         let mut reader = ListReader {
-            partner: self.partner,
-            invocation: self.invocation,
+            partner,
+            invocation,
             client,
             began: now,
             room,
@@ -98,18 +102,10 @@ impl TicketComparer<'_> {
             }
             Err(err) => {
                 tracing::warn!(error = %err, pages = reader.pages, "failed to list open tickets");
-                self.record_outcome(err.classify().outcome).await?;
+                self.context.record_outcome(err.classify().outcome).await?;
                 Ok(Comparison::Failed)
             }
         }
-    }
-
-    async fn record_outcome(&self, outcome: CallOutcome) -> Result<(), store::Error> {
-        let (breaker, now) = (&self.view.view.breaker, self.invocation.now());
-        self.connections
-            .record_outcome(self.partner, outcome, breaker, now)
-            .await?;
-        Ok(())
     }
 }
 
@@ -228,8 +224,5 @@ impl ListReader<'_> {
 
 /// The open tickets of Ticketbridge.
 fn open_tickets() -> Result<TicketFilter, Error> {
-    let prefix = ExternalXref::parse("tb1-").map_err(|err| Error::Rejected {
-        words: err.to_string(),
-    })?;
-    Ok(TicketFilter::beginning(prefix).open())
+    Ok(TicketFilter::beginning(reference_prefix()?).open())
 }

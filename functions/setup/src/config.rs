@@ -6,7 +6,7 @@ use aws::config::{Environment, MissingVariables};
 pub struct Config {
     /// The origin of the page: `scheme://host[:port]`.
     pub page_origin: String,
-    /// Where sources post; `{source}` stands for the source's id.
+    /// Where sources post; `{source}` is replaced by the source's id.
     pub webhook_url: String,
     /// The queue of test alerts and of requests to decide alerts again.
     pub queue_url: String,
@@ -34,13 +34,7 @@ impl Config {
             webhook_url: environment.address("WEBHOOK_URL"),
             queue_url: environment.address("QUEUE_URL"),
             alerts_table: environment.text("ALERTS_TABLE"),
-            connections: connections::Config {
-                config_table: environment.text("CONFIG_TABLE"),
-                access_table: environment.text("ACCESS_TABLE"),
-                connection_secret_prefix: environment.text("CONNECTION_SECRET_PREFIX"),
-                client_id_secret: environment.text("CLIENT_ID_SECRET"),
-                allowed_origins: environment.list("ALLOWED_ORIGINS"),
-            },
+            connections: connections::Config::read(&mut environment),
             source_secret_prefix: environment.text("SOURCE_SECRET_PREFIX"),
             mail_from: environment.text("MAIL_FROM"),
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),

@@ -28,13 +28,7 @@ impl Config {
             queue_url: environment.address("QUEUE_URL"),
             dead_letter_queue_url: environment.address("DEAD_LETTER_QUEUE_URL"),
             alerts_table: environment.text("ALERTS_TABLE"),
-            connections: connections::Config {
-                config_table: environment.text("CONFIG_TABLE"),
-                access_table: environment.text("ACCESS_TABLE"),
-                connection_secret_prefix: environment.text("CONNECTION_SECRET_PREFIX"),
-                client_id_secret: environment.text("CLIENT_ID_SECRET"),
-                allowed_origins: environment.list("ALLOWED_ORIGINS"),
-            },
+            connections: connections::Config::read(&mut environment),
             settle: SignedDuration::from_secs(i64::from(environment.number("SETTLE_SECONDS"))),
         };
         environment.complete(config)

@@ -5,6 +5,7 @@ use aws::metrics::{Metric, count};
 use connections::Connections;
 use domain::alert::blocked::CallRefusal;
 use domain::alert::record::{Claim, Record};
+use domain::time::later;
 use domain::{Blocked, PartnerId, Reaction};
 use jiff::{SignedDuration, Timestamp};
 use store::{Alerts, RecordWrite};
@@ -161,7 +162,7 @@ impl RecordWriter<'_> {
         partner: &PartnerId,
         now: Timestamp,
     ) -> Result<(), store::Error> {
-        let soon = now.saturating_add(REFUSAL_DELAY).unwrap_or(Timestamp::MAX);
+        let soon = later(now, REFUSAL_DELAY);
         self.connections.schedule.reconcile(partner, soon).await
     }
 }

@@ -1,7 +1,7 @@
 //! Searches for tickets of Ticketbridge, by their reference in `externalXRef`. Closed tickets are
 //! found too. A failed search is an error, never an empty result.
 
-use connections::found_ticket;
+use connections::{found_ticket, reference_prefix};
 use connectwise::{Client, Error, ExternalXref, InvalidXref, MySecurity};
 use domain::alert::record::{Claim, Op, Record};
 use domain::setup::rights::{self, ListedRights, RightStatus};
@@ -63,7 +63,7 @@ pub(crate) async fn find_tickets_of_alert(
     record: &Record,
     deadline: Instant,
 ) -> Result<Vec<FoundTicket>, TicketError> {
-    let prefix = ExternalXref::parse(format!("tb1-{}-", record.key.item_key()));
+    let prefix = ExternalXref::parse(format!("{}{}-", TicketRef::PREFIX, record.key.item_key()));
     let prefix = prefix.map_err(malformed)?;
     let tickets = client
         .tickets_by_external_xref_prefix(&prefix, deadline)
@@ -77,7 +77,7 @@ pub(crate) async fn has_any_ticket(
     client: &Client,
     deadline: Instant,
 ) -> Result<bool, TicketError> {
-    let prefix = ExternalXref::parse("tb1-").map_err(malformed)?;
+    let prefix = reference_prefix().map_err(TicketError::Read)?;
     let any = client.any_ticket_by_external_xref_prefix(&prefix, deadline);
     any.await.map_err(TicketError::Read)
 }

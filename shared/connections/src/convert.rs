@@ -1,6 +1,6 @@
 //! Converts ConnectWise's tickets to the type that `domain::ticketing::adopt` works on.
 
-use connectwise::Ticket;
+use connectwise::{Error, ExternalXref, Ticket};
 use domain::TicketRef;
 use domain::ticketing::found_ticket::FoundTicket;
 
@@ -25,4 +25,14 @@ pub fn found_ticket(ticket: &Ticket) -> FoundTicket {
         // for one.
         touched: entered.is_some() && updated.is_some() && entered != updated,
     }
+}
+
+/// The prefix of the references of all tickets of Ticketbridge.
+///
+/// # Errors
+/// Never: the prefix is not empty. A malformed one must not become a search without a condition.
+pub fn reference_prefix() -> Result<ExternalXref, Error> {
+    ExternalXref::parse(TicketRef::PREFIX).map_err(|err| Error::Rejected {
+        words: err.to_string(),
+    })
 }

@@ -8,20 +8,21 @@ mod view;
 
 use std::time::Duration;
 
+use aws::config::Environment;
 use aws::metrics::{Metric, count};
 use aws::secrets::Secrets;
 use aws_types::SdkConfig;
 use connectwise::{HostList, Http};
 use domain::connection::breaker::{Breaker, CallOutcome, exceeds_queue_wait};
+use domain::time::later;
 use domain::{AlertKey, Blocked, PartnerId};
 use jiff::{SignedDuration, Timestamp};
 use store::{AccessTable, ConfigTable, Due, OperatorEvent, PartnerItems};
 
 pub use clients::{ClientError, Clients};
 pub use confirm::{RefusalScope, RefusedCall};
-pub use convert::found_ticket;
+pub use convert::{found_ticket, reference_prefix};
 pub use schedule::RunSchedule;
-use schedule::later;
 pub use view::{AlertView, AlertViews, ConnectionSite, PartnerConfig};
 
 /// How long a connection is paused after too many time-outs in a row.
@@ -40,6 +41,20 @@ pub struct Config {
     pub client_id_secret: String,
     /// Origins that are allowed besides the ConnectWise clouds.
     pub allowed_origins: Vec<String>,
+}
+
+impl Config {
+    /// Reads `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET` and
+    /// `ALLOWED_ORIGINS`, which may be empty.
+    pub fn read(environment: &mut Environment) -> Self {
+        Self {
+            config_table: environment.text("CONFIG_TABLE"),
+            access_table: environment.text("ACCESS_TABLE"),
+            connection_secret_prefix: environment.text("CONNECTION_SECRET_PREFIX"),
+            client_id_secret: environment.text("CLIENT_ID_SECRET"),
+            allowed_origins: environment.list("ALLOWED_ORIGINS"),
+        }
+    }
 }
 
 /// The connections of all partners.

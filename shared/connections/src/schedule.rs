@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use domain::PartnerId;
 use domain::monitoring::pipeline::Schedule;
+use domain::time::later;
 use jiff::{SignedDuration, Timestamp};
 use store::{Due, spread};
 
@@ -104,8 +105,4 @@ impl RunSchedule {
             );
         })
     }
-}
-
-pub(crate) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

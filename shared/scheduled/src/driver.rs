@@ -5,6 +5,7 @@ use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use aws_types::SdkConfig;
 use domain::PartnerId;
+use domain::time::later;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -30,8 +31,7 @@ const MAX_DEATHS: u32 = 2;
 /// Runs a job for the partners that are due.
 #[derive(Debug)]
 pub struct Driver<J> {
-    /// The job.
-    pub job: J,
+    job: J,
     due: Due,
     table: ConfigTable,
     function: Function,
@@ -196,10 +196,7 @@ impl<J: ScheduledJob> Driver<J> {
             self.report_deaths(&leased, invocation.now()).await;
             self.job.run(&leased, invocation).await
         };
-        let retry_at = |now: Timestamp| {
-            now.saturating_add(self.job.retry_after())
-                .unwrap_or(Timestamp::MAX)
-        };
+        let retry_at = |now| later(now, self.job.retry_after());
         let (outcome, next) = match timeout_at(ends, run).await {
             Ok(Ok((totals, next))) => (RunOutcome::Completed(totals), next),
             Ok(Err(err)) => {

@@ -65,6 +65,24 @@ pub(crate) struct PageQuery<'a> {
     pub(crate) limit: u16,
 }
 
+impl<'a> PageQuery<'a> {
+    /// A page of a list in the order of its ids.
+    pub(crate) fn ascending(
+        pk: &'a str,
+        prefix: &'static str,
+        from: Option<&'a PageStart>,
+        limit: u16,
+    ) -> Self {
+        Self {
+            pk,
+            prefix,
+            order: SortOrder::Ascending,
+            from,
+            limit,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SortOrder {
     Ascending,

@@ -112,9 +112,12 @@ impl fmt::Display for AlertKey {
 pub struct TicketRef(String);
 
 impl TicketRef {
+    /// The start of every reference.
+    pub const PREFIX: &str = "tb1-";
+
     #[must_use]
     pub fn new(key: &AlertKey, occurrence: u32) -> Self {
-        Self(format!("tb1-{}-{occurrence}", key.item_key()))
+        Self(format!("{}{}-{occurrence}", Self::PREFIX, key.item_key()))
     }
 
     /// Parses the reference that a ticket carries. A reference has only lower-case letters, so case
@@ -122,7 +125,7 @@ impl TicketRef {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = &text.trim().to_ascii_lowercase();
-        let mut parts = text.strip_prefix("tb1-")?.split('-');
+        let mut parts = text.strip_prefix(Self::PREFIX)?.split('-');
         let is_hex = |part: &str, digits: usize| {
             let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
             part.len() == digits && part.bytes().all(hex)
@@ -131,15 +134,16 @@ impl TicketRef {
         let alert = parts.next().filter(|part| is_hex(part, 32));
         let ticket_ref = Self(text.to_owned());
         let whole = scope.is_some() && alert.is_some() && parts.count() == 1;
-        (whole && format!("tb1-{}-{}", ticket_ref.item_key(), ticket_ref.occurrence()) == *text)
-            .then_some(ticket_ref)
+        let (item_key, occurrence) = (ticket_ref.item_key(), ticket_ref.occurrence());
+        let is_canonical = format!("{}{item_key}-{occurrence}", Self::PREFIX) == *text;
+        (whole && is_canonical).then_some(ticket_ref)
     }
 
     #[must_use]
     pub fn item_key(&self) -> &str {
         let parts = self
             .0
-            .strip_prefix("tb1-")
+            .strip_prefix(Self::PREFIX)
             .and_then(|rest| rest.rsplit_once('-'));
         parts.map_or("", |(item_key, _)| item_key)
     }

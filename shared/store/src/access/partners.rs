@@ -5,7 +5,7 @@ use domain::setup::access::Partner;
 use jiff::Timestamp;
 
 use super::OPERATOR;
-use crate::pages::{self, ListEntry, ListPage, PageQuery, PageStart, SortOrder};
+use crate::pages::{self, ListEntry, ListPage, PageQuery, PageStart};
 use crate::table::{Table, key, number, time};
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 use crate::{Error, conditional};
@@ -79,13 +79,7 @@ impl PartnerStore {
         from: Option<&PageStart>,
         limit: u16,
     ) -> Result<ListPage<ListEntry<PartnerId, Partner>>, Error> {
-        let query = PageQuery {
-            pk: OPERATOR,
-            prefix: PREFIX,
-            order: SortOrder::Ascending,
-            from,
-            limit,
-        };
+        let query = PageQuery::ascending(OPERATOR, PREFIX, from, limit);
         pages::read(&self.table, query).await
     }
 }

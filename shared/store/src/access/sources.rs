@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::OPERATOR;
 use crate::Error;
-use crate::pages::{self, ListEntry, ListPage, PageQuery, PageStart, SortOrder};
+use crate::pages::{self, ListEntry, ListPage, PageQuery, PageStart};
 use crate::table::Table;
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 
@@ -77,13 +77,7 @@ impl SourceStore {
         from: Option<&PageStart>,
         limit: u16,
     ) -> Result<ListPage<ListEntry<SourceId, RegisteredSource>>, Error> {
-        let query = PageQuery {
-            pk: OPERATOR,
-            prefix: PREFIX,
-            order: SortOrder::Ascending,
-            from,
-            limit,
-        };
+        let query = PageQuery::ascending(OPERATOR, PREFIX, from, limit);
         pages::read(&self.table, query).await
     }
 }

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::closing::snapshot::SnapshotPartHead;
 use domain::closing::snapshot_part::SnapshotPart;
+use domain::time::later;
 use domain::{AlertId, PartnerId, SourceId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -48,7 +49,7 @@ impl SnapshotStore {
         let pk = part.item_key();
         let digest = string(part.content_digest());
         let (state_of, tenant_since) = part.index();
-        let expires = now.saturating_add(RETENTION).unwrap_or(Timestamp::MAX);
+        let expires = later(now, RETENTION);
         let mut item: Item = to_item(part).map_err(|err| Error::malformed(pk.clone(), &err))?;
         item.extend(alert_key(&pk));
         for (name, value) in [

@@ -1,6 +1,7 @@
 //! Limits on the mails that people cause: `P#<partner>` with `link_asked` and `mail_rate`.
 
 use domain::PartnerId;
+use domain::time::later;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
@@ -119,8 +120,4 @@ struct LinkPause {
 struct MailRate {
     /// When all mails so far would have been sent at one in each interval.
     empty_at: Timestamp,
-}
-
-fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

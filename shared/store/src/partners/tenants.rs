@@ -11,7 +11,7 @@ use domain::setup::mapping::Mapping;
 use domain::{PartnerId, SourceId, TenantId};
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
-use crate::pages::{self, ListEntry, ListPage, PageQuery, PageStart, SortOrder};
+use crate::pages::{self, ListEntry, ListPage, PageQuery, PageStart};
 use crate::table::{
     Table, number, partner_item, partner_key, partner_pk, sk_after, string, tenant_sk,
 };
@@ -81,13 +81,8 @@ impl TenantStore {
         from: Option<&PageStart>,
         limit: u16,
     ) -> Result<ListPage<ListEntry<TenantId, Mapping>>, Error> {
-        let query = PageQuery {
-            pk: &partner_pk(partner),
-            prefix: PREFIX,
-            order: SortOrder::Ascending,
-            from,
-            limit,
-        };
+        let pk = partner_pk(partner);
+        let query = PageQuery::ascending(&pk, PREFIX, from, limit);
         pages::read(&self.table, query).await
     }
 
