@@ -30,5 +30,11 @@
   if (headings !== 1) faults.push(`${headings} main headings`);
   const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
   for (const id of ids.filter((id, at) => ids.indexOf(id) !== at)) faults.push(`twice: #${id}`);
+
+  // axe also accepts a title or a placeholder, which disappears while a person types.
+  for (const control of document.querySelectorAll("input:not([type=hidden]), select, textarea")) {
+    const named = control.getAttribute("aria-label") || control.getAttribute("aria-labelledby");
+    if (!named && control.labels.length === 0) faults.push(`no label: ${shown(control)}`);
+  }
   return [...new Set(faults)].slice(0, 12);
 }

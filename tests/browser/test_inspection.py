@@ -8,7 +8,7 @@ GOOD = HEAD + "<main><h1>A</h1><label>Name <input name=a></label> <button>Go</bu
 BAD = (
     HEAD
     + """<script>1</script>
-    <main><input name=a id=b><details><summary>more</summary><input name=c id=b></details>
+    <main><input name=a id=b><input name=e placeholder=Name><details><summary>more</summary><input name=c id=b></details>
     <pre>a line that is not broken and is far too long for the narrow window of a telephone</pre>
     <div style='width: 4ch; overflow-wrap: anywhere'>tenant</div>
     <p style='color: #999'>pale</main>"""
@@ -40,6 +40,7 @@ def test_every_fault_of_a_page_is_named(page, inspector, stack):
         "wider than 390: <pre>",
         "0 main headings",
         "twice: #b",
+        'no label: <input name="e" placeholder="Name">',
         "a torn word: tenant",
         'axe: label (critical): <input name="a" id="b">',
         'axe: label (critical): <input name="c" id="b">',

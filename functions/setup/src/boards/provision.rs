@@ -79,7 +79,7 @@ impl BoardPair {
     }
 }
 
-/// Continues to create both boards. No call starts after `until`, and all have ended by
+/// Continues to create both boards. No write starts after `until`, and all calls have ended by
 /// `calls_end`. If the process dies after any call, the next request lists what exists and goes on.
 ///
 /// # Errors
@@ -167,13 +167,10 @@ impl Provisioner<'_> {
         let mut done = 0;
         loop {
             let is_late = Instant::now() >= self.until;
-            let listing = || Interruption::OutOfTime {
-                done,
-                doing: "listing the boards".to_owned(),
-            };
             let Some(existing) = &mut self.existing else {
                 if is_late {
-                    return Err(listing());
+                    let doing = "listing the boards".to_owned();
+                    return Err(Interruption::OutOfTime { done, doing });
                 }
                 self.list_boards(done).await?;
                 continue;
@@ -184,7 +181,8 @@ impl Provisioner<'_> {
             })?;
             match planned {
                 BoardDecision::Done(target) => return Ok(target),
-                BoardDecision::Look { .. } if is_late => return Err(listing()),
+                // Not stopped at `until`: without the board's parts the progress is unknown, and
+                // would fall behind what an earlier request reported.
                 BoardDecision::Look { board } => {
                     match list_parts(self.client, board, self.calls_end).await {
                         Ok(parts) => existing.parts = Some(parts),
