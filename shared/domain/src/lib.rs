@@ -86,6 +86,11 @@ pub mod setup {
     pub mod source_keys;
 }
 
+/// Sources: how they authenticate, and how what they post becomes events.
+pub mod source {
+    pub mod mapping;
+}
+
 /// Incidents of partners and of Ticketbridge itself, and their notifications.
 pub mod monitoring {
     pub mod health;
@@ -97,6 +102,7 @@ pub mod monitoring {
 /// What comes in by webhook, and what the queue carries.
 pub mod wire {
     pub mod message;
+    pub(crate) mod particulars;
     pub mod transport;
     pub mod webhook;
 }

@@ -24,23 +24,14 @@ pub use error::{DroppedFields, EventRejection, InvalidField, MAX_EVENTS, Unreada
 pub use schema::{AlertData, ResolvedData, SnapshotData, schema};
 
 use self::body::{JsonObject, UNREADABLE, read};
-use crate::alert::event::{
-    AlertChange, Event, EventDigest, Particulars, Payload, Receipt, Severity,
-};
+use crate::alert::event::{AlertChange, Event, EventDigest, Particulars, Receipt, Severity};
 use crate::alert::kind::{BUILT_IN, KindInfo, category_of};
 use crate::closing::snapshot_part::SnapshotPart;
-use crate::text::{cut_to_bytes, lines, one_line, without_invisible};
+use crate::text::{cut_to_bytes, one_line};
 use crate::time::is_plausible;
 use crate::wire::message::Message;
-use crate::{AlertId, AlertKey, EventId, Kind, PartnerId, SourceId};
-
-/// The longest stored description, in bytes. With the rest of a record it stays far below the
-/// table's limit.
-pub const MAX_DESCRIPTION: usize = 32 * 1024;
-
-const MAX_LINE: usize = 512;
-
-const MAX_LINK: usize = 2048;
+use crate::wire::particulars::{AlertTexts, kind_word, web_address};
+use crate::{AlertKey, EventId, Kind, PartnerId, SourceId};
 
 /// The severity of an alert if it is missing or unknown. An alert that proves to be harmless costs
 /// a technician minutes; one that was filed as harmless can cost much more.
@@ -132,6 +123,11 @@ impl ParsedBody {
             }),
         }
     }
+}
+
+/// Returns a body as JSON text, with what cannot be read marked.
+pub(crate) fn body_text(body: &[u8]) -> Result<String, InvalidField> {
+    body::text(body)
 }
 
 /// Parses one event. For an invalid one, returns also the partner that it names, so that its page
@@ -239,7 +235,7 @@ impl RequestTimes {
     /// Returns when an event occurred, and its receipt. No event happened after it was received: a
     /// later time comes from a wrong clock. For an implausible time, the webhook's own time is
     /// used.
-    fn place_event(self, stated: Option<Timestamp>, index: u32) -> (Timestamp, Receipt) {
+    pub(crate) fn place_event(self, stated: Option<Timestamp>, index: u32) -> (Timestamp, Receipt) {
         let stated = stated.filter(|at| is_plausible(*at));
         let stated = stated.unwrap_or(self.sent_at);
         let receipt = Receipt {
@@ -293,38 +289,25 @@ fn particulars(
         }
         Some(shown.replace(UNREADABLE, "\u{fffd}"))
     };
-    let line = |text: Option<String>| {
-        text.map(|text| cut_to_bytes(&without_invisible(&one_line(&text)), MAX_LINE))
-            .filter(|text| !text.trim().is_empty())
+    let texts = AlertTexts {
+        title: text("title"),
+        description: text("description").unwrap_or_default(),
+        tenant_name: text("tenant_name"),
+        device: text("device"),
+        user: text("user"),
+        link: data
+            .lenient("link", dropped, |text: String| web_address(&text))
+            .flatten(),
     };
-    let title = line(text("title"));
-    let description = text("description").unwrap_or_default();
-    let tenant_name = line(text("tenant_name"));
-    let device = line(text("device"));
-    let user = line(text("user"));
-    let title = match title {
-        Some(title) => title,
-        None => {
-            dropped.count_once("title");
-            let alert: AlertId = data.required("alert_id")?;
-            cut_to_bytes(&format!("{kind}: {alert}"), MAX_LINE)
-        }
-    };
+    let (payload, has_title) = texts.payload(&kind, &data.required("alert_id")?);
+    if !has_title {
+        dropped.count_once("title");
+    }
     let severity = data.lenient("severity", dropped, |word: String| severity(&word));
     let severity = severity.unwrap_or_else(|| {
         dropped.count_once("severity");
         DEFAULT_SEVERITY
     });
-    let payload = Payload {
-        title,
-        description: cut_to_bytes(&without_invisible(&lines(&description)), MAX_DESCRIPTION),
-        tenant_name,
-        device,
-        user,
-        link: data
-            .lenient("link", dropped, |text: String| link(&text))
-            .flatten(),
-    };
     Ok(Particulars {
         kind,
         category,
@@ -338,11 +321,8 @@ fn particulars(
     })
 }
 
-/// Parses a kind as sources write it: in any case, and with a space or hyphen instead of the
-/// underscore.
 fn kind(field: &str, text: &str) -> Result<Kind, InvalidField> {
-    let text = text.trim().to_ascii_lowercase().replace([' ', '-'], "_");
-    Kind::parse(text).map_err(|err| InvalidField::new(field, err.to_string()))
+    Kind::parse(kind_word(text)).map_err(|err| InvalidField::new(field, err.to_string()))
 }
 
 fn severity(word: &str) -> Option<Severity> {
@@ -354,21 +334,6 @@ fn severity(word: &str) -> Option<Severity> {
         "informational" | "info" => Severity::Informational,
         _ => return None,
     })
-}
-
-/// Parses a web address. `Some(None)` for an empty text, `None` for anything else.
-fn link(text: &str) -> Option<Option<String>> {
-    let link = text.trim();
-    if link.is_empty() {
-        return Some(None);
-    }
-    let (scheme, rest) = link.split_once("://")?;
-    let is_web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
-    let has_host = rest.starts_with(|c: char| c.is_alphanumeric() || c == '[');
-    let is_plain = !link.contains(|c: char| {
-        c.is_whitespace() || crate::text::is_unprintable(c) || crate::text::is_invisible(c)
-    });
-    (is_web && has_host && is_plain && link.len() <= MAX_LINK).then(|| Some(link.to_owned()))
 }
 
 pub(crate) fn snapshot(

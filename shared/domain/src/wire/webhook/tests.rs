@@ -2,6 +2,7 @@ mod bodies;
 mod times;
 
 use super::*;
+use crate::alert::event::Payload;
 
 pub(super) fn policy() -> SourcePolicy {
     SourcePolicy {

@@ -1,0 +1,557 @@
+//! Rules: where a text comes from, and what it is translated to.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::pointer::Pointer;
+use crate::digest::digest;
+use crate::text::cut_to_bytes;
+
+/// The longest text that a rule yields, in bytes. What is longer is cut while it is built.
+pub(super) const MAX_TEXT: usize = 40 * 1024;
+/// The longest text that a rule takes from outside its alert. A batch repeats it for each alert.
+const MAX_SHARED_TEXT: usize = 1024;
+/// The longest text that is reported as unknown, in bytes.
+const MAX_UNKNOWN: usize = 80;
+/// From here on, numbers that are not whole in their 64 bits may have lost digits.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A rule: one way to a text, and translations of that text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RawRule", into = "RawRule")]
+pub struct Rule {
+    pub(super) from: Origin,
+    /// Two texts. Only what is between them counts. Without the second, what is after the first.
+    pub(super) between: Option<(String, String)>,
+    /// Translates the text, without regard to case. A text that is not listed yields `otherwise`.
+    pub(super) table: Option<BTreeMap<String, String>>,
+    /// Translates a number: the first entry that it reaches.
+    pub(super) at_least: Option<Vec<(Threshold, String)>>,
+    pub(super) otherwise: Option<String>,
+}
+
+/// Where a text comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A place in the alert.
+    At(Pointer),
+    /// A place in the whole body, for members that all alerts of a batch share.
+    AtBody(Pointer),
+    Is(String),
+    First(Vec<Rule>),
+    Text(Template),
+    /// A digest of several parts, for an alert without an id of its own.
+    Hash(Vec<Rule>),
+    Find(Find),
+}
+
+/// The first object of a list that has a member of this value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Find {
+    r#in: Pointer,
+    member: Pointer,
+    is: String,
+    take: Pointer,
+}
+
+/// A number as written in the document.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Threshold(f64);
+
+// A document cannot contain NaN, which is the only number that differs from itself.
+impl Eq for Threshold {}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRule {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<Pointer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at_body: Option<Pointer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    is: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<Vec<Rule>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<Template>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hash: Option<Vec<Rule>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    find: Option<Find>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    between: Option<(String, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    table: Option<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at_least: Option<Vec<(Threshold, String)>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    otherwise: Option<String>,
+}
+
+impl TryFrom<RawRule> for Rule {
+    type Error = &'static str;
+
+    fn try_from(raw: RawRule) -> Result<Self, Self::Error> {
+        let origins = [
+            raw.at.map(Origin::At),
+            raw.at_body.map(Origin::AtBody),
+            raw.is.map(Origin::Is),
+            raw.first.map(Origin::First),
+            raw.text.map(Origin::Text),
+            raw.hash.map(Origin::Hash),
+            raw.find.map(Origin::Find),
+        ];
+        let mut origins = origins.into_iter().flatten();
+        let (Some(from), None) = (origins.next(), origins.next()) else {
+            return Err(
+                "a rule has exactly one of `at`, `at_body`, `is`, `first`, `text`, `hash`, `find`",
+            );
+        };
+        // The comparison ignores case, so the document's own spelling must not matter.
+        let folded = |table: BTreeMap<String, String>| {
+            let entries = table.into_iter();
+            entries.map(|(from, to)| (fold(&from), to)).collect()
+        };
+        Ok(Self {
+            from,
+            between: raw.between,
+            table: raw.table.map(folded),
+            at_least: raw.at_least,
+            otherwise: raw.otherwise,
+        })
+    }
+}
+
+impl From<Rule> for RawRule {
+    fn from(rule: Rule) -> Self {
+        let mut raw = Self {
+            at: None,
+            at_body: None,
+            is: None,
+            first: None,
+            text: None,
+            hash: None,
+            find: None,
+            between: rule.between,
+            table: rule.table,
+            at_least: rule.at_least,
+            otherwise: rule.otherwise,
+        };
+        match rule.from {
+            Origin::At(pointer) => raw.at = Some(pointer),
+            Origin::AtBody(pointer) => raw.at_body = Some(pointer),
+            Origin::Is(text) => raw.is = Some(text),
+            Origin::First(rules) => raw.first = Some(rules),
+            Origin::Text(template) => raw.text = Some(template),
+            Origin::Hash(parts) => raw.hash = Some(parts),
+            Origin::Find(find) => raw.find = Some(find),
+        }
+        raw
+    }
+}
+
+/// One alert of a body.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Alert<'a> {
+    pub(super) alert: &'a Value,
+    pub(super) body: &'a Value,
+}
+
+impl Rule {
+    /// Returns the text that the rule yields, never empty and never longer than [`MAX_TEXT`].
+    pub(super) fn text<'a>(&'a self, within: Alert<'a>) -> Option<Cow<'a, str>> {
+        let found = self.from.text(within).and_then(|text| self.translate(text));
+        let text = found.or_else(|| self.otherwise.as_deref().map(Cow::Borrowed));
+        text.filter(|text| !text.trim().is_empty())
+    }
+
+    /// Returns the first text that `accept` accepts. If the alert has another, `otherwise` counts,
+    /// and the text that was not accepted is returned as well.
+    pub(super) fn read<T>(
+        &self,
+        within: Alert<'_>,
+        accept: &dyn Fn(&str) -> Option<T>,
+    ) -> (Option<T>, Option<String>) {
+        let mut unknown = None;
+        let mut try_text = |text: &str| {
+            let accepted = accept(text);
+            if accepted.is_none() && unknown.is_none() {
+                unknown = Some(cut_to_bytes(text, MAX_UNKNOWN));
+            }
+            accepted
+        };
+        let is_translated =
+            self.between.is_some() || self.table.is_some() || self.at_least.is_some();
+        let found = match &self.from {
+            Origin::First(rules) if !is_translated => rules.iter().find_map(|rule| {
+                let (found, text) = rule.read(within, accept);
+                unknown = unknown.take().or(text);
+                found
+            }),
+            Origin::First(_)
+            | Origin::At(_)
+            | Origin::AtBody(_)
+            | Origin::Is(_)
+            | Origin::Text(_)
+            | Origin::Hash(_)
+            | Origin::Find(_) => {
+                let text = self.from.text(within).and_then(|text| self.translate(text));
+                let text = text.filter(|text| !text.trim().is_empty());
+                text.and_then(|text| try_text(&text))
+            }
+        };
+        let found = found.or_else(|| self.otherwise.as_deref().and_then(accept));
+        (found, unknown)
+    }
+
+    /// Returns whether the rule yields a text whatever the alert is.
+    pub(super) fn is_total(&self) -> bool {
+        let is_given = |text: &str| !text.trim().is_empty();
+        let is_translated =
+            self.between.is_some() || self.table.is_some() || self.at_least.is_some();
+        self.otherwise.as_deref().is_some_and(is_given)
+            || !is_translated
+                && match &self.from {
+                    Origin::Is(text) => is_given(text),
+                    Origin::First(rules) => rules.iter().any(Self::is_total),
+                    Origin::At(_)
+                    | Origin::AtBody(_)
+                    | Origin::Text(_)
+                    | Origin::Hash(_)
+                    | Origin::Find(_) => false,
+                }
+    }
+
+    /// The texts that the rule can yield if it is translated by a table or a constant; `None` where
+    /// a text of the alert passes through.
+    pub(super) fn constants(&self) -> Vec<&str> {
+        let mut constants: Vec<&str> = self.otherwise.iter().map(String::as_str).collect();
+        if self.table.is_some() || self.at_least.is_some() {
+            constants.extend(
+                self.table
+                    .iter()
+                    .flat_map(BTreeMap::values)
+                    .map(String::as_str),
+            );
+            let thresholds = self.at_least.iter().flatten();
+            constants.extend(thresholds.map(|(_, text)| text.as_str()));
+        } else {
+            match &self.from {
+                Origin::Is(text) => constants.push(text),
+                Origin::First(rules) => constants.extend(rules.iter().flat_map(Self::constants)),
+                Origin::At(_)
+                | Origin::AtBody(_)
+                | Origin::Text(_)
+                | Origin::Hash(_)
+                | Origin::Find(_) => {}
+            }
+        }
+        constants
+    }
+
+    /// Whether all alerts get the same text.
+    pub(super) fn is_constant(&self) -> bool {
+        match &self.from {
+            Origin::Is(_) => true,
+            Origin::First(rules) | Origin::Hash(rules) => rules.iter().all(Self::is_constant),
+            Origin::At(_) | Origin::AtBody(_) | Origin::Text(_) | Origin::Find(_) => false,
+        }
+    }
+
+    /// The number of rules, and how deep they are nested.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let inner = match &self.from {
+            Origin::First(rules) | Origin::Hash(rules) => rules.as_slice(),
+            // Each part of a text costs as much as a rule.
+            Origin::Text(template) => return (1 + template.parts.len(), 1),
+            Origin::At(_) | Origin::AtBody(_) | Origin::Is(_) | Origin::Find(_) => &[],
+        };
+        let sizes = inner.iter().map(Self::size);
+        sizes.fold((1, 1), |(count, depth), (inner, inner_depth)| {
+            (count + inner, depth.max(1 + inner_depth))
+        })
+    }
+
+    fn translate<'a>(&'a self, text: Cow<'a, str>) -> Option<Cow<'a, str>> {
+        let text = match &self.between {
+            Some((before, after)) => between(&text, before, after)?.into(),
+            None => text,
+        };
+        if let Some(table) = &self.table {
+            let entry = table.get(&fold(&text));
+            return entry.map(|to| Cow::Borrowed(to.as_str()));
+        }
+        if let Some(thresholds) = &self.at_least {
+            let number: f64 = text.trim().parse().ok()?;
+            let mut reached = thresholds.iter().filter(|(from, _)| number >= from.0);
+            return reached.next().map(|(_, to)| Cow::Borrowed(to.as_str()));
+        }
+        Some(text)
+    }
+}
+
+impl Origin {
+    fn text<'a>(&'a self, within: Alert<'a>) -> Option<Cow<'a, str>> {
+        match self {
+            Self::At(pointer) => pointer.find(within.alert).and_then(text_of),
+            Self::AtBody(pointer) => shared_text(pointer.find(within.body)?),
+            Self::Is(text) => Some(Cow::Borrowed(text)),
+            Self::First(rules) => rules.iter().find_map(|rule| rule.text(within)),
+            Self::Text(template) => template.fill(within).map(Cow::Owned),
+            Self::Hash(parts) => {
+                let parts: Vec<_> = parts.iter().map(|part| part.identity(within)).collect();
+                if parts.iter().all(Option::is_none) {
+                    return None;
+                }
+                // An absent part differs from an empty one.
+                let marked = parts.iter().map(|part| match part {
+                    Some(text) => format!("={text}"),
+                    None => String::new(),
+                });
+                let marked: Vec<String> = marked.collect();
+                let marked: Vec<&str> = marked.iter().map(String::as_str).collect();
+                Some(Cow::Owned(digest(&marked, 40)))
+            }
+            Self::Find(find) => find.text(within),
+        }
+    }
+}
+
+impl Rule {
+    /// The text of a part of a hash. An object counts with all that it has, in a fixed order.
+    fn identity<'a>(&'a self, within: Alert<'a>) -> Option<Cow<'a, str>> {
+        match &self.from {
+            Origin::At(pointer) => match pointer.find(within.alert)? {
+                whole @ (Value::Object(_) | Value::Array(_)) => Some(Cow::Owned(whole.to_string())),
+                scalar @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+                    text_of(scalar)
+                }
+            },
+            Origin::AtBody(_)
+            | Origin::Is(_)
+            | Origin::First(_)
+            | Origin::Text(_)
+            | Origin::Hash(_)
+            | Origin::Find(_) => self.text(within),
+        }
+    }
+}
+
+impl Find {
+    fn text<'a>(&'a self, within: Alert<'a>) -> Option<Cow<'a, str>> {
+        let entries = self.r#in.find(within.alert)?.as_array()?;
+        let is_named = |entry: &&Value| {
+            let name = self.member.find(entry).and_then(text_of);
+            name.is_some_and(|name| fold(&name) == fold(&self.is))
+        };
+        let entry = entries.iter().find(is_named)?;
+        self.take.find(entry).and_then(text_of)
+    }
+}
+
+/// A condition on one place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<Pointer>,
+    /// In the whole body, not in the alert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at_body: Option<Pointer>,
+    /// The texts of which it has one, without regard to case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) is: Vec<String>,
+    /// Whether the place is absent, null or empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) is_absent: Option<bool>,
+}
+
+impl Condition {
+    /// # Errors
+    /// Says what is missing or too much.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        if self.at.is_some() == self.at_body.is_some() {
+            return Err("a condition has exactly one of `at` and `at_body`");
+        }
+        if self.is.is_empty() == self.is_absent.is_none() {
+            return Err("a condition has exactly one of `is` and `is_absent`");
+        }
+        Ok(())
+    }
+
+    pub(super) fn applies(&self, within: Alert<'_>) -> bool {
+        let value = match (&self.at, &self.at_body) {
+            (Some(at), _) => at.find(within.alert),
+            (None, Some(at)) => at.find(within.body),
+            (None, None) => return false,
+        };
+        let text = value.and_then(text_of).filter(|text| !text.is_empty());
+        match (self.is_absent, text) {
+            (Some(is_absent), text) => is_absent == text.is_none(),
+            (None, Some(text)) => {
+                let text = fold(&text);
+                self.is.iter().any(|is| fold(is) == text)
+            }
+            (None, None) => false,
+        }
+    }
+}
+
+/// Text with pointers in braces, such as `{/rule/description} on {/agent/name}`. `{{` is a brace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Template {
+    source: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Literal(String),
+    At(Pointer),
+}
+
+impl TryFrom<String> for Template {
+    type Error = &'static str;
+
+    fn try_from(source: String) -> Result<Self, Self::Error> {
+        let mut parts = vec![];
+        let mut literal = String::new();
+        let mut rest = source.as_str();
+        while let Some((before, after)) = rest.split_once('{') {
+            literal.push_str(before);
+            if let Some(after) = after.strip_prefix('{') {
+                literal.push('{');
+                rest = after;
+                continue;
+            }
+            let (pointer, after) = after
+                .split_once('}')
+                .ok_or("a `{` needs a `}`; a brace itself is written `{{`")?;
+            if !literal.is_empty() {
+                parts.push(Part::Literal(std::mem::take(&mut literal)));
+            }
+            parts.push(Part::At(Pointer::parse(pointer.to_owned())?));
+            rest = after;
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            parts.push(Part::Literal(literal));
+        }
+        if !parts.iter().any(|part| matches!(part, Part::At(_))) {
+            return Err(
+                "a text has at least one pointer in braces; a constant is written with `is`",
+            );
+        }
+        Ok(Self { source, parts })
+    }
+}
+
+impl From<Template> for String {
+    fn from(template: Template) -> Self {
+        template.source
+    }
+}
+
+impl Template {
+    /// Fills in the pointers. `None` if none of them has a text.
+    fn fill(&self, within: Alert<'_>) -> Option<String> {
+        let mut text = String::new();
+        let mut has_text = false;
+        for part in &self.parts {
+            let room = MAX_TEXT.saturating_sub(text.len());
+            match part {
+                Part::Literal(literal) => push_cut(&mut text, literal, room),
+                Part::At(pointer) => {
+                    if let Some(found) = pointer.find(within.alert).and_then(text_of) {
+                        has_text |= !found.trim().is_empty();
+                        push_cut(&mut text, &found, room);
+                    }
+                }
+            }
+        }
+        has_text.then_some(text)
+    }
+}
+
+fn push_cut(text: &mut String, more: &str, room: usize) {
+    let end = (0..=room.min(more.len()))
+        .rev()
+        .find(|end| more.is_char_boundary(*end));
+    text.push_str(&more[..end.unwrap_or_default()]);
+}
+
+fn fold(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+fn between(text: &str, before: &str, after: &str) -> Option<String> {
+    let (_, rest) = text.split_once(before)?;
+    let end = match after {
+        "" => rest.len(),
+        after => rest.find(after).unwrap_or(rest.len()),
+    };
+    let found = rest[..end].trim();
+    (!found.is_empty()).then(|| found.to_owned())
+}
+
+/// Returns the text of a value. An object or list is written as JSON, for a description.
+pub(super) fn text_of(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Null => None,
+        Value::String(text) if text.len() <= MAX_TEXT => Some(Cow::Borrowed(text)),
+        Value::String(text) => Some(Cow::Owned(cut_to_bytes(text, MAX_TEXT))),
+        // Two different ids could be equal once their last digits are lost.
+        Value::Number(number)
+            if number
+                .as_f64()
+                .is_none_or(|n| number.is_f64() && n.abs() >= EXACT) =>
+        {
+            None
+        }
+        Value::Bool(_) | Value::Number(_) => Some(Cow::Owned(value.to_string())),
+        Value::Array(_) | Value::Object(_) => Some(Cow::Owned(short_json(value))),
+    }
+}
+
+fn shared_text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Array(_) | Value::Object(_) | Value::Null => None,
+        Value::String(text) if text.len() > MAX_SHARED_TEXT => {
+            Some(Cow::Owned(cut_to_bytes(text, MAX_SHARED_TEXT)))
+        }
+        scalar @ (Value::String(_) | Value::Bool(_) | Value::Number(_)) => text_of(scalar),
+    }
+}
+
+/// Writes JSON in lines, and stops at [`MAX_TEXT`].
+fn short_json(value: &Value) -> String {
+    let mut short = ShortText(vec![]);
+    // It fails once it is full, and then has what fits.
+    let _ = serde_json::to_writer_pretty(&mut short, value);
+    let text = String::from_utf8_lossy(&short.0);
+    text.trim_end_matches('\u{fffd}').to_owned()
+}
+
+struct ShortText(Vec<u8>);
+
+impl Write for ShortText {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = MAX_TEXT.saturating_sub(self.0.len());
+        if room == 0 {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        let taken = bytes.len().min(room);
+        self.0.extend_from_slice(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! From the bytes of a body to JSON.
+
+use serde_json::{Map, Value};
+
+use super::Unwrap;
+use crate::wire::webhook::{InvalidField, body_text};
+
+/// # Errors
+/// When the body has not the expected form.
+pub(super) fn read(unwrap: Unwrap, body: &[u8]) -> Result<Value, InvalidField> {
+    let text = body_text(body)?;
+    match unwrap {
+        Unwrap::Json => json("body", &text),
+        Unwrap::Sns => {
+            let envelope = json("body", &text)?;
+            // A confirmation has a `Message` that is no JSON. It stays the envelope.
+            let message = envelope.get("Message").and_then(Value::as_str);
+            let message = message.and_then(|message| serde_json::from_str(message).ok());
+            Ok(message.filter(Value::is_object).unwrap_or(envelope))
+        }
+        Unwrap::Cef => {
+            let envelope = json("body", &text)?;
+            let events = envelope.get("events").and_then(Value::as_array);
+            let events = events
+                .ok_or_else(|| InvalidField::new("events", "there is no list of CEF texts"))?;
+            let read = |event: &Value| event.as_str().and_then(cef).unwrap_or(Value::Null);
+            let events: Vec<Value> = events.iter().map(read).collect();
+            Ok(serde_json::json!({ "events": events }))
+        }
+    }
+}
+
+fn json(field: &str, text: &str) -> Result<Value, InvalidField> {
+    serde_json::from_str(text)
+        .map_err(|err| InvalidField::new(field, format!("is not JSON: {err}")))
+}
+
+/// Reads one text in the Common Event Format: `CEF:version|vendor|product|product
+/// version|id|name|severity|extensions`.
+fn cef(text: &str) -> Option<Value> {
+    const HEADER: [&str; 7] = [
+        "cef_version",
+        "vendor",
+        "product",
+        "product_version",
+        "event_id",
+        "name",
+        "severity",
+    ];
+    let text = &text[text.find("CEF:")? + 4..];
+    let mut event = Map::new();
+    let mut rest = text;
+    for name in HEADER {
+        let (field, after) = split_unescaped(rest)?;
+        event.insert(name.to_owned(), Value::String(unescaped(field)));
+        rest = after;
+    }
+    for (name, value) in extensions(rest) {
+        event.insert(name.to_owned(), Value::String(unescaped(value)));
+    }
+    Some(Value::Object(event))
+}
+
+/// Splits at the first `|` that is not escaped.
+fn split_unescaped(text: &str) -> Option<(&str, &str)> {
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            '\\' if !escaped => escaped = true,
+            '|' if !escaped => return Some((&text[..at], &text[at + 1..])),
+            _ => escaped = false,
+        }
+    }
+    None
+}
+
+/// The pairs of `name=value name=value`. A value may contain blanks: it ends before the last word
+/// in front of the next `=`.
+fn extensions(text: &str) -> Vec<(&str, &str)> {
+    let mut equals = vec![];
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            '\\' if !escaped => escaped = true,
+            '=' if !escaped => equals.push(at),
+            _ => escaped = false,
+        }
+    }
+    let start_of = |at: usize| {
+        text[..at]
+            .rfind(char::is_whitespace)
+            .map_or(0, |blank| blank + 1)
+    };
+    let mut pairs = vec![];
+    for (index, &at) in equals.iter().enumerate() {
+        let name = text[start_of(at)..at].trim();
+        let end = equals
+            .get(index + 1)
+            .map_or(text.len(), |&next| start_of(next));
+        if let Some(value) = text.get(at + 1..end).filter(|_| !name.is_empty()) {
+            pairs.push((name, value.trim_end()));
+        }
+    }
+    pairs
+}
+
+fn unescaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut escaped = false;
+    for c in text.chars() {
+        match (escaped, c) {
+            (false, '\\') => escaped = true,
+            (true, 'n' | 'r') => {
+                plain.push('\n');
+                escaped = false;
+            }
+            (_, c) => {
+                plain.push(c);
+                escaped = false;
+            }
+        }
+    }
+    plain
+}
