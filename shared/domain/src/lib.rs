@@ -88,7 +88,9 @@ pub mod setup {
 
 /// Sources: how they authenticate, and how what they post becomes events.
 pub mod source {
+    pub mod authentication;
     pub mod mapping;
+    pub mod presets;
 }
 
 /// Incidents of partners and of Ticketbridge itself, and their notifications.
