@@ -12,8 +12,10 @@ const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 
 /// Folds an event into a record.
 ///
-/// An event that was folded before changes nothing, however late it is delivered again. An event
-/// that is not newer than the last one can only prolong an active alert and raise its severity.
+/// An event that was folded before changes nothing, however late it is delivered again. The one
+/// exception: if it is still the newest, and its source sent it again with a later expiry, it
+/// prolongs the alert. An event that is not newer than the last one can only prolong an active alert
+/// and raise its severity.
 ///
 /// An update of a resolved alert changes nothing, not even the order: it overtook the raise, which
 /// is still to come and must not look old. If only a snapshot or expiry resolved the alert, an
@@ -42,7 +44,7 @@ const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 #[must_use]
 pub fn fold(record: Record, event: &Event) -> Record {
     if record.folded.contains(event.digest) {
-        return record;
+        return prolong(record, event);
     }
     let position = newest_position(&record.desired, event);
     let is_update = matches!(event.change, AlertChange::Updated(_));
@@ -165,6 +167,26 @@ fn fold_older(mut record: Record, event: &Event) -> Record {
         );
     }
     update_last_received(record, event)
+}
+
+/// A source that only reports that an alert is active repeats one event, of one time, and each time
+/// the expiry counts from its receipt.
+fn prolong(mut record: Record, event: &Event) -> Record {
+    let (AlertChange::Raised(particulars) | AlertChange::Updated(particulars)) = &event.change
+    else {
+        return record;
+    };
+    let desired = &mut record.desired;
+    let is_newest = is_of_last_moment(desired, event);
+    if let Some(details) = desired
+        .details
+        .as_mut()
+        .filter(|_| desired.active && is_newest)
+        && particulars.expires_at.is_some()
+    {
+        details.expires_at = later_end(details.expires_at, particulars.expires_at);
+    }
+    record
 }
 
 /// A resolve that is received after the raise that followed it: the event that looked like a repeat

@@ -329,12 +329,30 @@ fn a_repeat_prolongs_whatever_its_time() {
             vec![until("2", 160, -1, 60)],
             100,
         ),
-        ("a retry", vec![until("r", 160, 0, 60)], 100),
+        ("the same event again", vec![until("r", 160, 0, 60)], 160),
+        (
+            "the same event again, sooner",
+            vec![until("r", 90, 0, 60)],
+            100,
+        ),
+        (
+            "the same event again after a newer one",
+            vec![until("2", 90, 60, 60), until("r", 160, 0, 120)],
+            90,
+        ),
+        (
+            "the same event again, without an end",
+            vec![raise("r", 0, 60)],
+            100,
+        ),
     ] {
         let events: Vec<Event> = std::iter::once(first.clone()).chain(repeats).collect();
         let record = folded(&events);
         assert_eq!(end(&record), Some(expected), "{what}");
     }
+    let resolved = folded(&[first.clone(), resolve("c", 10, 10), until("r", 160, 0, 60)]);
+    assert!(!resolved.desired.active, "a retry after the resolve");
+    assert_eq!(end(&resolved), Some(100));
     let without_end = folded(&[first, raise("2", 0, 60)]);
     assert_eq!(end(&without_end), None, "of one time, the longer counts");
 }
