@@ -1,16 +1,16 @@
-//! Authenticates a request by the signature of its source.
+//! Authenticates a request by what its source proves itself with.
 //!
 //! An unknown source id costs the same work as a known one, and gets the same response.
 
 use aws::secrets::{self, Secrets, SourceDocument};
-use aws_lambda_events::http::HeaderMap;
 use aws_types::SdkConfig;
 use domain::SourceId;
 use domain::wire::webhook::{RequestTimes, SourcePolicy};
 use jiff::Timestamp;
 
+use crate::proof::Proof;
 use crate::response::WebhookResponse;
-use crate::signature::{SignatureError, SignatureHeaders, SignedRequest, SigningKey};
+use crate::signature::SignatureError;
 
 #[derive(Debug)]
 pub(crate) struct Authenticator {
@@ -19,7 +19,7 @@ pub(crate) struct Authenticator {
     source_secret_prefix: String,
 }
 
-/// A document to verify a signature with.
+/// A document to verify a request with.
 struct Candidate {
     document: SourceDocument,
     /// `false` for a decoy, which authenticates no request.
@@ -34,40 +34,35 @@ impl Authenticator {
         }
     }
 
-    /// Verifies the signature with the source's valid secrets. If it does not match, the document
-    /// is read once more, since the secrets may have been rotated.
+    /// Verifies the request with the source's valid secrets. If they do not match, the document is
+    /// read once more, since the secrets may have been rotated.
     pub(crate) async fn authenticate(
         &self,
         source: Option<&SourceId>,
-        headers: &HeaderMap,
-        body: &[u8],
+        proof: Proof<'_>,
         now: Timestamp,
-    ) -> Result<(SourcePolicy, RequestTimes), WebhookResponse> {
-        let signed = SignedRequest::read(signature_headers(headers), now)
-            .map_err(|err| refuse(source, err))?;
+    ) -> Result<(SourceDocument, SourcePolicy, RequestTimes), WebhookResponse> {
         let proved = self.prove(source, now).await?;
         let mut candidate = self.candidate(proved, now).await?;
-        if !signed.matches(&valid_keys(&candidate.document, now), body) {
+        let mut verified = proof.verify(&candidate.document, now);
+        if verified == Err(SignatureError::Mismatch) {
             let name = proved
                 .map(|source| format!("{}{source}", self.source_secret_prefix))
                 .unwrap_or_default();
-            if !self.secrets.invalidate(&name, now) {
-                return Err(refuse(source, SignatureError::Mismatch));
-            }
-            candidate = self.candidate(proved, now).await?;
-            if !signed.matches(&valid_keys(&candidate.document, now), body) {
-                return Err(refuse(source, SignatureError::Mismatch));
+            if self.secrets.invalidate(&name, now) {
+                candidate = self.candidate(proved, now).await?;
+                verified = proof.verify(&candidate.document, now);
             }
         }
+        let sent_at = verified.map_err(|err| refuse(source, err))?;
         match (proved, candidate) {
             (Some(source), Candidate { document, is_known }) if is_known && document.enabled => {
-                Ok((
-                    policy(source, document),
-                    RequestTimes {
-                        sent_at: signed.sent_at,
-                        received_at: now,
-                    },
-                ))
+                let policy = policy(source, &document);
+                let times = RequestTimes {
+                    sent_at,
+                    received_at: now,
+                };
+                Ok((document, policy, times))
             }
             _ => Err(refuse(source, SignatureError::Mismatch)),
         }
@@ -123,41 +118,12 @@ impl Authenticator {
     }
 }
 
-pub(crate) fn signature_headers(headers: &HeaderMap) -> SignatureHeaders<'_> {
-    let header = |name: &str| {
-        let standard = headers.get(format!("webhook-{name}"));
-        standard
-            .or_else(|| headers.get(format!("svix-{name}")))
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
-    SignatureHeaders {
-        id: header("id"),
-        timestamp: header("timestamp"),
-        signature: header("signature"),
-    }
-}
-
-fn valid_keys(document: &SourceDocument, now: Timestamp) -> Vec<SigningKey> {
-    let valid = document
-        .secrets
-        .iter()
-        .filter(|secret| secret.not_after.is_none_or(|until| now <= until));
-    valid
-        .filter_map(|secret| SigningKey::parse(secret.value.expose()))
-        .collect()
-}
-
-fn policy(source: &SourceId, document: SourceDocument) -> SourcePolicy {
-    let partners = document
-        .partner
-        .into_iter()
-        .chain(document.partners)
-        .collect();
+fn policy(source: &SourceId, document: &SourceDocument) -> SourcePolicy {
+    let partners = document.partner.iter().chain(&document.partners);
     SourcePolicy {
         source: source.clone(),
-        partners,
-        kinds_added: document.kinds_added,
+        partners: partners.cloned().collect(),
+        kinds_added: document.kinds_added.clone(),
     }
 }
 
@@ -180,8 +146,9 @@ mod tests {
             ))
             .unwrap()
         };
-        assert_eq!(valid_keys(&document("2026-11-22T07:30:00Z"), now).len(), 1);
-        assert_eq!(valid_keys(&document("2026-11-22T07:29:59Z"), now).len(), 0);
-        assert_eq!(valid_keys(&SourceDocument::decoy().unwrap(), now).len(), 1);
+        let valid = |document: SourceDocument| document.valid_secrets(now).count();
+        assert_eq!(valid(document("2026-11-22T07:30:00Z")), 1);
+        assert_eq!(valid(document("2026-11-22T07:29:59Z")), 0);
+        assert_eq!(valid(SourceDocument::decoy().unwrap()), 1);
     }
 }

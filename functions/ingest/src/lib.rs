@@ -1,5 +1,5 @@
-//! The webhook: it authenticates a request, parses its events, queues them, and only then answers
-//! 202.
+//! The webhook: it authenticates a request, reads its events by the format of its source, queues
+//! them, and only then confirms them.
 //!
 //! Nothing is decided here and no table is read. The source's secret document holds all that the
 //! webhook needs.
@@ -7,6 +7,8 @@
 mod authenticate;
 mod config;
 mod content;
+mod mapped;
+mod proof;
 mod response;
 pub mod signature;
 
@@ -14,7 +16,7 @@ use std::collections::BTreeMap;
 use std::slice;
 use std::time::Duration;
 
-use authenticate::{Authenticator, signature_headers};
+use authenticate::Authenticator;
 use aws::metrics::{Metric, count};
 use aws::queue::QueueSender;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -22,12 +24,15 @@ use aws_lambda_events::http::HeaderMap;
 use aws_types::SdkConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::source::presets::SuccessResponse;
 use domain::wire::message::{Message, RejectedEvents};
 use domain::wire::webhook::{
     EventRejection, ParsedBody, RequestTimes, SourcePolicy, UnreadableBody,
 };
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
+use mapped::MappedMessages;
+use proof::{Proof, signature_headers};
 
 pub use config::Config;
 pub use response::WebhookResponse;
@@ -83,19 +88,41 @@ impl Webhook {
         };
         let source = request.path_parameters.get("source");
         let source = source.and_then(|source| SourceId::parse(source).ok());
-        let (policy, times) = match self
-            .authenticator
-            .authenticate(source.as_ref(), &request.headers, &body, now)
-            .await
-        {
+        let proof = Proof {
+            request,
+            body: &body,
+        };
+        let authenticated = self.authenticator.authenticate(source.as_ref(), proof, now);
+        let (document, policy, times) = match authenticated.await {
             Ok(authenticated) => authenticated,
             Err(response) => return response,
         };
+        match &document.mapping {
+            None => self.queue_events(request, &body, &policy, times).await,
+            Some(mapping) => {
+                let authentication = &document.authentication;
+                match mapped::map(&body, mapping, authentication, &policy, times) {
+                    Ok(mapped) => self.queue_mapped(mapped, &policy, document.response).await,
+                    Err(response) => response,
+                }
+            }
+        }
+    }
+
+    /// Queues the events of a body in our own format.
+    async fn queue_events(
+        &self,
+        request: &ApiGatewayV2httpRequest,
+        body: &[u8],
+        policy: &SourcePolicy,
+        times: RequestTimes,
+    ) -> WebhookResponse {
+        let now = times.received_at;
         let ParsedBody {
             messages,
             rejected,
             dropped,
-        } = match parse_events(&request.headers, &body, &policy, times) {
+        } = match parse_events(&request.headers, body, policy, times) {
             Ok(parsed) => parsed,
             Err(WebhookResponse::Unreadable(err)) => {
                 let partner = policy.only_partner().cloned();
@@ -104,8 +131,8 @@ impl Webhook {
                     error: err,
                     partner,
                 };
-                let digest = digest_of(request, &body);
-                let reports = reports(slice::from_ref(&rejected), &policy, &digest, now);
+                let digest = digest_of(request, body);
+                let reports = reports(slice::from_ref(&rejected), policy, &digest, now);
                 self.report(&reports).await;
                 return WebhookResponse::Unreadable(rejected.error);
             }
@@ -128,7 +155,7 @@ impl Webhook {
                 "rejected an event of a batch"
             );
         }
-        let reports = reports(&rejected, &policy, &digest_of(request, &body), now);
+        let reports = reports(&rejected, policy, &digest_of(request, body), now);
         if messages.is_empty() {
             self.report(&reports).await;
             return WebhookResponse::Rejected(rejected);
@@ -145,6 +172,29 @@ impl Webhook {
             events: messages.len(),
             rejected,
         }
+    }
+
+    /// Queues what a body of a source with a mapping became. The source gets its own response,
+    /// whatever the body was: it would not send another body, and some stop posting.
+    async fn queue_mapped(
+        &self,
+        mapped: MappedMessages,
+        policy: &SourcePolicy,
+        response: SuccessResponse,
+    ) -> WebhookResponse {
+        let MappedMessages {
+            messages,
+            events,
+            quarantined,
+            ignored,
+        } = mapped;
+        if let Err(err) = self.queue.send_all(&messages).await {
+            tracing::error!(source = %policy.source, error = %err, "failed to queue messages");
+            return WebhookResponse::Unavailable;
+        }
+        tracing::info!(source = %policy.source, events, quarantined, ignored, "events queued");
+        count(Metric::MessagesQuarantined, quarantined);
+        WebhookResponse::Mapped { events, response }
     }
 
     /// Reports rejected events for the partners' pages. A failure does not change the response: the

@@ -5,6 +5,7 @@ use aws::metrics::{Metric, count};
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue, header};
+use domain::source::presets::SuccessResponse;
 use domain::wire::webhook::{EventRejection, InvalidField, MAX_EVENTS};
 use serde_json::{Value, json};
 
@@ -15,6 +16,11 @@ pub enum WebhookResponse {
     Accepted {
         events: usize,
         rejected: Vec<EventRejection>,
+    },
+    /// Everything that a source with a mapping posted is in the queue.
+    Mapped {
+        events: usize,
+        response: SuccessResponse,
     },
     /// No event of the batch is valid.
     Rejected(Vec<EventRejection>),
@@ -41,6 +47,7 @@ impl WebhookResponse {
                 count(Metric::EventsAccepted, *events);
                 count(Metric::EventsRejected, rejected.len());
             }
+            Self::Mapped { events, .. } => count(Metric::EventsAccepted, *events),
             Self::Rejected(rejected) => {
                 count(Metric::EventsRejected, rejected.len());
                 count(Metric::RequestsRefused, 1);
@@ -68,6 +75,7 @@ impl WebhookResponse {
                 }
                 return response(202, "application/json", &body);
             }
+            Self::Mapped { response, .. } => return success(response),
             Self::Rejected(rejected) => {
                 let first = rejected.first().map(|first| first.error.clone());
                 let mut more = first.map_or_else(|| json!({}), |first| invalid_field(&first));
@@ -83,8 +91,8 @@ impl WebhookResponse {
             ),
             Self::Unauthorized => (
                 401,
-                "The signature is invalid",
-                json!({ "detail": "Sign the raw body as Standard Webhooks describes, with this source's secret, and send it within 300 seconds" }),
+                "The request is not authenticated",
+                json!({ "detail": "Sign the raw body as Standard Webhooks describes, with this source's secret, and send it within 300 seconds. A source with another authentication sends its secret as set up" }),
             ),
             Self::TooLarge => (
                 413,
@@ -131,11 +139,24 @@ fn rejected_event(rejected: &EventRejection) -> Value {
     event
 }
 
+/// The response that the source expects.
+fn success(expected: SuccessResponse) -> ApiGatewayV2httpResponse {
+    let content_type = match expected.body.starts_with('{') {
+        true => "application/json",
+        false => "text/plain; charset=utf-8",
+    };
+    with_body(expected.status.into(), content_type, expected.body)
+}
+
 fn response(
     status: i64,
     content_type: &'static str,
     body: &serde_json::Value,
 ) -> ApiGatewayV2httpResponse {
+    with_body(status, content_type, body.to_string())
+}
+
+fn with_body(status: i64, content_type: &'static str, body: String) -> ApiGatewayV2httpResponse {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -149,6 +170,6 @@ fn response(
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = status;
     response.headers = headers;
-    response.body = Some(Body::Text(body.to_string()));
+    response.body = Some(Body::Text(body));
     response
 }

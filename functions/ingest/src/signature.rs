@@ -36,15 +36,18 @@ pub struct SignatureHeaders<'a> {
 /// Why a request is not authenticated. For the log: all senders get the same response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// A header is missing, empty or too long.
-    #[error("a signature header is missing or malformed")]
+    /// What proves the sender is missing, empty or too long.
+    #[error("the proof is missing or malformed")]
     Headers,
     /// The timestamp is not a number of seconds within the tolerance.
     #[error("the timestamp is not within 300 s of now")]
     Timestamp,
-    /// No signature matches any valid secret.
-    #[error("no signature matches")]
+    /// Nothing matches any valid secret.
+    #[error("the proof does not match")]
     Mismatch,
+    /// The sender's address is not one of the source's.
+    #[error("the source does not post from this address")]
+    Address,
 }
 
 /// An HMAC-SHA256 key from a `whsec_` secret.
@@ -56,7 +59,13 @@ impl SigningKey {
     #[must_use]
     pub fn parse(secret: &str) -> Option<Self> {
         let bytes = STANDARD.decode(secret.strip_prefix("whsec_")?).ok()?;
-        (bytes.len() >= MIN_KEY).then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))
+        Self::new(&bytes)
+    }
+
+    /// Makes a key. `None` if it is too short.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() >= MIN_KEY).then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
     }
 }
 

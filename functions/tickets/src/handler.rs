@@ -8,7 +8,7 @@ use aws_types::SdkConfig;
 use connections::{BuildError, Connections};
 use domain::AlertKey;
 use domain::closing::snapshot_part::SnapshotPart;
-use domain::wire::message::{Message, RejectedEvents};
+use domain::wire::message::{Message, QuarantineEntry, RejectedEvents};
 use futures_util::future::join_all;
 use store::Alerts;
 use tracing::Instrument as _;
@@ -33,6 +33,7 @@ pub struct TicketsHandler {
 enum PartnerMessage {
     Snapshot(SnapshotPart),
     Rejected(RejectedEvents),
+    Quarantine(QuarantineEntry),
 }
 
 /// The messages of a batch.
@@ -147,6 +148,9 @@ impl TicketsHandler {
                 let table = &self.worker.connections.table;
                 table.rejected.count(rejected).await
             }
+            PartnerMessage::Quarantine(entry) => {
+                self.worker.connections.table.quarantine.add(entry).await
+            }
         }
     }
 
@@ -233,6 +237,11 @@ impl Batch {
                 }
                 Ok(Message::Snapshot(part)) => {
                     batch.others.push((record, PartnerMessage::Snapshot(part)));
+                }
+                Ok(Message::Quarantine(entry)) => {
+                    batch
+                        .others
+                        .push((record, PartnerMessage::Quarantine(entry)));
                 }
                 Ok(Message::Rejected(rejected)) => {
                     batch

@@ -26,6 +26,8 @@ pub enum Metric {
     /// Invalid events of authenticated requests. Their alerts have no ticket. An unreadable body
     /// counts one.
     EventsRejected,
+    /// Messages of sources that their mapping cannot read. They are stored for a person.
+    MessagesQuarantined,
     /// Unreadable members that were left out of accepted events.
     MembersDropped,
     /// Requests that the webhook refused: unsigned, malformed, too large.
@@ -84,9 +86,10 @@ pub enum Metric {
 }
 
 impl Metric {
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::EventsAccepted,
         Self::EventsRejected,
+        Self::MessagesQuarantined,
         Self::MembersDropped,
         Self::RequestsRefused,
         Self::RequestsFailed,
@@ -125,6 +128,7 @@ impl Metric {
         match self {
             Self::EventsAccepted => "events_accepted",
             Self::EventsRejected => "events_rejected",
+            Self::MessagesQuarantined => "messages_quarantined",
             Self::MembersDropped => "members_dropped",
             Self::RequestsRefused => "requests_refused",
             Self::RequestsFailed => "requests_failed",

@@ -9,6 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use aws_sdk_secretsmanager::Client;
 use aws_types::SdkConfig;
 use domain::alert::kind::KindInfo;
+use domain::source::authentication::{Authentication, Network};
+use domain::source::mapping::EventMapping;
+use domain::source::presets::{PresetVersion, SuccessResponse};
 use domain::text::chain;
 use domain::{PartnerId, Secret, SourceId, SourceKeys};
 use jiff::{SignedDuration, Timestamp};
@@ -30,7 +33,7 @@ const MAX_ABSENT: usize = 256;
 pub(crate) const SOURCE_KEYS: &str = "id-keys";
 
 /// What the webhook needs to know about a source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceDocument {
     /// The only partner of its events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,11 +45,34 @@ pub struct SourceDocument {
     /// Kinds besides the built-in ones.
     #[serde(default)]
     pub kinds_added: Vec<KindInfo>,
+    /// The preset that the source was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<PresetVersion>,
+    #[serde(default)]
+    pub authentication: Authentication,
+    /// The networks from which it posts. Empty means any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Network>,
+    /// How its messages become events. Absent means that it posts CloudEvents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<EventMapping>,
+    /// The response to a message of a source with a mapping.
+    #[serde(default)]
+    pub response: SuccessResponse,
     /// Two during a rotation.
-    pub secrets: Vec<SigningSecret>,
+    pub secrets: Vec<SourceSecret>,
 }
 
 impl SourceDocument {
+    /// The secrets that are valid at this time, at most two.
+    pub fn valid_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+        let valid = self
+            .secrets
+            .iter()
+            .filter(move |secret| secret.not_after.is_none_or(|until| now <= until));
+        valid.map(|secret| &secret.value)
+    }
+
     /// The document for an unknown source. It has the size of a real one and is parsed the same
     /// way, so that a request of an unknown source costs the same work. It authenticates no
     /// request.
@@ -60,8 +86,8 @@ impl SourceDocument {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SigningSecret {
-    /// `whsec_` and base64.
+pub struct SourceSecret {
+    /// Written as the source's authentication expects it.
     pub value: Secret,
     /// Not valid after this time. Absent means no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -370,13 +396,11 @@ mod tests {
     fn debug_and_errors_show_no_secret() {
         let document = SourceDocument {
             partner: Some(PartnerId::parse("acme").unwrap()),
-            partners: vec![],
-            enabled: true,
-            kinds_added: vec![],
-            secrets: vec![SigningSecret {
+            secrets: vec![SourceSecret {
                 value: Secret::new("whsec_c2VjcmV0"),
                 not_after: None,
             }],
+            ..SourceDocument::default()
         };
         assert!(!format!("{document:?}").contains("c2VjcmV0"));
         let err =

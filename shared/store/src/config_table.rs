@@ -4,7 +4,8 @@
 use aws_types::SdkConfig;
 
 use crate::operations::{
-    BreakerStore, ClosingHoldStore, HealthStore, MonitoringStore, RejectedEventStore,
+    BreakerStore, ClosingHoldStore, HealthStore, MonitoringStore, QuarantineStore,
+    RejectedEventStore,
 };
 use crate::partners::{
     BoardRequestStore, SettingsStore, SuggestionStore, TenantStore, TestTicketStore,
@@ -23,6 +24,7 @@ pub struct ConfigTable {
     pub suggestions: SuggestionStore,
     pub test_ticket: TestTicketStore,
     pub rejected: RejectedEventStore,
+    pub quarantine: QuarantineStore,
     pub monitoring: MonitoringStore,
 }
 
@@ -40,6 +42,7 @@ impl ConfigTable {
             suggestions: SuggestionStore::new(table),
             test_ticket: TestTicketStore::new(table),
             rejected: RejectedEventStore::new(table),
+            quarantine: QuarantineStore::new(table),
             monitoring: MonitoringStore::new(table),
         }
     }

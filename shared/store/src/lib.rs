@@ -33,7 +33,8 @@ pub use error::Error;
 pub use lease::Lease;
 pub use operations::{
     Actor, AuditEntry, AuditLog, BreakerStore, ClosingHoldStore, ClosingHolds, HealthStore,
-    HeldClosings, MonitoringState, MonitoringStore, OperatorEvent, RejectedEventStore, Rejections,
+    HeldClosings, MonitoringState, MonitoringStore, OperatorEvent, QuarantineOutcome,
+    QuarantineStore, QuarantinedMessage, RejectedEventStore, Rejections,
 };
 pub use pages::{ListEntry, ListPage, PageStart};
 pub use partners::{

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use aws::secrets::{ConnectionSecret, SigningSecret, SourceDocument};
+use aws::secrets::{ConnectionSecret, SourceDocument, SourceSecret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::alert::event::Severity;
@@ -265,14 +265,13 @@ impl<'a> Seeder<'a> {
 
     async fn put_source(&self, fleet: &PartnerFleet) -> Result<()> {
         let document = SourceDocument {
-            partner: None,
             partners: fleet.partners.clone(),
             enabled: true,
-            kinds_added: Vec::new(),
-            secrets: vec![SigningSecret {
+            secrets: vec![SourceSecret {
                 value: Secret::new(&fleet.webhook_secret),
                 not_after: None,
             }],
+            ..SourceDocument::default()
         };
         let prefix = self.deployed.variable("ingest", "SOURCE_SECRET_PREFIX")?;
         let text = serde_json::to_string(&document)?;

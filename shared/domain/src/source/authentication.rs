@@ -180,6 +180,33 @@ pub const MIN_SECRET: usize = 16;
 pub const MAX_SECRET: usize = 512;
 
 impl Authentication {
+    /// How the key of a Standard Webhooks signature is written, if this is that scheme.
+    #[must_use]
+    pub fn standard_webhooks(&self) -> Option<SecretEncoding> {
+        match self {
+            Self::StandardWebhooks { secret } => Some(*secret),
+            Self::Hmac(_)
+            | Self::Header { .. }
+            | Self::Bearer
+            | Self::Basic
+            | Self::Query { .. }
+            | Self::BodyMember { .. } => None,
+        }
+    }
+
+    #[must_use]
+    pub fn hmac(&self) -> Option<&HmacScheme> {
+        match self {
+            Self::Hmac(scheme) => Some(scheme),
+            Self::StandardWebhooks { .. }
+            | Self::Header { .. }
+            | Self::Bearer
+            | Self::Basic
+            | Self::Query { .. }
+            | Self::BodyMember { .. } => None,
+        }
+    }
+
     /// Checks what serde cannot.
     ///
     /// # Errors

@@ -44,6 +44,13 @@ pub struct Preset {
     pub remarks: Vec<String>,
 }
 
+/// A version of a preset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresetVersion {
+    pub name: String,
+    pub version: u32,
+}
+
 /// The response to a message that was accepted, as the vendor expects it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

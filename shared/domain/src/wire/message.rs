@@ -20,6 +20,8 @@ pub enum Message {
     Snapshot(SnapshotPart),
     /// Events that the webhook endpoint rejected, for the partner's page.
     Rejected(RejectedEvents),
+    /// A message of a source that its mapping cannot read.
+    Quarantine(QuarantineEntry),
     /// Decides again about an alert: its block may have ended.
     Reconsider(AlertKey),
     /// Releases an alert that waits for a person: ConnectWise refused its ticket, or it is older
@@ -50,6 +52,41 @@ impl RejectedEvents {
     #[must_use]
     pub fn digest_of(webhook_id: &str, body: &[u8]) -> String {
         digest(&[webhook_id, &String::from_utf8_lossy(body)], 16)
+    }
+}
+
+/// A message that the mapping of its source cannot read. It is stored, so that a person can correct
+/// the mapping and replay it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineEntry {
+    pub partner: PartnerId,
+    pub source: SourceId,
+    pub received_at: Timestamp,
+    /// When the source sent it, by its own clock.
+    pub sent_at: Timestamp,
+    /// The index of the alert in the list of its body. Absent if this is a whole body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// The member of the mapping that yields nothing.
+    pub field: String,
+    /// Why.
+    pub problem: String,
+    /// The alert or the body, in base64, since it need not be text.
+    pub body: String,
+}
+
+impl QuarantineEntry {
+    /// Identifies the entry among those of its source. A message that is delivered twice has the
+    /// same id.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let index = self.index.map(|index| index.to_string());
+        let parts = [index.as_deref().unwrap_or_default(), &self.body];
+        format!(
+            "{}#{}",
+            crate::time::sortable(self.received_at),
+            digest(&parts, 16)
+        )
     }
 }
 
@@ -106,6 +143,7 @@ impl Message {
             Self::Event(event) => &event.key.partner,
             Self::Snapshot(part) => &part.partner,
             Self::Rejected(rejected) => &rejected.partner,
+            Self::Quarantine(entry) => &entry.partner,
             Self::Reconsider(key) | Self::Release(key) => &key.partner,
             Self::Command(command) => &command.key.partner,
         }

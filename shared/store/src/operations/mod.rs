@@ -6,6 +6,7 @@ mod breaker;
 mod closing_holds;
 mod health;
 mod monitoring;
+mod quarantine;
 mod rejected_events;
 
 pub use audit::{Actor, AuditEntry, AuditLog};
@@ -14,4 +15,5 @@ pub use breaker::BreakerStore;
 pub use closing_holds::{ClosingHoldStore, ClosingHolds, HeldClosings};
 pub use health::HealthStore;
 pub use monitoring::{MonitoringState, MonitoringStore, OperatorEvent};
+pub use quarantine::{QuarantineOutcome, QuarantineStore, QuarantinedMessage};
 pub use rejected_events::{RejectedEventStore, Rejections};

@@ -49,17 +49,13 @@ impl SourceChange {
         }
     }
 
-    /// The document that matches the item, with the kinds and secrets of the stored document.
+    /// The document that matches the item. All that the item does not have stays as stored.
     pub(super) fn document(&self, stored: Option<SourceDocument>) -> SourceDocument {
-        let (kinds_added, secrets) = stored
-            .map(|stored| (stored.kinds_added, stored.secrets))
-            .unwrap_or_default();
         SourceDocument {
             partner: self.source.partner.clone(),
             partners: self.source.partners.clone(),
             enabled: self.source.enabled,
-            kinds_added,
-            secrets,
+            ..stored.unwrap_or_default()
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws::invocation::Invocation;
-use aws::secrets::{SigningSecret, SourceDocument};
+use aws::secrets::{SourceDocument, SourceSecret};
 use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -94,7 +94,7 @@ pub(crate) async fn create(
     let change = SourceChange::begin(&setup, id, source, 0, &invocation).await?;
     let document = SourceDocument {
         kinds_added,
-        secrets: vec![SigningSecret {
+        secrets: vec![SourceSecret {
             value: secret.clone(),
             not_after: None,
         }],

@@ -1,6 +1,6 @@
 //! Replaces a source's signing secret, with an overlap.
 
-use aws::secrets::SigningSecret;
+use aws::secrets::SourceSecret;
 use domain::Secret;
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,21 +11,21 @@ const MAX_SECRETS: usize = 2;
 
 pub(super) struct SecretRotation {
     /// Newest first.
-    pub(super) secrets: Vec<SigningSecret>,
+    pub(super) secrets: Vec<SourceSecret>,
     /// The number of secrets that were accepted before and are not any more.
     pub(super) ended: usize,
 }
 
-pub(super) fn rotate(old: Vec<SigningSecret>, new: Secret, now: Timestamp) -> SecretRotation {
+pub(super) fn rotate(old: Vec<SourceSecret>, new: Secret, now: Timestamp) -> SecretRotation {
     let end = now.saturating_add(OVERLAP).unwrap_or(now);
-    let mut secrets = vec![SigningSecret {
+    let mut secrets = vec![SourceSecret {
         value: new,
         not_after: None,
     }];
     let live = old
         .into_iter()
         .filter(|secret| secret.not_after.is_none_or(|until| now <= until));
-    secrets.extend(live.map(|secret| SigningSecret {
+    secrets.extend(live.map(|secret| SourceSecret {
         not_after: Some(secret.not_after.map_or(end, |until| until.min(end))),
         ..secret
     }));
@@ -44,7 +44,7 @@ mod tests {
 
     /// Each secret's name with the hour of its end.
     fn after(secrets: &[(&str, Option<i64>)], hour: i64) -> (Vec<(String, Option<i64>)>, usize) {
-        let old = secrets.iter().map(|(value, until)| SigningSecret {
+        let old = secrets.iter().map(|(value, until)| SourceSecret {
             value: Secret::new(*value),
             not_after: until.map(at),
         });

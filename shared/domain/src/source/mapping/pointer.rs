@@ -31,8 +31,16 @@ impl Pointer {
     }
 
     /// Returns the value at this place, or `None` if it is absent or null.
-    pub(super) fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+    #[must_use]
+    pub fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         value.pointer(&self.0).filter(|value| !value.is_null())
+    }
+
+    /// Replaces the value at this place, if there is one.
+    pub fn replace(&self, value: &mut Value, by: Value) {
+        if let Some(place) = value.pointer_mut(&self.0) {
+            *place = by;
+        }
     }
 }
 

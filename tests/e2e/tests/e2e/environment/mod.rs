@@ -15,7 +15,7 @@ mod worker;
 
 use std::time::Duration;
 
-use aws::secrets::{ConnectionSecret, SigningSecret, SourceDocument};
+use aws::secrets::{ConnectionSecret, SourceDocument, SourceSecret};
 use aws_lambda_events::sqs::SqsMessage;
 use aws_types::SdkConfig;
 use connectwise_sim::Seed;
@@ -144,13 +144,12 @@ impl TestEnvironment {
     async fn seed(&self) {
         let document = SourceDocument {
             partner: Some(partner()),
-            partners: vec![],
             enabled: true,
-            kinds_added: vec![],
-            secrets: vec![SigningSecret {
+            secrets: vec![SourceSecret {
                 value: Secret::new(SECRET),
                 not_after: None,
             }],
+            ..SourceDocument::default()
         };
         let document = serde_json::to_string(&document).unwrap();
         let client_id = Seed::demo().integration().unwrap().client_id;

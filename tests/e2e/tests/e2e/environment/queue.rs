@@ -151,6 +151,7 @@ impl Queue {
             other @ (QueueMessage::Event(_)
             | QueueMessage::Snapshot(_)
             | QueueMessage::Rejected(_)
+            | QueueMessage::Quarantine(_)
             | QueueMessage::Release(_)
             | QueueMessage::Command(_)) => {
                 unreachable!("{other:?}")

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use crate::environment::{SECRET, SOURCE, TENANT, TestEnvironment, answer, event, partner, signed};
-use aws::secrets::{SigningSecret, SourceDocument};
+use aws::secrets::{SourceDocument, SourceSecret};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::Secret;
@@ -22,13 +22,12 @@ async fn all_authentication_failures_get_the_same_answer() {
     let deleted = "src_deleted000000s42w5xg5ju8br";
     let document = SourceDocument {
         partner: Some(partner()),
-        partners: vec![],
         enabled: false,
-        kinds_added: vec![],
-        secrets: vec![SigningSecret {
+        secrets: vec![SourceSecret {
             value: Secret::new(SECRET),
             not_after: None,
         }],
+        ..SourceDocument::default()
     };
     env.account
         .put_secret(
@@ -401,16 +400,15 @@ const THIRD_SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
 
 /// Replaces the source's document by one with these secrets.
 async fn rotate(env: &TestEnvironment, secrets: &[(&str, Option<Timestamp>)]) {
-    let secret = |&(value, not_after): &(&str, _)| SigningSecret {
+    let secret = |&(value, not_after): &(&str, _)| SourceSecret {
         value: Secret::new(value),
         not_after,
     };
     let document = SourceDocument {
         partner: Some(partner()),
-        partners: vec![],
         enabled: true,
-        kinds_added: vec![],
         secrets: secrets.iter().map(secret).collect(),
+        ..SourceDocument::default()
     };
     let document = serde_json::to_string(&document).unwrap();
     env.account

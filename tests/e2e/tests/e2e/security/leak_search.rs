@@ -46,7 +46,7 @@ pub(crate) enum Canary {
     MalformedKey,
     PublicKey,
     ClientId,
-    SigningSecret,
+    SourceSecret,
     /// The secret of another source than the one it is used for.
     WrongSecret,
     /// Created by the operator's API.

@@ -64,7 +64,7 @@ async fn send_to_webhook(
     canaries: &BTreeMap<Canary, String>,
     captured: &mut CapturedTexts,
 ) {
-    let secret = &canaries[&Canary::SigningSecret];
+    let secret = &canaries[&Canary::SourceSecret];
     let raised = event("alert.raised", "e1", "a1", 0);
     assert_eq!(post(env, SOURCE, secret, &raised, captured).await, 202);
     let wrong = &canaries[&Canary::WrongSecret];
@@ -93,7 +93,7 @@ async fn break_connection(
     canaries: &BTreeMap<Canary, String>,
     captured: &mut CapturedTexts,
 ) {
-    let secret = &canaries[&Canary::SigningSecret];
+    let secret = &canaries[&Canary::SourceSecret];
     let operator = &canaries[&Canary::Operator];
     let now = Timestamp::now();
     let unable = health(env, "nobody@unverified.example", operator);
@@ -310,7 +310,7 @@ async fn no_secret_reaches_logs_tables_mails_or_responses() {
     ]
     .map(secret)
     .into();
-    canaries.insert(Canary::SigningSecret, signing_secret());
+    canaries.insert(Canary::SourceSecret, signing_secret());
     canaries.insert(Canary::WrongSecret, signing_secret());
     let address = |of: &str| format!("{}@{of}.example", random(16).to_ascii_lowercase());
     canaries.insert(Canary::Contact, address("northwind"));
@@ -326,7 +326,7 @@ async fn no_secret_reaches_logs_tables_mails_or_responses() {
         .await;
     let document = json!({
         "partner": PARTNER, "enabled": true,
-        "secrets": [{ "value": canaries[&Canary::SigningSecret] }],
+        "secrets": [{ "value": canaries[&Canary::SourceSecret] }],
     });
     env.account
         .put_secret(&format!("tb/source/{SOURCE}"), &document.to_string())

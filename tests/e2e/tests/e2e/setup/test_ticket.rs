@@ -1,7 +1,7 @@
 //! Test tickets: ordinary alerts that are requested on the page, before the partner confirms, for any
 //! mapped tenant.
 
-use aws::secrets::{SigningSecret, SourceDocument};
+use aws::secrets::{SourceDocument, SourceSecret};
 use domain::alert::event::Event;
 use domain::alert::kind::{BUILT_IN, Category};
 use domain::alert::test_alert;
@@ -154,13 +154,12 @@ async fn the_reserved_source_cannot_post() {
     let source = SourceId::for_test_alerts();
     let document = SourceDocument {
         partner: Some(partner()),
-        partners: vec![],
         enabled: true,
-        kinds_added: vec![],
-        secrets: vec![SigningSecret {
+        secrets: vec![SourceSecret {
             value: Secret::new(SECRET),
             not_after: None,
         }],
+        ..SourceDocument::default()
     };
     let document = serde_json::to_string(&document).unwrap();
     env.account

@@ -1,0 +1,151 @@
+//! Messages that the mapping of their source cannot read: `P#<partner>` with
+//! `quarantine#<time>#<digest>`. A person corrects the mapping and replays them, or discards them.
+
+use domain::wire::message::QuarantineEntry;
+use domain::{PartnerId, SourceId};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_dynamo::aws_sdk_dynamodb_1::from_item;
+
+use crate::pages::{self, ListEntry, ListPage, PageQuery, PageStart, SortOrder};
+use crate::table::{Table, number, partner_item, partner_key, partner_pk, string, time};
+use crate::{Error, conditional};
+
+const PREFIX: &str = "quarantine#";
+/// How long a message is stored.
+const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// A stored message, without its text.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct QuarantinedMessage {
+    pub source: SourceId,
+    pub received_at: Timestamp,
+    /// The index of the alert in the list of its body. Absent for a whole body.
+    #[serde(default)]
+    pub index: Option<u32>,
+    /// The member of the mapping that yielded nothing, and why.
+    pub field: String,
+    pub problem: String,
+    /// How a person handled it. Absent while it waits.
+    #[serde(default)]
+    pub outcome: Option<QuarantineOutcome>,
+}
+
+/// How a person handled a quarantined message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuarantineOutcome {
+    /// It was mapped again, and its events are on the queue.
+    Replayed,
+    Discarded,
+}
+
+impl QuarantineOutcome {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Replayed => "replayed",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct StoredEntry<'a> {
+    #[serde(flatten)]
+    entry: &'a QuarantineEntry,
+    ttl: i64,
+}
+
+#[derive(Debug, Clone)]
+pub struct QuarantineStore {
+    table: Table,
+}
+
+impl QuarantineStore {
+    pub(crate) fn new(table: &Table) -> Self {
+        Self {
+            table: table.clone(),
+        }
+    }
+
+    /// Stores a message. A repetition changes nothing, also after a person handled it.
+    ///
+    /// # Errors
+    /// When DynamoDB fails; the message is delivered again.
+    pub async fn add(&self, entry: &QuarantineEntry) -> Result<(), Error> {
+        let ends = entry.received_at.saturating_add(RETENTION);
+        let stored = StoredEntry {
+            entry,
+            ttl: ends.unwrap_or(entry.received_at).as_second(),
+        };
+        let item = partner_item(&entry.partner, &sk(&entry.id()), &stored)?;
+        let call = self.table.put_item(item);
+        let call = call.condition_expression("attribute_not_exists(pk)");
+        conditional::put(call).await.map(drop)
+    }
+
+    /// Reads a page of the partner's messages consistently, the newest first.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn page(
+        &self,
+        partner: &PartnerId,
+        from: Option<&PageStart>,
+        limit: u16,
+    ) -> Result<ListPage<ListEntry<String, QuarantinedMessage>>, Error> {
+        let query = PageQuery {
+            pk: &partner_pk(partner),
+            prefix: PREFIX,
+            order: SortOrder::Descending,
+            from,
+            limit,
+        };
+        pages::read(&self.table, query).await
+    }
+
+    /// Reads a message with its text. `None` if there is none, or if a person handled it.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn get(
+        &self,
+        partner: &PartnerId,
+        id: &str,
+    ) -> Result<Option<QuarantineEntry>, Error> {
+        let item = self.table.item(partner_key(partner, &sk(id))).await?;
+        let item = item.filter(|item| !item.contains_key("outcome"));
+        let malformed = |err| Error::malformed(format!("{partner} {PREFIX}{id}"), &err);
+        item.map(from_item).transpose().map_err(malformed)
+    }
+
+    /// Records how a person handled a message. Returns whether it still waited.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. The outcome may then be recorded.
+    pub async fn record_outcome(
+        &self,
+        partner: &PartnerId,
+        id: &str,
+        outcome: QuarantineOutcome,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let call = self
+            .table
+            .update_item(partner_key(partner, &sk(id)))
+            .update_expression("SET outcome = :outcome, handled_at = :now, #ttl = :ttl")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(outcome)")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":outcome", string(outcome.word()))
+            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(
+                ":ttl",
+                number(now.saturating_add(RETENTION).unwrap_or(now).as_second()),
+            );
+        conditional::update(call).await
+    }
+}
+
+fn sk(id: &str) -> String {
+    format!("{PREFIX}{id}")
+}
