@@ -24,7 +24,7 @@ use aws_lambda_events::http::HeaderMap;
 use aws_types::SdkConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::source::presets::SuccessResponse;
+use domain::source::presets::{SourceFormat, SuccessResponse};
 use domain::wire::message::{Message, RejectedEvents};
 use domain::wire::webhook::{
     EventRejection, ParsedBody, RequestTimes, SourcePolicy, UnreadableBody,
@@ -97,15 +97,16 @@ impl Webhook {
             Ok(authenticated) => authenticated,
             Err(response) => return response,
         };
-        match &document.mapping {
-            None => self.queue_events(request, &body, &policy, times).await,
-            Some(mapping) => {
-                let authentication = &document.authentication;
-                match mapped::map(&body, mapping, authentication, &policy, times) {
-                    Ok(mapped) => self.queue_mapped(mapped, &policy, document.response).await,
-                    Err(response) => response,
-                }
+        let mapping = match &document.format {
+            SourceFormat::CloudEvents => {
+                return self.queue_events(request, &body, &policy, times).await;
             }
+            SourceFormat::Mapped(mapping) => Some(&**mapping),
+            SourceFormat::Unmapped => None,
+        };
+        match mapped::map(&body, mapping, &document.authentication, &policy, times) {
+            Ok(mapped) => self.queue_mapped(mapped, &policy, document.response).await,
+            Err(response) => response,
         }
     }
 

@@ -1,13 +1,15 @@
 //! Bodies of sources with a mapping.
 
+use std::borrow::Cow;
+
 use aws::metrics::{Metric, count};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::source::authentication::Authentication;
 use domain::source::mapping::EventMapping;
-use domain::source::mapping::apply::{self, Unmapped};
+use domain::source::mapping::apply::{self, MappedBody, Unmapped};
 use domain::wire::message::{Message, QuarantineEntry};
-use domain::wire::webhook::{RequestTimes, SourcePolicy};
+use domain::wire::webhook::{InvalidField, RequestTimes, SourcePolicy};
 use serde_json::Value;
 
 use crate::content;
@@ -25,13 +27,14 @@ pub(crate) struct MappedMessages {
     pub(crate) ignored: usize,
 }
 
-/// Maps a body to messages for the queue. What cannot be read is among them.
+/// Maps a body to messages for the queue. What cannot be read is among them. Without a mapping, that
+/// is the whole body.
 ///
 /// # Errors
 /// When the body is too large, or the source posts for no single partner, which set-up prevents.
 pub(crate) fn map(
     body: &[u8],
-    mapping: &EventMapping,
+    mapping: Option<&EventMapping>,
     authentication: &Authentication,
     policy: &SourcePolicy,
     times: RequestTimes,
@@ -40,38 +43,37 @@ pub(crate) fn map(
         tracing::error!(source = %policy.source, "a source with a mapping has no single partner");
         return Err(WebhookResponse::Unavailable);
     };
-    let mapped = match content::unpack(body) {
-        Ok(body) => apply::map(&body, mapping, policy, times),
-        Err(WebhookResponse::Unreadable(error)) => apply::MappedBody {
-            unmapped: vec![Unmapped {
-                index: None,
-                error,
-                raw: body.to_vec(),
-            }],
-            ..apply::MappedBody::default()
-        },
-        Err(response) => return Err(response),
+    let mapped = match (content::unpack(body), mapping) {
+        (Ok(body), Some(mapping)) => apply::map(&body, mapping, policy, times),
+        (Ok(_), None) => MappedBody::unmapped(InvalidField {
+            field: "mapping".to_owned(),
+            problem: "the source has no mapping yet".to_owned(),
+        }),
+        (Err(WebhookResponse::Unreadable(error)), _) => MappedBody::unmapped(error),
+        (Err(response), _) => return Err(response),
     };
     if mapped.dropped.total() > 0 {
         let members = &mapped.dropped;
         tracing::warn!(source = %policy.source, %members, "dropped unreadable members of events");
         count(Metric::MembersDropped, mapped.dropped.total());
     }
-    let entry = |unmapped: Unmapped| QuarantineEntry {
-        partner: partner.clone(),
-        source: policy.source.clone(),
-        received_at: times.received_at,
-        sent_at: times.sent_at,
-        index: unmapped.index.and_then(|index| index.try_into().ok()),
-        field: unmapped.error.field,
-        problem: unmapped.error.problem,
-        body: STANDARD.encode(without_secret(unmapped.raw, authentication)),
-    };
     let (events, quarantined) = (mapped.events.len(), mapped.unmapped.len());
-    let entries = mapped.unmapped.into_iter().map(entry);
-    let messages = mapped.events.into_iter().map(Message::Event);
+    let mut messages: Vec<Message> = mapped.events.into_iter().map(Message::Event).collect();
+    if let Some(Unmapped { error, .. }) = mapped.unmapped.first() {
+        let indexes = mapped.unmapped.iter().filter_map(|unmapped| unmapped.index);
+        messages.push(Message::Quarantine(QuarantineEntry {
+            partner: partner.clone(),
+            source: policy.source.clone(),
+            received_at: times.received_at,
+            sent_at: times.sent_at,
+            indexes: indexes.collect(),
+            field: error.field.clone(),
+            problem: error.problem.clone(),
+            body: STANDARD.encode(without_secret(body, authentication)),
+        }));
+    }
     Ok(MappedMessages {
-        messages: messages.chain(entries.map(Message::Quarantine)).collect(),
+        messages,
         events,
         quarantined,
         ignored: mapped.ignored,
@@ -79,13 +81,14 @@ pub(crate) fn map(
 }
 
 /// Removes the secret from a body that contains it, since the body is stored and shown.
-fn without_secret(raw: Vec<u8>, authentication: &Authentication) -> Vec<u8> {
+fn without_secret<'a>(body: &'a [u8], authentication: &Authentication) -> Cow<'a, [u8]> {
     let Authentication::BodyMember { at } = authentication else {
-        return raw;
+        return body.into();
     };
-    let Ok(mut body) = serde_json::from_slice::<Value>(&raw) else {
-        return raw;
+    let unpacked = content::unpack(body).unwrap_or(body.into());
+    let Ok(mut body) = serde_json::from_slice::<Value>(&unpacked) else {
+        return unpacked;
     };
     at.replace(&mut body, Value::from("(removed)"));
-    body.to_string().into_bytes()
+    body.to_string().into_bytes().into()
 }

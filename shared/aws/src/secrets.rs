@@ -10,8 +10,7 @@ use aws_sdk_secretsmanager::Client;
 use aws_types::SdkConfig;
 use domain::alert::kind::KindInfo;
 use domain::source::authentication::{Authentication, Network};
-use domain::source::mapping::EventMapping;
-use domain::source::presets::{PresetVersion, SuccessResponse};
+use domain::source::presets::{PresetVersion, SourceFormat, SuccessResponse};
 use domain::text::chain;
 use domain::{PartnerId, Secret, SourceId, SourceKeys};
 use jiff::{SignedDuration, Timestamp};
@@ -53,10 +52,9 @@ pub struct SourceDocument {
     /// The networks from which it posts. Empty means any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<Network>,
-    /// How its messages become events. Absent means that it posts CloudEvents.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mapping: Option<EventMapping>,
-    /// The response to a message of a source with a mapping.
+    #[serde(default)]
+    pub format: SourceFormat,
+    /// The response to a message in a format of its own.
     #[serde(default)]
     pub response: SuccessResponse,
     /// Two during a rotation.

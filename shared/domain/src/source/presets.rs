@@ -29,9 +29,8 @@ pub struct Preset {
     /// The kinds that it needs besides the built-in ones.
     #[serde(default)]
     pub kinds_added: Vec<KindInfo>,
-    /// Absent for CloudEvents.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mapping: Option<EventMapping>,
+    #[serde(default)]
+    pub format: SourceFormat,
     #[serde(default)]
     pub response: SuccessResponse,
     /// What to do at the vendor. `{url}`, `{header}` and `{secret}` are filled in.
@@ -42,6 +41,20 @@ pub struct Preset {
     /// What a person should know, such as that alerts are never resolved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+}
+
+/// The format in which a source posts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceFormat {
+    /// The format of the webhook guide.
+    #[default]
+    CloudEvents,
+    /// A format of its own, which a mapping translates.
+    Mapped(Box<EventMapping>),
+    /// A format of its own without a mapping yet. Each message is quarantined, so that a person can
+    /// make the mapping from it and replay it.
+    Unmapped,
 }
 
 /// A version of a preset.

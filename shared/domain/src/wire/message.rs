@@ -64,14 +64,14 @@ pub struct QuarantineEntry {
     pub received_at: Timestamp,
     /// When the source sent it, by its own clock.
     pub sent_at: Timestamp,
-    /// The index of the alert in the list of its body. Absent if this is a whole body.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub index: Option<u32>,
-    /// The member of the mapping that yields nothing.
+    /// The indexes of the alerts of its list that cannot be read. Empty means the whole body.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub indexes: Vec<u32>,
+    /// The member of the mapping that yields nothing for the first of them.
     pub field: String,
     /// Why.
     pub problem: String,
-    /// The alert or the body, in base64, since it need not be text.
+    /// The body, in base64, since it need not be text.
     pub body: String,
 }
 
@@ -80,13 +80,9 @@ impl QuarantineEntry {
     /// same id.
     #[must_use]
     pub fn id(&self) -> String {
-        let index = self.index.map(|index| index.to_string());
-        let parts = [index.as_deref().unwrap_or_default(), &self.body];
-        format!(
-            "{}#{}",
-            crate::time::sortable(self.received_at),
-            digest(&parts, 16)
-        )
+        let time = crate::time::sortable(self.received_at);
+        let parts = [self.source.as_str(), &self.body];
+        format!("{time}#{}", digest(&parts, 16))
     }
 }
 

@@ -20,10 +20,10 @@ const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 pub struct QuarantinedMessage {
     pub source: SourceId,
     pub received_at: Timestamp,
-    /// The index of the alert in the list of its body. Absent for a whole body.
+    /// The indexes of the alerts of its list that could not be read. Empty means the whole body.
     #[serde(default)]
-    pub index: Option<u32>,
-    /// The member of the mapping that yielded nothing, and why.
+    pub indexes: Vec<u32>,
+    /// The member of the mapping that yielded nothing for the first of them, and why.
     pub field: String,
     pub problem: String,
     /// How a person handled it. Absent while it waits.

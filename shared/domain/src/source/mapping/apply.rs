@@ -43,11 +43,9 @@ pub struct MappedBody {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unmapped {
     /// Its index in the list of alerts. `None` means the whole body.
-    pub index: Option<usize>,
+    pub index: Option<u32>,
     /// The member of the mapping that yields nothing, and why.
     pub error: InvalidField,
-    /// The alert as JSON, or the whole body as it was received.
-    pub raw: Vec<u8>,
 }
 
 /// Maps a body of an authenticated request. It never fails: what does not map is returned as
@@ -60,17 +58,9 @@ pub fn map(
     times: RequestTimes,
 ) -> MappedBody {
     let mut mapped = MappedBody::default();
-    let whole = |error| Unmapped {
-        index: None,
-        error,
-        raw: body.to_vec(),
-    };
     let value = match unwrap::read(mapping.unwrap, body) {
         Ok(value) => value,
-        Err(err) => {
-            mapped.unmapped.push(whole(err));
-            return mapped;
-        }
+        Err(err) => return MappedBody::unmapped(err),
     };
     let all = Alert {
         alert: &value,
@@ -82,13 +72,10 @@ pub fn map(
     }
     let alerts = match alerts_of(&value, mapping) {
         Ok(alerts) => alerts,
-        Err(err) => {
-            mapped.unmapped.push(whole(err));
-            return mapped;
-        }
+        Err(err) => return MappedBody::unmapped(err),
     };
     let is_list = mapping.each.is_some();
-    for ((index, alert), position) in alerts.into_iter().enumerate().zip(0_u32..) {
+    for (alert, position) in alerts.into_iter().zip(0_u32..) {
         let within = Alert {
             alert,
             body: &value,
@@ -96,12 +83,10 @@ pub fn map(
         match mapped.event(within, mapping, policy, (times, position)) {
             Ok(Some(event)) => mapped.events.push(event),
             Ok(None) => mapped.ignored += 1,
-            Err(error) if is_list => mapped.unmapped.push(Unmapped {
-                index: Some(index),
+            Err(error) => mapped.unmapped.push(Unmapped {
+                index: is_list.then_some(position),
                 error,
-                raw: alert.to_string().into_bytes(),
             }),
-            Err(error) => mapped.unmapped.push(whole(error)),
         }
     }
     mapped
@@ -129,6 +114,15 @@ fn alerts_of<'a>(value: &'a Value, mapping: &EventMapping) -> Result<Vec<&'a Val
 }
 
 impl MappedBody {
+    /// The result of a body that cannot be read as a whole.
+    #[must_use]
+    pub fn unmapped(error: InvalidField) -> Self {
+        Self {
+            unmapped: vec![Unmapped { index: None, error }],
+            ..Self::default()
+        }
+    }
+
     /// Maps one alert. `None` if the mapping ignores it.
     fn event(
         &mut self,
