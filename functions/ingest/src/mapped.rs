@@ -43,14 +43,15 @@ pub(crate) fn map(
         tracing::error!(source = %policy.source, "a source with a mapping has no single partner");
         return Err(WebhookResponse::Unavailable);
     };
-    let mapped = match (content::unpack(body), mapping) {
-        (Ok(body), Some(mapping)) => apply::map(&body, mapping, policy, times),
+    let unpacked = content::unpack(body);
+    let mapped = match (&unpacked, mapping) {
+        (Ok(body), Some(mapping)) => apply::map(body, mapping, policy, times),
         (Ok(_), None) => MappedBody::unmapped(InvalidField {
             field: "mapping".to_owned(),
             problem: "the source has no mapping yet".to_owned(),
         }),
-        (Err(WebhookResponse::Unreadable(error)), _) => MappedBody::unmapped(error),
-        (Err(response), _) => return Err(response),
+        (Err(WebhookResponse::Unreadable(error)), _) => MappedBody::unmapped(error.clone()),
+        (Err(response), _) => return Err(response.clone()),
     };
     if mapped.dropped.total() > 0 {
         let members = &mapped.dropped;
@@ -69,7 +70,10 @@ pub(crate) fn map(
             indexes: indexes.collect(),
             field: error.field.clone(),
             problem: error.problem.clone(),
-            body: STANDARD.encode(without_secret(body, authentication)),
+            body: STANDARD.encode(without_secret(
+                unpacked.as_deref().unwrap_or(body),
+                authentication,
+            )),
         }));
     }
     Ok(MappedMessages {
@@ -85,9 +89,8 @@ fn without_secret<'a>(body: &'a [u8], authentication: &Authentication) -> Cow<'a
     let Authentication::BodyMember { at } = authentication else {
         return body.into();
     };
-    let unpacked = content::unpack(body).unwrap_or(body.into());
-    let Ok(mut body) = serde_json::from_slice::<Value>(&unpacked) else {
-        return unpacked;
+    let Ok(mut body) = serde_json::from_slice::<Value>(body) else {
+        return body.into();
     };
     at.replace(&mut body, Value::from("(removed)"));
     body.to_string().into_bytes().into()

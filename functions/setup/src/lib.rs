@@ -22,6 +22,7 @@ mod operator;
 mod overview;
 mod page;
 mod paths;
+mod quarantine;
 mod random;
 mod routes;
 mod step;

@@ -7,7 +7,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::http::problem::Problem;
 
-/// The token of a link or session: 256 random bits, as many as the hash that is stored of it.
+/// The token of a link or session, or a source's secret: 256 random bits, as many as the hash that is
+/// stored of a token.
 pub(crate) fn token() -> Result<Secret, Problem> {
     Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes::<32>()?)))
 }
@@ -16,6 +17,11 @@ pub(crate) fn token() -> Result<Secret, Problem> {
 pub(crate) fn signing_secret() -> Result<Secret, Problem> {
     let key = STANDARD.encode(bytes::<32>()?);
     Ok(Secret::new(format!("whsec_{key}")))
+}
+
+/// A source's key in base64.
+pub(crate) fn base64_key() -> Result<Secret, Problem> {
+    Ok(Secret::new(STANDARD.encode(bytes::<32>()?)))
 }
 
 /// The random part of a source's id: enough bits that no two ids are equal.

@@ -2,6 +2,7 @@
 
 mod input;
 mod partners;
+mod quarantine;
 mod sources;
 
 use std::sync::Arc;
@@ -33,6 +34,17 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
         .get("/v1/operator/partners/{partner}/audit", partners::history)
         .get("/v1/operator/sources", sources::handlers::list)
         .post("/v1/operator/sources", sources::handlers::create)
+        .get("/v1/operator/presets", sources::presets::list)
+        .get("/v1/operator/presets/{preset}", sources::presets::get)
+        .post("/v1/operator/preview", sources::preview::show)
+        .get(
+            "/v1/operator/partners/{partner}/quarantine",
+            quarantine::list,
+        )
+        .post(
+            "/v1/operator/partners/{partner}/quarantine",
+            quarantine::handle,
+        )
         .get("/v1/operator/sources/{source}", sources::handlers::get)
         .patch("/v1/operator/sources/{source}", sources::handlers::change)
         .post(

@@ -9,6 +9,7 @@
 pub mod apply;
 pub mod check;
 mod pointer;
+pub mod preview;
 mod rule;
 mod time;
 mod unwrap;

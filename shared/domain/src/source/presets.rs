@@ -4,6 +4,9 @@
 //! A version of a preset never changes, since sources use it: a better mapping is a new version.
 //! Sources move to it only when a person chooses so.
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 use crate::alert::kind::KindInfo;
@@ -35,7 +38,8 @@ pub struct Preset {
     pub response: SuccessResponse,
     /// What to do at the vendor. `{url}`, `{header}` and `{secret}` are filled in.
     pub steps: Vec<String>,
-    /// A text to paste at the vendor, such as a payload template.
+    /// A text to paste at the vendor, such as a payload template. `{url}`, `{header}` and `{secret}`
+    /// are filled in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paste: Option<String>,
     /// What a person should know, such as that alerts are never resolved.
@@ -80,5 +84,117 @@ impl Default for SuccessResponse {
             status: 202,
             body: String::new(),
         }
+    }
+}
+
+/// Lists the files, whose names are `NAME.vVERSION.json`.
+macro_rules! files {
+    ($($name:literal $version:literal,)*) => {
+        &[$(($name, $version, include_str!(concat!("presets/", $name, ".v", $version, ".json")))),*]
+    };
+}
+
+/// Name, version and text of each preset, in the order of the page.
+const FILES: &[(&str, u32, &str)] = files![
+    "cloudevents" 1,
+    "generic" 1,
+    "huntress" 1,
+    "ninjaone" 1,
+    "datto_rmm" 1,
+    "gravityzone" 1,
+    "gravityzone_cef" 1,
+    "cipp" 1,
+    "alertmanager" 1,
+    "grafana" 1,
+    "zabbix" 1,
+    "uptime_kuma" 1,
+    "wazuh" 1,
+    "datadog" 1,
+    "pagerduty_events_v2" 1,
+    "security_hub_asff" 1,
+    "security_hub_ocsf" 1,
+    "guardduty" 1,
+];
+
+/// Returns all versions of all presets.
+pub fn all() -> impl Iterator<Item = Preset> {
+    FILES.iter().filter_map(|(_, _, text)| parse(text))
+}
+
+/// Returns one version of a preset.
+#[must_use]
+pub fn get(name: &str, version: u32) -> Option<Preset> {
+    let file = FILES
+        .iter()
+        .find(|(known, known_version, _)| (*known, *known_version) == (name, version));
+    file.and_then(|(_, _, text)| parse(text))
+}
+
+/// Returns the newest version of a preset.
+#[must_use]
+pub fn latest(name: &str) -> Option<Preset> {
+    let versions = FILES.iter().filter(|(known, ..)| *known == name);
+    let (name, version, _) = versions.max_by_key(|(_, version, _)| *version)?;
+    get(name, *version)
+}
+
+/// A test parses each file, so none is missing.
+fn parse(text: &str) -> Option<Preset> {
+    serde_json::from_str(text).ok()
+}
+
+/// What the placeholders of steps and of the text to paste stand for.
+#[derive(Debug, Clone, Copy)]
+pub struct Placeholders<'a> {
+    pub url: &'a str,
+    pub secret: &'a str,
+}
+
+impl Preset {
+    #[must_use]
+    pub fn mapping(&self) -> Option<&EventMapping> {
+        match &self.format {
+            SourceFormat::Mapped(mapping) => Some(mapping),
+            SourceFormat::CloudEvents | SourceFormat::Unmapped => None,
+        }
+    }
+
+    /// Fills in the placeholders of a step or of the text to paste.
+    #[must_use]
+    pub fn fill(&self, text: &str, values: Placeholders<'_>) -> String {
+        let header = match &self.authentication {
+            Authentication::Header { header } => header.as_str(),
+            Authentication::Hmac(scheme) => scheme.header.as_str(),
+            Authentication::Bearer | Authentication::Basic => "authorization",
+            Authentication::StandardWebhooks { .. }
+            | Authentication::Query { .. }
+            | Authentication::BodyMember { .. } => "",
+        };
+        let mut filled = String::with_capacity(text.len());
+        let mut rest = text;
+        // One pass, so that a value is never taken for a placeholder.
+        while let Some((before, after)) = rest.split_once('{') {
+            filled.push_str(before);
+            let values = [
+                ("url}", values.url),
+                ("header}", header),
+                ("secret}", values.secret),
+            ];
+            let found = values
+                .into_iter()
+                .find_map(|(name, value)| Some((after.strip_prefix(name)?, value)));
+            match found {
+                Some((after, value)) => {
+                    filled.push_str(value);
+                    rest = after;
+                }
+                None => {
+                    filled.push('{');
+                    rest = after;
+                }
+            }
+        }
+        filled.push_str(rest);
+        filled
     }
 }

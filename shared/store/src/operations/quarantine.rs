@@ -16,7 +16,7 @@ const PREFIX: &str = "quarantine#";
 const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// A stored message, without its text.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuarantinedMessage {
     pub source: SourceId,
     pub received_at: Timestamp,
@@ -27,7 +27,7 @@ pub struct QuarantinedMessage {
     pub field: String,
     pub problem: String,
     /// How a person handled it. Absent while it waits.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<QuarantineOutcome>,
 }
 

@@ -7,8 +7,9 @@ use aws::secrets::{SourceDocument, SourceSecret};
 use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::{PartnerId, SourceId};
+use domain::{PartnerId, Secret, SourceId};
 use futures_util::future::join_all;
+use serde_json::json;
 use store::{Actor, RegisteredSource, Versioned};
 
 use crate::context::{AppState, Setup};
@@ -17,6 +18,7 @@ use crate::http::problem::Problem;
 use crate::http::response::json_response;
 use crate::operator::input::{ListQuery, parse_name};
 use crate::operator::sources::change::{SourceChange, conflict, partner_set, partners_of};
+use crate::operator::sources::format::{keep_fitting, new_secret};
 use crate::operator::sources::request::{
     RotationRequest, SourcePartners, SourceRequest, parse_kinds, parse_partners,
 };
@@ -55,8 +57,8 @@ pub(crate) async fn get(
         let of_source = of_partner.remove(&id);
         rejected.extend(of_source.map(|rejections| RejectedEventsView::new(partner, rejections)));
     }
-    let mut body = serde_json::json!(SourceResponse::new(&setup, id, source, document));
-    body["rejected"] = serde_json::json!(rejected);
+    let mut body = json!(SourceResponse::new(&setup, id, source, document));
+    body["rejected"] = json!(rejected);
     Ok(json_response(StatusCode::OK, &body))
 }
 
@@ -66,8 +68,9 @@ pub(crate) async fn get(
 pub(crate) async fn create(
     setup: AppState,
     Extension(invocation): Extension<Invocation>,
-    Input(request): Input<SourceRequest>,
+    Input(mut request): Input<SourceRequest>,
 ) -> Result<Response, Problem> {
+    let format = request.take_format();
     let missing = || Problem::invalid("name", "A new source needs a name.");
     let name = parse_name("name", request.name.as_deref().ok_or_else(missing)?)?;
     let partners = parse_partners(&setup, request.partner, request.partners).await?;
@@ -81,7 +84,20 @@ pub(crate) async fn create(
         return Err(conflict());
     }
     let kinds_added = parse_kinds(request.kinds_added.unwrap_or_default())?;
-    let secret = random::signing_secret()?;
+    let mut document = SourceDocument {
+        partner: partner.clone(),
+        partners: partners.clone(),
+        kinds_added,
+        ..SourceDocument::default()
+    };
+    format.apply(&mut document)?;
+    let secret = new_secret(&document, request.secret)?;
+    document
+        .secrets
+        .extend(secret.clone().map(|value| SourceSecret {
+            value,
+            not_after: None,
+        }));
     let id = new_id(&setup).await?;
     let source = RegisteredSource {
         name,
@@ -92,18 +108,11 @@ pub(crate) async fn create(
         busy_until: None,
     };
     let change = SourceChange::begin(&setup, id, source, 0, &invocation).await?;
-    let document = SourceDocument {
-        kinds_added,
-        secrets: vec![SourceSecret {
-            value: secret.clone(),
-            not_after: None,
-        }],
-        ..change.document(None)
-    };
+    let document = change.document(Some(document));
     let response = change.finish(&setup, None, document, &invocation).await?;
     record_for_all(&setup, &response.listed, "source_made", &invocation).await;
-    let mut body = serde_json::json!(response);
-    body["secret"] = secret.expose().into();
+    let mut body = json!(response);
+    body["secret"] = json!(secret.as_ref().map(Secret::expose));
     Ok(json_response(StatusCode::CREATED, &body))
 }
 
@@ -127,8 +136,15 @@ pub(crate) async fn change(
     setup: AppState,
     Extension(invocation): Extension<Invocation>,
     PathParam(source): PathParam,
-    Input(request): Input<SourceRequest>,
+    Input(mut request): Input<SourceRequest>,
 ) -> Result<Response, Problem> {
+    let format = request.take_format();
+    if request.secret.is_some() {
+        return Err(Problem::invalid(
+            "secret",
+            "A secret is replaced by its own route, so that the old one overlaps.",
+        ));
+    }
     let (id, Versioned { value, version }) = existing(&setup, source).await?;
     if request.version.is_some_and(|expected| expected != version) {
         return Err(conflict());
@@ -157,6 +173,8 @@ pub(crate) async fn change(
     if let Some(kinds_added) = kinds_added {
         document.kinds_added = kinds_added;
     }
+    format.apply(&mut document)?;
+    keep_fitting(&mut document);
     let response = change.finish(&setup, stored, document, &invocation).await?;
     record_change(&setup, &response.listed, &before, &invocation).await;
     Ok(json_response(StatusCode::OK, &response))
@@ -176,7 +194,14 @@ pub(crate) async fn rotate(
     if request.version.is_some_and(|expected| expected != version) {
         return Err(conflict());
     }
-    let secret = random::signing_secret()?;
+    let stored = stored_document(&setup, &id).await?;
+    let secret = new_secret(&stored.unwrap_or_default(), request.secret)?;
+    let secret = secret.ok_or_else(|| {
+        Problem::invalid(
+            "secret",
+            "The vendor issues it: send the one that it shows.",
+        )
+    })?;
     let change = SourceChange::begin(&setup, id, value, version, &invocation).await?;
     let stored = stored_document(&setup, &change.id).await?;
     let mut document = change.document(stored.clone());
@@ -186,9 +211,9 @@ pub(crate) async fn rotate(
     let response = change.finish(&setup, stored, document, &invocation).await?;
     let what = "source_secret_rotated";
     record_for_all(&setup, &response.listed, what, &invocation).await;
-    let mut body = serde_json::json!(response);
+    let mut body = json!(response);
     body["secret"] = secret.expose().into();
-    body["old_until"] = serde_json::json!(old_until);
+    body["old_until"] = json!(old_until);
     body["ended_now"] = rotated.ended.into();
     Ok(json_response(StatusCode::OK, &body))
 }

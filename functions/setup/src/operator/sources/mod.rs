@@ -8,7 +8,10 @@
 //! them repairs it.
 
 mod change;
+mod format;
 pub(super) mod handlers;
+pub(super) mod presets;
+pub(super) mod preview;
 mod request;
 mod response;
 mod rotation;

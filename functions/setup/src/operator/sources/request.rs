@@ -1,14 +1,18 @@
 //! What the operator sends about a source, and the rules for it.
 
 use domain::alert::kind::{BUILT_IN, Category, KindInfo};
+use domain::source::authentication::{Authentication, Network};
+use domain::source::presets::SuccessResponse;
 use domain::{Kind, PartnerId};
 use futures_util::future::try_join_all;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::context::Setup;
 use crate::http::input::parse_id;
 use crate::http::problem::Problem;
 use crate::operator::input::parse_line;
+use crate::operator::sources::format::FormatRequest;
 
 /// The document must fit into 64 KiB.
 const MAX_PARTNERS: usize = 500;
@@ -24,7 +28,36 @@ pub(crate) struct SourceRequest {
     pub(super) partners: Option<Vec<String>>,
     pub(super) enabled: Option<bool>,
     pub(super) kinds_added: Option<Vec<KindRequest>>,
+    preset: Option<String>,
+    preset_version: Option<u32>,
+    authentication: Option<Authentication>,
+    networks: Option<Vec<Network>>,
+    /// A mapping, or `null` for none: then all messages are stored until there is one.
+    #[serde(default, deserialize_with = "present")]
+    mapping: Option<Value>,
+    response: Option<SuccessResponse>,
+    /// The secret that the vendor issued. Absent: one is made.
+    pub(super) secret: Option<String>,
     pub(super) version: Option<u64>,
+}
+
+impl SourceRequest {
+    /// Takes the members that concern authentication and format.
+    pub(super) fn take_format(&mut self) -> FormatRequest {
+        FormatRequest {
+            preset: self.preset.take(),
+            preset_version: self.preset_version.take(),
+            authentication: self.authentication.take(),
+            networks: self.networks.take(),
+            mapping: self.mapping.take(),
+            response: self.response.take(),
+        }
+    }
+}
+
+/// Reads a member that may be `null`, which is not the same as absent.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -38,6 +71,8 @@ pub(crate) struct KindRequest {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RotationRequest {
+    /// The secret that the vendor issued. Absent: one is made.
+    pub(super) secret: Option<String>,
     pub(super) version: Option<u64>,
 }
 

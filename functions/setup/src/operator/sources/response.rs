@@ -2,6 +2,10 @@
 
 use aws::secrets::SourceDocument;
 use domain::alert::kind::KindInfo;
+use domain::source::authentication::{Authentication, Network};
+use domain::source::presets::{
+    self, Placeholders, Preset, PresetVersion, SourceFormat, SuccessResponse,
+};
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -37,6 +41,18 @@ pub(super) struct SourceResponse {
     pub(super) listed: SourceSummary,
     webhook_url: String,
     kinds_added: Vec<KindInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preset: Option<PresetVersion>,
+    authentication: Authentication,
+    networks: Vec<Network>,
+    format: SourceFormat,
+    response: SuccessResponse,
+    /// What to do at the vendor. The secret is shown only when it is made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<String>,
+    /// A text to paste at the vendor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paste: Option<String>,
     /// When each signing secret expires, newest first; `null` for one that does not expire.
     secrets_until: Vec<Option<Timestamp>>,
     /// Whether the document matches the item. If not, a change was interrupted: repeat it.
@@ -94,14 +110,35 @@ impl SourceResponse {
             (&document.partner, &document.partners, document.enabled)
                 == (&value.partner, &value.partners, value.enabled)
         });
-        let (kinds_added, secrets) = document
-            .map(|document| (document.kinds_added, document.secrets))
-            .unwrap_or_default();
+        let document = document.unwrap_or_default();
+        let preset = document.preset.as_ref();
+        let preset = preset.and_then(|preset| presets::get(&preset.name, preset.version));
+        let values = Placeholders {
+            url: &webhook_url,
+            secret: "(the secret)",
+        };
+        let filled = |preset: &Preset| {
+            let steps = preset.steps.iter().map(|step| preset.fill(step, values));
+            let paste = preset.paste.as_ref().map(|text| preset.fill(text, values));
+            (steps.collect::<Vec<_>>(), paste)
+        };
+        let (steps, paste) = preset.as_ref().map(filled).unwrap_or_default();
         Self {
             listed: SourceSummary::new(id, value, version),
             webhook_url,
-            kinds_added,
-            secrets_until: secrets.iter().map(|secret| secret.not_after).collect(),
+            kinds_added: document.kinds_added,
+            preset: document.preset,
+            authentication: document.authentication,
+            networks: document.networks,
+            format: document.format,
+            response: document.response,
+            steps,
+            paste,
+            secrets_until: document
+                .secrets
+                .iter()
+                .map(|secret| secret.not_after)
+                .collect(),
             complete,
         }
     }
