@@ -305,18 +305,17 @@ impl Origin {
             Self::First(rules) => rules.iter().find_map(|rule| rule.text(within)),
             Self::Text(template) => template.fill(within).map(Cow::Owned),
             Self::Hash(parts) => {
-                let parts: Vec<_> = parts.iter().map(|part| part.identity(within)).collect();
+                // Each part is hashed on its own: the parts together can be many times the body.
+                let hash_part = |part: &Rule| Some(digest(&[&part.identity(within)?], 40));
+                let parts: Vec<Option<String>> = parts.iter().map(hash_part).collect();
                 if parts.iter().all(Option::is_none) {
                     return None;
                 }
-                // An absent part differs from an empty one.
-                let marked = parts.iter().map(|part| match part {
-                    Some(text) => format!("={text}"),
-                    None => String::new(),
-                });
-                let marked: Vec<String> = marked.collect();
-                let marked: Vec<&str> = marked.iter().map(String::as_str).collect();
-                Some(Cow::Owned(digest(&marked, 40)))
+                let parts: Vec<&str> = parts
+                    .iter()
+                    .map(|part| part.as_deref().unwrap_or_default())
+                    .collect();
+                Some(Cow::Owned(digest(&parts, 40)))
             }
             Self::Find(find) => find.text(within),
         }
