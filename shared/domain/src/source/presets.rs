@@ -38,8 +38,8 @@ pub struct Preset {
     pub response: SuccessResponse,
     /// What to do at the vendor. `{url}`, `{header}` and `{secret}` are filled in.
     pub steps: Vec<String>,
-    /// A text to paste at the vendor, such as a payload template. `{url}`, `{header}` and `{secret}`
-    /// are filled in.
+    /// A text to paste at the vendor, such as a payload template. `{url}`, `{header}` and
+    /// `{secret}` are filled in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paste: Option<String>,
     /// What a person should know, such as that alerts are never resolved.
