@@ -10,7 +10,11 @@ pub mod apply;
 pub mod check;
 mod pointer;
 pub mod preview;
+#[cfg(test)]
+mod properties;
 mod rule;
+#[cfg(test)]
+mod tests;
 mod time;
 mod unwrap;
 
