@@ -23,19 +23,24 @@ pub fn times() -> RequestTimes {
     }
 }
 
-/// An accepted event can be queued: SQS accepts each character, the message is little larger than
-/// the body, and it is read back unchanged.
+/// An accepted event can be queued, and its message is little larger than the body.
 pub fn can_be_queued(message: &Message, body: &[u8]) {
+    // Composed letters may need up to three times as many bytes as their parts; so may U+FFFD in
+    // place of a byte.
+    assert!(is_readable(message) <= 3 * body.len() + 1024);
+}
+
+/// SQS accepts each character of a message, and the message is read back unchanged. Returns its
+/// length.
+pub fn is_readable(message: &Message) -> usize {
     let json = message.to_json();
     let taken = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
     assert_eq!(json.chars().find(|&c| !taken(c)), None);
-    // Composed letters may need up to three times as many bytes as their parts; so may U+FFFD in
-    // place of a byte.
-    assert!(json.len() <= 3 * body.len() + 1024);
     assert_eq!(
         Message::from_json(&json).expect("our own message"),
         *message
     );
+    json.len()
 }
 
 /// The message of a rejection is short and printable.

@@ -8,8 +8,9 @@ use local_stack::environment;
 use local_stack::process::{run as run_program, run_logged};
 use local_stack::progress::step;
 
-/// Signature headers, bodies with one event and with many, and ConnectWise's answers.
-const TARGETS: [&str; 4] = ["signature", "event", "batch", "answer"];
+/// Signature headers, bodies with one event and with many, bodies of other formats, and
+/// ConnectWise's answers.
+const TARGETS: [&str; 5] = ["signature", "event", "batch", "mapping", "answer"];
 const EXECUTIONS: &str = "stat::number_of_executed_units:";
 
 /// Builds the targets and runs each for `seconds`.
