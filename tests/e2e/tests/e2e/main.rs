@@ -24,6 +24,7 @@ mod health {
 
 mod ingest {
     pub(crate) mod accept;
+    pub(crate) mod presets;
     pub(crate) mod queue_failures;
     pub(crate) mod refuse;
     pub(crate) mod samples;

@@ -8,6 +8,7 @@ mod fixtures;
 mod lambda_proxy;
 mod queue;
 mod schedule;
+pub(crate) mod sender;
 mod setup;
 mod source;
 mod tables;
