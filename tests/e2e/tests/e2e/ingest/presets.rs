@@ -129,7 +129,7 @@ async fn each_preset_creates_one_ticket_and_closes_it() {
     env.setup
         .operator("PUT", &path, &json!({ "name": "Northwind" }))
         .await
-        .expect(200);
+        .expect(201);
     let listed = env
         .setup
         .operator("GET", "/v1/operator/presets", &Value::Null)
