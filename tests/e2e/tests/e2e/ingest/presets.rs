@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use domain::setup::mapping::Mapping;
+use domain::setup::settings::OnResolve;
 use domain::source::authentication::Authentication;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::environment::sender::Sender;
-use crate::environment::{TestEnvironment, partner, tenant};
+use crate::environment::{TestEnvironment, partner, settings, tenant};
 use crate::tickets::exactly_once::is_open;
 
 /// The time of the samples. They are received half an hour later.
@@ -124,6 +125,15 @@ async fn tickets(env: &TestEnvironment) -> (usize, usize) {
 #[tokio::test]
 async fn each_preset_creates_one_ticket_and_closes_it() {
     let mut env = TestEnvironment::new().await;
+    // All kinds are on, and both boards close what is resolved.
+    let mut settings = settings();
+    settings.cyber_alerts.on_resolve = OnResolve::Close;
+    settings.kinds_off.clear();
+    env.config
+        .settings
+        .put(&partner(), &settings)
+        .await
+        .unwrap();
     map_tenant(&env, "corrected").await;
     let path = format!("/v1/operator/partners/{}", partner());
     env.setup
