@@ -298,3 +298,6 @@ pub(crate) fn signature_headers(headers: &HeaderMap) -> SignatureHeaders<'_> {
         signature: header("signature"),
     }
 }
+
+#[cfg(test)]
+mod tests;

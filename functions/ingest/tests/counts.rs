@@ -22,7 +22,8 @@ impl Drop for ChildGuard {
     }
 }
 
-/// A Lambda runtime that sends the same unsigned request each time, and accepts every response.
+/// A Lambda runtime that sends the same unsigned request each time, and accepts every response. It is
+/// Secrets Manager too.
 fn serve(mut stream: TcpStream) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
@@ -55,6 +56,16 @@ fn serve(mut stream: TcpStream) {
                  lambda-runtime-trace-id: Root=1-5759e988-bd862e3fe1be46a994272793\r\ncontent-length: {}\r\n\r\n{event}",
                 event.len()
             )
+        } else if head
+            .to_ascii_lowercase()
+            .contains("x-amz-target: secretsmanager")
+        {
+            // There is no source, and no key that proves source ids.
+            let body = r#"{"__type":"ResourceNotFoundException","Message":"no such secret"}"#;
+            let length = body.len();
+            format!(
+                "HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {length}\r\n\r\n{body}"
+            )
         } else {
             "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n".to_owned()
         };
@@ -75,6 +86,7 @@ fn lines(stage: &str) -> (ChildGuard, mpsc::Receiver<String>) {
     });
     let mut function = Command::new(env!("CARGO_BIN_EXE_ingest"))
         .env_clear()
+        .env("AWS_ENDPOINT_URL", format!("http://{address}"))
         .env("AWS_LAMBDA_RUNTIME_API", address)
         .env("AWS_LAMBDA_FUNCTION_NAME", "ticketbridge-ingest")
         .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
