@@ -2,17 +2,15 @@
 //! `tests/browser`; this starts the stack that they use and says where it is.
 
 use std::fs;
-use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
+use local_stack::debian::DebianProgram;
 use local_stack::empty_stack::{EmptyStack, StackTimes};
 use local_stack::emulator::{REGION, ROOT_KEY};
 use local_stack::environment;
-use local_stack::process::{run as run_program, run_logged};
-use local_stack::progress::step;
+use local_stack::process::run as run_program;
 use local_stack::venv::{PythonTools, Venv};
 use serde_json::json;
-use tokio::process::Command;
 
 /// pytest, Playwright, and axe-core. Chromium comes from the system.
 const TOOLS: PythonTools = PythonTools {
@@ -33,8 +31,10 @@ const TESTS: &str = "tests/browser";
 const STACK: &str = "TICKETBRIDGE_STACK";
 
 /// Playwright drives it, and does not bring it. Without a font every letter is a box.
-const CHROMIUM: &str = "chromium";
-const INSTALL: &str = "apt-get install -y --no-install-recommends chromium fonts-dejavu-core";
+const CHROMIUM: DebianProgram = DebianProgram {
+    program: "chromium",
+    packages: &["chromium", "fonts-dejavu-core"],
+};
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct BrowserOptions {
@@ -49,7 +49,7 @@ pub(crate) struct BrowserOptions {
 /// When Chromium cannot be installed, the stack does not start, or a test fails.
 pub(crate) async fn run(options: &BrowserOptions) -> Result<()> {
     let stack = EmptyStack::start("browser", StackTimes::DEMO, 0).await?;
-    ensure_chromium(stack.folder()).await?;
+    CHROMIUM.ensure(stack.folder()).await?;
     let venv = Venv::ensure(TOOLS).await?;
     let description = stack.folder().join("stack.json");
     fs::write(&description, describe(&stack)).context("cannot write the stack's description")?;
@@ -99,29 +99,4 @@ fn describe(stack: &EmptyStack) -> String {
         "alerts_table": stack.deployed.alerts_table,
     });
     format!("{description:#}\n")
-}
-
-/// Installs Chromium where it is missing and we may.
-async fn ensure_chromium(folder: &Path) -> Result<()> {
-    if environment::is_on_path(CHROMIUM) {
-        return Ok(());
-    }
-    if !rustix::process::geteuid().is_root() {
-        bail!("{CHROMIUM} must be installed; on Debian and Ubuntu: sudo {INSTALL}");
-    }
-    let install = async {
-        for command in ["apt-get update", INSTALL] {
-            let mut words = command.split(' ');
-            let mut program = Command::new(words.next().unwrap_or_default());
-            program.args(words).env("DEBIAN_FRONTEND", "noninteractive");
-            run_logged(command, program, folder.join("apt.log")).await?;
-        }
-        Ok(())
-    };
-    step("installing Chromium (once)", install).await?;
-    ensure!(
-        environment::is_on_path(CHROMIUM),
-        "{INSTALL} brought no {CHROMIUM}"
-    );
-    Ok(())
 }

@@ -32,6 +32,7 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
         SystemTest::Smoke,
         SystemTest::Restore,
         SystemTest::IamDenials,
+        SystemTest::Alertmanager,
     ] {
         system_tests::run(test).await?;
     }

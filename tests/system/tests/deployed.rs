@@ -35,6 +35,12 @@ async fn iam_denials() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts a stack"]
+async fn alertmanager() -> Result<()> {
+    until_stopped(system::alertmanager::run()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts a stack"]
 async fn calls() -> Result<()> {
     until_stopped(system::calls::run()).await
 }

@@ -3,6 +3,7 @@
 //! [`stack::Stack`]; dropping it ends everything that it started.
 
 pub mod binaries;
+pub mod debian;
 pub mod deployment;
 pub mod empty_stack;
 pub mod emulator;

@@ -94,9 +94,19 @@ impl OperatorClient {
         Ok(())
     }
 
-    /// Creates a source of one partner.
+    /// Creates a source of one partner that posts CloudEvents.
     pub async fn new_source(&self, name: &str, partner: &PartnerId) -> Result<NewSource> {
-        let body = json!({ "name": name, "partner": partner });
+        self.new_source_of("cloudevents", name, partner).await
+    }
+
+    /// Creates a source of one partner from a preset.
+    pub async fn new_source_of(
+        &self,
+        preset: &str,
+        name: &str,
+        partner: &PartnerId,
+    ) -> Result<NewSource> {
+        let body = json!({ "name": name, "partner": partner, "preset": preset });
         let created = self.call(Method::POST, "/sources", Some(&body)).await?;
         serde_json::from_value(created).context("the operator API returned a source without secret")
     }
