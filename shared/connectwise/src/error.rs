@@ -195,7 +195,7 @@ impl Error {
                     after: *retry_after,
                 },
             ),
-            // A proxy or firewall may have answered, and may be gone in a minute.
+            // A proxy or firewall may have answered, and may stop doing so within a minute.
             Self::NotRouted { .. } | Self::EndpointMissing { .. } => {
                 fails(WriteOutcome::NotDone, Some(Suspicion::Route))
             }

@@ -239,7 +239,7 @@ impl<'a> SetupProcess<'a> {
                     .teams
                     .push(writer.create_team(board, &new, soon()).await?.into());
             }
-            (step, None) => panic!("{step:?} of a board that nobody looked at"),
+            (step, None) => panic!("{step:?} without a found board"),
         }
         Ok(())
     }
@@ -657,7 +657,7 @@ async fn a_missing_location_or_lead_is_reported_by_connectwise() {
             .await
             .unwrap_err();
         assert!(
-            matches!(&stopped, Stopped::Called(Error::Rejected { words: told }) if told.contains(words)),
+            matches!(&stopped, Stopped::Called(Error::Rejected { words: actual }) if actual.contains(words)),
             "{stopped:?}"
         );
     }

@@ -161,7 +161,7 @@ async fn a_ticket_is_created_found_noted_and_closed() {
         ("In Progress", false)
     );
     let new_note = NewNote {
-        text: "gone [tb c1]".to_owned(),
+        text: "resolved [tb c1]".to_owned(),
         display: NoteDisplay::InternalAndResolution,
     };
     let note = writer.add_note(made.id, &new_note, soon()).await.unwrap();
@@ -479,7 +479,7 @@ async fn set_up_reads_its_member_board_and_priorities() {
         site.faults(json!({ "variants": { "company_info_unknown": unknown } }))
             .await;
         assert_eq!(
-            company_info(&site.http, &origin, "nobody", soon()).await,
+            company_info(&site.http, &origin, "unknown", soon()).await,
             Ok(None)
         );
     }
@@ -706,7 +706,7 @@ async fn a_wrong_company_counts_against_the_connection() {
     let keys = Seed::demo().integration().unwrap();
     let credentials = Credentials {
         origin: Origin::parse(&site.sim.base_url()).unwrap(),
-        company_id: "nobody".to_owned(),
+        company_id: "unknown".to_owned(),
         public_key: keys.public_key,
         private_key: Secret::new(keys.private_key),
         client_id: Secret::new(keys.client_id),

@@ -339,7 +339,7 @@ impl Health {
     }
 
     /// Whether the next probe is due in a minute: something fails, recovers, or may be being fixed.
-    /// A configuration issue that nobody fixes is probed as rarely as a healthy one.
+    /// A configuration issue that stays is probed as rarely as a healthy one.
     #[must_use]
     pub fn is_urgent(&self, now: Timestamp) -> bool {
         let set_up = self.set_up.as_ref();

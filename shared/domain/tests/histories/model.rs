@@ -582,7 +582,7 @@ impl Model {
         let Some(record) = &self.stored else {
             hold!(
                 self.said.is_empty(),
-                "events are gone, and nothing is known of them"
+                "events are lost, and the record does not know them"
             );
             return Ok(());
         };
@@ -614,11 +614,11 @@ impl Model {
         let shown = desired.resolution.is_some() && (desired.last >= newest || self.is_set_back);
         hold!(
             desired.active == self.active || !desired.active && shown,
-            "the source's last word is not what is wanted: {record:?}"
+            "the last event does not decide the desired state: {record:?}"
         );
         hold!(
             !desired.active || desired.resolution.is_none(),
-            "it stands, and is gone: {record:?}"
+            "the alert is active and resolved at once: {record:?}"
         );
         Ok(())
     }
@@ -764,17 +764,20 @@ impl Model {
                 };
                 // The notes on a ticket that a search found may report earlier repeats, and a
                 // reopened ticket says so.
-                let told = open.noted_repeats == 0
+                let is_unreported = open.noted_repeats == 0
                     || ticket.reopened > 0
                     || ticket.repeats.contains(&says)
                     || has(ticket, Write::Note(NoteKind::Repeats), &says)
                     || self.is_repointed;
-                hold!(told, "repeats are recorded as told and are not: {ticket:?}");
-                let gone = has(ticket, Write::Note(NoteKind::Resolved), "")
+                hold!(
+                    is_unreported,
+                    "repeats are recorded as noted and are not: {ticket:?}"
+                );
+                let is_noted = has(ticket, Write::Note(NoteKind::Resolved), "")
                     || has(ticket, Write::Note(NoteKind::Closing), "");
                 hold!(
-                    !open.noted_resolved || gone,
-                    "it is recorded as noted that it is gone, and is not: {ticket:?}"
+                    !open.noted_resolved || is_noted,
+                    "the resolution is recorded as noted and is not: {ticket:?}"
                 );
             }
             Actual::Closed(closed) => {
@@ -798,7 +801,7 @@ impl Model {
         let Some(record) = &self.stored else {
             hold!(
                 self.said.is_empty(),
-                "events are gone, and nothing is known of them"
+                "events are lost, and the record does not know them"
             );
             return Ok(());
         };
@@ -808,7 +811,7 @@ impl Model {
         );
         hold!(
             record.blocked.is_none(),
-            "blocked, though nothing stands in the way: {record:?}"
+            "blocked without a reason: {record:?}"
         );
         self.is_true(record)?;
         let left = record.pending_rechecks().count() + record.duplicates.len();
@@ -825,9 +828,9 @@ impl Model {
             let is_true = self.clock_off <= 0;
             let ended_at = self.ticket(closed.ticket_id).ended_at.filter(|_| is_true);
             // An alert that expired before a person's change was seen needs no ticket.
-            let stands = self.active && record.desired.active;
+            let is_active = self.active && record.desired.active;
             hold!(
-                !stands || self.is_set_back || ended_at.is_none_or(|at| self.began <= at),
+                !is_active || self.is_set_back || ended_at.is_none_or(|at| self.began <= at),
                 "it was raised anew after a person ended its ticket, and has none: {record:?}"
             );
         }
@@ -835,7 +838,7 @@ impl Model {
         let is_known = record.desired.details.is_some();
         hold!(
             !active || self.is_there() || ended_by_person || !is_known,
-            "it is gone, and still stands: {record:?}"
+            "the alert is resolved and still active: {record:?}"
         );
         let kept = self.on_resolve() == OnResolve::Note && record.open().is_some();
         let desired = usize::from(active && !ended_by_person || kept);
@@ -843,7 +846,7 @@ impl Model {
         // imported.
         hold!(
             open == desired || open <= 1 && self.is_set_back,
-            "{open} open tickets, {desired} wanted: {record:?}"
+            "{open} open tickets, {desired} desired: {record:?}"
         );
         Ok(())
     }

@@ -226,14 +226,14 @@ impl Model {
 
     /// Whether snapshots or expiry prove that the alert with this last event is resolved.
     fn may_be_gone(&self, last: &EventOrder, shown: &Resolution) -> Result<(), String> {
-        let heard = last.occurred_at.as_second() - at(0).as_second();
+        let last_event = last.occurred_at.as_second() - at(0).as_second();
         let speaks = |sent: &&Snapshot| {
             let kinds = sent.kinds.as_ref();
             kinds.is_none_or(|kinds| kinds.contains(&disk()))
         };
         let mut lists: Vec<&Snapshot> = self.snapshots.iter().filter(speaks).collect();
         lists.sort_by_key(|sent| std::cmp::Reverse(sent.taken));
-        let lacks = |sent: &&Snapshot| sent.lacks(heard, self.now);
+        let lacks = |sent: &&Snapshot| sent.lacks(last_event, self.now);
         let newest = lists.first();
         match shown {
             Resolution::Absent { .. } => {
@@ -243,10 +243,10 @@ impl Model {
                 let same_time = lists.iter().take_while(|sent| sent.taken == newest.taken);
                 hold!(
                     same_time.clone().all(lacks),
-                    "no snapshot shows that it is gone: {lists:?}"
+                    "no snapshot shows that it is resolved: {lists:?}"
                 );
                 let row = lists.iter().take_while(|sent| {
-                    sent.is_empty && !sent.has && !sent.is_torn && sent.taken >= heard + LAG
+                    sent.is_empty && !sent.has && !sent.is_torn && sent.taken >= last_event + LAG
                 });
                 let row: BTreeSet<(i64, i64)> =
                     row.map(|sent| (sent.taken, sent.received)).collect();
@@ -264,10 +264,10 @@ impl Model {
                 let was_away = self
                     .there
                     .iter()
-                    .any(|(since, there)| *since >= heard && !there);
+                    .any(|(since, there)| *since >= last_event && !there);
                 hold!(
                     newest.is_empty || was_away,
-                    "it is active, and was ever since it was heard of at {heard}: {lists:?}"
+                    "it is active, and has been since its last event at {last_event}: {lists:?}"
                 );
             }
             Resolution::Expired { at: end } => {
@@ -312,7 +312,7 @@ impl Model {
         };
         hold!(
             resolved || self.shown.iter().any(shown),
-            "it closes what is not gone: {record:?}"
+            "it closes an alert that is not resolved: {record:?}"
         );
         Ok(())
     }

@@ -202,7 +202,7 @@ impl Worker<'_> {
     fn may_write(&self, step: &TicketWrite) -> Result<(), String> {
         let model = &*self.model;
         let breaker = &self.view.breaker;
-        hold!(breaker.open.is_none(), "a call though nobody may call");
+        hold!(breaker.open.is_none(), "a call while the breaker is open");
         hold!(breaker.pause(at(model.now)).is_none(), "a call in a pause");
         let ticket = match step {
             TicketWrite::Create(_) => {
@@ -415,7 +415,7 @@ impl Worker<'_> {
     }
 
     fn create(&mut self, claim: &Claim, raised_at: Timestamp) -> Alive<Called> {
-        let (heard, done) = self.call()?;
+        let (answer, done) = self.call()?;
         let ticket = Ticket {
             ticket_ref: claim.ticket_ref.clone(),
             site: self.model.site,
@@ -437,7 +437,7 @@ impl Worker<'_> {
             notes: vec![],
         };
         self.comes(done, Effect::Ticket(Box::new(ticket)));
-        Ok(match heard {
+        Ok(match answer {
             Ok(()) => Called::Made(self.model.tickets.len() as u64),
             Err(called) => called,
         })
@@ -481,9 +481,9 @@ impl Worker<'_> {
         open: bool,
         ticket_ref: &TicketRef,
     ) -> Alive<Result<Option<TicketEnd>, Called>> {
-        let (heard, due) = self.call()?;
+        let (answer, due) = self.call()?;
         self.comes(due, Effect::Status { ticket, open });
-        match heard {
+        match answer {
             Err(called) => Ok(Err(called)),
             Ok(()) => self.read(ticket, ticket_ref),
         }
@@ -540,10 +540,10 @@ impl Worker<'_> {
             Ok(Some(ended)) => return Ok(Called::Done(WriteEffect::Ended(ended))),
             Ok(None) => {}
         }
-        let (heard, due) = self.call()?;
+        let (answer, due) = self.call()?;
         let severity = claim.severity;
         self.comes(due, Effect::Severity { ticket, severity });
-        Ok(heard.map_or_else(|called| called, |()| Called::Done(WriteEffect::Patched)))
+        Ok(answer.map_or_else(|called| called, |()| Called::Done(WriteEffect::Patched)))
     }
 
     fn note(
@@ -561,7 +561,7 @@ impl Worker<'_> {
         let desired = &record.desired;
         let says = match note {
             NoteContent::Repeats { .. } => repeats(claim),
-            NoteContent::Resolved | NoteContent::Closing => format!("gone {:?}", desired.last),
+            NoteContent::Resolved | NoteContent::Closing => format!("resolved {:?}", desired.last),
             NoteContent::Reopened => {
                 let reopened = self.model.ticket(ticket).reopened;
                 let raised = claim.raise_received_at;
@@ -577,9 +577,9 @@ impl Worker<'_> {
             epoch: self.model.epoch(),
             is_late: false,
         };
-        let (heard, due) = self.call()?;
+        let (answer, due) = self.call()?;
         self.comes(due, Effect::Note { ticket, note });
-        Ok(heard.map_or_else(|called| called, |()| Called::Done(WriteEffect::Noted)))
+        Ok(answer.map_or_else(|called| called, |()| Called::Done(WriteEffect::Noted)))
     }
 }
 

@@ -20,8 +20,8 @@ pub struct TestTicket {
     /// The board that the ticket goes to.
     pub category: Category,
     pub asked_at: Timestamp,
-    /// Whether a person said that the ticket may be closed.
-    pub gone: bool,
+    /// Whether a person asked to close the ticket.
+    pub close_requested: bool,
 }
 
 #[derive(Debug, Clone)]

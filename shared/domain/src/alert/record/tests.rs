@@ -92,7 +92,7 @@ fn a_text_is_kept_only_while_a_ticket_may_need_it() {
             .with_nothing_to_do(Some(&resolved(12)))
             .payload,
         None,
-        "it is gone"
+        "the alert is resolved"
     );
 }
 

@@ -648,15 +648,15 @@ proptest! {
             let tenant = TenantId::parse(tenant).unwrap();
             let of = |record: &&Record| record.key.tenant == tenant;
             let tickets = |record: &&Record| record.open().is_some();
-            let gone = resolution_plan.proposals.iter().map(|proposal| world.record(proposal.key));
-            let gone: Vec<&Record> = gone.filter(of).collect();
-            let closing = gone.iter().copied().filter(tickets).count();
+            let resolved = resolution_plan.proposals.iter().map(|proposal| world.record(proposal.key));
+            let resolved: Vec<&Record> = resolved.filter(of).collect();
+            let closing = resolved.iter().copied().filter(tickets).count();
             let open = world.records.iter().filter(of).filter(tickets).count();
             let believed = closing <= 20 || closing * 10 <= open * 3;
             let approved = world.approved.get(&tenant).map_or(0, |count| *count as usize);
             prop_assert!(believed || closing <= approved, "{} of {}", closing, open);
             let is_stopped = resolution_plan.held.contains_key(&tenant);
-            prop_assert!(!is_stopped || gone.is_empty());
+            prop_assert!(!is_stopped || resolved.is_empty());
         }
     }
 

@@ -250,11 +250,11 @@ fn a_ticket_of_another_epoch_is_not_touched() {
 
 #[test]
 fn an_update_that_overtakes_a_raise_does_not_hide_it() {
-    let gone = folded(&[raised(1), resolved(2)]);
-    let updated = fold(gone.clone(), &worse(6));
+    let ended = folded(&[raised(1), resolved(2)]);
+    let updated = fold(ended.clone(), &worse(6));
     assert_eq!(
-        updated.desired, gone.desired,
-        "an update of what is gone changes nothing"
+        updated.desired, ended.desired,
+        "an update of a resolved alert changes nothing"
     );
     let raised_again = fold(updated, &raised(5));
     assert!(raised_again.desired.active);

@@ -304,8 +304,8 @@ async fn a_deleted_board_is_notified_and_the_other_board_works() {
         .make_health_due(after(test.begun, test.minutes * 60))
         .await;
     test.minutes(12).await;
-    let gone = "Ticketbridge: a board cannot be used (northwind)";
-    assert_eq!(test.subjects().await, [gone]);
+    let deleted = "Ticketbridge: a board cannot be used (northwind)";
+    assert_eq!(test.subjects().await, [deleted]);
     let text = test.text().await;
     for said in [
         "The board for operations alerts cannot be used: it no longer exists",
@@ -330,7 +330,7 @@ async fn a_deleted_board_is_notified_and_the_other_board_works() {
         .await
         .unwrap();
     test.minutes(6).await;
-    assert_eq!(test.subjects().await, [gone, WORKS]);
+    assert_eq!(test.subjects().await, [deleted, WORKS]);
     assert_eq!(test.env.connectwise.tickets().await.len(), 2);
 }
 
@@ -376,8 +376,8 @@ async fn a_deleted_priority_is_detected_within_three_probes() {
         test.minute().await;
         test.minutes += 15;
     }
-    let gone = "Ticketbridge: a priority was deleted (northwind)";
-    assert_eq!(test.subjects().await, [gone]);
+    let deleted = "Ticketbridge: a priority was deleted (northwind)";
+    assert_eq!(test.subjects().await, [deleted]);
 }
 
 #[tokio::test]

@@ -378,7 +378,7 @@ async fn a_batch_of_more_than_ten_events_is_queued() {
 async fn nothing_is_accepted_without_the_queue() {
     let env = TestEnvironment::new().await;
     let config = ingest::Config {
-        queue_url: format!("{}-gone", env.queue.url),
+        queue_url: format!("{}-missing", env.queue.url),
         source_secret_prefix: "tb/source/".into(),
     };
     let webhook = ingest::Webhook::build(config, &env.aws);

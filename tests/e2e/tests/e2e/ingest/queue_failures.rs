@@ -249,5 +249,5 @@ async fn no_connection_to_aws_is_a_503() {
     let closed = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     stub.url = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
-    assert_unavailable(&stub.post(1).await, "nobody listens");
+    assert_unavailable(&stub.post(1).await, "no server listens");
 }

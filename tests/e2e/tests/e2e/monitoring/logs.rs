@@ -135,13 +135,13 @@ async fn hostile_ids_forge_no_log_line() {
         .collect();
     assert!(ours.len() > 10, "{ours:?}");
     assert!(lines.iter().all(|line| line["message"] != "forged"));
-    let told = lines.iter().map(Value::to_string).collect::<String>();
+    let text = lines.iter().map(Value::to_string).collect::<String>();
     assert!(
-        told.contains("events queued") && told.contains("rejected a request"),
-        "{told}"
+        text.contains("events queued") && text.contains("rejected a request"),
+        "{text}"
     );
     assert!(
-        !told.contains("MfKQ9r8") && !told.contains("C2FVsBQ"),
+        !text.contains("MfKQ9r8") && !text.contains("C2FVsBQ"),
         "a secret is in the log"
     );
     env.dead_letter_queue.expect_leftovers(2);

@@ -109,7 +109,7 @@ async fn each_decision_is_counted_once() {
     env.source
         .post(&event("alert.resolved", "e4", "a1", 9))
         .await;
-    env.queue.send("no message of ours").await;
+    env.queue.send("not a message").await;
     Box::pin(env.worker.work()).await;
 
     env.put_keys("refused").await;

@@ -48,7 +48,7 @@ async fn the_operator_is_notified_reminded_daily_and_told_of_the_end() {
     let at = |minutes: i64| now + SignedDuration::from_mins(minutes);
     tick(&env, &app, now).await;
     assert_eq!(notified(&env).await, [""; 0]);
-    env.queue.send("no message of ours").await;
+    env.queue.send("not a message").await;
     env.worker.work().await;
     for minute in 1..12 {
         tick(&env, &app, at(minute)).await;
@@ -91,10 +91,10 @@ async fn the_operator_is_notified_reminded_daily_and_told_of_the_end() {
 #[tokio::test]
 async fn concurrent_ticks_notify_the_operator_once() {
     let mut env = TestEnvironment::new().await;
-    env.queue.send("no message of ours").await;
+    env.queue.send("not a message").await;
     env.worker.work().await;
     let now = Timestamp::now();
-    let failing = health(&env, "nobody@unverified.example");
+    let failing = health(&env, "contact@unverified.example");
     tick(&env, &failing, now).await;
     assert_eq!(notified(&env).await, [""; 0]);
     let state = env.config.monitoring.read().await.unwrap().state;

@@ -98,8 +98,8 @@ async fn a_partner_is_created_once_and_updated_by_version() {
         assert_eq!(put(desired.clone(), 422).await["field"], field, "{desired}");
     }
     let path = "/v1/operator/partners/No-Body";
-    let nobody = env.setup.operator("PUT", path, &json!({})).await;
-    assert_eq!(nobody.expect(422).json()["field"], "partner");
+    let unknown = env.setup.operator("PUT", path, &json!({})).await;
+    assert_eq!(unknown.expect(422).json()["field"], "partner");
     let unknown = env
         .setup
         .operator("GET", "/v1/operator/partners/contoso", &Value::Null);
@@ -407,19 +407,19 @@ async fn concurrent_rotations_lose_no_secret() {
         rotations.spawn(async move { call.to(&app).await });
     }
     let answers = rotations.join_all().await;
-    let told: Vec<Value> = answers
+    let rotated: Vec<Value> = answers
         .iter()
         .filter(|answer| answer.status == 200)
         .map(Answer::json)
         .collect();
-    assert!(!told.is_empty());
+    assert!(!rotated.is_empty());
     let conflicts = answers.iter().filter(|answer| answer.status == 409).count();
-    assert_eq!(told.len() + conflicts, 6, "{answers:?}");
+    assert_eq!(rotated.len() + conflicts, 6, "{answers:?}");
     // Two secrets are valid: the newest two that were returned.
-    let mut told = told;
-    told.sort_by_key(|answer| answer["version"].as_u64());
+    let mut rotated = rotated;
+    rotated.sort_by_key(|answer| answer["version"].as_u64());
     let now = Timestamp::now();
-    for answer in told.iter().rev().take(2) {
+    for answer in rotated.iter().rev().take(2) {
         assert_eq!(post_from(&env, &source, &answer["secret"], now).await, 202);
     }
     assert_eq!(get_json(&env, &path_of(&source)).await["complete"], true);

@@ -43,8 +43,8 @@ async fn alerts_blocked_by_a_board_continue_when_it_exists() {
         env.source.post(&raised).await;
     }
     env.worker.work().await;
-    let gone = Some(Blocked::TargetGone(TicketTarget::Board));
-    assert_eq!(reason(&env, "disk").await, gone);
+    let deleted = Some(Blocked::TargetGone(TicketTarget::Board));
+    assert_eq!(reason(&env, "disk").await, deleted);
     let before = env.connectwise.calls().await.len();
     env.schedule.make_due(now).await;
     assert_eq!(env.schedule.tick(&reconcile, now).await.totals.released, 0);

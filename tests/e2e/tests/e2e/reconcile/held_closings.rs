@@ -87,8 +87,8 @@ async fn too_many_closings_are_held_until_approved() {
     let again = env.config.closing_holds.get_held(&partner()).await.unwrap();
     assert_eq!(again[&tenant(TENANT)].since, held.since);
     let state = env.config.monitoring.read().await.unwrap().state;
-    let told = state.closings_held.map(|held| held.count);
-    assert_eq!(told, Some(1), "the operator is notified once");
+    let count = state.closings_held.map(|held| held.count);
+    assert_eq!(count, Some(1), "the operator is notified once");
 
     // An approval of another set of closings is refused.
     let (since, digest) = (held.since, held.digest.clone());

@@ -1,4 +1,4 @@
-//! Blocked alerts are released once their obstacle is gone, at a limited rate.
+//! Blocked alerts are released once their obstacle is removed, at a limited rate.
 
 use std::collections::HashSet;
 
@@ -27,7 +27,7 @@ async fn mapping_a_tenant_releases_its_alerts() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let mut raised = event("alert.raised", "e1", "a1", 0);
-    raised["data"]["tenant"] = "nobody".into();
+    raised["data"]["tenant"] = "unmapped".into();
     env.source.post(&raised).await;
     env.worker.work().await;
     let now = Timestamp::now();
@@ -36,7 +36,7 @@ async fn mapping_a_tenant_releases_its_alerts() {
     assert_eq!((unmapped.completed, unmapped.totals.released), (1, 0));
     env.config
         .tenants
-        .put(&partner(), &tenant("nobody"), &mapped(true))
+        .put(&partner(), &tenant("unmapped"), &mapped(true))
         .await
         .unwrap();
     // Set-up also makes the partner due.
@@ -51,7 +51,7 @@ async fn mapping_a_tenant_releases_its_alerts() {
     );
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
-    let record = env.record_of("nobody", "a1").await.unwrap();
+    let record = env.record_of("unmapped", "a1").await.unwrap();
     assert!(record.open().is_some() && record.blocked.is_none());
     env.schedule.make_due(after(now, 2)).await;
     assert_eq!(

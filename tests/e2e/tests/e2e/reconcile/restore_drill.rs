@@ -304,7 +304,7 @@ async fn a_restore_doubles_no_ticket_and_closes_no_active_alert() {
     let opened_again = closed_since.difference(&closed(&tickets)).count();
     println!(
         "{} tickets at the backup, {} at the restore, {} imported; {} events sent again: {posts_again} tickets made; then {} tickets: doubled {doubled}, \
-         closed though their alert stands {}, open though it is over {}, opened again {opened_again}",
+         closed with an active alert {}, open with a resolved alert {}, opened again {opened_again}",
         tickets_then,
         tickets_since.len(),
         rebuilt.imported,

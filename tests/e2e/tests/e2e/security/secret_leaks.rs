@@ -15,7 +15,7 @@ use crate::environment::{
 };
 use crate::monitoring::logs::Log;
 use crate::security::leak_search::{
-    ALLOWED, Canary, CapturedTexts, Place, forms, found, random, signing_secret,
+    ALLOWED, Canary, CapturedTexts, Location, forms, found, random, signing_secret,
 };
 
 /// A site with random keys.
@@ -43,7 +43,7 @@ async fn post(
         Timestamp::now(),
     );
     let answer = env.source.ingest.handle(request).await;
-    captured.add(Place::Answers, &format!("{answer:?}"));
+    captured.add(Location::Answers, &format!("{answer:?}"));
     captured.queues(env).await;
     answer.status_code
 }
@@ -76,7 +76,7 @@ async fn send_to_webhook(
     let mut unmapped = event("alert.raised", "e2", "a2", 0);
     unmapped["data"]["tenant"] = json!("harbor-hotel");
     assert_eq!(post(env, SOURCE, secret, &unmapped, captured).await, 202);
-    env.queue.send("no message of ours").await;
+    env.queue.send("not a message").await;
     captured.queues(env).await;
     env.worker.work().await;
     let resolved = event("alert.resolved", "e3", "a1", 5);
@@ -96,7 +96,7 @@ async fn break_connection(
     let secret = &canaries[&Canary::SigningSecret];
     let operator = &canaries[&Canary::Operator];
     let now = Timestamp::now();
-    let unable = health(env, "nobody@unverified.example", operator);
+    let unable = health(env, "contact@unverified.example", operator);
     let app = health(env, MAIL_FROM, operator);
     let mut minutes = 0;
     let faults = [
@@ -340,41 +340,41 @@ async fn no_secret_reaches_logs_tables_mails_or_responses() {
     captured.tables(&env).await;
     captured.queues(&env).await;
     let answers = take_answers();
-    captured.add(Place::Answers, &answers);
-    captured.add(Place::Logs, &log.text());
+    captured.add(Location::Answers, &answers);
+    captured.add(Location::Logs, &log.text());
     for mail in env.account.mails().await {
-        captured.add(Place::Mails, &mail.to_string());
+        captured.add(Location::Mails, &mail.to_string());
     }
     captured.add(
-        Place::Tickets,
+        Location::Tickets,
         &json!(env.connectwise.tickets().await).to_string(),
     );
     captured.add(
-        Place::Tickets,
+        Location::Tickets,
         &json!(env.connectwise.journal().await).to_string(),
     );
-    for place in Place::ALL {
-        let bytes = captured.0.get(&place).map_or(0, String::len);
-        println!("{place:?}: {bytes} bytes");
-        assert!(bytes > 500, "nothing to search: {place:?}");
+    for location in Location::ALL {
+        let bytes = captured.0.get(&location).map_or(0, String::len);
+        println!("{location:?}: {bytes} bytes");
+        assert!(bytes > 500, "nothing to search: {location:?}");
     }
     assert_eq!(canaries.len(), 16);
     let leaks = captured.leaks(&canaries);
     println!("{} canaries, {} found", canaries.len(), leaks.len());
     assert_eq!(leaks, [""; 0]);
 
-    // Each allowed place contains its secret: otherwise the flow did not run, or the search is blind.
-    for (canary, place, why) in ALLOWED {
-        let is_there = found(&canaries[&canary], &captured.0[&place]).is_some();
-        assert!(is_there, "{canary:?} is not in {place:?}: {why}");
+    // Each allowed location contains its secret: otherwise the flow did not run, or the search is blind.
+    for (canary, location, why) in ALLOWED {
+        let is_there = found(&canaries[&canary], &captured.0[&location]).is_some();
+        assert!(is_there, "{canary:?} is not in {location:?}: {why}");
     }
-    // A planted secret is found at every place and in every form.
+    // A planted secret is found at every location and in every form.
     let planted = &canaries[&Canary::PrivateKey];
-    for place in Place::ALL {
+    for location in Location::ALL {
         for form in forms(planted) {
             let mut careless = CapturedTexts::default();
-            careless.add(place, &format!("{{\"fault\": \"…{form}…\"}}"));
-            assert_eq!(careless.leaks(&canaries).len(), 1, "{place:?}");
+            careless.add(location, &format!("{{\"fault\": \"…{form}…\"}}"));
+            assert_eq!(careless.leaks(&canaries).len(), 1, "{location:?}");
         }
     }
     // ConnectWise's failures delay some messages beyond the end of the test.

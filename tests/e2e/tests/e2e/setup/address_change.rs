@@ -97,7 +97,7 @@ async fn the_same_connectwise_keeps_boards_mappings_and_tickets() {
     );
     let env = &mut moved.env;
     let events = [
-        event("alert.resolved", "e-gone", "a1", 5),
+        event("alert.resolved", "e-resolved", "a1", 5),
         event("alert.raised", "e-new", "a3", 5),
     ];
     let messages = env.post_and_take(&events).await;

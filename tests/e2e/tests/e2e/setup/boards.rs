@@ -412,7 +412,7 @@ struct SetupProcess {
     setup: setup::Config,
 }
 
-const TOKEN: &str = "somebody";
+const TOKEN: &str = "another-process";
 
 impl SetupProcess {
     async fn new() -> Self {

@@ -72,8 +72,8 @@ async fn each_connection_problem_has_its_own_message() {
         assert_eq!(view["verdict"], verdict, "{key}");
     }
 
-    let nobody = PartnerId::parse("nobody-yet").unwrap();
-    let mut other = env.setup.signed_in_at(&nobody).await;
+    let other_partner = PartnerId::parse("other").unwrap();
+    let mut other = env.setup.signed_in_at(&other_partner).await;
     let view = other.get_json("/setup/check").await.expect(200).json();
     assert_eq!(view["verdict"], "not_connected");
     let page = other.get("/setup/check").await.expect(200).text;

@@ -58,7 +58,7 @@ async fn a_contact_counts_once_confirmed_and_the_old_one_is_notified() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     assert_eq!(seen(&mut browser).await, view(None, None, 0));
-    assert_eq!(save(&mut browser, "nobody", 0).await, 422);
+    assert_eq!(save(&mut browser, "unknown", 0).await, 422);
     let first = [("address", " anna@northwind.example "), ("version", "0")];
     let saved = browser.post_form(CONTACT, &first).await.expect(303);
     assert_eq!(
@@ -151,7 +151,7 @@ async fn a_confirmation_ends_by_time_replacement_or_cancellation() {
         .await;
     for wrong in [
         format!("contoso.{token}"),
-        format!("nobody.{token}"),
+        format!("unknown.{token}"),
         format!("NOT AN ID.{token}"),
         token.to_owned(),
         first[..first.len() - 1].to_owned(),
@@ -216,7 +216,7 @@ async fn the_operator_sets_a_contact_without_confirmation() {
             .await
             .status
     };
-    assert_eq!(set("nobody").await, 422);
+    assert_eq!(set("unknown").await, 422);
     assert_eq!(set(ANNA).await, 204);
     let mut browser = env.setup.signed_in().await;
     assert_eq!(seen(&mut browser).await, view(Some(ANNA), None, 2));
@@ -233,11 +233,11 @@ async fn the_operator_sets_a_contact_without_confirmation() {
     assert_eq!(set(CLEO).await, 204);
     let last = sent(&env).await.pop().unwrap();
     assert_eq!(last, (ANNA.to_owned(), CHANGED.to_owned()));
-    let nobody = json!({ "address": ANNA });
-    let nobody = env
+    let unknown = json!({ "address": ANNA });
+    let unknown = env
         .setup
-        .operator("PUT", "/v1/operator/partners/nobody/contact", &nobody);
-    nobody.await.expect(404);
+        .operator("PUT", "/v1/operator/partners/unknown/contact", &unknown);
+    unknown.await.expect(404);
 }
 
 #[tokio::test]
@@ -363,17 +363,17 @@ async fn repeated_link_requests_are_slowed_down() {
     env.setup.signed_in().await;
     env.set_contact(ANNA).await;
     let now = Timestamp::now();
-    let mut told = vec![];
+    let mut sent = vec![];
     for minutes in [0, 4, 6, 15, 17, 36, 38, 77, 79] {
         let mut stranger = env.setup.browser();
         stranger.now = Some(after(now, minutes * 60));
         let asked = stranger.post_form("/setup/link", &[("partner", "northwind")]);
         asked.await.expect(303);
         assert_eq!(lambda.run(after(now, minutes * 60)).await, [true]);
-        told.push((minutes, env.account.mails().await.len()));
+        sent.push((minutes, env.account.mails().await.len()));
     }
     assert_eq!(
-        told,
+        sent,
         [
             (0, 1),
             (4, 1),

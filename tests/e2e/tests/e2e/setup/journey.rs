@@ -98,13 +98,13 @@ async fn alerts(env: &mut TestEnvironment, source: &Source, now: Timestamp) {
         event("raised", acme, "a2", ago(47)),
         event("raised", baker, "b1", ago(5)),
         event("raised", baker, "old", ago(72)),
-        event("raised", acme, "gone", ago(3)),
+        event("raised", acme, "resolved", ago(3)),
         event("raised", UNMAPPED.0, "h1", ago(2)),
     ] {
         post(env, source, &raised).await;
     }
     env.worker.work().await;
-    post(env, source, &event("resolved", acme, "gone", ago(2))).await;
+    post(env, source, &event("resolved", acme, "resolved", ago(2))).await;
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 0);
 }
@@ -190,14 +190,14 @@ async fn from_nothing_to_tickets(env: &mut TestEnvironment, chosen: Boards) -> V
     let preview = browser.get_json("/setup/confirm").await.expect(200).json();
     assert_eq!(preview["missing"], json!([]), "{preview}");
     let waiting = &preview["waiting"];
-    let told = (
+    let reported = (
         &waiting["all"],
         &waiting["tickets"],
         &waiting["older"],
         &waiting["others"],
     );
     assert_eq!(
-        told,
+        reported,
         (&json!(5), &json!(3), &json!(1), &json!({ "unmapped": 1 })),
         "{preview}"
     );

@@ -43,7 +43,7 @@ fn path(route: &Route) -> String {
     let path = path.replace("{source}", SOURCE).replace("{tenant}", TENANT);
     assert!(
         !path.contains('{'),
-        "{path}: tell this test what stands there"
+        "{path}: add the expected answer to this test"
     );
     path
 }
@@ -180,7 +180,7 @@ async fn only_the_listed_routes_are_public() {
 #[tokio::test]
 async fn partner_routes_need_a_valid_session() {
     let env = marked_environment().await;
-    let nobody = env.setup.browser();
+    let signed_out = env.setup.browser();
     let mut ended = env.setup.signed_in().await;
     let cookies = ended.cookies.clone();
     ended.post_form("/setup/session/end", &[]).await.expect(303);
@@ -215,7 +215,7 @@ async fn partner_routes_need_a_valid_session() {
     let before = items_of_partner(&env).await;
     for route in routes_behind(&env, RouteAccess::Session) {
         for (who, browser) in [
-            ("nobody", &nobody),
+            ("signed out", &signed_out),
             ("ended", &ended),
             ("expired", &expired),
             ("switched off", &off),

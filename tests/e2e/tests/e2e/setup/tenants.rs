@@ -131,7 +131,7 @@ async fn equal_company_names_are_suggested_but_not_saved() {
     let env = TestEnvironment::with_seed(Seed::from_json(&seed.to_string()).unwrap()).await;
     seen(&env, UNMAPPED, "cedar valley clinic").await;
     seen(&env, "last", "Company 2499").await;
-    seen(&env, "nobody", "Company").await;
+    seen(&env, "unknown", "Company").await;
     let mut browser = env.setup.signed_in().await;
 
     let read = browser
@@ -169,7 +169,7 @@ async fn equal_company_names_are_suggested_but_not_saved() {
     };
     // A deleted company of the same name does not count.
     assert_eq!(
-        (suggested(UNMAPPED), suggested("last"), suggested("nobody")),
+        (suggested(UNMAPPED), suggested("last"), suggested("unknown")),
         (vec![303], vec![3499], vec![])
     );
 }

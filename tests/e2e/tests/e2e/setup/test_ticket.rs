@@ -133,7 +133,7 @@ async fn a_blocked_test_is_released_alone() {
         kind: Kind::parse("ransomware_encryption").unwrap(),
         category: Category::CyberAlerts,
         asked_at,
-        gone: false,
+        close_requested: false,
     };
     let saved = env.config.test_ticket.save(&partner(), &test, 0).await;
     saved.unwrap();
@@ -252,7 +252,7 @@ async fn an_impossible_test_is_refused_with_the_missing_step() {
         assert!(detail.contains(words), "{detail}");
         refused["field"].clone()
     };
-    let field = refused(&mut browser, "nobody", "no company").await;
+    let field = refused(&mut browser, "unknown", "no company").await;
     assert_eq!(field, "tenant");
     let mut settings = settings();
     let operations = BUILT_IN

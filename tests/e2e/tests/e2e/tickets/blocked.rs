@@ -8,7 +8,11 @@ use serde_json::json;
 #[tokio::test]
 async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
     let mut env = TestEnvironment::new().await;
-    for (tenant, kind) in [("nobody", "disk"), (DISABLED, "disk"), (DISABLED, "memory")] {
+    for (tenant, kind) in [
+        ("unmapped", "disk"),
+        (DISABLED, "disk"),
+        (DISABLED, "memory"),
+    ] {
         let mut raised = event("alert.raised", "e1", &format!("{tenant}-{kind}"), 0);
         raised["data"]["tenant"] = tenant.into();
         raised["data"]["kind"] = kind.into();
@@ -21,7 +25,7 @@ async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
         record.blocked.unwrap().reason
     };
     assert_eq!(
-        reason(&env, "nobody", "nobody-disk").await,
+        reason(&env, "unmapped", "unmapped-disk").await,
         Blocked::Unmapped
     );
     assert_eq!(
@@ -44,7 +48,7 @@ async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
     let seen = env
         .config
         .tenants
-        .get(&partner(), &tenant("nobody"))
+        .get(&partner(), &tenant("unmapped"))
         .await
         .unwrap()
         .value
@@ -63,7 +67,7 @@ async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
 async fn a_reconsidered_alert_becomes_a_ticket() {
     let mut env = TestEnvironment::new().await;
     let mut raised = event("alert.raised", "e1", "a1", 0);
-    raised["data"]["tenant"] = "nobody".into();
+    raised["data"]["tenant"] = "unmapped".into();
     env.source.post(&raised).await;
     env.worker.work().await;
     let mapped = Mapping {
@@ -73,10 +77,10 @@ async fn a_reconsidered_alert_becomes_a_ticket() {
     };
     env.config
         .tenants
-        .put(&partner(), &tenant("nobody"), &mapped)
+        .put(&partner(), &tenant("unmapped"), &mapped)
         .await
         .unwrap();
-    let reconsider = domain::wire::message::Message::Reconsider(key("nobody", "a1"));
+    let reconsider = domain::wire::message::Message::Reconsider(key("unmapped", "a1"));
     for _ in 0..2 {
         env.queue.send(&reconsider.to_json()).await;
         env.worker.work().await;
@@ -84,7 +88,7 @@ async fn a_reconsidered_alert_becomes_a_ticket() {
     let tickets = env.connectwise.tickets().await;
     assert_eq!(tickets.len(), 1);
     assert_eq!(tickets[0]["summary"], "Disk C: of web-1 is full");
-    let record = env.record_of("nobody", "a1").await.unwrap();
+    let record = env.record_of("unmapped", "a1").await.unwrap();
     assert_eq!((record.blocked, record.payload), (None, None));
     assert!(
         env.alerts
@@ -116,7 +120,7 @@ async fn an_alert_resolved_while_blocked_costs_no_call() {
 #[tokio::test]
 async fn a_poison_message_fails_alone_and_keeps_its_reason() {
     let mut env = TestEnvironment::new().await;
-    env.queue.send("this is no message of ours").await;
+    env.queue.send("not a message").await;
     env.queue.send(r#"{"v":9,"type":"event","body":{}}"#).await;
     env.queue
         .send(&json!({ "v": 1, "type": "event", "body": { "key": {} } }).to_string())

@@ -260,10 +260,10 @@ async fn a_lost_table_doubles_no_ticket() {
         adopted += 1;
     }
     assert_eq!(adopted, 50);
-    let gone = env
+    let resolved = env
         .post_and_take(&[event("alert.resolved", "r1", "a1", 9)])
         .await;
-    env.worker.handle_until_done(gone, 2, 1).await;
+    env.worker.handle_until_done(resolved, 2, 1).await;
     let open = env.connectwise.tickets().await;
     assert_eq!(open.iter().filter(|ticket| is_open(ticket)).count(), 49);
 }

@@ -151,13 +151,13 @@ async fn a_resolved_cyber_alert_stays_open_with_a_note() {
         (&json!(false), &json!("Cyber Alerts"))
     );
     let notes = env.connectwise.notes(&ticket).await;
-    let gone = notes.iter().filter(|note| {
+    let resolution_notes = notes.iter().filter(|note| {
         note["text"]
             .as_str()
             .unwrap()
             .contains("Nothing was closed")
     });
-    assert_eq!(gone.count(), 1, "{notes:?}");
+    assert_eq!(resolution_notes.count(), 1, "{notes:?}");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ async fn only_the_first_of_two_writes_from_one_read_succeeds() {
         let mut other = read.clone();
         other.occurrence += 1;
         let RecordWrite::Stored(written) = env.alerts.write(&read).await.unwrap() else {
-            panic!("nobody else writes")
+            panic!("no other process writes")
         };
         assert_eq!(written.rev, rev);
         assert_eq!(

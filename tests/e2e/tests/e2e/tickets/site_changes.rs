@@ -31,10 +31,10 @@ async fn a_new_site_leaves_the_old_sites_tickets_alone() {
     ];
     let messages = env.post_and_take(&events).await;
     env.worker.handle_until_done(messages, 1, 1).await;
-    let gone = env.record("a1").await.unwrap();
+    let closed = env.record("a1").await.unwrap();
     assert!(
-        matches!(&gone.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::OutOfReach),
-        "{gone:?}"
+        matches!(&closed.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::OutOfReach),
+        "{closed:?}"
     );
     let active = env.record("a2").await.unwrap();
     assert_eq!(active.open().unwrap().epoch, 2, "{active:?}");
@@ -90,10 +90,10 @@ async fn the_same_site_at_another_address_keeps_its_tickets() {
     ];
     let messages = env.post_and_take(&events).await;
     env.worker.handle_until_done(messages, 1, 1).await;
-    let gone = env.record("a1").await.unwrap();
+    let closed = env.record("a1").await.unwrap();
     assert!(
-        matches!(&gone.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Us),
-        "{gone:?}"
+        matches!(&closed.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Us),
+        "{closed:?}"
     );
     let active = env.record("a2").await.unwrap();
     let (open, was) = (active.open().unwrap(), before.open().unwrap());
@@ -158,9 +158,9 @@ async fn a_renamed_board_works_and_a_deleted_status_blocks() {
         "Renamed"
     );
 
-    let mut gone = settings();
-    gone.operations.start_status = Some(start + 5000);
-    env.config.settings.put(&partner(), &gone).await.unwrap();
+    let mut missing = settings();
+    missing.operations.start_status = Some(start + 5000);
+    env.config.settings.put(&partner(), &missing).await.unwrap();
     let events = [
         event("alert.raised", "e2", "a2", 0),
         event("alert.resolved", "e3", "a1", 5),

@@ -111,11 +111,11 @@ fn a_ticket_that_is_not_listed_is_missing() {
     let list = [listed(&records[1])];
     assert_eq!(compared(&records, &list), (vec![], vec![7]));
     assert_eq!(compared(&records, &[]), (vec![], vec![7, 9]));
-    let gone = [resolved(a())];
+    let resolved_alerts = [resolved(a())];
     assert_eq!(
-        compared(&gone, &[]),
+        compared(&resolved_alerts, &[]),
         (vec![], vec![7]),
-        "its alert is gone, it stays open"
+        "the alert is resolved, the ticket stays open"
     );
     assert_eq!(compared(&[active("contoso", "c")], &[]), (vec![], vec![]));
 }

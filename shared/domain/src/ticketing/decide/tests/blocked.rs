@@ -181,9 +181,9 @@ fn a_missing_right_blocks_only_what_needs_it() {
     view.breaker.missing_rights = ["service_tickets.add".to_owned()].into();
     let missing = Decision::Block(Blocked::MissingRight("service_tickets.add".into()));
     assert_eq!(decide(&folded(&[raised(1)]), &view, SETTLE, at(2)), missing);
-    let gone = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
+    let ended = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
     assert_eq!(
-        decide(&gone, &view, SETTLE, at(13)),
+        decide(&ended, &view, SETTLE, at(13)),
         Decision::Write(TicketWrite::Close { ticket_id: 77 })
     );
 }

@@ -103,7 +103,11 @@ fn a_raise_before_the_close_was_noticed_gets_a_ticket() {
             .clone()
             .with_closed(77, 1, closed_by_person(closed_at), at(40));
         assert_eq!(seen.occurrence == 2, is_next, "closed at {closed_at}");
-        assert_eq!(seen.text(None).is_some(), is_next, "its message is gone");
+        assert_eq!(
+            seen.text(None).is_some(),
+            is_next,
+            "its message is no longer in the queue"
+        );
         let step = next(&seen, 41);
         assert_eq!(
             matches!(step, Decision::Write(TicketWrite::Create(_))),
@@ -146,7 +150,7 @@ fn a_lasting_alert_gets_a_new_ticket_if_configured() {
     assert_eq!(
         closed.clone().renew(&hour),
         closed,
-        "nothing was heard since"
+        "no event arrived since"
     );
     assert_eq!(early.clone().renew(&hour), early);
     assert_eq!(late.clone().renew(&never), late);

@@ -134,7 +134,7 @@ fn every_uncertain_write_is_looked_up_until_settled() {
 fn prior_tickets_are_searched_while_the_index_rebuilds() {
     let mut view = view();
     let makes = folded(&[raised(1)]);
-    let gone = folded(&[raised(1), resolved(2)]);
+    let ended = folded(&[raised(1), resolved(2)]);
     for (ticket_index, decision) in [
         (None, Decision::DetectExistingTickets),
         (
@@ -143,7 +143,7 @@ fn prior_tickets_are_searched_while_the_index_rebuilds() {
         ),
     ] {
         view.ticket_index = ticket_index;
-        for record in [&makes, &gone] {
+        for record in [&makes, &ended] {
             assert_eq!(decide(record, &view, SETTLE, at(3)), decision);
         }
         let unheard = Record::new(key());
@@ -190,11 +190,11 @@ fn a_given_up_create_is_rechecked_when_due() {
         Decision::Nothing(Idle::UpToDate),
         "later, and nothing is held up"
     );
-    let gone = fold(record.clone(), &resolved(12));
+    let ended = fold(record.clone(), &resolved(12));
     assert_eq!(
-        decide(&gone, &view, SETTLE, at(3600)),
+        decide(&ended, &view, SETTLE, at(3600)),
         Decision::Block(Blocked::ConnectionBroken),
-        "what goes on meanwhile calls nobody either"
+        "a resolved alert calls ConnectWise no more than an active one"
     );
     let moved = record.clone().in_epoch(2, SETTLE, at(20));
     let [recheck] = &moved.rechecks[..] else {
@@ -223,8 +223,8 @@ fn an_uncertain_create_is_searched_in_the_next_epoch() {
 
 #[test]
 fn a_resolved_alerts_ticket_is_searched_in_the_next_epoch() {
-    let gone = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
-    let gone = gone.with_closed(77, 1, ClosedBy::OutOfReach, at(20));
+    let ended = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
+    let ended = ended.with_closed(77, 1, ClosedBy::OutOfReach, at(20));
     let mut view = view();
     view.connection.as_mut().unwrap().epoch = 2;
     for (ticket_index, decision) in [
@@ -236,7 +236,7 @@ fn a_resolved_alerts_ticket_is_searched_in_the_next_epoch() {
     ] {
         view.ticket_index = Some(ticket_index);
         assert_eq!(
-            decide(&gone, &view, SETTLE, at(30)),
+            decide(&ended, &view, SETTLE, at(30)),
             decision,
             "{ticket_index:?}"
         );
