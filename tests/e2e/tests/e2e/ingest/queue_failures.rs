@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::environment::{PARTNER, SECRET, SOURCE, SOURCE_KEY, answer, event, signed};
+use crate::environment::{PARTNER, SECRET, SOURCE, SOURCE_KEY, answer, raised_event, signed};
 use aws::startup::{Account, sdk_config};
 use aws_credential_types::Credentials;
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
@@ -65,7 +65,7 @@ impl SqsStub {
             source_secret_prefix: "tb/source/".into(),
         };
         let batch: Vec<_> = (0..events)
-            .map(|n| event("alert.raised", "e1", &format!("a{n}"), 0))
+            .map(|n| raised_event("e1", &format!("a{n}"), 0))
             .collect();
         let body = serde_json::to_vec(&batch).unwrap();
         let request = signed(

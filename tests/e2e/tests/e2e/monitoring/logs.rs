@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use crate::environment::{SECRET, SOURCE, TestEnvironment, event, signed};
+use crate::environment::{SECRET, SOURCE, TestEnvironment, raised_event, signed};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -94,17 +94,17 @@ async fn hostile_ids_forge_no_log_line() {
     let (log, dispatch) = Log::start();
     let _guard = tracing::dispatcher::set_default(&dispatch);
     for (n, id) in HOSTILE.into_iter().enumerate() {
-        let mut event = event("alert.raised", id, id, 0);
+        let mut event = raised_event(id, id, 0);
         if n > 0 {
             event["data"]["tenant"] = id.into();
         }
         env.source.post(&event).await;
         event["type"] = FORGED.into();
         env.source
-            .post_raw("application/cloudevents+json", event.to_string().as_bytes())
+            .post_raw("application/cloudevents+json", event.to_string())
             .await;
     }
-    let body = event("alert.raised", "e", "a", 0).to_string();
+    let body = raised_event("e", "a", 0).to_string();
     let now = Timestamp::now();
     for (source, secret) in [
         (FORGED, SECRET),

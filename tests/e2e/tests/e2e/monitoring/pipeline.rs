@@ -7,7 +7,7 @@ use scheduled::Driver;
 use serde_json::{Value, json};
 use store::OperatorEvent;
 
-use crate::environment::{MAIL_FROM, TestEnvironment, after, event, minute};
+use crate::environment::{MAIL_FROM, TestEnvironment, after, minute, raised_event};
 use crate::monitoring::metrics::CapturedMetrics;
 
 const OPERATOR: &str = "oncall@operator.example";
@@ -144,19 +144,15 @@ async fn an_event_that_keeps_returning_is_notified_by_its_age() {
     let metrics = CapturedMetrics::default();
     let _guard = metrics::set_default_local_recorder(&metrics);
     // Creates with unknown outcome: their messages wait until the settling time has passed.
-    env.connectwise
-        .set_faults(json!({ "error_rate": 1.0 }))
-        .await;
-    let events = ["a1", "a2", "a3"].map(|alert| event("alert.raised", alert, alert, 0));
+    env.set_fault("error_rate", 1.0).await;
+    let events = ["a1", "a2", "a3"].map(|alert| raised_event(alert, alert, 0));
     let messages = env.post_and_take(&events).await;
     let back = env.worker.handle_at(messages, 0).await;
     assert!(!back.is_empty());
     let unfinished = async || env.config.monitoring.read().await.unwrap().state.unfinished;
     assert_eq!(unfinished().await, None, "its wait is ordinary");
 
-    env.connectwise
-        .set_faults(json!({ "error_rate": 0.0 }))
-        .await;
+    env.set_fault("error_rate", 0.0).await;
     let back = env.worker.handle_at(back, 45).await;
     assert!(!back.is_empty());
     let age = metrics.value("unfinished_age");

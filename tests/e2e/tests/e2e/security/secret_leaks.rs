@@ -10,8 +10,8 @@ use scheduled::Driver;
 use serde_json::{Value, json};
 
 use crate::environment::{
-    Browser, MAIL_FROM, PARTNER, SOURCE, TestEnvironment, event, minute, record_answers, signed,
-    take_answers,
+    Browser, MAIL_FROM, PARTNER, SOURCE, TestEnvironment, minute, raised_event, record_answers,
+    resolved_event, signed, take_answers,
 };
 use crate::monitoring::logs::Log;
 use crate::security::leak_search::{
@@ -65,7 +65,7 @@ async fn send_to_webhook(
     captured: &mut CapturedTexts,
 ) {
     let secret = &canaries[&Canary::SigningSecret];
-    let raised = event("alert.raised", "e1", "a1", 0);
+    let raised = raised_event("e1", "a1", 0);
     assert_eq!(post(env, SOURCE, secret, &raised, captured).await, 202);
     let wrong = &canaries[&Canary::WrongSecret];
     assert_eq!(post(env, SOURCE, wrong, &raised, captured).await, 401);
@@ -73,13 +73,13 @@ async fn send_to_webhook(
     let mut malformed = raised.clone();
     malformed["data"]["kind"] = json!("dreadful");
     assert_eq!(post(env, SOURCE, secret, &malformed, captured).await, 400);
-    let mut unmapped = event("alert.raised", "e2", "a2", 0);
+    let mut unmapped = raised_event("e2", "a2", 0);
     unmapped["data"]["tenant"] = json!("harbor-hotel");
     assert_eq!(post(env, SOURCE, secret, &unmapped, captured).await, 202);
     env.queue.send("not a message").await;
     captured.queues(env).await;
     env.worker.work().await;
-    let resolved = event("alert.resolved", "e3", "a1", 5);
+    let resolved = resolved_event("e3", "a1", 5);
     assert_eq!(post(env, SOURCE, secret, &resolved, captured).await, 202);
     env.worker.work().await;
     captured.queues(env).await;
@@ -111,15 +111,14 @@ async fn break_connection(
         env.connectwise.set_faults(faults).await;
         env.worker.app = env.new_tickets_app();
         let alert = format!("t{n}");
-        let raised = event("alert.raised", &format!("e-{alert}"), &alert, 10);
+        let raised = raised_event(&format!("e-{alert}"), &alert, 10);
         assert_eq!(post(env, SOURCE, secret, &raised, captured).await, 202);
         env.worker.work_once().await;
         let reconcile = env.reconcile();
         for app in [&unable, &app] {
             minutes += 1;
             let at = now + SignedDuration::from_mins(minutes);
-            env.schedule.make_due(at).await;
-            env.schedule.tick(&reconcile, at).await;
+            env.schedule.run(&reconcile, at).await;
             let due = &env.schedule.due;
             let partner = crate::environment::partner();
             due.bring_forward(&partner, domain::monitoring::pipeline::Schedule::Health, at)
@@ -129,7 +128,7 @@ async fn break_connection(
         }
         captured.queues(env).await;
     }
-    env.connectwise.set_faults(json!({ "keys": "ok" })).await;
+    env.set_fault("keys", "ok").await;
     // Keys of another host.
     let other = json!({
         "origin": "https://elsewhere.example", "company_id": "tbdemo",
@@ -138,7 +137,7 @@ async fn break_connection(
     let name = format!("tb/connection/{PARTNER}");
     env.account.put_secret(&name, &other.to_string()).await;
     env.worker.app = env.new_tickets_app();
-    let raised = event("alert.raised", "e-host", "t-host", 10);
+    let raised = raised_event("e-host", "t-host", 10);
     assert_eq!(post(env, SOURCE, secret, &raised, captured).await, 202);
     env.worker.work_once().await;
     // A malformed document.
@@ -147,7 +146,7 @@ async fn break_connection(
         .put_secret(&name, &format!("{{\"private_key\": \"{private}\", "))
         .await;
     env.worker.app = env.new_tickets_app();
-    let raised = event("alert.raised", "e-doc", "t-doc", 10);
+    let raised = raised_event("e-doc", "t-doc", 10);
     assert_eq!(post(env, SOURCE, secret, &raised, captured).await, 202);
     env.worker.work_once().await;
     put_keys(env, canaries).await;
@@ -170,12 +169,8 @@ async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>
         .operator("PUT", &partners, &json!({ "name": "Northwind IT" }))
         .await;
     let links = format!("{partners}/links");
-    let link = env
-        .setup
-        .operator("POST", &links, &json!({}))
-        .await
-        .expect(201);
-    let link = link.json()["url"].as_str().unwrap().to_owned();
+    let link = env.operate("POST", &links, &json!({}), 201).await;
+    let link = link["url"].as_str().unwrap().to_owned();
     let ticket_ref = link.split_once('#').unwrap().1.to_owned();
     let mut browser = env.setup.browser();
     browser.open(&link).await;
@@ -242,9 +237,8 @@ async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>
     );
     env.confirm_contact().await;
     browser
-        .post("/setup/contact/test", &Value::Null)
-        .await
-        .expect(200);
+        .submit("/setup/contact/test", &Value::Null, 200)
+        .await;
     let ask = [("partner", PARTNER)];
     env.setup.browser().post_form("/setup/link", &ask).await;
     assert_eq!(lambda.run(Timestamp::now()).await, [true]);
@@ -268,33 +262,23 @@ async fn source(
 ) {
     let desired = json!({ "name": "Scanner", "partner": PARTNER });
     let made = env
-        .setup
-        .operator("POST", "/v1/operator/sources", &desired)
-        .await
-        .expect(201)
-        .json();
+        .operate("POST", "/v1/operator/sources", &desired, 201)
+        .await;
     let id = made["id"].as_str().unwrap();
     let path = format!("/v1/operator/sources/{id}/secret");
-    let rotated = env
-        .setup
-        .operator("POST", &path, &json!({}))
-        .await
-        .expect(200)
-        .json();
+    let rotated = env.operate("POST", &path, &json!({}), 200).await;
     for (canary, answer) in [
         (Canary::MadeSecret, &made),
         (Canary::RotatedSecret, &rotated),
     ] {
         let secret = answer["secret"].as_str().unwrap().to_owned();
-        let raised = event("alert.raised", "e-made", "made", 20);
+        let raised = raised_event("e-made", "made", 20);
         assert_eq!(post(env, id, &secret, &raised, captured).await, 202);
         canaries.insert(canary, secret);
     }
     env.worker.work_once().await;
-    let list = env
-        .setup
-        .operator("GET", "/v1/operator/sources", &Value::Null);
-    list.await.expect(200);
+    env.operate("GET", "/v1/operator/sources", &Value::Null, 200)
+        .await;
 }
 
 #[tokio::test]

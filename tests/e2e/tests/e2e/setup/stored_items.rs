@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::environment::{
-    COMPANY, DISABLED, PARTNER, TENANT, TestEnvironment, after, partner, settings, tenant,
+    COMPANY, DISABLED, PARTNER, TENANT, TestEnvironment, after, numbered_partner, partner,
+    settings, tenant,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::alert::kind::Category;
@@ -284,7 +285,7 @@ async fn partners_and_sources_are_listed_by_page() {
     let env = TestEnvironment::new().await;
     let access = &env.access;
     for n in [3, 1, 5, 2, 4] {
-        let id = PartnerId::parse(format!("partner-{n}")).unwrap();
+        let id = numbered_partner(n);
         let made = access.partners.save(&id, &northwind(), 0).await.unwrap();
         assert_eq!(made, saved(1));
         let again = access.partners.save(&id, &northwind(), 0).await.unwrap();

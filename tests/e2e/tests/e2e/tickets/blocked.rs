@@ -1,6 +1,6 @@
 //! Blocked alerts: they stay in the table with their reason and cost no call.
 
-use crate::environment::{COMPANY, DISABLED, TestEnvironment, event, key, partner, tenant};
+use crate::environment::{COMPANY, DISABLED, TestEnvironment, event, key, raised_event};
 use domain::Blocked;
 use domain::setup::mapping::Mapping;
 use serde_json::json;
@@ -13,7 +13,7 @@ async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
         (DISABLED, "disk"),
         (DISABLED, "memory"),
     ] {
-        let mut raised = event("alert.raised", "e1", &format!("{tenant}-{kind}"), 0);
+        let mut raised = raised_event("e1", &format!("{tenant}-{kind}"), 0);
         raised["data"]["tenant"] = tenant.into();
         raised["data"]["kind"] = kind.into();
         env.source.post(&raised).await;
@@ -36,23 +36,8 @@ async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
         reason(&env, DISABLED, "grove-legal-memory").await,
         Blocked::KindDisabled
     );
-    assert_eq!(
-        env.alerts
-            .lists
-            .blocked_keys(&partner())
-            .await
-            .unwrap()
-            .len(),
-        3
-    );
-    let seen = env
-        .config
-        .tenants
-        .get(&partner(), &tenant("unmapped"))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    assert_eq!(env.blocked_keys().await.len(), 3);
+    let seen = env.mapping("unmapped").await;
     assert_eq!(
         seen,
         Mapping {
@@ -66,20 +51,15 @@ async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
 #[tokio::test]
 async fn a_reconsidered_alert_becomes_a_ticket() {
     let mut env = TestEnvironment::new().await;
-    let mut raised = event("alert.raised", "e1", "a1", 0);
+    let mut raised = raised_event("e1", "a1", 0);
     raised["data"]["tenant"] = "unmapped".into();
-    env.source.post(&raised).await;
-    env.worker.work().await;
+    env.deliver(&raised).await;
     let mapped = Mapping {
         company: Some(COMPANY),
         enabled: true,
         ..Mapping::default()
     };
-    env.config
-        .tenants
-        .put(&partner(), &tenant("unmapped"), &mapped)
-        .await
-        .unwrap();
+    env.put_mapping("unmapped", &mapped).await;
     let reconsider = domain::wire::message::Message::Reconsider(key("unmapped", "a1"));
     for _ in 0..2 {
         env.queue.send(&reconsider.to_json()).await;
@@ -90,14 +70,7 @@ async fn a_reconsidered_alert_becomes_a_ticket() {
     assert_eq!(tickets[0]["summary"], "Disk C: of web-1 is full");
     let record = env.record_of("unmapped", "a1").await.unwrap();
     assert_eq!((record.blocked, record.payload), (None, None));
-    assert!(
-        env.alerts
-            .lists
-            .blocked_keys(&partner())
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(env.blocked_keys().await.is_empty());
 }
 
 #[tokio::test]
@@ -106,8 +79,7 @@ async fn an_alert_resolved_while_blocked_costs_no_call() {
     for (kind, second) in [("alert.raised", 0), ("alert.resolved", 5)] {
         let mut event = event(kind, "e", "a1", second);
         event["data"]["tenant"] = DISABLED.into();
-        env.source.post(&event).await;
-        env.worker.work().await;
+        env.deliver(&event).await;
     }
     let record = env.record_of(DISABLED, "a1").await.unwrap();
     assert_eq!(
@@ -125,8 +97,7 @@ async fn a_poison_message_fails_alone_and_keeps_its_reason() {
     env.queue
         .send(&json!({ "v": 1, "type": "event", "body": { "key": {} } }).to_string())
         .await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
+    env.deliver(&raised_event("e1", "a1", 0)).await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
     let letters = env.dead_letter_queue.dead_letters().await;
     assert_eq!(letters.len(), 3, "{letters:?}");
@@ -161,8 +132,7 @@ async fn a_snapshot_part_is_stored_for_reconcile() {
         "data": { "tenant": "acme-dental", "snapshot_id": "s1", "taken_at": "2026-11-22T07:00:00Z", "active": ["a1", "a2"], "part": 1, "parts": 1 }
     });
     env.source.post(&snapshot).await;
-    env.source.post(&snapshot).await;
-    env.worker.work().await;
+    env.deliver(&snapshot).await;
     let table = aws_sdk_dynamodb::Client::new(&env.aws);
     let items = table
         .scan()

@@ -104,7 +104,6 @@ impl Worker {
     }
 }
 
-/// The result of a scenario.
 pub(crate) struct ScenarioResult {
     /// The calls since the last death, or those of the second of two workers.
     pub(crate) calls: Vec<Call>,
