@@ -148,9 +148,6 @@ impl TicketWriter {
     }
 
     /// Sets a ticket's priority. If the process dies right after, the write can be repeated safely.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn set_priority(
         &self,
         id: RecordId,
@@ -163,9 +160,6 @@ impl TicketWriter {
 
     /// Adds a note. If the process dies right after, the note may exist: it must be looked for by
     /// its marker in [`Client::ticket_notes`].
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn add_note(
         &self,
         id: RecordId,

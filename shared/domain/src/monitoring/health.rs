@@ -88,7 +88,6 @@ pub struct Health {
     /// When the first of them was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Timestamp>,
-    /// The incident of the connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<Incident>,
     /// The incident of the configuration.
