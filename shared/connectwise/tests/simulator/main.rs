@@ -99,15 +99,15 @@ impl SimulatedSite {
         self.client.ticket_writer()
     }
 
-    async fn create(&self, token: &str) -> Result<Ticket, Error> {
-        self.writer().create(&new_ticket(token), soon()).await
+    async fn create(&self, xref: &str) -> Result<Ticket, Error> {
+        self.writer().create(&new_ticket(xref), soon()).await
     }
 
     /// Counts the tickets that carry this reference.
-    async fn count_tickets(&self, token: &str) -> usize {
-        let token = ExternalXref::parse(token).unwrap();
+    async fn count_tickets(&self, xref: &str) -> usize {
+        let xref = ExternalXref::parse(xref).unwrap();
         self.client
-            .tickets_by_external_xref(&[&token], soon())
+            .tickets_by_external_xref(&[&xref], soon())
             .await
             .unwrap()
             .len()
@@ -118,7 +118,7 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(5)
 }
 
-fn new_ticket(token: &str) -> NewTicket {
+fn new_ticket(xref: &str) -> NewTicket {
     NewTicket {
         summary: "Disk full".to_owned(),
         company: COMPANY,
@@ -128,7 +128,7 @@ fn new_ticket(token: &str) -> NewTicket {
         priority: Some(HIGH),
         estimated_start_date: "2026-04-01T08:00:00Z".parse().unwrap(),
         initial_description: "C: is full\non PC-7".to_owned(),
-        external_xref: ExternalXref::parse(token).unwrap(),
+        external_xref: ExternalXref::parse(xref).unwrap(),
     }
 }
 
@@ -193,11 +193,11 @@ async fn tickets_are_found_by_reference_and_by_prefix() {
         any.await.unwrap()
     };
     assert!(!is_any().await);
-    for token in ["tb1-a-1", "tb1-b-1", "tb1-b-2"] {
-        site.create(token).await.unwrap();
+    for xref in ["tb1-a-1", "tb1-b-1", "tb1-b-2"] {
+        site.create(xref).await.unwrap();
     }
     let [a, b, none] =
-        ["tb1-a-1", "tb1-b-1", "tb1-c-1"].map(|token| ExternalXref::parse(token).unwrap());
+        ["tb1-a-1", "tb1-b-1", "tb1-c-1"].map(|xref| ExternalXref::parse(xref).unwrap());
     let searched = [&none, &a, &b];
     let found = site.client.tickets_by_external_xref(&searched, soon());
     assert_eq!(found.await.unwrap().len(), 2);
@@ -323,8 +323,8 @@ async fn a_listing_returns_matching_tickets_and_their_members() {
     let site = SimulatedSite::start().await;
     let others = site.create("other-1").await.unwrap();
     let mut made = Vec::new();
-    for token in ["tb1-a-1", "tb1-b-1", "tb1-b-2"] {
-        made.push(site.create(token).await.unwrap());
+    for xref in ["tb1-a-1", "tb1-b-1", "tb1-b-2"] {
+        made.push(site.create(xref).await.unwrap());
     }
     let closed = site.writer().close(made[0].id, CLOSED, soon()).await;
     let closed = closed.unwrap();
@@ -562,7 +562,7 @@ async fn a_refusal_names_the_right_that_the_call_needs() {
 #[tokio::test]
 async fn a_lost_late_or_cut_response_is_uncertain_and_the_ticket_exists() {
     let site = SimulatedSite::start().await;
-    for (token, faults) in [
+    for (xref, faults) in [
         ("tb1-a-1", json!({ "lost_answer_rate": 1.0 })),
         (
             "tb1-b-1",
@@ -574,15 +574,15 @@ async fn a_lost_late_or_cut_response_is_uncertain_and_the_ticket_exists() {
         ),
     ] {
         site.faults(faults).await;
-        let error = site.create(token).await.unwrap_err();
+        let error = site.create(xref).await.unwrap_err();
         assert!(error.classify().is_uncertain(), "{error:?}");
         site.faults(json!({ "lost_answer_rate": 0.0, "truncate_rate": 0.0, "late_commit": { "rate": 0.0 } })).await;
         let deadline = soon();
-        while site.count_tickets(token).await == 0 {
-            assert!(Instant::now() < deadline, "{token} was never created");
+        while site.count_tickets(xref).await == 0 {
+            assert!(Instant::now() < deadline, "{xref} was never created");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert_eq!(site.count_tickets(token).await, 1);
+        assert_eq!(site.count_tickets(xref).await, 1);
     }
 }
 

@@ -105,8 +105,8 @@ fn a_changed_record_makes_a_command_void() {
     let same_time = repeat_of_raise(minute(12));
     let moved = repeated(&open);
     let kept_alive = fold(moved.clone(), &same_time);
-    let mut next_life = none.clone();
-    next_life.occurrence = 2;
+    let mut next_occurrence = none.clone();
+    next_occurrence.occurrence = 2;
     let mut other_end = open.clone();
     other_end.desired.details.as_mut().unwrap().expires_at = Some(minute(61));
     let claimed = |record: &Record, op| record.clone().with_claim(claim(op));
@@ -134,7 +134,7 @@ fn a_changed_record_makes_a_command_void() {
         ),
         ("a ticket came", &none, open.clone(), [false; 3]),
         ("the ticket is forgotten", &open, none.clone(), [false; 3]),
-        ("of the next life", &none, next_life, [false; 3]),
+        ("of the next occurrence", &none, next_occurrence, [false; 3]),
         ("another ticket", &open, with_ticket(78), [false; 3]),
         ("repeated", &open, repeated(&open), [false, false, true]),
         ("repeated, no ticket", &none, repeated(&none), [false; 3]),
@@ -163,7 +163,7 @@ fn a_changed_record_makes_a_command_void() {
             resolved_record,
             [false, false, true],
         ),
-        ("closed by us", &open, ours, [false; 3]),
+        ("closed by Ticketbridge", &open, ours, [false; 3]),
         ("closed by a technician", &open, by_person, [false; 3]),
     ];
     for (what, made_for, now, fits) in cases {
@@ -192,7 +192,7 @@ fn a_changed_record_makes_a_command_void() {
 fn a_resolve_after_a_persons_close_allows_a_new_occurrence() {
     let ended = with_ticket(77).with_closed(77, 1, ClosedBy::Technician, minute(9));
     let repeated = fold(ended.clone(), &repeat_of_raise(minute(80)));
-    assert_eq!(repeated.occurrence, 1, "it goes on");
+    assert_eq!(repeated.occurrence, 1, "it is still active");
     for shown in [absent(), expired()] {
         let resolved_record = resolve(&ended, shown).apply(ended.clone(), minute(70));
         assert!(!resolved_record.desired.active);
@@ -284,7 +284,7 @@ fn an_update_revives_an_alert_that_no_event_resolved() {
     let revived = fold(closed, &updated(5));
     assert_eq!(
         revived.occurrence, 2,
-        "the update came late: a next life, not lost"
+        "the late update starts the next occurrence"
     );
 }
 

@@ -26,7 +26,7 @@ fn a_ticket_in_another_connectwise_is_left_alone() {
     assert_eq!((closed.by, closed.epoch), (ClosedBy::OutOfReach, 1));
     assert!(
         !elsewhere.is_occurrence_over(),
-        "it goes on without that ticket"
+        "it continues without that ticket"
     );
     assert_eq!(
         elsewhere.payload.as_ref(),
@@ -133,7 +133,11 @@ fn a_record_is_indexed_by_its_state() {
     let blocked = open.clone().with_blocked(Blocked::Unmapped, None, at(9));
     assert_eq!(state(&blocked).as_deref(), Some("blocked"));
     let ended = open.clone().with_closed(77, 1, ClosedBy::Technician, at(9));
-    assert_eq!(state(&ended).as_deref(), Some("open"), "its alert goes on");
+    assert_eq!(
+        state(&ended).as_deref(),
+        Some("open"),
+        "its alert is still active"
+    );
     let closed = fold(open, &resolved(8)).with_closed(77, 1, ClosedBy::Us, at(9));
     assert_eq!(state(&closed).as_deref(), Some("closed"));
     assert_eq!(state(&Record::new(key())), None);

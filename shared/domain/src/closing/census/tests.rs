@@ -226,7 +226,7 @@ fn only_active_alerts_and_open_tickets_are_counted() {
     let cases = [
         ("untouched", bare, 0),
         ("only resolved", only_resolved, 0),
-        ("standing", active("contoso", "a"), 1),
+        ("active", active("contoso", "a"), 1),
         ("resolved", resolved(active("contoso", "a")), 0),
         (
             "resolved, with a ticket",
@@ -235,11 +235,11 @@ fn only_active_alerts_and_open_tickets_are_counted() {
         ),
         ("found in ConnectWise, without an event", without_event, 1),
         (
-            "ended by a technician, and it goes on",
+            "closed by a technician, and still active",
             ended(ClosedBy::Technician),
             1,
         ),
-        ("of the next life", ended(ClosedBy::Us), 1),
+        ("of the next occurrence", ended(ClosedBy::Us), 1),
     ];
     for (what, record, count) in cases {
         let one = census(std::slice::from_ref(&record));

@@ -107,7 +107,11 @@ fn note(note: NoteContent) -> TicketWrite {
 }
 
 fn next(record: &Record, now: i64) -> Decision {
-    decide(record, &view(), SETTLE, at(now))
+    next_in(record, &view(), now)
+}
+
+fn next_in(record: &Record, view: &ConnectionView, now: i64) -> Decision {
+    decide(record, view, SETTLE, at(now))
 }
 
 fn broken() -> Breaker {
@@ -219,7 +223,7 @@ fn an_open_ticket_closes_even_if_its_tenant_is_disabled() {
         ..view()
     };
     assert_eq!(
-        decide(&record, &view, SETTLE, at(13)),
+        next_in(&record, &view, 13),
         Decision::Write(TicketWrite::Close { ticket_id: 77 })
     );
 }
@@ -241,7 +245,7 @@ fn a_ticket_of_another_epoch_is_not_touched() {
         (folded(&[raised(1)]).with_claim(claim(Op::Create)), settled),
     ] {
         assert_eq!(
-            decide(&record, &view, SETTLE, at(5000)),
+            next_in(&record, &view, 5000),
             Decision::Wait { until },
             "the connection is read again"
         );

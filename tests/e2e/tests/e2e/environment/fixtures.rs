@@ -93,7 +93,7 @@ pub(crate) fn raises(alerts: std::ops::Range<usize>) -> Vec<Value> {
 }
 
 /// The raise and the resolve of alert a{n}.
-pub(crate) fn life(n: usize) -> [Value; 2] {
+pub(crate) fn raise_and_resolve(n: usize) -> [Value; 2] {
     let alert = format!("a{n}");
     [
         raised_event(&format!("e{n}"), &alert, 0),

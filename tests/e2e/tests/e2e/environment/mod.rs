@@ -37,8 +37,8 @@ pub(crate) use connectwise::{ConnectWise, is_open};
 pub(crate) use database::Database;
 pub(crate) use fixtures::{
     COMPANY, CYBER_ALERTS, DISABLED, MAIL_FROM, OPERATIONS, PARTNER, SECRET, SOURCE, SOURCE_KEY,
-    TENANT, event, key, life, numbered_partner, partner, raised_event, raises, resolved_event,
-    settings, source_document, tenant,
+    TENANT, event, key, numbered_partner, partner, raise_and_resolve, raised_event, raises,
+    resolved_event, settings, source_document, tenant,
 };
 pub(crate) use lambda_proxy::LambdaProxy;
 pub(crate) use queue::Queue;

@@ -2,7 +2,8 @@
 //! ticket is created twice.
 
 use crate::environment::{
-    TestEnvironment, is_open, life, partner, raised_event, raises, reconsider, resolved_event,
+    TestEnvironment, is_open, partner, raise_and_resolve, raised_event, raises, reconsider,
+    resolved_event,
 };
 use domain::alert::record::{Actual, Record};
 use domain::ticketing::ticket_index::{TicketIndex, TicketIndexState};
@@ -27,7 +28,7 @@ pub(crate) async fn ticket_index(env: &TestEnvironment) -> TicketIndex {
 async fn a_lost_table_imports_all_tickets() {
     let mut env = TestEnvironment::new().await;
     let mut events = raises(0..20);
-    events.extend((20..30).flat_map(life));
+    events.extend((20..30).flat_map(raise_and_resolve));
     let messages = env.post_and_take(&events).await;
     env.worker.handle_until_done(messages.clone(), 0, 1).await;
     env.database.delete_all_alerts().await;

@@ -3,6 +3,7 @@
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use connectwise_sim::Seed;
 use domain::PartnerId;
+use domain::setup::settings::Settings;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -28,6 +29,11 @@ struct Source {
 
 fn partner() -> PartnerId {
     PartnerId::parse(PARTNER).unwrap()
+}
+
+async fn stored_settings(env: &TestEnvironment) -> Settings {
+    let read = env.config.settings.get(&partner()).await.unwrap();
+    read.value.unwrap()
 }
 
 /// The operator creates the partner and its source, and a person opens the link.
@@ -239,7 +245,7 @@ async fn a_partner_connects_without_a_default_board() {
     let mut env = TestEnvironment::with_seed(Seed::from_json(&seed).unwrap()).await;
     let tickets = from_nothing_to_tickets(&mut env, Boards::Default).await;
     assert_eq!(tickets.len(), 4);
-    let stored = env.settings().await;
+    let stored = stored_settings(&env).await;
     assert_eq!(
         (stored.operations.board, stored.cyber_alerts.board),
         (None, None)
@@ -260,7 +266,7 @@ async fn a_role_without_table_setup_uses_the_default_board() {
     for page in [check, boards] {
         assert!(page.text.contains("Table Setup"), "{}", page.text);
     }
-    let stored = env.settings().await;
+    let stored = stored_settings(&env).await;
     let board = stored.operations;
     assert!(board.board.is_some(), "{board:?}");
     assert_eq!((board.start_status, board.types.len()), (None, 0));

@@ -7,8 +7,8 @@ use domain::alert::record::ClosedBy;
 use serde_json::json;
 
 use crate::environment::{
-    OPERATIONS, TENANT, TestEnvironment, assert_closed_by, is_open, key, life, raised_event,
-    raises, reconsider, resolved_event, settings,
+    OPERATIONS, TENANT, TestEnvironment, assert_closed_by, is_open, key, raise_and_resolve,
+    raised_event, raises, reconsider, resolved_event, settings,
 };
 use crate::reconcile::rebuild::ticket_index;
 
@@ -189,7 +189,7 @@ async fn a_deleted_sentinel_is_not_required() {
 async fn a_lost_table_doubles_no_ticket() {
     let mut env = TestEnvironment::new().await;
     let mut events = raises(0..50);
-    events.extend((50..60).flat_map(life));
+    events.extend((50..60).flat_map(raise_and_resolve));
     let messages = env.post_and_take(&events).await;
     env.worker.handle_until_done(messages.clone(), 0, 1).await;
     let before = env.connectwise.tickets().await;

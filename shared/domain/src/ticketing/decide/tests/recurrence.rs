@@ -186,7 +186,7 @@ fn a_recurrence_reopens_its_ticket_if_configured() {
         .settings
         .operations
         .reopen_days = 1;
-    let Decision::Write(step) = decide(&record, &view, SETTLE, at(21)) else {
+    let Decision::Write(step) = next_in(&record, &view, 21) else {
         panic!()
     };
     let TicketWrite::Reopen(reopen) = &step else {
@@ -217,7 +217,7 @@ fn a_recurrence_reopens_its_ticket_if_configured() {
         fold(open, &resolved(30)).with_closed(77, 1, ClosedBy::Us, at(31)),
         &raised(40),
     );
-    let Decision::Write(TicketWrite::Reopen(again)) = decide(&again, &view, SETTLE, at(41)) else {
+    let Decision::Write(TicketWrite::Reopen(again)) = next_in(&again, &view, 41) else {
         panic!()
     };
     assert_eq!(
@@ -226,10 +226,10 @@ fn a_recurrence_reopens_its_ticket_if_configured() {
         "it still carries its first token"
     );
 
-    let late = decide(&record, &view, SETTLE, at(13 + 24 * 3600));
+    let late = next_in(&record, &view, 13 + 24 * 3600);
     assert!(matches!(late, Decision::Write(TicketWrite::Create(_))));
     view.mapping.as_mut().unwrap().company = Some(20);
-    let remapped = decide(&record, &view, SETTLE, at(21));
+    let remapped = next_in(&record, &view, 21);
     assert!(
         matches!(remapped, Decision::Write(TicketWrite::Create(create)) if create.company == 20)
     );

@@ -144,16 +144,16 @@ fn prior_tickets_are_searched_while_the_index_rebuilds() {
     ] {
         view.ticket_index = ticket_index;
         for record in [&makes, &ended] {
-            assert_eq!(decide(record, &view, SETTLE, at(3)), decision);
+            assert_eq!(next_in(record, &view, 3), decision);
         }
         let unheard = Record::new(key());
         assert_eq!(
-            decide(&unheard, &view, SETTLE, at(3)),
+            next_in(&unheard, &view, 3),
             Decision::Nothing(Idle::Cleared)
         );
         let known = folded(&[raised(1)]).with_open(open());
         assert_eq!(
-            decide(&known, &view, SETTLE, at(13)),
+            next_in(&known, &view, 13),
             Decision::Nothing(Idle::UpToDate)
         );
     }
@@ -186,13 +186,13 @@ fn a_given_up_create_is_rechecked_when_due() {
         ..view()
     };
     assert_eq!(
-        decide(&record, &view, SETTLE, at(3600)),
+        next_in(&record, &view, 3600),
         Decision::Nothing(Idle::UpToDate),
         "later, and nothing is held up"
     );
     let ended = fold(record.clone(), &resolved(12));
     assert_eq!(
-        decide(&ended, &view, SETTLE, at(3600)),
+        next_in(&ended, &view, 3600),
         Decision::Block(Blocked::ConnectionBroken),
         "a resolved alert calls ConnectWise no more than an active one"
     );
@@ -235,10 +235,6 @@ fn a_resolved_alerts_ticket_is_searched_in_the_next_epoch() {
         ),
     ] {
         view.ticket_index = Some(ticket_index);
-        assert_eq!(
-            decide(&ended, &view, SETTLE, at(30)),
-            decision,
-            "{ticket_index:?}"
-        );
+        assert_eq!(next_in(&ended, &view, 30), decision, "{ticket_index:?}");
     }
 }
