@@ -107,7 +107,7 @@ impl TicketWriter {
     ///
     /// # Errors
     /// See [`Error`]. A company, board, status, type or priority that does not exist is
-    /// [`Error::TargetGone`].
+    /// [`Error::TargetMissing`].
     pub async fn create(&self, new: &NewTicket, deadline: Instant) -> Result<Ticket, Error> {
         let call = ApiCall::write(Method::POST, "/service/tickets", rights::TICKETS_ADD);
         let body = TicketBody::from(new);
@@ -120,7 +120,7 @@ impl TicketWriter {
     ///
     /// # Errors
     /// See [`Error`]. A status that is not one of the ticket's current board is
-    /// [`Error::TargetGone`].
+    /// [`Error::TargetMissing`].
     pub async fn set_status(
         &self,
         id: RecordId,

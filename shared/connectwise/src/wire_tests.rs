@@ -35,11 +35,6 @@ fn new_ticket() -> NewTicket {
     }
 }
 
-#[track_caller]
-fn assert_uncertain(error: &Error, expected: bool) {
-    assert_eq!(error.classify().is_uncertain(), expected, "{error:?}");
-}
-
 fn xref(text: &str) -> ExternalXref {
     ExternalXref::parse(text).unwrap()
 }

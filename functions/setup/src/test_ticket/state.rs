@@ -106,7 +106,7 @@ fn explain(blocked: &Blocked) -> String {
         Blocked::MissingRight(right) => format!(
             "The API member lacks the right {right}. Check connection says where to grant it; the test continues then."
         ),
-        Blocked::TargetGone(target) => format!(
+        Blocked::TargetMissing(target) => format!(
             "ConnectWise does not accept the {target} that is chosen. Choose another, and the test continues."
         ),
         Blocked::Rejected(words) => format!("ConnectWise rejected the ticket. It says: {words}"),

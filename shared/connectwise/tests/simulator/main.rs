@@ -472,7 +472,7 @@ async fn a_missing_reference_of_a_ticket_is_named() {
         change(&mut new);
         let error = site.writer().create(&new, soon()).await.unwrap_err();
         assert!(
-            matches!(&error, Error::TargetGone { target, .. } if *target == expected),
+            matches!(&error, Error::TargetMissing { target, .. } if *target == expected),
             "{expected}: {error:?}"
         );
     }

@@ -225,13 +225,13 @@ impl Incident {
 
     /// The issues that no mail has named yet.
     fn unreported(&self) -> BTreeSet<Issue> {
-        let is_told = |issue: &&Issue| {
+        let is_unreported = |issue: &&Issue| {
             !self
                 .notified
                 .iter()
                 .any(|notified| issue.is_covered_by(notified))
         };
-        self.issues.iter().filter(is_told).cloned().collect()
+        self.issues.iter().filter(is_unreported).cloned().collect()
     }
 
     fn notification(&self, scope: IncidentScope, now: Timestamp) -> Option<Notification> {

@@ -840,7 +840,7 @@ impl Model {
             let is_active = self.active && record.desired.active;
             hold!(
                 !is_active || self.is_set_back || ended_at.is_none_or(|at| self.began <= at),
-                "it was raised anew after a person ended its ticket, and has none: {record:?}"
+                "it was raised again after a person ended its ticket, and has none: {record:?}"
             );
         }
         let active = record.desired.active;

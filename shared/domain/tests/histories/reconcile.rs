@@ -276,7 +276,7 @@ impl Model {
                 };
                 let event = self.sent.iter().find(|event| event.digest == last.digest);
                 let ends_at = event.and_then(ends);
-                // Of two events of one moment, the later end counts.
+                // Of two events at the same time, the later end counts.
                 let of_moment = |event: &&Event| event.occurred_at == last.occurred_at;
                 let mut of_moment = self.sent.iter().filter(of_moment);
                 let later = of_moment.any(|event| ends(event) == Some(*end));

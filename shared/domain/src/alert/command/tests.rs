@@ -127,7 +127,7 @@ fn a_changed_record_makes_a_command_void() {
             [true; 3],
         ),
         (
-            "its ticket is on its way",
+            "its ticket is being created",
             &none,
             claimed(&none, Op::Create),
             [true, true, false],

@@ -69,7 +69,7 @@ fn a_text_is_kept_only_while_a_ticket_may_need_it() {
     let again = raised(30);
     let open = open(&[raised(1), resolved(12)]);
     let settled = fold(open.clone(), &again).with_nothing_to_do(Some(&again));
-    assert_eq!(settled.payload.as_ref(), again.payload(), "raised anew");
+    assert_eq!(settled.payload.as_ref(), again.payload(), "raised again");
     let repeated = fold(
         open.clone().with_open(OpenTicket {
             opened_at: at(40),

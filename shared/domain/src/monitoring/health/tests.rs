@@ -342,7 +342,7 @@ fn only_enabled_and_chosen_things_are_probed() {
     };
     let without = needed(all_cyber_off);
     assert!(!without.boards.contains_key(&cyber));
-    // A kind that the operator added is on all the same.
+    // A kind that the operator added is enabled nevertheless.
     let own = needed(|settings| {
         all_cyber_off(settings);
         settings.cyber_alerts.types.insert(kind("own"), 9);
@@ -465,13 +465,13 @@ fn unusable_boards_statuses_types_and_priorities_are_issues() {
             },
         ]
     );
-    let start_gone = Issue::StartStatus {
+    let start_missing = Issue::StartStatus {
         category: cyber,
         why: TargetIssue::Missing,
     };
     assert_eq!(
         needed.status_issues(cyber, &good),
-        [start_gone],
+        [start_missing],
         "nothing closes"
     );
 

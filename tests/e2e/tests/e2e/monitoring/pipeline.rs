@@ -42,7 +42,7 @@ const STILL: &str = "Ticketbridge test: something is still wrong";
 const OVER: &str = "Ticketbridge test: all is well again";
 
 #[tokio::test]
-async fn the_operator_is_notified_reminded_daily_and_told_of_the_end() {
+async fn the_operator_is_notified_reminded_daily_and_informed_of_the_end() {
     let mut env = TestEnvironment::new().await;
     let (app, now) = (health(&env, MAIL_FROM), Timestamp::now());
     let at = |minutes: i64| now + SignedDuration::from_mins(minutes);

@@ -472,10 +472,10 @@ async fn an_invalid_source_is_refused_with_its_field() {
         let refused = env.operate("POST", SOURCES, &new, 422).await;
         assert_eq!(refused["field"], field, "{new}");
     }
-    let nobodys = env
+    let without_partner = env
         .operate("POST", SOURCES, &json!({ "name": "Other" }), 422)
         .await;
-    assert_eq!(nobodys["field"], "partner");
+    assert_eq!(without_partner["field"], "partner");
     let unknown = format!("{SOURCES}/src_{}", "a".repeat(26));
     env.operate("GET", &unknown, &Value::Null, 404).await;
     let listed = get_json(&env, SOURCES).await;

@@ -30,7 +30,7 @@ async fn alerts_blocked_by_a_board_continue_when_it_exists() {
         env.source.post(&raised).await;
     }
     env.worker.work().await;
-    let deleted = Some(Blocked::TargetGone(TicketTarget::Board));
+    let deleted = Some(Blocked::TargetMissing(TicketTarget::Board));
     assert_eq!(env.reason("disk").await, deleted);
     let before = env.connectwise.calls().await.len();
     assert_eq!(env.schedule.run(&reconcile, now).await.totals.released, 0);

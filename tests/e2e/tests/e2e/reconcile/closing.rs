@@ -165,7 +165,7 @@ async fn an_inconclusive_snapshot_closes_nothing() {
             25 * 60,
         ),
         (
-            "it speaks of other kinds",
+            "it covers other kinds",
             vec![with(snapshot("s1", 0, &["a0"]), "kinds", json!(["cpu"]))],
             1,
         ),
@@ -179,7 +179,7 @@ async fn an_inconclusive_snapshot_closes_nothing() {
             1,
         ),
         (
-            "a newer one is on its way",
+            "a newer one is incomplete",
             vec![snapshot("s1", 0, &["a0"]), two("s2", 1)],
             2,
         ),

@@ -347,7 +347,7 @@ async fn no_secret_reaches_logs_tables_mails_or_responses() {
     println!("{} canaries, {} found", canaries.len(), leaks.len());
     assert_eq!(leaks, [""; 0]);
 
-    // Each allowed location contains its secret: otherwise the flow did not run, or the search is blind.
+    // Each allowed location contains its secret: otherwise the flow did not run, or the search finds nothing.
     for (canary, location, why) in ALLOWED {
         let is_there = found(&canaries[&canary], &captured.0[&location]).is_some();
         assert!(is_there, "{canary:?} is not in {location:?}: {why}");

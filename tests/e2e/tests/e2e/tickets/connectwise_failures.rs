@@ -105,6 +105,6 @@ async fn a_missing_right_and_a_missing_target_are_named() {
     );
     assert_eq!(
         fresh.reason("target").await,
-        Some(Blocked::TargetGone(TicketTarget::Status))
+        Some(Blocked::TargetMissing(TicketTarget::Status))
     );
 }

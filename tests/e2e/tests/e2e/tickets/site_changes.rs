@@ -120,7 +120,7 @@ async fn a_renamed_board_works_and_a_deleted_status_blocks() {
     let events = [raised_event("e2", "a2", 0), resolved_event("e3", "a1", 5)];
     env.process(&events, 1).await;
     let record = env.record("a2").await.unwrap();
-    let target = Blocked::TargetGone(domain::TicketTarget::Status);
+    let target = Blocked::TargetMissing(domain::TicketTarget::Status);
     let blocked = record.blocked.unwrap();
     assert_eq!(blocked.reason, target);
     assert!(

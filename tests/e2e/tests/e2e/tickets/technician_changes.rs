@@ -62,7 +62,7 @@ async fn a_close_undone_by_a_workflow_does_not_count() {
     assert!(is_ticket_open(&env).await);
     assert!(record.open().is_some(), "{record:?}");
     let reason = record.blocked.map(|blocked| blocked.reason);
-    assert_eq!(reason, Some(Blocked::TargetGone(TicketTarget::Status)));
+    assert_eq!(reason, Some(Blocked::TargetMissing(TicketTarget::Status)));
 
     env.set_fault("workflows", json!([])).await;
     // The refusal is recorded, and then retried.
