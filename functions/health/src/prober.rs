@@ -323,7 +323,7 @@ fn answer(err: &Error, own_client_id: bool) -> ProbeAnswer {
         Error::HostRefused { .. } => ProbeAnswer::Refused(ConnectionRefusal::Site),
         Error::MissingRight { .. }
         | Error::NotFound { .. }
-        | Error::TargetGone { .. }
+        | Error::TargetMissing { .. }
         | Error::Rejected { .. }
         | Error::Conflict { .. } => ProbeAnswer::Accepted,
         Error::DeadlineTooShort => ProbeAnswer::Unknown,

@@ -70,14 +70,15 @@ impl TicketError {
     /// What ConnectWise refused for this alert alone, if the alert is blocked for this reason.
     pub(crate) fn refusal(&self, op: Option<Op>, reason: &Blocked) -> Option<CallRefusal> {
         let words = match (reason, self) {
-            (Blocked::TargetGone(_), Self::StatusWithoutEffect | Self::PriorityWithoutEffect) => {
-                NO_WORDS
-            }
             (
-                Blocked::TargetGone(_),
-                Self::Read(Error::TargetGone { words, .. })
-                | Self::Write(Error::TargetGone { words, .. })
-                | Self::Unverified(Error::TargetGone { words, .. }),
+                Blocked::TargetMissing(_),
+                Self::StatusWithoutEffect | Self::PriorityWithoutEffect,
+            ) => NO_WORDS,
+            (
+                Blocked::TargetMissing(_),
+                Self::Read(Error::TargetMissing { words, .. })
+                | Self::Write(Error::TargetMissing { words, .. })
+                | Self::Unverified(Error::TargetMissing { words, .. }),
             )
             | (Blocked::Rejected(words), _) => words,
             (_, _) => return None,
@@ -102,6 +103,6 @@ impl TicketError {
 
 /// ConnectWise answered well, but the ticket did not change.
 fn without_effect(target: TicketTarget) -> Failure {
-    let reason = Blocked::TargetGone(target);
+    let reason = Blocked::TargetMissing(target);
     Failure::not_done(Reaction::Block { reason }, CallOutcome::Works)
 }

@@ -155,9 +155,6 @@ impl QueueConsumer {
 
     /// Hides a received message for this time, at most 12 hours. If the process dies before, the
     /// message returns when its visibility time-out ends.
-    ///
-    /// # Errors
-    /// When the call fails.
     pub async fn delay(&self, receipt: &str, delay: Duration) -> Result<(), Error> {
         let seconds = i32::try_from(delay.as_secs().min(12 * 3600)).unwrap_or_default();
         let call = self
@@ -174,7 +171,6 @@ impl QueueConsumer {
     }
 }
 
-/// The dead-letter queue.
 #[derive(Debug, Clone)]
 pub struct DeadLetters {
     client: Client,
@@ -191,9 +187,6 @@ impl DeadLetters {
     }
 
     /// Counts the messages approximately, those that are received at the moment included.
-    ///
-    /// # Errors
-    /// When the call fails.
     pub async fn waiting(&self) -> Result<u32, Error> {
         let names = [
             QueueAttributeName::ApproximateNumberOfMessages,
@@ -217,9 +210,6 @@ impl DeadLetters {
 
     /// Sends a message with its attribute `reason`. If the process dies right after, the message is
     /// received and sent here again: a person sees it twice, and nothing is lost.
-    ///
-    /// # Errors
-    /// When the call fails.
     pub async fn send_to_dlq(
         &self,
         body: &str,

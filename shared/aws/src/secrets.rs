@@ -78,7 +78,7 @@ impl SourceDocument {
     /// # Errors
     /// Never, since its text is valid.
     pub fn decoy() -> Result<Self, Error> {
-        const DECOY: &str = r#"{"partner":"nobody","enabled":false,"kinds_added":[],"secrets":[{"value":"whsec_bm9ib2R5IHNpZ25zIHdpdGggdGhpcyBkZWNveSBrZXk="}]}"#;
+        const DECOY: &str = r#"{"partner":"unknown","enabled":false,"kinds_added":[],"secrets":[{"value":"whsec_bm9ib2R5IHNpZ25zIHdpdGggdGhpcyBkZWNveSBrZXk="}]}"#;
         parse("decoy", &Secret::new(DECOY))
     }
 }

@@ -101,9 +101,6 @@ impl Clients {
     }
 
     /// Returns the client with the partner's stored keys.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
     pub async fn get(
         &self,
         partner: &PartnerId,
@@ -136,9 +133,6 @@ impl Clients {
 
     /// Builds a client with keys that are not stored yet. It is not cached: other calls continue
     /// with the stored keys.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
     pub async fn build_with(&self, keys: ConnectionSecret) -> Result<Client, ClientError> {
         let credentials = self.credentials(keys).await?;
         Ok(Client::new(&self.http, credentials)?)

@@ -105,9 +105,6 @@ impl Connections {
     }
 
     /// Reads the configuration that counts for an alert, without the ticket index.
-    ///
-    /// # Errors
-    /// When the table cannot be read.
     pub async fn view(&self, alert: &AlertKey, now: Timestamp) -> Result<AlertView, store::Error> {
         let (items, ()) = tokio::join!(
             PartnerItems::read(

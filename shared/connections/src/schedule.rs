@@ -48,9 +48,6 @@ impl RunSchedule {
 
     /// Schedules reconcile and a probe at this time or earlier, since the partner's configuration
     /// changed. If the process dies between the two, the probe runs at its usual time.
-    ///
-    /// # Errors
-    /// When the table cannot be written.
     pub async fn reconcile_and_probe(
         &self,
         partner: &PartnerId,
@@ -61,25 +58,16 @@ impl RunSchedule {
     }
 
     /// Schedules reconcile at this time or earlier.
-    ///
-    /// # Errors
-    /// When the table cannot be written.
     pub async fn reconcile(&self, partner: &PartnerId, at: Timestamp) -> Result<(), store::Error> {
         self.bring_forward(partner, Schedule::Reconcile, at).await
     }
 
     /// Schedules a probe of the connection, and the pending notifications, at this time or earlier.
-    ///
-    /// # Errors
-    /// When the table cannot be written.
     pub async fn probe(&self, partner: &PartnerId, at: Timestamp) -> Result<(), store::Error> {
         self.bring_forward(partner, Schedule::Health, at).await
     }
 
     /// Schedules reconcile soon, since a part of a snapshot was stored.
-    ///
-    /// # Errors
-    /// When the table cannot be written.
     pub async fn reconcile_snapshot(
         &self,
         partner: &PartnerId,

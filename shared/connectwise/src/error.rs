@@ -72,7 +72,7 @@ pub enum Error {
     },
     /// A record that the ticket refers to does not exist, or does not belong there.
     #[error("the {target} is not usable: {words}")]
-    TargetGone { target: TicketTarget, words: String },
+    TargetMissing { target: TicketTarget, words: String },
     /// ConnectWise refuses the request, and would refuse a repetition too.
     #[error("ConnectWise rejected the call: {words}")]
     Rejected { words: String },
@@ -195,7 +195,7 @@ impl Error {
                     after: *retry_after,
                 },
             ),
-            // A proxy or firewall may have answered, and may be gone in a minute.
+            // A proxy or firewall may have answered, and may stop doing so within a minute.
             Self::NotRouted { .. } | Self::EndpointMissing { .. } => {
                 fails(WriteOutcome::NotDone, Some(Suspicion::Route))
             }
@@ -231,7 +231,7 @@ impl Error {
             },
             Self::HostRefused { .. } => connection_broken(),
             Self::Conflict { .. } => Failure::not_done(retry(None), CallOutcome::Works),
-            Self::TargetGone { target, .. } => works_but(Blocked::TargetGone(*target)),
+            Self::TargetMissing { target, .. } => works_but(Blocked::TargetMissing(*target)),
             // A ticket that a person deleted or merged is not made again. Callers that expect a
             // missing record look for `NotFound` before they classify.
             Self::NotFound { what } => works_but(Blocked::Rejected(what.clone())),
@@ -259,7 +259,7 @@ impl Error {
             | Self::Forbidden { .. }
             | Self::MissingRight { .. }
             | Self::NotFound { .. }
-            | Self::TargetGone { .. }
+            | Self::TargetMissing { .. }
             | Self::Rejected { .. }
             | Self::Conflict { .. }
             | Self::HostRefused { .. } => false,
@@ -289,7 +289,7 @@ impl Error {
             | Self::Throttled { .. }
             | Self::ServerError { .. }
             | Self::NotFound { .. }
-            | Self::TargetGone { .. }
+            | Self::TargetMissing { .. }
             | Self::Rejected { .. }
             | Self::Conflict { .. }
             | Self::HostRefused { .. }

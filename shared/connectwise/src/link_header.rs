@@ -24,7 +24,7 @@ impl RecordCursor {
         Self(id)
     }
 
-    /// The number of the record that the cursor stands behind; 0 at the start.
+    /// The number of the record that the cursor points behind; 0 at the start.
     #[must_use]
     pub fn id(self) -> RecordId {
         self.0

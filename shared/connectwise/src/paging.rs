@@ -128,7 +128,7 @@ pub(crate) fn parse_page<T: DeserializeOwned>(
     Ok(RecordPage { items, next })
 }
 
-/// Returns where the next page begins, and checks that this page lies behind the cursor: a server
+/// Returns where the next page begins, and checks that this page is behind the cursor: a server
 /// that does not know forward-only lists returns its first page again and again.
 fn next_cursor(
     response: &ApiResponse,

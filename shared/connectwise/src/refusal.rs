@@ -213,7 +213,7 @@ fn not_found(body: ErrorBody, response: ErrorResponse<'_>, words: String) -> Err
         // Only the references of a new ticket can be missing in a call to the collection.
         return match target_in_text(&error.message) {
             Some(target) if response.path == "/service/tickets" => {
-                Error::TargetGone { target, words }
+                Error::TargetMissing { target, words }
             }
             Some(_) | None => Error::NotFound { what: words },
         };
@@ -255,7 +255,7 @@ fn invalid(body: ErrorBody, status: u16, words: String) -> Error {
             TicketTarget::Priority => 4,
         });
     match target {
-        Some(target) => Error::TargetGone { target, words },
+        Some(target) => Error::TargetMissing { target, words },
         None if is_about_content(&error) => Error::Rejected { words },
         None => Error::NotRouted { status, words },
     }

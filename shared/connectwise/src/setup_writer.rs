@@ -104,8 +104,8 @@ impl SetupWriter {
     ///
     /// # Errors
     /// See [`Error`]. A name that another board has is [`Error::Rejected`], also if the API member
-    /// does not see that board, and also if that board is the result of an earlier, late call of
-    /// ours. The next listing shows which.
+    /// does not see that board, and also if that board is the result of an earlier, late call
+    /// of this service. The next listing shows which.
     pub async fn create_board(&self, new: &NewBoard, deadline: Instant) -> Result<Board, Error> {
         let call = ApiCall::write(Method::POST, "/service/boards", rights::TABLES_ADD);
         let body = BoardBody {

@@ -29,9 +29,6 @@ const MEMBER_FIELDS: &str = "id,identifier,firstName,lastName,licenseClass,inact
 
 impl Client {
     /// Reads the API member that the keys belong to.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn my_member(&self, deadline: Instant) -> Result<MyMember, Error> {
         self.read("/system/myMembers", rights::MEMBERS_INQUIRE, deadline)
             .await
@@ -83,9 +80,6 @@ impl Client {
     }
 
     /// Lists a thousand companies from a cursor on, deleted and inactive ones included.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn company_page(
         &self,
         from: RecordCursor,
@@ -96,9 +90,6 @@ impl Client {
 
     /// Finds a hundred companies, from a cursor on, whose name or identifier contains a text.
     /// Deleted and inactive ones are included.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn companies_matching(
         &self,
         text: &SearchText,
@@ -149,18 +140,12 @@ impl Client {
     }
 
     /// Counts the companies, deleted and inactive ones included.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn company_count(&self, deadline: Instant) -> Result<u64, Error> {
         let path = "/company/companies";
         self.count(path, rights::COMPANIES_INQUIRE, deadline).await
     }
 
     /// Lists all members, inactive ones included.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn members(&self, deadline: Instant) -> Result<Vec<MemberRecord>, Error> {
         let query = format!("fields={MEMBER_FIELDS}&");
         self.list("/system/members", &query, rights::MEMBERS_INQUIRE, deadline)
@@ -168,36 +153,24 @@ impl Client {
     }
 
     /// Lists all departments.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn departments(&self, deadline: Instant) -> Result<Vec<Department>, Error> {
         let right = rights::MY_COMPANY_INQUIRE;
         self.list("/system/departments", "", right, deadline).await
     }
 
     /// Lists all locations of the partner's own company.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn locations(&self, deadline: Instant) -> Result<Vec<Location>, Error> {
         let right = rights::MY_COMPANY_INQUIRE;
         self.list("/system/locations", "", right, deadline).await
     }
 
     /// Lists all service teams, of all boards.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn teams(&self, deadline: Instant) -> Result<Vec<Team>, Error> {
         self.list("/service/teams", "", rights::TABLES_INQUIRE, deadline)
             .await
     }
 
     /// Lists all service boards, inactive and project boards included.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn boards(&self, deadline: Instant) -> Result<Vec<Board>, Error> {
         self.list("/service/boards", "", rights::TABLES_INQUIRE, deadline)
             .await
@@ -205,9 +178,6 @@ impl Client {
 
     /// Lists the same boards as [`Self::boards`]. Public clients report that this endpoint needs
     /// only the right to see tickets, not the one to set-up tables.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn board_infos(&self, deadline: Instant) -> Result<Vec<Board>, Error> {
         let right = rights::TICKETS_INQUIRE;
         self.list("/service/info/boards", "", right, deadline).await
@@ -253,18 +223,12 @@ impl Client {
     }
 
     /// Lists all statuses of companies.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn company_statuses(&self, deadline: Instant) -> Result<Vec<CompanyStatus>, Error> {
         let path = "/company/companies/statuses";
         self.list(path, "", rights::TABLES_INQUIRE, deadline).await
     }
 
     /// Lists all priorities.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn priorities(&self, deadline: Instant) -> Result<Vec<Priority>, Error> {
         self.list("/service/priorities", "", rights::TABLES_INQUIRE, deadline)
             .await

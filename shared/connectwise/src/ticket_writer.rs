@@ -107,7 +107,7 @@ impl TicketWriter {
     ///
     /// # Errors
     /// See [`Error`]. A company, board, status, type or priority that does not exist is
-    /// [`Error::TargetGone`].
+    /// [`Error::TargetMissing`].
     pub async fn create(&self, new: &NewTicket, deadline: Instant) -> Result<Ticket, Error> {
         let call = ApiCall::write(Method::POST, "/service/tickets", rights::TICKETS_ADD);
         let body = TicketBody::from(new);
@@ -120,7 +120,7 @@ impl TicketWriter {
     ///
     /// # Errors
     /// See [`Error`]. A status that is not one of the ticket's current board is
-    /// [`Error::TargetGone`].
+    /// [`Error::TargetMissing`].
     pub async fn set_status(
         &self,
         id: RecordId,
@@ -148,9 +148,6 @@ impl TicketWriter {
     }
 
     /// Sets a ticket's priority. If the process dies right after, the write can be repeated safely.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn set_priority(
         &self,
         id: RecordId,
@@ -163,9 +160,6 @@ impl TicketWriter {
 
     /// Adds a note. If the process dies right after, the note may exist: it must be looked for by
     /// its marker in [`Client::ticket_notes`].
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn add_note(
         &self,
         id: RecordId,

@@ -58,9 +58,6 @@ impl Client {
     }
 
     /// Reads all notes of a ticket, oldest first.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn ticket_notes(
         &self,
         id: RecordId,
@@ -73,9 +70,6 @@ impl Client {
 
     /// Finds all tickets that carry one of these references, closed ones included. `Ok` means
     /// complete: a search that fails half-way is an error. Without references no call is made.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn tickets_by_external_xref(
         &self,
         references: &[&ExternalXref],
@@ -100,9 +94,6 @@ impl Client {
     /// Finds the tickets with these numbers, as far as they exist and the API member sees them,
     /// closed ones included. Complete like [`Self::tickets_by_external_xref`]. Without numbers no
     /// call is made.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn tickets_numbered(
         &self,
         ids: &[RecordId],
@@ -120,9 +111,6 @@ impl Client {
 
     /// Finds all tickets whose reference begins with this prefix, closed ones included. Complete
     /// like [`Self::tickets_by_external_xref`].
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn tickets_by_external_xref_prefix(
         &self,
         prefix: &ExternalXref,
@@ -136,9 +124,6 @@ impl Client {
 
     /// Whether any ticket's reference begins with this prefix, closed ones included. One small
     /// call.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn any_ticket_by_external_xref_prefix(
         &self,
         prefix: &ExternalXref,

@@ -404,65 +404,31 @@ async fn a_search_returns_only_tickets_that_match() {
     let ids =
         |tickets: Vec<crate::Ticket>| tickets.iter().map(|ticket| ticket.id).collect::<Vec<_>>();
 
-    let none = client
-        .tickets_by_external_xref(&[], within(2_000))
-        .await
-        .unwrap();
-    assert_eq!((none.len(), server.connections()), (0, 0));
-    let one = client
-        .tickets_by_external_xref(&[&a], within(2_000))
-        .await
-        .unwrap();
-    assert_eq!(ids(one), [1]);
-    let two = client
-        .tickets_by_external_xref(&[&a, &b], within(2_000))
-        .await
-        .unwrap();
-    assert_eq!(ids(two), [1, 5]);
-    let prefix = client
-        .tickets_by_external_xref_prefix(&a, within(2_000))
-        .await
-        .unwrap();
-    assert_eq!(ids(prefix), [1, 2]);
-    assert!(
-        client
-            .any_ticket_by_external_xref_prefix(&xref("tb1-"), within(2_000))
-            .await
-            .unwrap()
-    );
-    assert!(
-        !client
-            .any_ticket_by_external_xref_prefix(&xref("other"), within(2_000))
-            .await
-            .unwrap()
-    );
-
-    let query = |n: usize| {
-        server.requests()[n]
-            .lines()
-            .next()
-            .unwrap()
-            .split_once('?')
-            .unwrap()
-            .1
-            .to_owned()
+    let found = async |xrefs: &[&ExternalXref]| {
+        let found = client.tickets_by_external_xref(xrefs, within(2_000)).await;
+        ids(found.unwrap())
     };
-    assert_eq!(
-        query(0),
-        "conditions=externalXRef%3D%22tb1-a%22&orderBy=id&pageSize=1000&page=1 HTTP/1.1"
-    );
-    assert_eq!(
-        query(1),
-        "conditions=externalXRef%20in%20%28%22tb1-a%22%2C%22tb1-b%22%29&orderBy=id&pageSize=1000&page=1 HTTP/1.1"
-    );
-    assert_eq!(
-        query(2),
-        "conditions=externalXRef%20like%20%22tb1-a%2A%22&orderBy=id&pageSize=1000&page=1 HTTP/1.1"
-    );
-    assert_eq!(
-        query(3),
-        "conditions=externalXRef%20like%20%22tb1-%2A%22&pageSize=1&page=1 HTTP/1.1"
-    );
+    assert_eq!((found(&[]).await, server.connections()), (vec![], 0));
+    assert_eq!(found(&[&a]).await, [1]);
+    assert_eq!(found(&[&a, &b]).await, [1, 5]);
+    let prefix = client.tickets_by_external_xref_prefix(&a, within(2_000));
+    assert_eq!(ids(prefix.await.unwrap()), [1, 2]);
+    for (prefix, expected) in [("tb1-", true), ("other", false)] {
+        let prefix = xref(prefix);
+        let any = client.any_ticket_by_external_xref_prefix(&prefix, within(2_000));
+        assert_eq!(any.await.unwrap(), expected, "{prefix:?}");
+    }
+
+    let requests = server.requests();
+    for (request, query) in requests.iter().zip([
+        "externalXRef%3D%22tb1-a%22&orderBy=id&pageSize=1000",
+        "externalXRef%20in%20%28%22tb1-a%22%2C%22tb1-b%22%29&orderBy=id&pageSize=1000",
+        "externalXRef%20like%20%22tb1-a%2A%22&orderBy=id&pageSize=1000",
+        "externalXRef%20like%20%22tb1-%2A%22&pageSize=1",
+    ]) {
+        let (_, sent) = request.lines().next().unwrap().split_once('?').unwrap();
+        assert_eq!(sent, format!("conditions={query}&page=1 HTTP/1.1"));
+    }
 }
 
 #[tokio::test]

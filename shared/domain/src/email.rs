@@ -84,7 +84,7 @@ mod tests {
         }
         for bad in [
             "",
-            "nobody",
+            "unknown",
             "@b.de",
             "a@",
             "a@localhost",

@@ -12,7 +12,6 @@ use crate::operations::AuditLog;
 use crate::partners::{ConnectionStore, ContactStore, MailLimitStore, PartnerSourceStore};
 use crate::table::Table;
 
-/// The stores of the `access` table.
 #[derive(Debug, Clone)]
 pub struct AccessTable {
     pub connections: ConnectionStore,

@@ -1,4 +1,4 @@
-//! A lease: the right to work on an item alone until a time. It lives in the item itself, as the
+//! A lease: the right to work on an item alone until a time. It is stored in the item itself, as the
 //! attributes `lease_id` and `lease_until`.
 //!
 //! Taking, using and releasing a lease are each one conditional write, so a crash leaves nothing to

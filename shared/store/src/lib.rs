@@ -6,6 +6,9 @@
 //!
 //! Each table is a struct of stores, one for each entity: [`Alerts`], [`ConfigTable`] and
 //! [`AccessTable`]. Each write is one conditional request unless its documentation says otherwise.
+//!
+//! A call fails with [`Error`] when DynamoDB fails or an item is unreadable. A write that failed may
+//! have happened. A save that happened although it failed is a conflict when it is repeated.
 
 mod access;
 mod access_table;

@@ -18,7 +18,6 @@ pub struct ListEntry<Id, T> {
     pub version: u64,
 }
 
-/// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListPage<T> {
     /// In the order of the list. An unreadable entry is logged and left out.

@@ -144,7 +144,6 @@ pub(crate) async fn batch_get<const N: usize>(
     Ok(names.map(|name| tables.remove(&name).unwrap_or_default()))
 }
 
-/// The key of an item in the `alerts` table.
 pub(crate) fn alert_key(pk: &str) -> Item {
     Item::from([("pk".to_owned(), string(pk))])
 }
@@ -154,7 +153,6 @@ pub(crate) fn key(pk: &str, sk: &str) -> Item {
     Item::from([("pk".to_owned(), string(pk)), ("sk".to_owned(), string(sk))])
 }
 
-/// The key of a partner's item.
 pub(crate) fn partner_key(partner: &PartnerId, sk: &str) -> Item {
     key(&partner_pk(partner), sk)
 }

@@ -19,7 +19,6 @@ pub struct Versioned<T> {
     pub version: u64,
 }
 
-/// The outcome of a save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SaveOutcome {
     Saved {

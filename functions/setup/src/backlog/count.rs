@@ -127,7 +127,7 @@ pub(crate) fn describe(reason: &Blocked) -> String {
             "several attempts failed; the next attempt follows in some minutes".to_owned()
         }
         Blocked::MissingRight(right) => format!("the API member lacks the right {right}"),
-        Blocked::TargetGone(target) => {
+        Blocked::TargetMissing(target) => {
             format!("ConnectWise does not accept the {target} of its ticket")
         }
         Blocked::Rejected(_) => "ConnectWise rejected the ticket".to_owned(),

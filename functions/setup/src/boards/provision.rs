@@ -261,7 +261,7 @@ impl Provisioner<'_> {
             // An earlier write of this step may have arrived late. Then it is listed now, and the
             // plan does not contain the step again.
             Error::Rejected { .. }
-            | Error::TargetGone { .. }
+            | Error::TargetMissing { .. }
             | Error::NotFound { .. }
             | Error::Conflict { .. } => {
                 if step.is_some() && self.rejected == step {

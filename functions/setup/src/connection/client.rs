@@ -103,7 +103,7 @@ pub(crate) fn problem_of(err: &Error) -> Problem {
             "ConnectWise is down or too slow just now. Try again in a few minutes.",
         ),
         Error::NotFound { what: words }
-        | Error::TargetGone { words, .. }
+        | Error::TargetMissing { words, .. }
         | Error::Rejected { words }
         | Error::Conflict { words } => {
             Problem::refused(format!("ConnectWise rejected this. It says: {words}"))

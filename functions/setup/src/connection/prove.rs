@@ -247,7 +247,7 @@ fn judge_company(
         | Error::Forbidden { .. }
         | Error::MissingRight { .. }
         | Error::NotFound { .. }
-        | Error::TargetGone { .. }
+        | Error::TargetMissing { .. }
         | Error::Rejected { .. }
         | Error::Conflict { .. }
         | Error::RedirectRefused { .. }
@@ -270,7 +270,7 @@ fn judge_keys(
     match err {
         Error::MissingRight { .. }
         | Error::NotFound { .. }
-        | Error::TargetGone { .. }
+        | Error::TargetMissing { .. }
         | Error::Rejected { .. }
         | Error::Conflict { .. } => Ok(None),
         Error::KeysRefused if site.company_known => Err(ConnectionError::KeysRefused),

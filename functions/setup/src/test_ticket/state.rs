@@ -28,7 +28,7 @@ pub(super) enum TestState {
 impl TestState {
     pub(super) fn of(test: &TestTicket, record: Option<&Record>) -> Self {
         let Some(record) = record else {
-            return if test.gone {
+            return if test.close_requested {
                 Self::Withdrawn
             } else {
                 Self::Waiting
@@ -41,7 +41,7 @@ impl TestState {
             };
         }
         match &record.actual {
-            Some(Actual::Open(_)) if test.gone => Self::Closing,
+            Some(Actual::Open(_)) if test.close_requested => Self::Closing,
             Some(Actual::Open(_)) => Self::Open,
             Some(Actual::Closed(closed)) => Self::Closed {
                 how: how_closed(&closed.by),
@@ -106,7 +106,7 @@ fn explain(blocked: &Blocked) -> String {
         Blocked::MissingRight(right) => format!(
             "The API member lacks the right {right}. Check connection says where to grant it; the test continues then."
         ),
-        Blocked::TargetGone(target) => format!(
+        Blocked::TargetMissing(target) => format!(
             "ConnectWise does not accept the {target} that is chosen. Choose another, and the test continues."
         ),
         Blocked::Rejected(words) => format!("ConnectWise rejected the ticket. It says: {words}"),

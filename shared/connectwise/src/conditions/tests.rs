@@ -243,10 +243,10 @@ proptest! {
 
     #[test]
     fn a_reference_is_one_text_in_every_condition(typed in prop_oneof![outside(), "[A-Za-z0-9-]{1,120}"]) {
-        let Ok(token) = ExternalXref::parse(typed.as_str()) else { return Ok(()) };
-        let one = Conditions::is_one_of(ConditionField::ExternalXref, &[&token]);
+        let Ok(xref) = ExternalXref::parse(typed.as_str()) else { return Ok(()) };
+        let one = Conditions::is_one_of(ConditionField::ExternalXref, &[&xref]);
         prop_assert_eq!(tokens(&one.0), Some(vec![word("externalXRef"), Token::Sign('='), text(&typed)]));
-        let begins = Conditions::begins(ConditionField::ExternalXref, &token);
+        let begins = Conditions::begins(ConditionField::ExternalXref, &xref);
         let expected = vec![word("externalXRef"), word("like"), text(&format!("{typed}*"))];
         prop_assert_eq!(tokens(&begins.0), Some(expected));
     }

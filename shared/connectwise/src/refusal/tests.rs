@@ -24,7 +24,7 @@ fn summary(error: &Error) -> String {
     let debug = format!("{error:?}");
     let name = debug.split([' ', '{']).next().unwrap();
     let of = match error {
-        Error::TargetGone { target, .. } => format!("({target})"),
+        Error::TargetMissing { target, .. } => format!("({target})"),
         Error::MissingRight { right } | Error::Forbidden { right, .. } => format!("({right})"),
         Error::Throttled { retry_after } => format!("({retry_after:?})"),
         Error::EndpointMissing { path } => format!("({path})"),
@@ -184,42 +184,42 @@ fn each_known_response_is_classified() {
         (
             404,
             r#"{"code":"NotFound","message":"Company 250 not found"}"#,
-            "TargetGone(company), block target_gone(company), not done".into(),
+            "TargetMissing(company), block target_missing(company), not done".into(),
         ),
         (
             400,
             r#"{"code":"InvalidObject","message":"ticket object is invalid","errors":[{"code":"NotFound","message":"Service Status 17 not found for Service Board 21","resource":"ticket","field":"status/id"}]}"#,
-            "TargetGone(status), block target_gone(status), not done".into(),
+            "TargetMissing(status), block target_missing(status), not done".into(),
         ),
         (
             400,
             r#"{"code":"InvalidObject","message":"ticket object is invalid","errors":[{"code":"NotFound","message":"Service Status 17 not found for Service Board 21"}]}"#,
-            "TargetGone(status), block target_gone(status), not done".into(),
+            "TargetMissing(status), block target_missing(status), not done".into(),
         ),
         (
             400,
             r#"{"code":"InvalidObject","errors":[{"code":"NotFound","field":"status/id"},{"code":"NotFound","field":"Board/id"}]}"#,
-            "TargetGone(board), block target_gone(board), not done".into(),
+            "TargetMissing(board), block target_missing(board), not done".into(),
         ),
         (
             400,
             r#"{"code":"InvalidObject","errors":[{"code":"MissingRequiredField","message":"The company/id field is required.","field":"company"}]}"#,
-            "TargetGone(company), block target_gone(company), not done".into(),
+            "TargetMissing(company), block target_missing(company), not done".into(),
         ),
         (
             400,
             r#"{"code":"InvalidObject","errors":[{"code":"NotFound","message":"Service Type 3 not found","field":"type/id"}]}"#,
-            "TargetGone(type), block target_gone(type), not done".into(),
+            "TargetMissing(type), block target_missing(type), not done".into(),
         ),
         (
             400,
             r#"{"code":"InvalidObject","errors":[{"code":"NotFound","message":"Priority 8 not found","field":"priority/id"}]}"#,
-            "TargetGone(priority), block target_gone(priority), not done".into(),
+            "TargetMissing(priority), block target_missing(priority), not done".into(),
         ),
         (
             400,
             r#"{"code":"NotFound","message":"Board 21 not found","field":"board"}"#,
-            "TargetGone(board), block target_gone(board), not done".into(),
+            "TargetMissing(board), block target_missing(board), not done".into(),
         ),
         // Other fields of the request.
         (

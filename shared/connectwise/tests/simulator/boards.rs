@@ -18,7 +18,7 @@ use domain::setup::settings::BoardTarget;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::{COMPANY, SimulatedSite, new_ticket, soon};
+use crate::{COMPANY, Change, SimulatedSite, new_ticket, soon};
 
 const CATEGORIES: [Category; 2] = [Category::Operations, Category::CyberAlerts];
 
@@ -43,6 +43,22 @@ enum Stopped {
     Died,
     Called(Error),
     BoardUnusable(BoardUnusable),
+}
+
+impl Stopped {
+    #[track_caller]
+    fn assert_rejected(&self, expected: &str) {
+        let is_expected =
+            matches!(self, Self::Called(Error::Rejected { words }) if words.contains(expected));
+        assert!(is_expected, "not {expected}: {self:?}");
+    }
+
+    #[track_caller]
+    fn assert_missing_right(&self, expected: &str) {
+        let is_expected =
+            matches!(self, Self::Called(Error::MissingRight { right }) if *right == expected);
+        assert!(is_expected, "not {expected}: {self:?}");
+    }
 }
 
 /// A process that creates boards and knows nothing of an earlier process.
@@ -87,17 +103,13 @@ impl<'a> SetupProcess<'a> {
     /// Creates a category's board, or completes it.
     async fn make(&mut self, category: Category) -> Result<BoardTarget, Stopped> {
         let desired = desired(category);
-        self.make_wanted(&desired).await
+        self.make_desired(&desired).await
     }
 
-    async fn make_wanted(&mut self, desired: &DesiredBoard) -> Result<BoardTarget, Stopped> {
+    async fn make_desired(&mut self, desired: &DesiredBoard) -> Result<BoardTarget, Stopped> {
         self.call()?;
-        let boards = self
-            .site
-            .client
-            .boards(soon())
-            .await
-            .map_err(Stopped::Called)?;
+        let boards = self.site.client.boards(soon()).await;
+        let boards = boards.map_err(Stopped::Called)?;
         self.existing = ExistingBoards {
             boards: boards.into_iter().map(Into::into).collect(),
             parts: None,
@@ -115,6 +127,22 @@ impl<'a> SetupProcess<'a> {
                 BoardDecision::Done(target) => return Ok(target),
             }
         }
+    }
+
+    async fn make_both(&mut self) -> Vec<BoardTarget> {
+        let mut targets = Vec::new();
+        for category in CATEGORIES {
+            targets.push(self.make(category).await.unwrap());
+        }
+        targets
+    }
+
+    async fn make_both_with_retries(&mut self) -> Vec<BoardTarget> {
+        let mut targets = Vec::new();
+        for category in CATEGORIES {
+            targets.push(self.make_with_retries(category).await);
+        }
+        targets
     }
 
     /// Repeats [`Self::make`] after each failed call, as a person does who presses the button
@@ -141,31 +169,21 @@ impl<'a> SetupProcess<'a> {
 
     async fn look(&mut self, board: RecordId) -> Result<(), Stopped> {
         let client = &self.site.client;
-        let mut parts = BoardParts {
-            board,
-            statuses: Vec::new(),
-            types: Vec::new(),
-            teams: Vec::new(),
-        };
         self.call()?;
         let statuses = client.board_statuses(board, soon()).await;
-        parts.statuses.extend(
-            statuses
-                .map_err(Stopped::Called)?
-                .into_iter()
-                .map(Into::into),
-        );
+        let statuses = statuses.map_err(Stopped::Called)?;
         self.call()?;
         let types = client.board_types(board, soon()).await;
-        parts
-            .types
-            .extend(types.map_err(Stopped::Called)?.into_iter().map(Into::into));
+        let types = types.map_err(Stopped::Called)?;
         self.call()?;
         let teams = client.board_teams(board, soon()).await;
-        parts
-            .teams
-            .extend(teams.map_err(Stopped::Called)?.into_iter().map(Into::into));
-        self.existing.parts = Some(parts);
+        let teams = teams.map_err(Stopped::Called)?;
+        self.existing.parts = Some(BoardParts {
+            board,
+            statuses: statuses.into_iter().map(Into::into).collect(),
+            types: types.into_iter().map(Into::into).collect(),
+            teams: teams.into_iter().map(Into::into).collect(),
+        });
         Ok(())
     }
 
@@ -239,7 +257,7 @@ impl<'a> SetupProcess<'a> {
                     .teams
                     .push(writer.create_team(board, &new, soon()).await?.into());
             }
-            (step, None) => panic!("{step:?} of a board that nobody looked at"),
+            (step, None) => panic!("{step:?} without a found board"),
         }
         Ok(())
     }
@@ -259,7 +277,7 @@ impl SimulatedSite {
     }
 
     async fn new_boards_come_with(&self, statuses: &str) {
-        self.faults(json!({ "variants": { "new_board_statuses": statuses } }))
+        self.set_fault("variants", json!({ "new_board_statuses": statuses }))
             .await;
     }
 
@@ -272,16 +290,8 @@ impl SimulatedSite {
     /// The writes that the site received: method, end of the path, and name.
     async fn writes(&self) -> Vec<String> {
         let url = format!("{}/_sim/journal", self.sim.base_url());
-        let answer = self
-            .control
-            .get(url)
-            .send()
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap();
-        let lines: Vec<Value> = serde_json::from_str(&answer).unwrap();
+        let answer = self.control.get(url).send().await.unwrap();
+        let lines: Vec<Value> = answer.json().await.unwrap();
         let lines = lines.iter().filter(|line| line["method"] != "GET");
         lines
             .map(|line| {
@@ -293,12 +303,18 @@ impl SimulatedSite {
             .collect()
     }
 
+    async fn assert_each_write_is_sent_once(&self) {
+        let writes = self.writes().await;
+        let unique: BTreeSet<_> = writes.iter().collect();
+        assert_eq!(unique.len(), writes.len(), "{writes:?}");
+    }
+
     /// Waits for all earlier late writes, by one more late write that takes effect after them.
     async fn await_late_writes(&self) {
-        self.faults(json!({ "late_commit": { "rate": 1.0, "seconds": 0.05 } }))
+        self.set_fault("late_commit", json!({ "rate": 1.0, "seconds": 0.05 }))
             .await;
         self.create("tb1-last-1").await.unwrap_err();
-        self.faults(json!({ "late_commit": { "rate": 0.0 } })).await;
+        self.set_fault("late_commit", json!({ "rate": 0.0 })).await;
         let deadline = soon();
         while self.count_tickets("tb1-last-1").await == 0 {
             assert!(
@@ -394,10 +410,7 @@ async fn both_boards_are_created_and_take_tickets() {
     for new_boards in NEW_BOARDS {
         let site = SimulatedSite::bare(new_boards).await;
         let mut set_up = SetupProcess::of(&site);
-        let mut targets = Vec::new();
-        for category in CATEGORIES {
-            targets.push(set_up.make(category).await.unwrap());
-        }
+        let targets = set_up.make_both().await;
         site.check_both_boards(&targets, new_boards).await;
         let writes = site.writes().await.len();
         let statuses = if new_boards == "none" { 2 } else { 1 };
@@ -438,17 +451,9 @@ async fn set_up_that_dies_after_any_call_continues() {
                 died = died || matches!(first.make(category).await, Err(Stopped::Died));
             }
             let mut second = SetupProcess::of(&site);
-            let mut targets = Vec::new();
-            for category in CATEGORIES {
-                targets.push(second.make(category).await.unwrap());
-            }
+            let targets = second.make_both().await;
             site.check_both_boards(&targets, new_boards).await;
-            let writes = site.writes().await;
-            assert_eq!(
-                writes.iter().collect::<BTreeSet<_>>().len(),
-                writes.len(),
-                "{writes:?}"
-            );
+            site.assert_each_write_is_sent_once().await;
             if !died {
                 assert!(max_calls > 20, "{max_calls}");
                 break;
@@ -466,17 +471,9 @@ async fn a_record_of_an_unanswered_write_is_not_created_again() {
             faults_of_reads: json!({ "lost_answer_rate": 0.0 }),
             ..SetupProcess::of(&site)
         };
-        let mut targets = Vec::new();
-        for category in CATEGORIES {
-            targets.push(set_up.make_with_retries(category).await);
-        }
+        let targets = set_up.make_both_with_retries().await;
         site.check_both_boards(&targets, new_boards).await;
-        let writes = site.writes().await;
-        assert_eq!(
-            writes.iter().collect::<BTreeSet<_>>().len(),
-            writes.len(),
-            "{writes:?}"
-        );
+        site.assert_each_write_is_sent_once().await;
     }
 }
 
@@ -492,10 +489,7 @@ async fn both_boards_are_created_once_despite_every_failure() {
             let site = SimulatedSite::bare(new_boards).await;
             site.faults(faults.clone()).await;
             let mut set_up = SetupProcess::of(&site);
-            let mut targets = Vec::new();
-            for category in CATEGORIES {
-                targets.push(set_up.make_with_retries(category).await);
-            }
+            let targets = set_up.make_both_with_retries().await;
             site.faults(quiet.clone()).await;
             site.await_late_writes().await;
             site.check_both_boards(&targets, new_boards).await;
@@ -513,19 +507,11 @@ async fn existing_boards_are_adopted_unchanged() {
     statuses[1]["defaultFlag"] = json!(true);
     let site = SimulatedSite::of(Seed::from_json(&seed.to_string()).unwrap()).await;
 
-    site.faults(json!({ "missing_rights": ["table_setup.edit"] }))
-        .await;
-    let refused = SetupProcess::of(&site)
-        .make(Category::Operations)
-        .await
-        .unwrap_err();
-    let missing = Error::MissingRight {
-        right: "table_setup.edit",
-    };
-    assert!(
-        matches!(&refused, Stopped::Called(error) if *error == missing),
-        "{refused:?}"
-    );
+    site.set_fault("missing_rights", ["table_setup.edit"]).await;
+    let refused = SetupProcess::of(&site).make(Category::Operations).await;
+    refused
+        .unwrap_err()
+        .assert_missing_right("table_setup.edit");
     site.reset().await;
 
     let mut set_up = SetupProcess::of(&site);
@@ -568,12 +554,9 @@ async fn an_unusable_board_is_reported_and_nothing_is_written() {
         name: BoardName::parse("old help desk").unwrap(),
         ..desired(Category::Operations)
     };
-    let stopped = SetupProcess::of(&site)
-        .make_wanted(&desired)
-        .await
-        .unwrap_err();
-    let Stopped::BoardUnusable(why) = stopped else {
-        panic!("{stopped:?}");
+    let made = SetupProcess::of(&site).make_desired(&desired).await;
+    let Err(Stopped::BoardUnusable(why)) = made else {
+        panic!("{made:?}");
     };
     assert_eq!(
         why.to_string(),
@@ -588,14 +571,8 @@ async fn an_invisible_board_is_reported_in_connectwises_words() {
     seed["apiMembers"][0]["excludedServiceBoardIds"] = json!([22]);
     let site = SimulatedSite::of(Seed::from_json(&seed.to_string()).unwrap()).await;
     for _ in 0..2 {
-        let stopped = SetupProcess::of(&site)
-            .make(Category::Operations)
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(&stopped, Stopped::Called(Error::Rejected { words }) if words.contains("already exists")),
-            "{stopped:?}"
-        );
+        let stopped = SetupProcess::of(&site).make(Category::Operations).await;
+        stopped.unwrap_err().assert_rejected("already exists");
     }
 }
 
@@ -604,20 +581,11 @@ async fn a_role_without_table_setup_gets_the_missing_right() {
     for checked in ["first", "after_validation"] {
         let site = SimulatedSite::bare("default").await;
         site.faults(json!({ "missing_rights": ["table_setup.add"], "variants": { "rights_checked": checked } })).await;
-        let stopped = SetupProcess::of(&site)
-            .make(Category::CyberAlerts)
-            .await
-            .unwrap_err();
-        let missing = Error::MissingRight {
-            right: "table_setup.add",
-        };
-        assert!(
-            matches!(&stopped, Stopped::Called(error) if *error == missing),
-            "{stopped:?}"
-        );
+        let refused = SetupProcess::of(&site).make(Category::CyberAlerts).await;
+        refused.unwrap_err().assert_missing_right("table_setup.add");
         let boards = site.client.boards(soon()).await.unwrap();
         assert_eq!(boards.len(), 2);
-        site.faults(json!({ "missing_rights": [] })).await;
+        site.set_fault("missing_rights", json!([])).await;
         SetupProcess::of(&site)
             .make(Category::CyberAlerts)
             .await
@@ -628,42 +596,17 @@ async fn a_role_without_table_setup_gets_the_missing_right() {
 #[tokio::test]
 async fn a_missing_location_or_lead_is_reported_by_connectwise() {
     let site = SimulatedSite::bare("none").await;
-    let operations = desired(Category::Operations);
-    for (desired, words) in [
-        (
-            DesiredBoard {
-                location: 99,
-                ..operations.clone()
-            },
-            "99",
-        ),
-        (
-            DesiredBoard {
-                department: 98,
-                ..operations.clone()
-            },
-            "98",
-        ),
-        (
-            DesiredBoard {
-                team_lead: 97,
-                ..operations.clone()
-            },
-            "97",
-        ),
-    ] {
-        let stopped = SetupProcess::of(&site)
-            .make_wanted(&desired)
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(&stopped, Stopped::Called(Error::Rejected { words: told }) if told.contains(words)),
-            "{stopped:?}"
-        );
+    let table: [(Change<DesiredBoard>, &str); 3] = [
+        (|board| board.location = 99, "99"),
+        (|board| board.department = 98, "98"),
+        (|board| board.team_lead = 97, "97"),
+    ];
+    for (change, words) in table {
+        let mut desired = desired(Category::Operations);
+        change(&mut desired);
+        let stopped = SetupProcess::of(&site).make_desired(&desired).await;
+        stopped.unwrap_err().assert_rejected(words);
     }
-    let target = SetupProcess::of(&site)
-        .make(Category::Operations)
-        .await
-        .unwrap();
-    assert_eq!(target.types.len(), 7);
+    let target = SetupProcess::of(&site).make(Category::Operations).await;
+    assert_eq!(target.unwrap().types.len(), 7);
 }

@@ -29,6 +29,8 @@ const INCIDENT: u64 = 2101;
 const CRITICAL: u64 = 31;
 const HIGH: u64 = 32;
 
+type Change<T> = fn(&mut T);
+
 /// A simulated site and a client for it.
 struct SimulatedSite {
     sim: Simulator,
@@ -88,19 +90,24 @@ impl SimulatedSite {
         );
     }
 
+    async fn set_fault(&self, name: &str, value: impl Into<Value>) {
+        let value = value.into();
+        self.faults(json!({ name: value })).await;
+    }
+
     fn writer(&self) -> TicketWriter {
         self.client.ticket_writer()
     }
 
-    async fn create(&self, token: &str) -> Result<Ticket, Error> {
-        self.writer().create(&new_ticket(token), soon()).await
+    async fn create(&self, xref: &str) -> Result<Ticket, Error> {
+        self.writer().create(&new_ticket(xref), soon()).await
     }
 
     /// Counts the tickets that carry this reference.
-    async fn count_tickets(&self, token: &str) -> usize {
-        let token = ExternalXref::parse(token).unwrap();
+    async fn count_tickets(&self, xref: &str) -> usize {
+        let xref = ExternalXref::parse(xref).unwrap();
         self.client
-            .tickets_by_external_xref(&[&token], soon())
+            .tickets_by_external_xref(&[&xref], soon())
             .await
             .unwrap()
             .len()
@@ -111,7 +118,7 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(5)
 }
 
-fn new_ticket(token: &str) -> NewTicket {
+fn new_ticket(xref: &str) -> NewTicket {
     NewTicket {
         summary: "Disk full".to_owned(),
         company: COMPANY,
@@ -121,7 +128,7 @@ fn new_ticket(token: &str) -> NewTicket {
         priority: Some(HIGH),
         estimated_start_date: "2026-04-01T08:00:00Z".parse().unwrap(),
         initial_description: "C: is full\non PC-7".to_owned(),
-        external_xref: ExternalXref::parse(token).unwrap(),
+        external_xref: ExternalXref::parse(xref).unwrap(),
     }
 }
 
@@ -161,7 +168,7 @@ async fn a_ticket_is_created_found_noted_and_closed() {
         ("In Progress", false)
     );
     let new_note = NewNote {
-        text: "gone [tb c1]".to_owned(),
+        text: "resolved [tb c1]".to_owned(),
         display: NoteDisplay::InternalAndResolution,
     };
     let note = writer.add_note(made.id, &new_note, soon()).await.unwrap();
@@ -179,39 +186,27 @@ async fn a_ticket_is_created_found_noted_and_closed() {
 async fn tickets_are_found_by_reference_and_by_prefix() {
     let site = SimulatedSite::start().await;
     let prefix = ExternalXref::parse("tb1-").unwrap();
-    assert!(
-        !site
+    let is_any = async || {
+        let any = site
             .client
-            .any_ticket_by_external_xref_prefix(&prefix, soon())
-            .await
-            .unwrap()
-    );
-    for token in ["tb1-a-1", "tb1-b-1", "tb1-b-2"] {
-        site.create(token).await.unwrap();
+            .any_ticket_by_external_xref_prefix(&prefix, soon());
+        any.await.unwrap()
+    };
+    assert!(!is_any().await);
+    for xref in ["tb1-a-1", "tb1-b-1", "tb1-b-2"] {
+        site.create(xref).await.unwrap();
     }
     let [a, b, none] =
-        ["tb1-a-1", "tb1-b-1", "tb1-c-1"].map(|token| ExternalXref::parse(token).unwrap());
+        ["tb1-a-1", "tb1-b-1", "tb1-c-1"].map(|xref| ExternalXref::parse(xref).unwrap());
+    let searched = [&none, &a, &b];
+    let found = site.client.tickets_by_external_xref(&searched, soon());
+    assert_eq!(found.await.unwrap().len(), 2);
+    let prefix_b = ExternalXref::parse("tb1-b").unwrap();
     let found = site
         .client
-        .tickets_by_external_xref(&[&none, &a, &b], soon())
-        .await
-        .unwrap();
-    assert_eq!(found.len(), 2);
-    let prefix_b = ExternalXref::parse("tb1-b").unwrap();
-    assert_eq!(
-        site.client
-            .tickets_by_external_xref_prefix(&prefix_b, soon())
-            .await
-            .unwrap()
-            .len(),
-        2
-    );
-    assert!(
-        site.client
-            .any_ticket_by_external_xref_prefix(&prefix, soon())
-            .await
-            .unwrap()
-    );
+        .tickets_by_external_xref_prefix(&prefix_b, soon());
+    assert_eq!(found.await.unwrap().len(), 2);
+    assert!(is_any().await);
 }
 
 #[tokio::test]
@@ -328,32 +323,25 @@ async fn a_listing_returns_matching_tickets_and_their_members() {
     let site = SimulatedSite::start().await;
     let others = site.create("other-1").await.unwrap();
     let mut made = Vec::new();
-    for token in ["tb1-a-1", "tb1-b-1", "tb1-b-2"] {
-        made.push(site.create(token).await.unwrap());
+    for xref in ["tb1-a-1", "tb1-b-1", "tb1-b-2"] {
+        made.push(site.create(xref).await.unwrap());
     }
-    let closed = site
-        .writer()
-        .close(made[0].id, CLOSED, soon())
-        .await
-        .unwrap();
+    let closed = site.writer().close(made[0].id, CLOSED, soon()).await;
+    let closed = closed.unwrap();
     let ours = || TicketFilter::beginning(ExternalXref::parse("tb1-").unwrap());
+    let first_page = async |filter: &TicketFilter| {
+        let page = site.client.ticket_page(filter, RecordCursor::START, soon());
+        page.await.unwrap()
+    };
     let table: [(TicketFilter, &[usize]); 2] = [(ours(), &[0, 1, 2]), (ours().open(), &[1, 2])];
     for (filter, expected) in table {
-        let page = site
-            .client
-            .ticket_page(&filter, RecordCursor::START, soon())
-            .await
-            .unwrap();
+        let page = first_page(&filter).await;
         let ids: Vec<u64> = page.items.iter().map(|ticket| ticket.id).collect();
         let expected: Vec<u64> = expected.iter().map(|&n| made[n].id).collect();
         assert_eq!((&ids, page.next), (&expected, None), "{filter:?}");
     }
     // A listed ticket has the same members as one that is read alone.
-    let page = site
-        .client
-        .ticket_page(&ours(), RecordCursor::START, soon())
-        .await
-        .unwrap();
+    let page = first_page(&ours()).await;
     assert_eq!(page.items[0], closed);
     assert_eq!(
         page.items[0],
@@ -377,34 +365,19 @@ async fn set_up_reads_members_locations_and_teams() {
     ];
     assert_eq!(shown, expected);
     let departments = site.client.departments(soon()).await.unwrap();
-    assert_eq!(
-        (
-            departments[0].id,
-            departments[0].identifier.as_str(),
-            departments[0].name.as_str()
-        ),
-        (10, "Services", "Professional Services")
-    );
+    let first = &departments[0];
+    let shown = (first.id, first.identifier.as_str(), first.name.as_str());
+    assert_eq!(shown, (10, "Services", "Professional Services"));
     let locations = site.client.locations(soon()).await.unwrap();
     let places: Vec<_> = locations.iter().map(|l| (l.id, l.name.as_str())).collect();
     assert_eq!(places, [(2, "Springfield"), (3, "Shelbyville")]);
     let teams = site.client.teams(soon()).await.unwrap();
-    let leader = teams[0].leader.as_ref().unwrap();
-    assert_eq!(
-        (
-            teams[0].name.as_str(),
-            leader.id,
-            leader.identifier.as_str()
-        ),
-        ("Service Team", 151, "TSmith")
-    );
-    assert_eq!(
-        (
-            name(teams[0].location.as_ref()),
-            name(teams[0].department.as_ref())
-        ),
-        ("Springfield", "Professional Services")
-    );
+    let team = &teams[0];
+    let leader = team.leader.as_ref().unwrap();
+    let shown = (team.name.as_str(), leader.id, leader.identifier.as_str());
+    assert_eq!(shown, ("Service Team", 151, "TSmith"));
+    let shown = (name(team.location.as_ref()), name(team.department.as_ref()));
+    assert_eq!(shown, ("Springfield", "Professional Services"));
     let boards = site.client.boards(soon()).await.unwrap();
     let infos = site.client.board_infos(soon()).await.unwrap();
     let names = |boards: &[connectwise::Board]| {
@@ -415,15 +388,11 @@ async fn set_up_reads_members_locations_and_teams() {
     };
     assert_eq!(names(&infos), names(&boards));
     // Without the right to set-up tables, the second endpoint still answers.
-    site.faults(json!({ "missing_rights": ["table_setup.inquire"] }))
+    site.set_fault("missing_rights", ["table_setup.inquire"])
         .await;
     let refused = site.client.boards(soon()).await.unwrap_err();
-    assert_eq!(
-        refused,
-        Error::MissingRight {
-            right: "table_setup.inquire"
-        }
-    );
+    let right = "table_setup.inquire";
+    assert_eq!(refused, Error::MissingRight { right });
     assert_eq!(site.client.board_infos(soon()).await.unwrap(), infos);
 }
 
@@ -476,10 +445,10 @@ async fn set_up_reads_its_member_board_and_priorities() {
         .unwrap();
     assert_eq!(known.company_name, "Northwind Managed IT");
     for unknown in ["null", "not_found"] {
-        site.faults(json!({ "variants": { "company_info_unknown": unknown } }))
+        site.set_fault("variants", json!({ "company_info_unknown": unknown }))
             .await;
         assert_eq!(
-            company_info(&site.http, &origin, "nobody", soon()).await,
+            company_info(&site.http, &origin, "unknown", soon()).await,
             Ok(None)
         );
     }
@@ -489,48 +458,21 @@ async fn set_up_reads_its_member_board_and_priorities() {
 async fn a_missing_reference_of_a_ticket_is_named() {
     let site = SimulatedSite::start().await;
     let good = new_ticket("tb1-a-1");
-    let table = [
-        (
-            TicketTarget::Board,
-            NewTicket {
-                board: Some(999),
-                type_: None,
-                ..good.clone()
-            },
-        ),
-        (
-            TicketTarget::Status,
-            NewTicket {
-                status: Some(999),
-                ..good.clone()
-            },
-        ),
-        (
-            TicketTarget::Type,
-            NewTicket {
-                type_: Some(999),
-                ..good.clone()
-            },
-        ),
-        (
-            TicketTarget::Priority,
-            NewTicket {
-                priority: Some(999),
-                ..good.clone()
-            },
-        ),
-        (
-            TicketTarget::Company,
-            NewTicket {
-                company: 999,
-                ..good.clone()
-            },
-        ),
+    let table: [(TicketTarget, Change<NewTicket>); 5] = [
+        (TicketTarget::Board, |new| {
+            (new.board, new.type_) = (Some(999), None);
+        }),
+        (TicketTarget::Status, |new| new.status = Some(999)),
+        (TicketTarget::Type, |new| new.type_ = Some(999)),
+        (TicketTarget::Priority, |new| new.priority = Some(999)),
+        (TicketTarget::Company, |new| new.company = 999),
     ];
-    for (expected, new) in table {
+    for (expected, change) in table {
+        let mut new = good.clone();
+        change(&mut new);
         let error = site.writer().create(&new, soon()).await.unwrap_err();
         assert!(
-            matches!(&error, Error::TargetGone { target, .. } if *target == expected),
+            matches!(&error, Error::TargetMissing { target, .. } if *target == expected),
             "{expected}: {error:?}"
         );
     }
@@ -562,7 +504,7 @@ async fn refused_keys_and_client_ids_are_recognized() {
     site.faults(json!({ "keys": "ok", "client_id": "refused" }))
         .await;
     for status in [400, 401, 403] {
-        site.faults(json!({ "variants": { "client_id_status": status } }))
+        site.set_fault("variants", json!({ "client_id_status": status }))
             .await;
         assert_eq!(
             site.create("tb1-a-1").await,
@@ -570,7 +512,7 @@ async fn refused_keys_and_client_ids_are_recognized() {
             "{status}"
         );
     }
-    site.faults(json!({ "client_id": "ok" })).await;
+    site.set_fault("client_id", "ok").await;
 
     site.create("tb1-a-1").await.unwrap();
 }
@@ -592,7 +534,7 @@ async fn a_refusal_names_the_right_that_the_call_needs() {
         ("table_setup.inquire", &["boards"]),
     ];
     for (right, expected) in table {
-        site.faults(json!({ "missing_rights": [right] })).await;
+        site.set_fault("missing_rights", [right]).await;
         let mut calls = vec![
             ("create", site.create("tb1-b-1").await.err()),
             ("note", writer.add_note(id, &note, soon()).await.err()),
@@ -620,7 +562,7 @@ async fn a_refusal_names_the_right_that_the_call_needs() {
 #[tokio::test]
 async fn a_lost_late_or_cut_response_is_uncertain_and_the_ticket_exists() {
     let site = SimulatedSite::start().await;
-    for (token, faults) in [
+    for (xref, faults) in [
         ("tb1-a-1", json!({ "lost_answer_rate": 1.0 })),
         (
             "tb1-b-1",
@@ -632,15 +574,15 @@ async fn a_lost_late_or_cut_response_is_uncertain_and_the_ticket_exists() {
         ),
     ] {
         site.faults(faults).await;
-        let error = site.create(token).await.unwrap_err();
+        let error = site.create(xref).await.unwrap_err();
         assert!(error.classify().is_uncertain(), "{error:?}");
         site.faults(json!({ "lost_answer_rate": 0.0, "truncate_rate": 0.0, "late_commit": { "rate": 0.0 } })).await;
         let deadline = soon();
-        while site.count_tickets(token).await == 0 {
-            assert!(Instant::now() < deadline, "{token} was never created");
+        while site.count_tickets(xref).await == 0 {
+            assert!(Instant::now() < deadline, "{xref} was never created");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert_eq!(site.count_tickets(token).await, 1);
+        assert_eq!(site.count_tickets(xref).await, 1);
     }
 }
 
@@ -665,7 +607,7 @@ async fn a_throttled_or_failed_create_makes_no_ticket() {
             (least..=most).contains(&retry_after.as_secs()),
             "{form}: {retry_after:?}"
         );
-        site.faults(json!({ "rate_limit_per_minute": 0 })).await;
+        site.set_fault("rate_limit_per_minute", 0).await;
         let waits = site.client.clone().priorities(soon()).await.unwrap_err();
         assert!(
             matches!(waits, Error::Throttled { retry_after: left } if left <= retry_after),
@@ -673,7 +615,7 @@ async fn a_throttled_or_failed_create_makes_no_ticket() {
         );
         site.forget_pauses();
     }
-    site.faults(json!({ "outage": true })).await;
+    site.set_fault("outage", true).await;
     let error = site.create("tb1-b-1").await.unwrap_err();
     assert!(
         matches!(error, Error::ServerError { status: 503, .. }),
@@ -682,11 +624,8 @@ async fn a_throttled_or_failed_create_makes_no_ticket() {
     site.faults(json!({ "outage": false, "latency_ms": 5000 }))
         .await;
     let hurried = Instant::now() + Duration::from_millis(300);
-    let error = site
-        .writer()
-        .create(&new_ticket("tb1-b-1"), hurried)
-        .await
-        .unwrap_err();
+    let late = site.writer().create(&new_ticket("tb1-b-1"), hurried).await;
+    let error = late.unwrap_err();
     assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
 }
 
@@ -694,7 +633,7 @@ async fn a_throttled_or_failed_create_makes_no_ticket() {
 async fn a_false_success_shows_in_the_returned_ticket() {
     let site = SimulatedSite::start().await;
     let id = site.create("tb1-a-1").await.unwrap().id;
-    site.faults(json!({ "variants": { "false_200_rate": 1.0 } }))
+    site.set_fault("variants", json!({ "false_200_rate": 1.0 }))
         .await;
     let answered = site.writer().close(id, CLOSED, soon()).await.unwrap();
     assert!(!answered.closed_flag);
@@ -703,27 +642,18 @@ async fn a_false_success_shows_in_the_returned_ticket() {
 #[tokio::test]
 async fn a_wrong_company_counts_against_the_connection() {
     let site = SimulatedSite::start().await;
-    let keys = Seed::demo().integration().unwrap();
     let credentials = Credentials {
-        origin: Origin::parse(&site.sim.base_url()).unwrap(),
-        company_id: "nobody".to_owned(),
-        public_key: keys.public_key,
-        private_key: Secret::new(keys.private_key),
-        client_id: Secret::new(keys.client_id),
+        company_id: "unknown".to_owned(),
+        ..site.credentials.clone()
     };
     let client = Client::new(&site.http, credentials).unwrap();
-    for (variant, (expected, outcome)) in [
-        (
-            "not_found",
-            ("NotRouted", CallOutcome::Fails { timed_out: false }),
-        ),
-        ("unauthorized", ("KeysRefused", CallOutcome::Refused)),
-        (
-            "cannot_route",
-            ("NotRouted", CallOutcome::Fails { timed_out: false }),
-        ),
+    let fails = CallOutcome::Fails { timed_out: false };
+    for (variant, expected, outcome) in [
+        ("not_found", "NotRouted", fails.clone()),
+        ("unauthorized", "KeysRefused", CallOutcome::Refused),
+        ("cannot_route", "NotRouted", fails),
     ] {
-        site.faults(json!({ "variants": { "wrong_company": variant } }))
+        site.set_fault("variants", json!({ "wrong_company": variant }))
             .await;
         let error = client.my_member(soon()).await.unwrap_err();
         assert!(

@@ -26,7 +26,7 @@ pub enum Blocked {
     Deferred,
     MissingRight(String),
     /// A board, status, type, priority or company of the ticket cannot be used.
-    TargetGone(TicketTarget),
+    TargetMissing(TicketTarget),
     /// ConnectWise refused the ticket, with this message.
     Rejected(String),
     /// It was raised before the back-fill period began.
@@ -48,7 +48,7 @@ impl Blocked {
             | Self::Throttled
             | Self::Deferred
             | Self::MissingRight(_)
-            | Self::TargetGone(_)
+            | Self::TargetMissing(_)
             | Self::Rejected(_) => false,
         }
     }
@@ -89,7 +89,7 @@ impl fmt::Display for Blocked {
             Self::Throttled => f.write_str("throttled"),
             Self::Deferred => f.write_str("deferred"),
             Self::MissingRight(right) => write!(f, "missing_right({right})"),
-            Self::TargetGone(target) => write!(f, "target_gone({target})"),
+            Self::TargetMissing(target) => write!(f, "target_missing({target})"),
             Self::Rejected(words) => write!(f, "rejected({words})"),
             Self::OlderThanBackfill => f.write_str("older_than_backfill"),
         }
@@ -134,7 +134,7 @@ impl BlockedSince {
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self.reason {
-            Blocked::TargetGone(_) | Blocked::Rejected(_) => true,
+            Blocked::TargetMissing(_) | Blocked::Rejected(_) => true,
             Blocked::NotSetUp
             | Blocked::Unmapped
             | Blocked::TenantDisabled

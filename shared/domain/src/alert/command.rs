@@ -22,7 +22,6 @@ pub struct Command {
     pub action: CommandAction,
 }
 
-/// The action of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum CommandAction {

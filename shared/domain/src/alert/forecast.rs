@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn a_blocked_alert_has_a_forecast() {
         use Blocked::{
-            ConnectionBroken, KindDisabled, NotSetUp, OlderThanBackfill, Rejected, TargetGone,
+            ConnectionBroken, KindDisabled, NotSetUp, OlderThanBackfill, Rejected, TargetMissing,
             TenantDisabled, Unmapped,
         };
         let live = view(Some(301), true);
@@ -152,10 +152,10 @@ mod tests {
                 Forecast::Blocked(rejected()),
             ),
             (
-                TargetGone(TicketTarget::Board),
+                TargetMissing(TicketTarget::Board),
                 details("disk", -1),
                 &live,
-                Forecast::Blocked(TargetGone(TicketTarget::Board)),
+                Forecast::Blocked(TargetMissing(TicketTarget::Board)),
             ),
         ] {
             let blocked = since(blocked);

@@ -339,7 +339,7 @@ impl Record {
         self.claim = None;
         self.blocked = None;
         if is_next {
-            // The next ticket needs the text, since its message is gone.
+            // The next ticket needs the text, since its message is no longer in the queue.
             self.occurrence += 1;
         } else {
             self.payload = None;

@@ -60,7 +60,7 @@ pub fn block_status(
         }
         Blocked::KindDisabled => waits(details.is_some_and(is_off)),
         Blocked::MissingRight(right) => waits(view.breaker.missing_rights.contains(right)),
-        Blocked::TargetGone(_) | Blocked::Rejected(_) => BlockStatus::Refused,
+        Blocked::TargetMissing(_) | Blocked::Rejected(_) => BlockStatus::Refused,
         // Only a person releases it.
         Blocked::OlderThanBackfill => BlockStatus::Blocked,
     }

@@ -97,10 +97,10 @@ mod tests {
             let resolved = resolved(test_key(), at(0), at(closed_at));
             let active = fold(Record::new(test_key()), &raised);
             assert!(active.desired.active);
-            let gone = fold(active, &resolved);
-            assert!(!gone.desired.active, "{closed_at}");
+            let ended = fold(active, &resolved);
+            assert!(!ended.desired.active, "{closed_at}");
             // The raise is sent again, or comes late.
-            assert!(!fold(gone, &raised).desired.active, "{closed_at}");
+            assert!(!fold(ended, &raised).desired.active, "{closed_at}");
         }
     }
 

@@ -25,7 +25,6 @@ pub struct SnapshotPart {
     /// The kinds that it covers. All kinds if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kinds: Option<BTreeSet<Kind>>,
-    /// The active alerts in this part.
     pub active: Vec<AlertId>,
     /// The number of this part, from 1.
     pub part: u32,

@@ -88,7 +88,6 @@ pub struct Health {
     /// When the first of them was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Timestamp>,
-    /// The incident of the connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<Incident>,
     /// The incident of the configuration.
@@ -226,13 +225,13 @@ impl Incident {
 
     /// The issues that no mail has named yet.
     fn unreported(&self) -> BTreeSet<Issue> {
-        let is_told = |issue: &&Issue| {
+        let is_unreported = |issue: &&Issue| {
             !self
                 .notified
                 .iter()
                 .any(|notified| issue.is_covered_by(notified))
         };
-        self.issues.iter().filter(is_told).cloned().collect()
+        self.issues.iter().filter(is_unreported).cloned().collect()
     }
 
     fn notification(&self, scope: IncidentScope, now: Timestamp) -> Option<Notification> {
@@ -339,7 +338,7 @@ impl Health {
     }
 
     /// Whether the next probe is due in a minute: something fails, recovers, or may be being fixed.
-    /// A configuration issue that nobody fixes is probed as rarely as a healthy one.
+    /// A configuration issue that stays is probed as rarely as a healthy one.
     #[must_use]
     pub fn is_urgent(&self, now: Timestamp) -> bool {
         let set_up = self.set_up.as_ref();

@@ -30,7 +30,7 @@ impl IncidentScope {
             | Blocked::ConnectionUnavailable
             | Blocked::Throttled
             | Blocked::Deferred => Some(Self::Connection),
-            Blocked::MissingRight(_) | Blocked::TargetGone(_) | Blocked::Rejected(_) => {
+            Blocked::MissingRight(_) | Blocked::TargetMissing(_) | Blocked::Rejected(_) => {
                 Some(Self::PartnerConfig)
             }
             Blocked::NotSetUp

@@ -105,7 +105,6 @@ pub struct EventCount {
     pub count: u64,
 }
 
-/// The state of the pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PipelineState {
     /// The messages in the dead-letter queue, if SQS says so.

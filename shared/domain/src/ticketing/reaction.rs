@@ -12,7 +12,7 @@ pub enum Reaction {
         /// The time that ConnectWise asked for, capped.
         after: Option<Duration>,
     },
-    /// A retry does not help. The record stores the reason and waits until it is gone.
+    /// A retry does not help. The record stores the reason until it no longer applies.
     Block { reason: Blocked },
     /// The message can never be processed. A person looks at it in the dead-letter queue.
     DeadLetter {

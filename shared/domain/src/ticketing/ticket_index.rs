@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(ticket_index.sentinels(Some(22)), kept);
         assert!(ticket_index.sentinels(None).is_empty());
 
-        // The next ticket replaces those that are gone.
+        // The next ticket replaces missing ones.
         let without = ticket_index.without_sentinels(Some(22), &[5, 3]);
         ticket_index.sentinels.extend([without]);
         assert_eq!(ticket_index.sentinels(Some(22)), [sentinel(4, "d")]);

@@ -29,7 +29,6 @@ pub enum TicketWrite {
     Repair(Duplicate),
 }
 
-/// The content of a note.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoteContent {
     Repeats {
@@ -70,7 +69,6 @@ impl NoteContent {
     }
 }
 
-/// A ticket to reopen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TicketReopening {
     pub ticket_id: RecordId,
@@ -81,7 +79,6 @@ pub struct TicketReopening {
     pub epoch: u32,
 }
 
-/// A ticket to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TicketCreation {
     pub company: RecordId,

@@ -42,7 +42,7 @@ const BOARD: u64 = 2;
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Op {
     /// The source sends a new event, if it can: it resolves and updates only an active alert.
-    Say(Say),
+    Send(SourceEvent),
     /// The next events expire this many seconds later.
     EndsIn(i64),
     /// The alert ends, and the source sends nothing.
@@ -78,11 +78,11 @@ enum Op {
         same: bool,
     },
     /// A technician does this to the open tickets.
-    Technician(Deed),
+    Technician(TechnicianChange),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Deed {
+enum TechnicianChange {
     Close,
     /// Moves them to another company.
     Move,
@@ -131,7 +131,7 @@ enum Clock {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Say {
+enum SourceEvent {
     Raised(Severity),
     Updated,
     Resolved,
@@ -179,11 +179,11 @@ enum Fate {
 const BEHIND: i64 = 29;
 
 /// A seeded generator of pseudo-random numbers.
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     /// `SplitMix64`.
-    fn roll(&mut self) -> u64 {
+    fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -191,7 +191,7 @@ impl Dice {
     }
 
     fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.roll() % end as u64).unwrap()
+        usize::try_from(self.next() % end as u64).unwrap()
     }
 
     fn one_in(&mut self, of: usize) -> bool {
@@ -204,34 +204,34 @@ impl Dice {
 }
 
 fn history(seed: u64) -> Vec<Op> {
-    let mut dice = Dice(seed);
-    let length = 3 + dice.below(30);
+    let mut rng = Rng(seed);
+    let length = 3 + rng.below(30);
     // Half of the histories have no configuration changes, so that more of them get far.
-    let set_up = dice.one_in(2);
+    let set_up = rng.one_in(2);
     // A third has no snapshots.
-    let lists = !dice.one_in(3);
-    let ops = (0..length).map(|_| match lists && dice.one_in(3) {
-        true => listing(&mut dice),
-        false => op(&mut dice, set_up),
+    let lists = !rng.one_in(3);
+    let ops = (0..length).map(|_| match lists && rng.one_in(3) {
+        true => listing(&mut rng),
+        false => op(&mut rng, set_up),
     });
     ops.collect()
 }
 
-fn listing(dice: &mut Dice) -> Op {
-    match dice.below(10) {
+fn listing(rng: &mut Rng) -> Op {
+    match rng.below(10) {
         0..=2 => Op::List(List {
-            on_its_way: dice.pick(&[0, 0, 0, 60, 900]),
-            behind: dice.pick(&[0, 0, 0, 30, 590]),
-            is_empty: dice.one_in(8),
-            is_torn: dice.one_in(8),
-            is_tidied: dice.one_in(8),
-            is_counted: dice.one_in(4),
-            of_disks: dice.pick(&[None, None, Some(true), Some(false)]),
+            on_its_way: rng.pick(&[0, 0, 0, 60, 900]),
+            behind: rng.pick(&[0, 0, 0, 30, 590]),
+            is_empty: rng.one_in(8),
+            is_torn: rng.one_in(8),
+            is_tidied: rng.one_in(8),
+            is_counted: rng.one_in(4),
+            of_disks: rng.pick(&[None, None, Some(true), Some(false)]),
         }),
         3..=6 => Op::Reconcile(Run {
-            copies: dice.pick(&[0, 1, 1, 1, 2]),
-            lists_are_late: dice.one_in(3),
-            compares: dice.pick(&[
+            copies: rng.pick(&[0, 1, 1, 1, 2]),
+            lists_are_late: rng.one_in(3),
+            compares: rng.pick(&[
                 None,
                 Some(Searches::See),
                 Some(Searches::See),
@@ -240,50 +240,50 @@ fn listing(dice: &mut Dice) -> Op {
                 Some(Searches::Blind),
             ]),
         }),
-        7 => Op::EndsIn(dice.pick(&[20, 300, 700])),
+        7 => Op::EndsIn(rng.pick(&[20, 300, 700])),
         8 => Op::Vanish,
         // More than a day.
-        9 if dice.one_in(3) => Op::Pass(90_000),
-        _ => Op::Technician(dice.pick(&[
-            Deed::Close,
-            Deed::Move,
-            Deed::ToOtherBoard,
-            Deed::Delete,
-            Deed::Merge,
+        9 if rng.one_in(3) => Op::Pass(90_000),
+        _ => Op::Technician(rng.pick(&[
+            TechnicianChange::Close,
+            TechnicianChange::Move,
+            TechnicianChange::ToOtherBoard,
+            TechnicianChange::Delete,
+            TechnicianChange::Merge,
         ])),
     }
 }
 
-fn op(dice: &mut Dice, set_up: bool) -> Op {
-    match dice.below(if set_up { 22 } else { 17 }) {
-        0..=2 => Op::Say(Say::Raised(dice.pick(&[
+fn op(rng: &mut Rng, set_up: bool) -> Op {
+    match rng.below(if set_up { 22 } else { 17 }) {
+        0..=2 => Op::Send(SourceEvent::Raised(rng.pick(&[
             Severity::Medium,
             Severity::Medium,
             Severity::Critical,
         ]))),
-        3 => Op::Say(Say::Updated),
-        4..=5 => Op::Say(Say::Resolved),
-        6 if dice.one_in(2) => Op::Retry(dice.below(8)),
-        6 => Op::Again(dice.below(8)),
-        7 if dice.one_in(4) => Op::Technician(Deed::Close),
-        7 if dice.one_in(3) => Op::Release,
+        3 => Op::Send(SourceEvent::Updated),
+        4..=5 => Op::Send(SourceEvent::Resolved),
+        6 if rng.one_in(2) => Op::Retry(rng.below(8)),
+        6 => Op::Again(rng.below(8)),
+        7 if rng.one_in(4) => Op::Technician(TechnicianChange::Close),
+        7 if rng.one_in(3) => Op::Release,
         7 => Op::Reconsider,
-        8..=13 => Op::Deliver(delivery(dice)),
-        14..=16 => Op::Pass(dice.pick(&[1, 16, 31, 66, 250, 400, 601, 700, 3700])),
-        17 => Op::Map(dice.one_in(2)),
-        18 => Op::Enable(dice.one_in(2)),
-        19 if dice.one_in(4) => Op::Repoint {
-            same: dice.one_in(2),
+        8..=13 => Op::Deliver(delivery(rng)),
+        14..=16 => Op::Pass(rng.pick(&[1, 16, 31, 66, 250, 400, 601, 700, 3700])),
+        17 => Op::Map(rng.one_in(2)),
+        18 => Op::Enable(rng.one_in(2)),
+        19 if rng.one_in(4) => Op::Repoint {
+            same: rng.one_in(2),
         },
-        20 if dice.one_in(3) => Op::Lose {
-            restored: dice.one_in(2),
+        20 if rng.one_in(3) => Op::Lose {
+            restored: rng.one_in(2),
         },
         20 => Op::BackUp,
-        _ => Op::Break(dice.one_in(2)),
+        _ => Op::Break(rng.one_in(2)),
     }
 }
 
-fn delivery(dice: &mut Dice) -> Delivery {
+fn delivery(rng: &mut Rng) -> Delivery {
     let fates = [
         Fate::Answered,
         Fate::Answered,
@@ -296,15 +296,15 @@ fn delivery(dice: &mut Dice) -> Delivery {
         Fate::Late(9000),
         Fate::Throttled,
     ];
-    let disturbed = dice.one_in(2);
+    let disturbed = rng.one_in(2);
     Delivery {
-        which: dice.below(8),
-        dies_at: dice.one_in(4).then(|| dice.below(9)),
+        which: rng.below(8),
+        dies_at: rng.one_in(4).then(|| rng.below(9)),
         fates: match disturbed {
-            true => (0..=dice.below(2)).map(|_| dice.pick(&fates)).collect(),
+            true => (0..=rng.below(2)).map(|_| rng.pick(&fates)).collect(),
             false => vec![],
         },
-        searches: dice.pick(&[
+        searches: rng.pick(&[
             Searches::See,
             Searches::See,
             Searches::See,
@@ -321,7 +321,7 @@ fn play(seed: u64, ops: &[Op]) -> Result<(), String> {
     for op in ops {
         model.step(op)?;
     }
-    model.come_to_rest()
+    model.settle()
 }
 
 /// Removes operations that the failure does not need.

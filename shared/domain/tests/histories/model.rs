@@ -21,7 +21,10 @@ use jiff::Timestamp;
 
 use crate::reconcile::Snapshot;
 use crate::worker::Worker;
-use crate::{BEHIND, COMPANY, Clock, Deed, Delivery, List, Op, PATIENCE, Run, Say, Searches};
+use crate::{
+    BEHIND, COMPANY, Clock, Delivery, List, Op, PATIENCE, Run, Searches, SourceEvent,
+    TechnicianChange,
+};
 
 /// A ticket in one of the ConnectWise sites.
 #[derive(Debug, Clone)]
@@ -77,9 +80,8 @@ pub(crate) enum Effect {
     Severity { ticket: u64, severity: Severity },
 }
 
-/// A pending effect.
 #[derive(Debug, Clone)]
-pub(crate) struct Coming {
+pub(crate) struct PendingEffect {
     pub(crate) due: i64,
     /// It comes long after ConnectWise should have settled.
     pub(crate) is_late: bool,
@@ -109,7 +111,7 @@ pub(crate) struct Model {
     /// Since when the source has stated this without a contradiction.
     pub(crate) began: i64,
     pub(crate) clock: Clock,
-    pub(crate) said: Vec<Event>,
+    pub(crate) sent: Vec<Event>,
     pub(crate) queue: Vec<Message>,
     /// Since when the alert is active or not, and when it expires.
     pub(crate) there: Vec<(i64, bool)>,
@@ -131,7 +133,7 @@ pub(crate) struct Model {
     /// The tickets of all ConnectWise sites. A ticket's id is its position, from 1.
     pub(crate) tickets: Vec<Ticket>,
     /// The pending effects of writes that were answered before they were done.
-    pub(crate) coming: Vec<Coming>,
+    pub(crate) pending: Vec<PendingEffect>,
     /// The ConnectWise that the connection points at.
     pub(crate) site: u32,
     /// How many seconds ConnectWise's clock is off.
@@ -157,7 +159,7 @@ pub(crate) fn key() -> AlertKey {
     }
 }
 
-pub(crate) fn event(number: usize, second: i64, say: Say, ends: Option<i64>) -> Event {
+pub(crate) fn event(number: usize, second: i64, kind: SourceEvent, ends: Option<i64>) -> Event {
     let particulars = |severity| Particulars {
         kind: Kind::parse("disk").unwrap(),
         category: Category::Operations,
@@ -172,10 +174,10 @@ pub(crate) fn event(number: usize, second: i64, say: Say, ends: Option<i64>) -> 
             link: None,
         },
     };
-    let change = match say {
-        Say::Raised(severity) => AlertChange::Raised(particulars(severity)),
-        Say::Updated => AlertChange::Updated(particulars(Severity::Medium)),
-        Say::Resolved => AlertChange::Resolved,
+    let change = match kind {
+        SourceEvent::Raised(severity) => AlertChange::Raised(particulars(severity)),
+        SourceEvent::Updated => AlertChange::Updated(particulars(Severity::Medium)),
+        SourceEvent::Resolved => AlertChange::Resolved,
     };
     Event::immediate(
         key(),
@@ -211,7 +213,7 @@ impl Model {
                 2 => Clock::Creation,
                 _ => Clock::True,
             },
-            said: vec![],
+            sent: vec![],
             queue: vec![],
             there: vec![],
             ends: None,
@@ -241,7 +243,7 @@ impl Model {
             },
             broken: false,
             tickets: vec![],
-            coming: vec![],
+            pending: vec![],
             site: 1,
             clock_off: match seed % 11 {
                 0 => -2 * 3600,
@@ -270,15 +272,15 @@ impl Model {
 
     pub(crate) fn step(&mut self, op: &Op) -> Result<(), String> {
         match op {
-            Op::Say(say) => self.say(*say),
+            Op::Send(event) => self.send(*event),
             Op::EndsIn(seconds) => self.ends_in = Some(*seconds),
             Op::Vanish => self.is_there_since(self.now, false),
             Op::List(list) => self.list(list),
             Op::Reconcile(run) => self.reconcile(run)?,
             Op::Again(which) => {
-                let said = self.said.get(which % self.said.len().max(1));
+                let sent = self.sent.get(which % self.sent.len().max(1));
                 self.queue
-                    .extend(said.cloned().map(Box::new).map(Message::Event));
+                    .extend(sent.cloned().map(Box::new).map(Message::Event));
             }
             Op::Retry(which) => self.retry(*which),
             Op::Reconsider => self.queue.push(Message::Reconsider),
@@ -316,13 +318,13 @@ impl Model {
             }
             Op::BackUp => self.backup.clone_from(&self.stored),
             Op::Lose { restored } => self.lose(*restored),
-            Op::Technician(deed) => self.deed(*deed),
+            Op::Technician(change) => self.change_tickets(*change),
         }
         self.invariants()
     }
 
     /// A person changes the open tickets.
-    fn deed(&mut self, deed: Deed) {
+    fn change_tickets(&mut self, change: TechnicianChange) {
         let now = self.now;
         for ticket in self
             .tickets
@@ -330,17 +332,17 @@ impl Model {
             .filter(|ticket| ticket.open && ticket.is_ours())
         {
             ticket.touched = true;
-            if deed != Deed::ToOtherBoard {
+            if change != TechnicianChange::ToOtherBoard {
                 ticket.ended_at = Some(now);
             }
-            match deed {
-                Deed::Close => (ticket.open, ticket.closed_at) = (false, Some(now)),
-                Deed::Delete => ticket.deleted = true,
-                Deed::ToOtherBoard => ticket.board += 1,
+            match change {
+                TechnicianChange::Close => (ticket.open, ticket.closed_at) = (false, Some(now)),
+                TechnicianChange::Delete => ticket.deleted = true,
+                TechnicianChange::ToOtherBoard => ticket.board += 1,
                 // After a loss, the table adopts the tickets that it finds, on any board.
-                Deed::Move | Deed::Merge if self.is_set_back => {}
-                Deed::Move => ticket.company = COMPANY + 1,
-                Deed::Merge => {
+                TechnicianChange::Move | TechnicianChange::Merge if self.is_set_back => {}
+                TechnicianChange::Move => ticket.company = COMPANY + 1,
+                TechnicianChange::Merge => {
                     (ticket.merged, ticket.open, ticket.closed_at) = (true, false, Some(now));
                 }
             }
@@ -366,17 +368,17 @@ impl Model {
         if let Some(end) = self.ends.filter(|end| *end <= now) {
             self.is_there_since(end, false);
         }
-        let come = self.coming.extract_if(.., |coming| coming.due <= now);
-        let mut come: Vec<_> = come.collect();
-        come.sort_by_key(|coming| coming.due);
-        for coming in come {
-            self.take_effect(coming);
+        let due_effects = self.pending.extract_if(.., |pending| pending.due <= now);
+        let mut due_effects: Vec<_> = due_effects.collect();
+        due_effects.sort_by_key(|pending| pending.due);
+        for pending in due_effects {
+            self.take_effect(pending);
         }
     }
 
-    fn take_effect(&mut self, coming: Coming) {
-        let (due, is_late, now) = (coming.due, coming.is_late, self.now);
-        match coming.effect {
+    fn take_effect(&mut self, pending: PendingEffect) {
+        let (due, is_late, now) = (pending.due, pending.is_late, self.now);
+        match pending.effect {
             Effect::Ticket(mut ticket) => {
                 ticket.entered = due;
                 ticket.too_late = is_late;
@@ -415,7 +417,7 @@ impl Model {
         // A lost table cannot know which events without times it had.
         if self.clock != Clock::True
             || self.stored.iter().chain(&self.backup).any(uncertain)
-            || !self.coming.is_empty()
+            || !self.pending.is_empty()
             || self.tickets.iter().any(left_alone)
         {
             return;
@@ -431,17 +433,17 @@ impl Model {
     /// The same body again, received now. While the first copy is in the queue, it is unknown which
     /// of the two was first.
     fn retry(&mut self, which: usize) {
-        let Some(said) = self.said.get(which % self.said.len().max(1)) else {
+        let Some(sent) = self.sent.get(which % self.sent.len().max(1)) else {
             return;
         };
         let is_same = |message: &Message| match message {
-            Message::Event(event) => event.digest == said.digest,
+            Message::Event(event) => event.digest == sent.digest,
             Message::Command(_) | Message::Reconsider | Message::Release => false,
         };
         if self.queue.iter().any(is_same) {
             return;
         }
-        let mut again = said.clone();
+        let mut again = sent.clone();
         self.pass(1);
         again.receipt.at = at(self.now);
         if matches!(self.clock, Clock::None | Clock::Fast) {
@@ -450,30 +452,33 @@ impl Model {
         self.queue.push(Message::Event(Box::new(again)));
     }
 
-    fn say(&mut self, say: Say) {
-        match say {
-            Say::Raised(_) => {
+    fn send(&mut self, kind: SourceEvent) {
+        match kind {
+            SourceEvent::Raised(_) => {
                 // Without an event, the alert seems to be active.
                 if !self.active {
                     self.began = self.now;
                 }
                 self.active = true;
             }
-            Say::Resolved if self.active => self.active = false,
-            Say::Updated if self.active && self.is_there() => {}
-            Say::Resolved | Say::Updated => return,
+            SourceEvent::Resolved if self.active => self.active = false,
+            SourceEvent::Updated if self.active && self.is_there() => {}
+            SourceEvent::Resolved | SourceEvent::Updated => return,
         }
         self.pass(1);
-        let ends = self.ends_in.take().filter(|_| say != Say::Resolved);
+        let ends = self
+            .ends_in
+            .take()
+            .filter(|_| kind != SourceEvent::Resolved);
         self.ends = ends.map(|seconds| self.now + seconds);
-        self.is_there_since(self.now, say != Say::Resolved);
-        let mut event = event(self.said.len(), self.now, say, self.ends);
-        match (self.clock, self.said.first()) {
+        self.is_there_since(self.now, kind != SourceEvent::Resolved);
+        let mut event = event(self.sent.len(), self.now, kind, self.ends);
+        match (self.clock, self.sent.first()) {
             (Clock::Creation, Some(first)) => event.occurred_at = first.occurred_at,
             (Clock::Fast, _) => event.receipt.bounds_time = true,
             (Clock::True | Clock::None | Clock::Creation, _) => {}
         }
-        self.said.push(event.clone());
+        self.sent.push(event.clone());
         self.queue.push(Message::Event(Box::new(event)));
     }
 
@@ -499,7 +504,7 @@ impl Model {
         match worker.run()? {
             Ok(true) => {
                 self.queue.remove(which);
-                self.is_accounted_for()
+                self.check_outcome()
             }
             Ok(false) | Err(Died) => Ok(()),
         }
@@ -523,16 +528,20 @@ impl Model {
             let again = rest
                 .iter()
                 .any(|other| other.ticket_ref == ticket.ticket_ref && other.site == ticket.site);
-            hold!(!again, "two tickets for one life: {}", ticket.ticket_ref);
+            hold!(
+                !again,
+                "two tickets for one occurrence: {}",
+                ticket.ticket_ref
+            );
             let in_time = ticket.notes.iter().filter(|note| !note.is_late);
-            let mut said: Vec<_> = in_time
+            let mut texts: Vec<_> = in_time
                 .map(|note| (note.epoch, note.op, &note.says))
                 .collect();
-            let all = said.len();
-            said.sort_unstable();
-            said.dedup();
+            let all = texts.len();
+            texts.sort_unstable();
+            texts.dedup();
             hold!(
-                said.len() == all || self.is_set_back,
+                texts.len() == all || self.is_set_back,
                 "a note twice: {:?}",
                 ticket.notes
             );
@@ -543,17 +552,17 @@ impl Model {
             .as_ref()
             .is_some_and(|record| record.claim.is_some());
         // Some writes are searched for again.
-        let is_looked_for = |coming: &&Coming| {
+        let is_looked_for = |pending: &&PendingEffect| {
             let rechecks = self.stored.iter().flat_map(|record| record.rechecks.iter());
             let mut ops = rechecks.map(|recheck| recheck.op);
-            ops.any(|op| match coming.effect {
+            ops.any(|op| match pending.effect {
                 Effect::Ticket(_) => op == Write::Create,
                 Effect::Status { open: true, .. } => op == Write::Reopen,
                 Effect::Status { open: false, .. } => op == Write::Close,
                 Effect::Note { .. } | Effect::Severity { .. } => false,
             })
         };
-        let changes = |coming: &&Coming| match coming.effect {
+        let changes = |pending: &&PendingEffect| match pending.effect {
             Effect::Ticket(_) => true,
             Effect::Note { ticket, .. } => !self.ticket(ticket).deleted,
             // A person may have done the same in the meanwhile.
@@ -563,8 +572,8 @@ impl Model {
                 !ticket.deleted && ticket.severity != severity
             }
         };
-        let mut in_time = self.coming.iter().filter(changes);
-        let in_time = in_time.find(|coming| !coming.is_late && !is_looked_for(coming));
+        let mut in_time = self.pending.iter().filter(changes);
+        let in_time = in_time.find(|pending| !pending.is_late && !is_looked_for(pending));
         hold!(
             is_claimed || in_time.is_none(),
             "a write is forgotten before it could take effect: {in_time:?} {:?}",
@@ -574,20 +583,20 @@ impl Model {
     }
 
     /// If no message waits, the record has the outcome of the events: a ticket, an end, or a block.
-    fn is_accounted_for(&self) -> Result<(), String> {
+    fn check_outcome(&self) -> Result<(), String> {
         let waits = |message: &Message| matches!(message, Message::Event(_));
         if self.queue.iter().any(waits) || self.is_set_back {
             return Ok(());
         }
         let Some(record) = &self.stored else {
             hold!(
-                self.said.is_empty(),
-                "events are gone, and nothing is known of them"
+                self.sent.is_empty(),
+                "events are lost, and the record does not know them"
             );
             return Ok(());
         };
         let active = record.desired.active;
-        self.is_heard(record)?;
+        self.check_desired_state(record)?;
         let accounted = match (&record.actual, active) {
             _ if record.blocked.is_some() => true,
             (Some(Actual::Open(_)), true) | (Some(Actual::Closed(_)) | None, false) => true,
@@ -606,19 +615,19 @@ impl Model {
 
     /// The source's last event is the desired state, unless something newer shows that the alert is
     /// resolved.
-    fn is_heard(&self, record: &Record) -> Result<(), String> {
+    fn check_desired_state(&self, record: &Record) -> Result<(), String> {
         let desired = &record.desired;
         // An update that overtook its raise is ignored.
-        let is_heard = |event: &&Event| !matches!(event.change, AlertChange::Updated(_));
-        let newest = self.said.iter().filter(is_heard).map(Event::order).max();
+        let counts = |event: &&Event| !matches!(event.change, AlertChange::Updated(_));
+        let newest = self.sent.iter().filter(counts).map(Event::order).max();
         let shown = desired.resolution.is_some() && (desired.last >= newest || self.is_set_back);
         hold!(
             desired.active == self.active || !desired.active && shown,
-            "the source's last word is not what is wanted: {record:?}"
+            "the last event does not decide the desired state: {record:?}"
         );
         hold!(
             !desired.active || desired.resolution.is_none(),
-            "it stands, and is gone: {record:?}"
+            "the alert is active and resolved at once: {record:?}"
         );
         Ok(())
     }
@@ -655,7 +664,7 @@ impl Model {
     /// Delivers every event again, in order.
     fn replay(&mut self) -> Result<(), String> {
         self.queue = self
-            .said
+            .sent
             .iter()
             .cloned()
             .map(Box::new)
@@ -667,7 +676,7 @@ impl Model {
 
     /// Everything is repaired and delivered until the queue is empty. Then ConnectWise must match
     /// the source.
-    pub(crate) fn come_to_rest(&mut self) -> Result<(), String> {
+    pub(crate) fn settle(&mut self) -> Result<(), String> {
         self.step(&Op::Break(false))?;
         self.step(&Op::Map(true))?;
         self.step(&Op::Enable(true))?;
@@ -688,17 +697,17 @@ impl Model {
             self.drain()?;
         }
         self.look()?;
-        self.agrees()?;
+        self.check_agreement()?;
         // An update that overtakes the raise of a later occurrence is ignored. It counts when it is
         // delivered again, once.
         if self
-            .said
+            .sent
             .iter()
             .any(|event| matches!(event.change, AlertChange::Updated(_)))
         {
             self.replay()?;
             self.look()?;
-            self.agrees()?;
+            self.check_agreement()?;
         }
         // A note that was too early is written at the next decision.
         self.pass(3700);
@@ -740,12 +749,12 @@ impl Model {
                 self.pass(16);
             }
         }
-        Err(format!("no end in sight: {:?}", self.stored))
+        Err(format!("it does not terminate: {:?}", self.stored))
     }
 
     /// Every write that is recorded as done is visible on the ticket, and the recorded person or
     /// program closed it.
-    fn is_true(&self, record: &Record) -> Result<(), String> {
+    fn check_recorded_writes(&self, record: &Record) -> Result<(), String> {
         let (Some(actual), false) = (&record.actual, self.is_set_back) else {
             return Ok(());
         };
@@ -764,17 +773,20 @@ impl Model {
                 };
                 // The notes on a ticket that a search found may report earlier repeats, and a
                 // reopened ticket says so.
-                let told = open.noted_repeats == 0
+                let is_unreported = open.noted_repeats == 0
                     || ticket.reopened > 0
                     || ticket.repeats.contains(&says)
                     || has(ticket, Write::Note(NoteKind::Repeats), &says)
                     || self.is_repointed;
-                hold!(told, "repeats are recorded as told and are not: {ticket:?}");
-                let gone = has(ticket, Write::Note(NoteKind::Resolved), "")
+                hold!(
+                    is_unreported,
+                    "repeats are recorded as noted and are not: {ticket:?}"
+                );
+                let is_noted = has(ticket, Write::Note(NoteKind::Resolved), "")
                     || has(ticket, Write::Note(NoteKind::Closing), "");
                 hold!(
-                    !open.noted_resolved || gone,
-                    "it is recorded as noted that it is gone, and is not: {ticket:?}"
+                    !open.noted_resolved || is_noted,
+                    "the resolution is recorded as noted and is not: {ticket:?}"
                 );
             }
             Actual::Closed(closed) => {
@@ -783,7 +795,7 @@ impl Model {
                 let may_be_touched = ticket.touched || self.is_repointed;
                 hold!(
                     closed.by != ClosedBy::Technician || may_be_touched,
-                    "a technician is said to have closed it: {ticket:?}"
+                    "recorded as closed by a technician: {ticket:?}"
                 );
                 hold!(
                     closed.by != ClosedBy::Us || has(ticket, Write::Note(NoteKind::Closing), ""),
@@ -794,11 +806,11 @@ impl Model {
         Ok(())
     }
 
-    fn agrees(&self) -> Result<(), String> {
+    fn check_agreement(&self) -> Result<(), String> {
         let Some(record) = &self.stored else {
             hold!(
-                self.said.is_empty(),
-                "events are gone, and nothing is known of them"
+                self.sent.is_empty(),
+                "events are lost, and the record does not know them"
             );
             return Ok(());
         };
@@ -808,14 +820,14 @@ impl Model {
         );
         hold!(
             record.blocked.is_none(),
-            "blocked, though nothing stands in the way: {record:?}"
+            "blocked without a reason: {record:?}"
         );
-        self.is_true(record)?;
+        self.check_recorded_writes(record)?;
         let left = record.pending_rechecks().count() + record.duplicates.len();
         hold!(left == 0, "something is left to do: {record:?}");
         let here = |ticket: &&Ticket| ticket.open && ticket.is_ours() && ticket.site == self.site;
         let open = self.tickets.iter().filter(here).count();
-        self.is_heard(record)?;
+        self.check_desired_state(record)?;
         let ended_by_person = matches!(
             &record.actual,
             Some(Actual::Closed(closed)) if closed.occurrence == record.occurrence && closed.by != ClosedBy::Us
@@ -825,17 +837,17 @@ impl Model {
             let is_true = self.clock_off <= 0;
             let ended_at = self.ticket(closed.ticket_id).ended_at.filter(|_| is_true);
             // An alert that expired before a person's change was seen needs no ticket.
-            let stands = self.active && record.desired.active;
+            let is_active = self.active && record.desired.active;
             hold!(
-                !stands || self.is_set_back || ended_at.is_none_or(|at| self.began <= at),
-                "it was raised anew after a person ended its ticket, and has none: {record:?}"
+                !is_active || self.is_set_back || ended_at.is_none_or(|at| self.began <= at),
+                "it was raised again after a person ended its ticket, and has none: {record:?}"
             );
         }
         let active = record.desired.active;
         let is_known = record.desired.details.is_some();
         hold!(
             !active || self.is_there() || ended_by_person || !is_known,
-            "it is gone, and still stands: {record:?}"
+            "the alert is resolved and still active: {record:?}"
         );
         let kept = self.on_resolve() == OnResolve::Note && record.open().is_some();
         let desired = usize::from(active && !ended_by_person || kept);
@@ -843,7 +855,7 @@ impl Model {
         // imported.
         hold!(
             open == desired || open <= 1 && self.is_set_back,
-            "{open} open tickets, {desired} wanted: {record:?}"
+            "{open} open tickets, {desired} desired: {record:?}"
         );
         Ok(())
     }

@@ -128,7 +128,6 @@ impl Model {
         Ok(())
     }
 
-    /// The commands of a run.
     pub(crate) fn plan(&mut self, run: &Run) -> Result<Vec<Command>, String> {
         let listed = match run.lists_are_late {
             true => self.indexed.clone(),
@@ -160,7 +159,7 @@ impl Model {
         let commands: Vec<Command> = commands.collect();
         for command in &commands {
             if let CommandAction::Resolve { last, shown } = &command.action {
-                self.may_be_gone(last, shown)?;
+                self.check_resolution(last, shown)?;
                 self.shown.push((last.clone(), shown.clone()));
             }
         }
@@ -225,15 +224,15 @@ impl Model {
     }
 
     /// Whether snapshots or expiry prove that the alert with this last event is resolved.
-    fn may_be_gone(&self, last: &EventOrder, shown: &Resolution) -> Result<(), String> {
-        let heard = last.occurred_at.as_second() - at(0).as_second();
+    fn check_resolution(&self, last: &EventOrder, shown: &Resolution) -> Result<(), String> {
+        let last_event = last.occurred_at.as_second() - at(0).as_second();
         let speaks = |sent: &&Snapshot| {
             let kinds = sent.kinds.as_ref();
             kinds.is_none_or(|kinds| kinds.contains(&disk()))
         };
         let mut lists: Vec<&Snapshot> = self.snapshots.iter().filter(speaks).collect();
         lists.sort_by_key(|sent| std::cmp::Reverse(sent.taken));
-        let lacks = |sent: &&Snapshot| sent.lacks(heard, self.now);
+        let lacks = |sent: &&Snapshot| sent.lacks(last_event, self.now);
         let newest = lists.first();
         match shown {
             Resolution::Absent { .. } => {
@@ -243,10 +242,10 @@ impl Model {
                 let same_time = lists.iter().take_while(|sent| sent.taken == newest.taken);
                 hold!(
                     same_time.clone().all(lacks),
-                    "no snapshot shows that it is gone: {lists:?}"
+                    "no snapshot shows that it is resolved: {lists:?}"
                 );
                 let row = lists.iter().take_while(|sent| {
-                    sent.is_empty && !sent.has && !sent.is_torn && sent.taken >= heard + LAG
+                    sent.is_empty && !sent.has && !sent.is_torn && sent.taken >= last_event + LAG
                 });
                 let row: BTreeSet<(i64, i64)> =
                     row.map(|sent| (sent.taken, sent.received)).collect();
@@ -264,10 +263,10 @@ impl Model {
                 let was_away = self
                     .there
                     .iter()
-                    .any(|(since, there)| *since >= heard && !there);
+                    .any(|(since, there)| *since >= last_event && !there);
                 hold!(
                     newest.is_empty || was_away,
-                    "it is active, and was ever since it was heard of at {heard}: {lists:?}"
+                    "it is active, and has been since its last event at {last_event}: {lists:?}"
                 );
             }
             Resolution::Expired { at: end } => {
@@ -275,15 +274,15 @@ impl Model {
                     AlertChange::Raised(what) | AlertChange::Updated(what) => what.expires_at,
                     AlertChange::Resolved => None,
                 };
-                let said = self.said.iter().find(|event| event.digest == last.digest);
-                let said = said.and_then(ends);
-                // Of two events of one moment, the later end counts.
+                let event = self.sent.iter().find(|event| event.digest == last.digest);
+                let ends_at = event.and_then(ends);
+                // Of two events at the same time, the later end counts.
                 let of_moment = |event: &&Event| event.occurred_at == last.occurred_at;
-                let mut of_moment = self.said.iter().filter(of_moment);
+                let mut of_moment = self.sent.iter().filter(of_moment);
                 let later = of_moment.any(|event| ends(event) == Some(*end));
                 hold!(
-                    said == Some(*end) || later && said.is_some_and(|said| said < *end),
-                    "it was to end at {said:?}, not at {end}"
+                    ends_at == Some(*end) || later && ends_at.is_some_and(|at| at < *end),
+                    "it expires at {ends_at:?}, not at {end}"
                 );
                 hold!(*end <= at(self.now), "it has not ended yet: {end}");
                 let has = newest.is_some_and(|newest| {
@@ -305,14 +304,14 @@ impl Model {
         let Some(last) = desired.last.as_ref().filter(|_| !desired.active) else {
             return Ok(());
         };
-        let said = self.said.iter().find(|event| event.digest == last.digest);
-        let resolved = said.is_some_and(|event| event.change == AlertChange::Resolved);
+        let event = self.sent.iter().find(|event| event.digest == last.digest);
+        let resolved = event.is_some_and(|event| event.change == AlertChange::Resolved);
         let shown = |(of, by): &(EventOrder, Resolution)| {
             of == last && Some(by) == desired.resolution.as_ref()
         };
         hold!(
             resolved || self.shown.iter().any(shown),
-            "it closes what is not gone: {record:?}"
+            "it closes an alert that is not resolved: {record:?}"
         );
         Ok(())
     }

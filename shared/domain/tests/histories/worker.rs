@@ -20,7 +20,7 @@ use domain::ticketing::write_effect::{
 use domain::{Blocked, ClaimId, TicketRef};
 use jiff::Timestamp;
 
-use crate::model::{Coming, Died, Effect, Message, Model, ModelNote, Ticket, at, key};
+use crate::model::{Died, Effect, Message, Model, ModelNote, PendingEffect, Ticket, at, key};
 use crate::{BEHIND, BOARD, CLAIM, COMPANY, Delivery, Fate, SETTLE, Searches};
 
 /// One worker with one message, as `tickets` works.
@@ -34,12 +34,9 @@ pub(crate) struct Worker<'a> {
     pub(crate) writes: usize,
 }
 
-type Alive<T> = Result<T, Died>;
-/// A call that succeeded, or its failure.
-type Heard = Result<(), Called>;
-
-/// The failure of a call.
-enum Called {
+type WorkerResult<T> = Result<T, Died>;
+/// How a write ends.
+enum WriteOutcome {
     Made(u64),
     Done(WriteEffect),
     Uncertain,
@@ -51,8 +48,25 @@ enum Called {
     Unchanged,
 }
 
-/// The result of a search.
-enum Looked {
+impl WriteOutcome {
+    fn ended(end: TicketEnd) -> Self {
+        Self::Done(WriteEffect::Ended(end))
+    }
+}
+
+/// Why a write ends early.
+enum Stop {
+    Died,
+    Outcome(WriteOutcome),
+}
+
+impl From<Died> for Stop {
+    fn from(Died: Died) -> Self {
+        Self::Died
+    }
+}
+
+enum SearchResult {
     Shown(Vec<FoundTicket>),
     Blind,
     Failed,
@@ -61,9 +75,9 @@ enum Looked {
 
 impl Worker<'_> {
     /// Returns whether the message may be deleted, unless the worker dies.
-    pub(crate) fn run(&mut self) -> Result<Alive<bool>, String> {
+    pub(crate) fn run(&mut self) -> Result<WorkerResult<bool>, String> {
         // A command is applied once.
-        let mut obeyed = false;
+        let mut is_applied = false;
         for _ in 0..30 {
             if self.touch().is_err() {
                 return Ok(Err(Died));
@@ -72,7 +86,7 @@ impl Worker<'_> {
             let stored = stored.unwrap_or_else(|| Record::new(key()));
             let record = match self.message {
                 Message::Event(event) => self.fold(&stored, event),
-                Message::Command(command) if !obeyed => {
+                Message::Command(command) if !is_applied => {
                     command.apply(stored.clone(), at(self.model.now))
                 }
                 Message::Command(_) | Message::Reconsider => stored.clone(),
@@ -80,14 +94,14 @@ impl Worker<'_> {
             };
             let now = at(self.model.now);
             let record = record.in_epoch(self.model.epoch(), SETTLE, now);
-            if let Some(open) = self.to_look_at(&record).filter(|_| !obeyed) {
+            if let Some(open) = self.to_look_at(&record).filter(|_| !is_applied) {
                 if self.look_at(&stored, record, &open).is_err() {
                     return Ok(Err(Died));
                 }
-                obeyed = true;
+                is_applied = true;
                 continue;
             }
-            let went_on = match decide(&record, &self.view, SETTLE, now) {
+            let outcome = match decide(&record, &self.view, SETTLE, now) {
                 Decision::Nothing(_) => {
                     return Ok(self
                         .save(&stored, record.with_nothing_to_do(self.event))
@@ -102,8 +116,10 @@ impl Worker<'_> {
                 Decision::Recheck(recheck) => {
                     self.look(Some(&recheck.ticket_ref)).and_then(|looked| {
                         let looked = match looked {
-                            Looked::Shown(found) => apply_recheck(record, &recheck, &found, now),
-                            Looked::Blind | Looked::Failed | Looked::Refused => {
+                            SearchResult::Shown(found) => {
+                                apply_recheck(record, &recheck, &found, now)
+                            }
+                            SearchResult::Blind | SearchResult::Failed | SearchResult::Refused => {
                                 record.with_recheck_delayed(&recheck, now)
                             }
                         };
@@ -111,7 +127,7 @@ impl Worker<'_> {
                     })
                 }
                 Decision::FindPriorTickets => self.find_prior_tickets(&stored, record),
-                Decision::DetectExistingTickets => self.remember(&stored, record),
+                Decision::DetectExistingTickets => self.detect_existing_tickets(&stored, record),
                 Decision::Write(step) => {
                     let has_text = record.text(self.event).is_some()
                         || unreachable_ticket_text(&record).is_some();
@@ -126,13 +142,13 @@ impl Worker<'_> {
                     self.write(&step, record)
                 }
             };
-            match went_on {
-                Ok(None) => obeyed |= self.model.stored.as_ref() != Some(&stored),
+            match outcome {
+                Ok(None) => is_applied |= self.model.stored.as_ref() != Some(&stored),
                 Ok(Some(goes)) => return Ok(Ok(goes)),
                 Err(Died) => return Ok(Err(Died)),
             }
         }
-        Err(format!("no end in sight: {:?}", self.model.stored))
+        Err(format!("it does not terminate: {:?}", self.model.stored))
     }
 
     fn fold(&mut self, stored: &Record, event: &Event) -> Record {
@@ -161,9 +177,11 @@ impl Worker<'_> {
     }
 
     /// Looks at a ticket, and records a person's changes.
-    fn look_at(&mut self, stored: &Record, record: Record, open: &OpenTicket) -> Alive<()> {
-        let Ok(ended) = self.read(open.ticket_id, &record.ticket_ref())? else {
-            return Ok(());
+    fn look_at(&mut self, stored: &Record, record: Record, open: &OpenTicket) -> WorkerResult<()> {
+        let ended = match self.read(open.ticket_id, &record.ticket_ref()) {
+            Ok(ended) => ended,
+            Err(Stop::Outcome(_)) => return Ok(()),
+            Err(Stop::Died) => return Err(Died),
         };
         let board = self.model.ticket(open.ticket_id).board;
         let now = at(self.model.now);
@@ -175,7 +193,7 @@ impl Worker<'_> {
     }
 
     /// Counts a call to the table or ConnectWise. The worker may die just before.
-    fn touch(&mut self) -> Alive<()> {
+    fn touch(&mut self) -> WorkerResult<()> {
         if self.delivery.dies_at == Some(self.touches) {
             return Err(Died);
         }
@@ -183,7 +201,7 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn save(&mut self, before: &Record, record: Record) -> Alive<()> {
+    fn save(&mut self, before: &Record, record: Record) -> WorkerResult<()> {
         if *before != record {
             self.touch()?;
             self.model.stored = Some(record);
@@ -191,7 +209,7 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn block(&mut self, stored: &Record, record: Record, reason: Blocked) -> Alive<()> {
+    fn block(&mut self, stored: &Record, record: Record, reason: Blocked) -> WorkerResult<()> {
         let text = record.text(self.event).cloned();
         let text = text.filter(|_| record.desired.active);
         let blocked = record.with_blocked(reason, text.as_ref(), at(self.model.now));
@@ -202,7 +220,7 @@ impl Worker<'_> {
     fn may_write(&self, step: &TicketWrite) -> Result<(), String> {
         let model = &*self.model;
         let breaker = &self.view.breaker;
-        hold!(breaker.open.is_none(), "a call though nobody may call");
+        hold!(breaker.open.is_none(), "a call while the breaker is open");
         hold!(breaker.pause(at(model.now)).is_none(), "a call in a pause");
         let ticket = match step {
             TicketWrite::Create(_) => {
@@ -226,16 +244,16 @@ impl Worker<'_> {
     }
 
     /// Searches for tickets with a reference, or for any.
-    fn look(&mut self, ticket_ref: Option<&TicketRef>) -> Alive<Looked> {
+    fn look(&mut self, ticket_ref: Option<&TicketRef>) -> WorkerResult<SearchResult> {
         self.touch()?;
         let model = &mut *self.model;
         if model.broken {
             model.refuse();
-            return Ok(Looked::Refused);
+            return Ok(SearchResult::Refused);
         }
         let shown_until = match self.delivery.searches {
-            Searches::Fail => return Ok(Looked::Failed),
-            Searches::Blind if ticket_ref.is_some() => return Ok(Looked::Blind),
+            Searches::Fail => return Ok(SearchResult::Failed),
+            Searches::Blind if ticket_ref.is_some() => return Ok(SearchResult::Blind),
             Searches::See | Searches::Blind => model.now,
             Searches::Stale => model.now - BEHIND,
         };
@@ -244,35 +262,41 @@ impl Worker<'_> {
             asked && !ticket.deleted && ticket.site == model.site && ticket.entered <= shown_until
         });
         let there = there.map(|(number, _)| model.found(number));
-        Ok(Looked::Shown(there.collect()))
+        Ok(SearchResult::Shown(there.collect()))
     }
 
-    fn search(&mut self, stored: &Record, record: Record) -> Alive<Option<bool>> {
+    fn search(&mut self, stored: &Record, record: Record) -> WorkerResult<Option<bool>> {
         let claim = record.claim.clone().unwrap();
         let now = at(self.model.now);
         let record = match self.look(Some(&claim.ticket_ref))? {
-            Looked::Failed => return self.save(stored, record).map(|()| Some(false)),
-            Looked::Refused => {
+            SearchResult::Failed => return self.save(stored, record).map(|()| Some(false)),
+            SearchResult::Refused => {
                 let blocked = self.block(stored, record, Blocked::ConnectionBroken);
                 return blocked.map(|()| Some(true));
             }
-            Looked::Blind => record.with_blind_visit(now),
-            Looked::Shown(found) if found.is_empty() => record.with_empty_visit(SETTLE, now),
-            Looked::Shown(found) => adopt(record, &claim, &found, now),
+            SearchResult::Blind => record.with_blind_visit(now),
+            SearchResult::Shown(found) if found.is_empty() => record.with_empty_visit(SETTLE, now),
+            SearchResult::Shown(found) => adopt(record, &claim, &found, now),
         };
         self.save(stored, record)?;
         Ok(None)
     }
 
-    fn find_prior_tickets(&mut self, stored: &Record, record: Record) -> Alive<Option<bool>> {
+    fn find_prior_tickets(
+        &mut self,
+        stored: &Record,
+        record: Record,
+    ) -> WorkerResult<Option<bool>> {
         let now = at(self.model.now);
         match self.look(None)? {
-            Looked::Failed | Looked::Blind => self.save(stored, record).map(|()| Some(false)),
-            Looked::Refused => {
+            SearchResult::Failed | SearchResult::Blind => {
+                self.save(stored, record).map(|()| Some(false))
+            }
+            SearchResult::Refused => {
                 let blocked = self.block(stored, record, Blocked::ConnectionBroken);
                 blocked.map(|()| Some(true))
             }
-            Looked::Shown(found) => {
+            SearchResult::Shown(found) => {
                 let with_prior = adopt_prior_tickets(
                     record.clone(),
                     &found,
@@ -289,14 +313,20 @@ impl Worker<'_> {
         }
     }
 
-    fn remember(&mut self, stored: &Record, record: Record) -> Alive<Option<bool>> {
+    fn detect_existing_tickets(
+        &mut self,
+        stored: &Record,
+        record: Record,
+    ) -> WorkerResult<Option<bool>> {
         match self.look(None)? {
-            Looked::Failed | Looked::Blind => self.save(stored, record).map(|()| Some(false)),
-            Looked::Refused => {
+            SearchResult::Failed | SearchResult::Blind => {
+                self.save(stored, record).map(|()| Some(false))
+            }
+            SearchResult::Refused => {
                 let blocked = self.block(stored, record, Blocked::ConnectionBroken);
                 blocked.map(|()| Some(true))
             }
-            Looked::Shown(found) => {
+            SearchResult::Shown(found) => {
                 self.touch()?;
                 let ticket_index = match found.is_empty() {
                     true => TicketIndexState::Complete,
@@ -310,7 +340,12 @@ impl Worker<'_> {
     }
 
     /// Looks at the ticket of a write of unknown outcome.
-    fn verify(&mut self, stored: &Record, record: Record, ticket: u64) -> Alive<Option<bool>> {
+    fn verify(
+        &mut self,
+        stored: &Record,
+        record: Record,
+        ticket: u64,
+    ) -> WorkerResult<Option<bool>> {
         let claim = record.claim.clone().unwrap();
         let began = at(self.model.now);
         self.touch()?;
@@ -337,7 +372,7 @@ impl Worker<'_> {
     }
 
     /// Claims, calls and records. Returns whether the message may be deleted, if known.
-    fn write(&mut self, step: &TicketWrite, record: Record) -> Alive<Option<bool>> {
+    fn write(&mut self, step: &TicketWrite, record: Record) -> WorkerResult<Option<bool>> {
         let text = record.text(self.event).cloned();
         self.model.claims += 1;
         let id = ClaimId::parse(format!("c{}", self.model.claims)).unwrap();
@@ -348,28 +383,30 @@ impl Worker<'_> {
         let record = record.with_claim(claim.clone());
         self.save(&before, record.clone())?;
         let now = at(self.model.now);
-        let called = match step {
-            TicketWrite::Create(create) => self.create(&claim, create.raised_at)?,
-            TicketWrite::Note { ticket_id, note } => {
-                self.note(*ticket_id, note, &claim, &record)?
-            }
-            TicketWrite::Patch { ticket_id, .. } => self.patch(*ticket_id, &claim)?,
-            TicketWrite::Close { ticket_id } => self.close(*ticket_id, &claim)?,
-            TicketWrite::Reopen(reopen) => self.reopen(reopen.ticket_id, &claim)?,
-            TicketWrite::Repair(duplicate) => self.repair(duplicate.ticket_id, &claim)?,
+        let written = match step {
+            TicketWrite::Create(create) => self.create(&claim, create.raised_at),
+            TicketWrite::Note { ticket_id, note } => self.note(*ticket_id, note, &claim, &record),
+            TicketWrite::Patch { ticket_id, .. } => self.patch(*ticket_id, &claim),
+            TicketWrite::Close { ticket_id } => self.close(*ticket_id, &claim),
+            TicketWrite::Reopen(reopen) => self.reopen(reopen.ticket_id, &claim),
+            TicketWrite::Repair(duplicate) => self.repair(duplicate.ticket_id, &claim),
+        };
+        let outcome = match written {
+            Ok(outcome) | Err(Stop::Outcome(outcome)) => outcome,
+            Err(Stop::Died) => return Err(Died),
         };
         let undone = || Record {
             claim: None,
             ..record.clone()
         };
-        let recorded = match &called {
-            Called::Made(ticket) => {
+        let recorded = match &outcome {
+            WriteOutcome::Made(ticket) => {
                 let open = OpenTicket::new(*ticket, Some(BOARD), &claim, now);
                 record.clone().with_created(open, &claim)
             }
-            Called::Done(done) => apply_effect(record.clone(), &claim, done, now),
-            Called::Uncertain => record.clone().with_unknown_outcome(text.as_ref(), now),
-            Called::Unclear => {
+            WriteOutcome::Done(done) => apply_effect(record.clone(), &claim, done, now),
+            WriteOutcome::Uncertain => record.clone().with_unknown_outcome(text.as_ref(), now),
+            WriteOutcome::Unclear => {
                 let uncertain = record.clone().with_unknown_outcome(text.as_ref(), now);
                 match record.was_given_up_before(&claim) {
                     true => {
@@ -380,19 +417,24 @@ impl Worker<'_> {
                     false => uncertain,
                 }
             }
-            Called::Throttled | Called::Unchanged => undone(),
-            Called::Refused => undone().with_blocked(Blocked::ConnectionBroken, text.as_ref(), now),
+            WriteOutcome::Throttled | WriteOutcome::Unchanged => undone(),
+            WriteOutcome::Refused => {
+                undone().with_blocked(Blocked::ConnectionBroken, text.as_ref(), now)
+            }
         };
         self.save(&record, recorded)?;
-        Ok(match called {
-            Called::Made(_) | Called::Done(_) | Called::Uncertain | Called::Unclear => None,
-            Called::Refused => Some(true),
-            Called::Throttled | Called::Unchanged => Some(false),
+        Ok(match outcome {
+            WriteOutcome::Made(_)
+            | WriteOutcome::Done(_)
+            | WriteOutcome::Uncertain
+            | WriteOutcome::Unclear => None,
+            WriteOutcome::Refused => Some(true),
+            WriteOutcome::Throttled | WriteOutcome::Unchanged => Some(false),
         })
     }
 
     /// A write reaches ConnectWise. Decides its answer, and when it takes effect, if ever.
-    fn call(&mut self) -> Alive<(Heard, Option<i64>)> {
+    fn call(&mut self, effect: Effect) -> Result<(), Stop> {
         self.touch()?;
         self.model.calls += 1;
         let fate = self.delivery.fates.get(self.writes).copied();
@@ -400,22 +442,31 @@ impl Worker<'_> {
         let now = self.model.now;
         if self.model.broken {
             self.model.refuse();
-            return Ok((Err(Called::Refused), None));
+            return Err(Stop::Outcome(WriteOutcome::Refused));
         }
-        Ok(match fate.unwrap_or(Fate::Answered) {
-            Fate::Answered => (Ok(()), Some(now)),
-            Fate::Lost => (Err(Called::Uncertain), Some(now)),
-            Fate::False500 => (Err(Called::Unclear), None),
-            Fate::Late(seconds) => (Err(Called::Unclear), Some(now + seconds)),
+        let (failure, due) = match fate.unwrap_or(Fate::Answered) {
+            Fate::Answered => (None, Some(now)),
+            Fate::Lost => (Some(WriteOutcome::Uncertain), Some(now)),
+            Fate::False500 => (Some(WriteOutcome::Unclear), None),
+            Fate::Late(seconds) => (Some(WriteOutcome::Unclear), Some(now + seconds)),
             Fate::Throttled => {
                 self.model.view.breaker.paused_until = Some(at(now + 30));
-                (Err(Called::Throttled), None)
+                (Some(WriteOutcome::Throttled), None)
             }
-        })
+        };
+        if let Some(due) = due {
+            let is_late = due - now > SETTLE.as_secs();
+            self.model.pending.push(PendingEffect {
+                due,
+                is_late,
+                effect,
+            });
+            self.model.pass(0);
+        }
+        failure.map_or(Ok(()), |failure| Err(Stop::Outcome(failure)))
     }
 
-    fn create(&mut self, claim: &Claim, raised_at: Timestamp) -> Alive<Called> {
-        let (heard, done) = self.call()?;
+    fn create(&mut self, claim: &Claim, raised_at: Timestamp) -> Result<WriteOutcome, Stop> {
         let ticket = Ticket {
             ticket_ref: claim.ticket_ref.clone(),
             site: self.model.site,
@@ -436,42 +487,29 @@ impl Worker<'_> {
             ended_at: None,
             notes: vec![],
         };
-        self.comes(done, Effect::Ticket(Box::new(ticket)));
-        Ok(match heard {
-            Ok(()) => Called::Made(self.model.tickets.len() as u64),
-            Err(called) => called,
-        })
-    }
-
-    /// The effect of a write comes at its time, or never.
-    fn comes(&mut self, due: Option<i64>, effect: Effect) {
-        if let Some(due) = due {
-            let is_late = due - self.model.now > SETTLE.as_secs();
-            self.model.coming.push(Coming {
-                due,
-                is_late,
-                effect,
-            });
-            self.model.pass(0);
-        }
+        self.call(Effect::Ticket(Box::new(ticket)))?;
+        Ok(WriteOutcome::Made(self.model.tickets.len() as u64))
     }
 
     /// Reads a ticket, to see whether a person closed or moved it.
-    fn read(
-        &mut self,
-        ticket: u64,
-        ticket_ref: &TicketRef,
-    ) -> Alive<Result<Option<TicketEnd>, Called>> {
+    fn read(&mut self, ticket: u64, ticket_ref: &TicketRef) -> Result<Option<TicketEnd>, Stop> {
         self.touch()?;
         if self.model.broken {
             self.model.refuse();
-            return Ok(Err(Called::Refused));
+            return Err(Stop::Outcome(WriteOutcome::Refused));
         }
-        let there = self.model.ticket(ticket);
-        Ok(Ok(match there.deleted {
+        Ok(match self.model.ticket(ticket).deleted {
             true => Some(TicketEnd::from(ClosedBy::Deleted)),
             false => self.model.found(ticket).ended(ticket_ref, COMPANY),
-        }))
+        })
+    }
+
+    /// Reads a ticket before a write to it. Stops if a person has ended it.
+    fn read_open(&mut self, ticket: u64, claim: &Claim) -> Result<(), Stop> {
+        match self.read(ticket, &claim.ticket_ref)? {
+            Some(ended) => Err(Stop::Outcome(WriteOutcome::ended(ended))),
+            None => Ok(()),
+        }
     }
 
     /// Sets a ticket's status, and reads the ticket again.
@@ -479,71 +517,50 @@ impl Worker<'_> {
         &mut self,
         ticket: u64,
         open: bool,
-        ticket_ref: &TicketRef,
-    ) -> Alive<Result<Option<TicketEnd>, Called>> {
-        let (heard, due) = self.call()?;
-        self.comes(due, Effect::Status { ticket, open });
-        match heard {
-            Err(called) => Ok(Err(called)),
-            Ok(()) => self.read(ticket, ticket_ref),
-        }
+        claim: &Claim,
+    ) -> Result<Option<TicketEnd>, Stop> {
+        self.call(Effect::Status { ticket, open })?;
+        self.read(ticket, &claim.ticket_ref)
     }
 
-    fn close(&mut self, ticket: u64, claim: &Claim) -> Alive<Called> {
-        match self.read(ticket, &claim.ticket_ref)? {
-            Err(called) => return Ok(called),
-            Ok(Some(ended)) => return Ok(Called::Done(WriteEffect::Ended(ended))),
-            Ok(None) => {}
-        }
-        Ok(match self.set_open(ticket, false, &claim.ticket_ref)? {
-            Err(called) => called,
-            Ok(None) => Called::Unchanged,
-            Ok(Some(ended)) if ended.by == ClosedBy::Technician => {
+    fn close(&mut self, ticket: u64, claim: &Claim) -> Result<WriteOutcome, Stop> {
+        self.read_open(ticket, claim)?;
+        Ok(match self.set_open(ticket, false, claim)? {
+            None => WriteOutcome::Unchanged,
+            Some(ended) if ended.by == ClosedBy::Technician => {
                 let by = ClosedBy::Us;
-                Called::Done(WriteEffect::Ended(TicketEnd { by, ..ended }))
+                WriteOutcome::ended(TicketEnd { by, ..ended })
             }
-            Ok(Some(ended)) => Called::Done(WriteEffect::Ended(ended)),
+            Some(ended) => WriteOutcome::ended(ended),
         })
     }
 
-    fn reopen(&mut self, ticket: u64, claim: &Claim) -> Alive<Called> {
+    fn reopen(&mut self, ticket: u64, claim: &Claim) -> Result<WriteOutcome, Stop> {
         let board_id = Some(self.model.ticket(ticket).board);
         match self.read(ticket, &claim.ticket_ref)? {
-            Err(called) => return Ok(called),
-            Ok(None) => return Ok(Called::Done(WriteEffect::Reopened { board_id })),
-            Ok(Some(ended)) if ended.by == ClosedBy::Technician => {}
-            Ok(Some(ended)) => return Ok(Called::Done(WriteEffect::Ended(ended))),
+            None => return Ok(WriteOutcome::Done(WriteEffect::Reopened { board_id })),
+            Some(ended) if ended.by == ClosedBy::Technician => {}
+            Some(ended) => return Ok(WriteOutcome::ended(ended)),
         }
-        Ok(match self.set_open(ticket, true, &claim.ticket_ref)? {
-            Err(called) => called,
-            Ok(None) => Called::Done(WriteEffect::Reopened { board_id }),
-            Ok(Some(_)) => Called::Unchanged,
+        Ok(match self.set_open(ticket, true, claim)? {
+            None => WriteOutcome::Done(WriteEffect::Reopened { board_id }),
+            Some(_) => WriteOutcome::Unchanged,
         })
     }
 
-    fn repair(&mut self, ticket: u64, claim: &Claim) -> Alive<Called> {
-        match self.read(ticket, &claim.ticket_ref)? {
-            Err(called) => return Ok(called),
-            Ok(Some(ended)) => return Ok(Called::Done(WriteEffect::Ended(ended))),
-            Ok(None) => {}
-        }
-        Ok(match self.set_open(ticket, false, &claim.ticket_ref)? {
-            Err(called) => called,
-            Ok(None) => Called::Unchanged,
-            Ok(Some(_)) => Called::Done(WriteEffect::Repaired),
+    fn repair(&mut self, ticket: u64, claim: &Claim) -> Result<WriteOutcome, Stop> {
+        self.read_open(ticket, claim)?;
+        Ok(match self.set_open(ticket, false, claim)? {
+            None => WriteOutcome::Unchanged,
+            Some(_) => WriteOutcome::Done(WriteEffect::Repaired),
         })
     }
 
-    fn patch(&mut self, ticket: u64, claim: &Claim) -> Alive<Called> {
-        match self.read(ticket, &claim.ticket_ref)? {
-            Err(called) => return Ok(called),
-            Ok(Some(ended)) => return Ok(Called::Done(WriteEffect::Ended(ended))),
-            Ok(None) => {}
-        }
-        let (heard, due) = self.call()?;
+    fn patch(&mut self, ticket: u64, claim: &Claim) -> Result<WriteOutcome, Stop> {
+        self.read_open(ticket, claim)?;
         let severity = claim.severity;
-        self.comes(due, Effect::Severity { ticket, severity });
-        Ok(heard.map_or_else(|called| called, |()| Called::Done(WriteEffect::Patched)))
+        self.call(Effect::Severity { ticket, severity })?;
+        Ok(WriteOutcome::Done(WriteEffect::Patched))
     }
 
     fn note(
@@ -552,16 +569,12 @@ impl Worker<'_> {
         note: &NoteContent,
         claim: &Claim,
         record: &Record,
-    ) -> Alive<Called> {
-        match self.read(ticket, &claim.ticket_ref)? {
-            Err(called) => return Ok(called),
-            Ok(Some(ended)) => return Ok(Called::Done(WriteEffect::Ended(ended))),
-            Ok(None) => {}
-        }
+    ) -> Result<WriteOutcome, Stop> {
+        self.read_open(ticket, claim)?;
         let desired = &record.desired;
         let says = match note {
             NoteContent::Repeats { .. } => repeats(claim),
-            NoteContent::Resolved | NoteContent::Closing => format!("gone {:?}", desired.last),
+            NoteContent::Resolved | NoteContent::Closing => format!("resolved {:?}", desired.last),
             NoteContent::Reopened => {
                 let reopened = self.model.ticket(ticket).reopened;
                 let raised = claim.raise_received_at;
@@ -577,9 +590,8 @@ impl Worker<'_> {
             epoch: self.model.epoch(),
             is_late: false,
         };
-        let (heard, due) = self.call()?;
-        self.comes(due, Effect::Note { ticket, note });
-        Ok(heard.map_or_else(|called| called, |()| Called::Done(WriteEffect::Noted)))
+        self.call(Effect::Note { ticket, note })?;
+        Ok(WriteOutcome::Done(WriteEffect::Noted))
     }
 }
 

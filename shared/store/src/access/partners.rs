@@ -26,9 +26,6 @@ impl PartnerStore {
     }
 
     /// Reads a partner consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn get(&self, id: &PartnerId) -> Result<Versioned<Option<Partner>>, Error> {
         versions::get(&self.table, item(&partner_sk(id))).await
     }
@@ -36,9 +33,6 @@ impl PartnerStore {
     /// Saves a partner that was changed from this version. From version 0 it is created, unless it
     /// exists. With [`Partner::switched`] the same write also ends all links and sessions. If the
     /// process dies right after, the whole change is in effect.
-    ///
-    /// # Errors
-    /// When DynamoDB fails. The write may then have happened: saving again is a conflict.
     pub async fn save(
         &self,
         id: &PartnerId,
@@ -52,9 +46,6 @@ impl PartnerStore {
     /// the version, so that no save undoes it, and the stored time only grows. If the process dies
     /// right after, all of them have ended. A repetition changes nothing. A partner that does not
     /// exist is not created: its sessions are not accepted anyway.
-    ///
-    /// # Errors
-    /// When DynamoDB fails. The write may then have happened.
     pub async fn end_sessions(&self, id: &PartnerId, now: Timestamp) -> Result<(), Error> {
         let call = self
             .table
@@ -71,9 +62,6 @@ impl PartnerStore {
     }
 
     /// Reads a page of all partners consistently, in the order of their ids.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn page(
         &self,
         from: Option<&PageStart>,

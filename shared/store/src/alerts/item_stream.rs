@@ -28,9 +28,6 @@ impl<T: DeserializeOwned> ItemStream<T> {
     }
 
     /// Returns the next item, or `None` at the end. An unreadable item is logged and left out.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn next(&mut self) -> Result<Option<T>, Error> {
         while let Some(item) = self.items.next().await {
             let item = item.map_err(|err| Error::call("Query", &err))?;

@@ -117,9 +117,6 @@ impl AlertLists {
     }
 
     /// Reads the keys of all of the partner's blocked records. For tests and tools.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn blocked_keys(&self, partner: &PartnerId) -> Result<Vec<AlertKey>, Error> {
         let mut keys = vec![];
         for range in BlockedRange::all_from(None) {
@@ -146,9 +143,6 @@ impl AlertLists {
 
     /// Reads the partner's alerts of a tenant that ended since a time by a snapshot or by expiry, and
     /// whose tickets were then closed.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn ended_since(
         &self,
         partner: &PartnerId,
@@ -182,9 +176,6 @@ impl AlertLists {
 
     /// Reads the partner's records that are due to be looked at again, `limit` at most. An unreadable
     /// item is logged and left out.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn due(
         &self,
         partner: &PartnerId,

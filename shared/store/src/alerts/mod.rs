@@ -91,18 +91,12 @@ impl Alerts {
     }
 
     /// Reads the alert's record consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn get(&self, key: &AlertKey) -> Result<Option<Record>, Error> {
         let item = self.table.item(alert_key(&key.item_key())).await?;
         item.map(|item| parse(item, key)).transpose()
     }
 
     /// Reads the alert's record and its partner's ticket index consistently in one request.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or an item is unreadable.
     pub async fn get_with_ticket_index(&self, key: &AlertKey) -> Result<AlertItems, Error> {
         let index_pk = ticket_index::pk(&key.partner);
         let keys = vec![alert_key(&key.item_key()), alert_key(&index_pk)];
@@ -142,9 +136,6 @@ impl Alerts {
 
     /// Reads the item of an alert that is known only from its ticket. If the item has no key, the
     /// record gets `key`.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn get_imported(
         &self,
         item_key: &str,
@@ -160,9 +151,6 @@ impl Alerts {
 
     /// Reads the record of an item that a list named, consistently. Returns `None` if there is no
     /// item or it has no key yet.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn get_listed(&self, item_key: &str) -> Result<Option<Record>, Error> {
         let item = self.table.item(alert_key(item_key)).await?;
         let item = item.filter(|item| item.contains_key("key"));
@@ -171,9 +159,6 @@ impl Alerts {
     }
 
     /// Postpones a record that is due (see [`AlertLists::due`]). Returns whether it was still due.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn postpone(
         &self,
         key: &AlertKey,

@@ -42,9 +42,6 @@ impl SnapshotStore {
     /// repetition changes nothing, not even when the part was received. If a part is received again
     /// with other content, neither can be trusted, and the part is marked as conflicting. If the
     /// process dies before that mark, the message of the part is delivered again.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn put_part(&self, part: &SnapshotPart, now: Timestamp) -> Result<(), Error> {
         let pk = part.item_key();
         let digest = string(part.content_digest());

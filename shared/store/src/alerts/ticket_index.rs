@@ -27,18 +27,12 @@ impl TicketIndexStore {
     }
 
     /// Reads the index, in whatever epoch. Returns `None` before the first search.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn get(&self, partner: &PartnerId) -> Result<Option<TicketIndex>, Error> {
         let item = self.table.item(alert_key(&pk(partner))).await?;
         item.map(|item| parse(item, partner)).transpose()
     }
 
     /// Creates the index of an epoch, unless another worker did. Returns whether this call did.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn begin(&self, partner: &PartnerId, index: &TicketIndex) -> Result<bool, Error> {
         let mut item: Item = to_item(index).map_err(malformed(partner))?;
         item.extend(alert_key(&pk(partner)));
@@ -52,9 +46,6 @@ impl TicketIndexStore {
 
     /// Stores the newest tickets of a board. The last worker wins: each of them is a ticket that was
     /// created.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn put_sentinels(
         &self,
         partner: &PartnerId,
@@ -78,9 +69,6 @@ impl TicketIndexStore {
     /// which costs only time. Returns whether it was restarted: an index of a later epoch is not.
     ///
     /// If the process dies right after, reconcile imports when the partner is next due.
-    ///
-    /// # Errors
-    /// When DynamoDB fails. The write may then have happened.
     pub async fn rebuild(
         &self,
         partner: &PartnerId,
@@ -111,9 +99,6 @@ impl TicketIndexStore {
 
     /// Records the progress of the import of `index`: all tickets up to this one, and how many these
     /// were. Returns whether this import is still in progress.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn record_import(
         &self,
         partner: &PartnerId,
@@ -131,9 +116,6 @@ impl TicketIndexStore {
 
     /// Completes the import of `index`: each ticket that ConnectWise listed has its record. Returns
     /// whether the import was still in progress.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn complete_import(
         &self,
         partner: &PartnerId,

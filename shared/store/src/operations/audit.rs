@@ -63,9 +63,6 @@ impl AuditLog {
     }
 
     /// Reads a page of the partner's entries consistently, the newest first.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn page(
         &self,
         partner: &PartnerId,

@@ -29,17 +29,11 @@ impl BreakerStore {
     }
 
     /// Reads the breaker consistently. A breaker without an item is closed.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn get(&self, partner: &PartnerId) -> Result<Breaker, Error> {
         Ok(self.table.get(partner, BREAKER).await?.unwrap_or_default())
     }
 
     /// Pauses all calls to this ConnectWise until a time. A pause is never shortened.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn pause(&self, partner: &PartnerId, until: Timestamp) -> Result<(), Error> {
         // Texts of whole seconds have equal length, so they sort as the times do.
         let until = Timestamp::from_second(until.as_second().saturating_add(1)).unwrap_or(until);
@@ -53,9 +47,6 @@ impl BreakerStore {
 
     /// Records that a call failed without an answer that explains it. Returns the breaker as
     /// written.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn record_failure(
         &self,
         partner: &PartnerId,
@@ -72,9 +63,6 @@ impl BreakerStore {
     }
 
     /// Records that ConnectWise answered, so that it no longer counts as failing.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn record_success(&self, partner: &PartnerId) -> Result<(), Error> {
         let call = self.update(partner);
         let call = call.update_expression("REMOVE failing_since");
@@ -83,9 +71,6 @@ impl BreakerStore {
 
     /// Opens the breaker unless it is open. With `failed_keys`, opens it only if these are the keys
     /// that set-up stored last: older keys have been replaced. Returns whether this call opened it.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn open(
         &self,
         partner: &PartnerId,
@@ -122,9 +107,6 @@ impl BreakerStore {
 
     /// Closes the breaker if it is still in the generation that a probe saw. Returns whether it did:
     /// another failure opens another generation.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn close(&self, partner: &PartnerId, generation: u64) -> Result<bool, Error> {
         let call = self
             .update(partner)
@@ -141,9 +123,6 @@ impl BreakerStore {
     ///
     /// Call it after the keys are stored. If the process dies in between, a refusal of the new keys
     /// does not open the breaker until reconcile makes this write. A repetition does no harm.
-    ///
-    /// # Errors
-    /// When DynamoDB fails. The write may then have happened.
     pub async fn keys_stored(&self, partner: &PartnerId, version: &str) -> Result<(), Error> {
         let call = self.reset_for_keys(partner, version);
         conditional::update(call).await.map(drop)
@@ -180,9 +159,6 @@ impl BreakerStore {
     }
 
     /// Records that ConnectWise refused a call because the API member lacks this right.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn add_missing_right(&self, partner: &PartnerId, right: &str) -> Result<(), Error> {
         let right = string(right);
         let call = self
@@ -199,9 +175,6 @@ impl BreakerStore {
 
     /// Replaces the missing rights, if neither they nor the keys have changed since `before` was
     /// read. Returns whether it did.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn replace_missing_rights(
         &self,
         partner: &PartnerId,

@@ -69,9 +69,6 @@ impl ClosingHoldStore {
     }
 
     /// Reads the held closings of a partner's tenants consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or an item is unreadable.
     pub async fn get_held(
         &self,
         partner: &PartnerId,
@@ -80,9 +77,6 @@ impl ClosingHoldStore {
     }
 
     /// Reads the held closings and the approvals of a partner's tenants consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or an item is unreadable.
     pub async fn get(&self, partner: &PartnerId) -> Result<ClosingHolds, Error> {
         let mut holds = ClosingHolds::default();
         for item in self.table.items_with_prefix(partner, PREFIX).await? {

@@ -23,9 +23,6 @@ impl HealthStore {
     }
 
     /// Reads the health consistently. It is empty for a connection that was never probed.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn get(&self, partner: &PartnerId) -> Result<Versioned<Health>, Error> {
         let read = versions::get(&self.table, item(&partner_pk(partner))).await?;
         Ok(read.or_default())

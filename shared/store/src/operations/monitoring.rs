@@ -79,9 +79,6 @@ impl MonitoringStore {
 
     /// Records a tick of a schedule, and returns when each schedule ran last. If the process dies
     /// right after, the tick counts.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn record_tick(&self, schedule: Schedule, now: Timestamp) -> Result<Ticks, Error> {
         let call = self
             .update(TICKS)
@@ -128,9 +125,6 @@ impl MonitoringStore {
     }
 
     /// Reads the whole state consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or an item is unreadable.
     pub async fn read(&self) -> Result<MonitoringState, Error> {
         let query = self
             .table

@@ -99,9 +99,6 @@ impl RejectedEventStore {
     }
 
     /// Reads the events of the partner's sources that were rejected in the last seven days.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or an item is unreadable.
     pub async fn get_all(
         &self,
         partner: &PartnerId,

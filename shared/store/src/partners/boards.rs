@@ -50,9 +50,6 @@ impl BoardRequestStore {
     }
 
     /// Reads the boards that were requested last, consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn get(
         &self,
         partner: &PartnerId,
@@ -62,9 +59,6 @@ impl BoardRequestStore {
 
     /// Saves the requested boards, changed from this version. If the process dies right after, the
     /// page offers to continue.
-    ///
-    /// # Errors
-    /// When DynamoDB fails. The write may then have happened: saving again is a conflict.
     pub async fn save(
         &self,
         partner: &PartnerId,
@@ -97,9 +91,6 @@ impl BoardRequestStore {
 
     /// Releases the lease. If it expired and was taken by another request, nothing changes. If the
     /// process dies before, the lease expires.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn release(&self, partner: &PartnerId, lease: &Lease) -> Result<(), Error> {
         let call = lease
             .bind(self.update(partner))

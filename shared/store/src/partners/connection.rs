@@ -11,7 +11,6 @@ use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 pub(crate) const CONNECTION: &str = "connection";
 const OPTIONAL: &[&str] = &["confirmed_at"];
 
-/// A partner's connection to its ConnectWise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
     /// `scheme://host[:port]` of its ConnectWise.
@@ -45,18 +44,12 @@ impl ConnectionStore {
     }
 
     /// Reads the connection consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn get(&self, partner: &PartnerId) -> Result<Versioned<Option<Connection>>, Error> {
         versions::get(&self.table, item(&partner_pk(partner))).await
     }
 
     /// Saves a connection that was changed from this version. If the process dies right after, it is
     /// saved, and blocked alerts continue when the partner is next due.
-    ///
-    /// # Errors
-    /// When DynamoDB fails. The write may then have happened: saving again is a conflict.
     pub async fn save(
         &self,
         partner: &PartnerId,
@@ -68,9 +61,6 @@ impl ConnectionStore {
 
     /// Stores a connection whatever the item contains. For seeding only: a person's change is saved
     /// with its version.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn put(&self, partner: &PartnerId, connection: &Connection) -> Result<(), Error> {
         versions::put(&self.table, item(&partner_pk(partner)), connection).await
     }

@@ -20,9 +20,6 @@ impl ContactStore {
     }
 
     /// Reads the contact consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn get(&self, partner: &PartnerId) -> Result<Versioned<Contact>, Error> {
         let read = versions::get(&self.table, item(&partner_pk(partner))).await?;
         Ok(read.or_default())
@@ -30,9 +27,6 @@ impl ContactStore {
 
     /// Saves a contact that was changed from this version. If the process dies right after, it is
     /// saved.
-    ///
-    /// # Errors
-    /// When DynamoDB fails. The write may then have happened: saving again is a conflict.
     pub async fn save(
         &self,
         partner: &PartnerId,

@@ -38,9 +38,6 @@ impl PartnerSourceStore {
     }
 
     /// Reads all sources of a partner consistently. An unreadable item is logged and left out.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn get_all(
         &self,
         partner: &PartnerId,
@@ -58,9 +55,6 @@ impl PartnerSourceStore {
 
     /// Stores a partner's source. Storing it again changes nothing. If the process dies right after,
     /// the source may not post yet: a repeated change of the source stores it again.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn put(
         &self,
         partner: &PartnerId,
@@ -75,9 +69,6 @@ impl PartnerSourceStore {
     }
 
     /// Removes a source that no longer posts for the partner. Removing it again changes nothing.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn remove(&self, partner: &PartnerId, id: &SourceId) -> Result<(), Error> {
         let key = partner_key(partner, &source_sk(id));
         let sent = self.table.delete_item(key).send().await;

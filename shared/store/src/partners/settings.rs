@@ -23,18 +23,12 @@ impl SettingsStore {
     }
 
     /// Reads the settings consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn get(&self, partner: &PartnerId) -> Result<Versioned<Option<Settings>>, Error> {
         versions::get(&self.table, item(&partner_pk(partner))).await
     }
 
     /// Saves settings that were changed from this version. If the process dies right after, they are
     /// saved, and blocked alerts continue when the partner is next due.
-    ///
-    /// # Errors
-    /// When DynamoDB fails. The write may then have happened: saving again is a conflict.
     pub async fn save(
         &self,
         partner: &PartnerId,
@@ -46,9 +40,6 @@ impl SettingsStore {
 
     /// Stores settings whatever the item contains. For seeding only: a person's change is saved with
     /// its version.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn put(&self, partner: &PartnerId, settings: &Settings) -> Result<(), Error> {
         versions::put(&self.table, item(&partner_pk(partner)), settings).await
     }

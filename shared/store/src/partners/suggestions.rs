@@ -63,9 +63,6 @@ impl SuggestionStore {
     }
 
     /// Reads the progress of the scan consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn get_scan(
         &self,
         partner: &PartnerId,
@@ -75,9 +72,6 @@ impl SuggestionStore {
 
     /// Saves the progress of the scan from this version. If the process dies right after, the next
     /// request continues from there.
-    ///
-    /// # Errors
-    /// When DynamoDB fails. The write may then have happened: saving again is a conflict.
     pub async fn save_scan(
         &self,
         partner: &PartnerId,
@@ -88,9 +82,6 @@ impl SuggestionStore {
     }
 
     /// Reads the suggestions for one tenant consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn get(
         &self,
         partner: &PartnerId,
@@ -103,9 +94,6 @@ impl SuggestionStore {
 
     /// Reads the suggestions for all tenants from `first` to `last`, both included. An unreadable
     /// item is logged and left out.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn get_range(
         &self,
         partner: &PartnerId,

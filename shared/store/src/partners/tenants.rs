@@ -39,9 +39,6 @@ impl TenantStore {
     }
 
     /// Reads a tenant's mapping consistently: a disabled tenant gets no further ticket.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn get(
         &self,
         partner: &PartnerId,
@@ -52,9 +49,6 @@ impl TenantStore {
     }
 
     /// Reads the mappings of all of the partner's tenants consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or an item is unreadable.
     pub async fn get_all(&self, partner: &PartnerId) -> Result<HashMap<TenantId, Mapping>, Error> {
         let mut mappings = HashMap::new();
         for item in self.table.items_with_prefix(partner, PREFIX).await? {
@@ -72,9 +66,6 @@ impl TenantStore {
 
     /// Reads a page of the partner's tenants with their mappings consistently, in the order of their
     /// ids.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn page(
         &self,
         partner: &PartnerId,
@@ -89,9 +80,6 @@ impl TenantStore {
     /// Saves a mapping that was changed from this version, as [`Mapping::chosen`] makes it. The
     /// version is 0 for a tenant without an item. If the process dies right after, the mapping is
     /// saved, and blocked alerts continue when the partner is next due.
-    ///
-    /// # Errors
-    /// When DynamoDB fails. The write may then have happened: saving again is a conflict.
     pub async fn save(
         &self,
         partner: &PartnerId,
@@ -105,9 +93,6 @@ impl TenantStore {
 
     /// Stores a mapping whatever the item contains. For seeding only: a person's change is saved
     /// with its version.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn put(
         &self,
         partner: &PartnerId,
@@ -124,9 +109,6 @@ impl TenantStore {
     ///
     /// The tenant is counted before it is written. If the process dies in between, the count is one
     /// too high until reconcile recounts.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn list_new(
         &self,
         partner: &PartnerId,
@@ -173,9 +155,6 @@ impl TenantStore {
     }
 
     /// The sources of which no further tenant is listed.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn sources_at_the_limit(&self, partner: &PartnerId) -> Result<Vec<SourceId>, Error> {
         let items = self.table.items_with_prefix(partner, COUNTER).await?;
         let sources = items.into_iter().filter_map(|item| {
@@ -188,9 +167,6 @@ impl TenantStore {
 
     /// Recounts the unmapped tenants of each source at the limit: a person may have mapped some. If
     /// the process dies, the next run of reconcile recounts.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn recount_unmapped(&self, partner: &PartnerId) -> Result<(), Error> {
         for source in self.sources_at_the_limit(partner).await? {
             let mut pages = self

@@ -20,8 +20,8 @@ pub struct TestTicket {
     /// The board that the ticket goes to.
     pub category: Category,
     pub asked_at: Timestamp,
-    /// Whether a person said that the ticket may be closed.
-    pub gone: bool,
+    /// Whether a person asked to close the ticket.
+    pub close_requested: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -37,18 +37,12 @@ impl TestTicketStore {
     }
 
     /// Reads the test alert that was requested last, consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
     pub async fn get(&self, partner: &PartnerId) -> Result<Versioned<Option<TestTicket>>, Error> {
         versions::get(&self.table, item(&partner_pk(partner))).await
     }
 
     /// Saves the requested test alert from this version, before the alert is sent. If the process
     /// dies right after, the page shows the test as pending, and requesting it again sends it.
-    ///
-    /// # Errors
-    /// When DynamoDB fails. The write may then have happened: saving again is a conflict.
     pub async fn save(
         &self,
         partner: &PartnerId,

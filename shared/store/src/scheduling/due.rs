@@ -53,9 +53,6 @@ impl Due {
 
     /// Lists the partners that are due, the longest overdue first, `limit` at most. The index is a
     /// moment late: a listed partner may be leased already, which [`Self::lease`] finds.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn list(
         &self,
         schedule: Schedule,
@@ -187,9 +184,6 @@ impl Due {
 
     /// Reads what the last run left, consistently and without a lease. It is empty if there was no
     /// run or it is unreadable.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn read_progress(
         &self,
         partner: &PartnerId,
@@ -222,9 +216,6 @@ impl Due {
     /// Ends a run. The partner is due at `next`, or earlier if it was brought forward meanwhile.
     /// Returns whether the lease was still held; if not, nothing changes. If the process dies before,
     /// the lease expires.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn finish(&self, run: &LeasedRun, next: Timestamp) -> Result<bool, Error> {
         let release = format!("REMOVE {}, unfinished_runs", lease::REMOVE);
         let as_planned = self
@@ -247,9 +238,6 @@ impl Due {
 
     /// Releases a lease before the run begins, so that another invocation can take it: the partner is
     /// due now. If the process dies before, the lease expires, and this counts as a run that died.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn release(&self, run: &LeasedRun, now: Timestamp) -> Result<(), Error> {
         let call = self
             .update_held(run)

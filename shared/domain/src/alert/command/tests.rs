@@ -72,7 +72,7 @@ fn command(record: &Record, action: CommandAction) -> Command {
     }
 }
 
-fn gone(record: &Record, shown: Resolution) -> Command {
+fn resolve(record: &Record, shown: Resolution) -> Command {
     let last = record.desired.last.clone().unwrap();
     command(record, CommandAction::Resolve { last, shown })
 }
@@ -81,12 +81,12 @@ fn gone(record: &Record, shown: Resolution) -> Command {
 fn a_resolve_command_changes_only_the_desired_state() {
     for record in [active(), with_ticket(77)] {
         for shown in [absent(), expired()] {
-            let after = gone(&record, shown.clone()).apply(record.clone(), minute(70));
+            let after = resolve(&record, shown.clone()).apply(record.clone(), minute(70));
             let mut expected = record.clone();
             expected.desired.active = false;
             expected.desired.resolution = Some(shown.clone());
             assert_eq!(after, expected);
-            let twice = gone(&record, shown).apply(after.clone(), minute(71));
+            let twice = resolve(&record, shown).apply(after.clone(), minute(71));
             assert_eq!(twice, after);
         }
     }
@@ -105,12 +105,12 @@ fn a_changed_record_makes_a_command_void() {
     let same_time = repeat_of_raise(minute(12));
     let moved = repeated(&open);
     let kept_alive = fold(moved.clone(), &same_time);
-    let mut next_life = none.clone();
-    next_life.occurrence = 2;
+    let mut next_occurrence = none.clone();
+    next_occurrence.occurrence = 2;
     let mut other_end = open.clone();
     other_end.desired.details.as_mut().unwrap().expires_at = Some(minute(61));
     let claimed = |record: &Record, op| record.clone().with_claim(claim(op));
-    let seen_gone = gone(&open, absent()).apply(open.clone(), minute(11));
+    let resolved_record = resolve(&open, absent()).apply(open.clone(), minute(11));
     // Commands for one record, applied to another: of a snapshot, of expiry, and to look.
     let cases: [(&str, &Record, Record, [bool; 3]); 17] = [
         ("unmoved", &open, open.clone(), [true; 3]),
@@ -127,14 +127,14 @@ fn a_changed_record_makes_a_command_void() {
             [true; 3],
         ),
         (
-            "its ticket is on its way",
+            "its ticket is being created",
             &none,
             claimed(&none, Op::Create),
             [true, true, false],
         ),
         ("a ticket came", &none, open.clone(), [false; 3]),
         ("the ticket is forgotten", &open, none.clone(), [false; 3]),
-        ("of the next life", &none, next_life, [false; 3]),
+        ("of the next occurrence", &none, next_occurrence, [false; 3]),
         ("another ticket", &open, with_ticket(78), [false; 3]),
         ("repeated", &open, repeated(&open), [false, false, true]),
         ("repeated, no ticket", &none, repeated(&none), [false; 3]),
@@ -157,14 +157,19 @@ fn a_changed_record_makes_a_command_void() {
             [true, false, true],
         ),
         ("resolved", &open, resolved(&open), [false, false, true]),
-        ("gone already", &open, seen_gone, [false, false, true]),
-        ("closed by us", &open, ours, [false; 3]),
+        (
+            "resolved already",
+            &open,
+            resolved_record,
+            [false, false, true],
+        ),
+        ("closed by Ticketbridge", &open, ours, [false; 3]),
         ("closed by a technician", &open, by_person, [false; 3]),
     ];
     for (what, made_for, now, fits) in cases {
         let commands = [
-            gone(made_for, absent()),
-            gone(made_for, expired()),
+            resolve(made_for, absent()),
+            resolve(made_for, expired()),
             command(made_for, CommandAction::Look),
         ];
         for (command, fits) in commands.iter().zip(fits) {
@@ -187,11 +192,11 @@ fn a_changed_record_makes_a_command_void() {
 fn a_resolve_after_a_persons_close_allows_a_new_occurrence() {
     let ended = with_ticket(77).with_closed(77, 1, ClosedBy::Technician, minute(9));
     let repeated = fold(ended.clone(), &repeat_of_raise(minute(80)));
-    assert_eq!(repeated.occurrence, 1, "it goes on");
+    assert_eq!(repeated.occurrence, 1, "it is still active");
     for shown in [absent(), expired()] {
-        let seen_gone = gone(&ended, shown).apply(ended.clone(), minute(70));
-        assert!(!seen_gone.desired.active);
-        let anew = fold(seen_gone, &repeat_of_raise(minute(80)));
+        let resolved_record = resolve(&ended, shown).apply(ended.clone(), minute(70));
+        assert!(!resolved_record.desired.active);
+        let anew = fold(resolved_record, &repeat_of_raise(minute(80)));
         assert_eq!((anew.occurrence, anew.desired.active), (2, true));
     }
 }
@@ -250,9 +255,9 @@ fn duplicates_are_searched_at_once_by_reference() {
 fn an_update_revives_an_alert_that_no_event_resolved() {
     for record in [active(), with_ticket(77)] {
         for shown in [absent(), expired()] {
-            let seen_gone = gone(&record, shown).apply(record.clone(), minute(61));
+            let resolved_record = resolve(&record, shown).apply(record.clone(), minute(61));
             for change in [updated(5), raised(5)] {
-                let revived = fold(seen_gone.clone(), &change);
+                let revived = fold(resolved_record.clone(), &change);
                 assert!(revived.desired.active);
                 assert_eq!(revived.desired.resolution, None);
                 assert_eq!(revived.desired.last, Some(change.order()));
@@ -262,11 +267,11 @@ fn an_update_revives_an_alert_that_no_event_resolved() {
                 );
             }
             let old = updated(-1);
-            let mut after = fold(seen_gone.clone(), &old);
+            let mut after = fold(resolved_record.clone(), &old);
             assert!(after.folded.contains(old.digest));
-            after.folded = seen_gone.folded.clone();
-            assert_eq!(after, seen_gone);
-            let resolved = fold(seen_gone.clone(), &event(5, AlertChange::Resolved));
+            after.folded = resolved_record.folded.clone();
+            assert_eq!(after, resolved_record);
+            let resolved = fold(resolved_record.clone(), &event(5, AlertChange::Resolved));
             assert!(!resolved.desired.active);
             assert_eq!(resolved.desired.resolution, None, "now its source says so");
             let updated = fold(resolved.clone(), &updated(6));
@@ -274,12 +279,12 @@ fn an_update_revives_an_alert_that_no_event_resolved() {
         }
     }
     let record = with_ticket(77);
-    let closed = gone(&record, absent()).apply(record, minute(11));
+    let closed = resolve(&record, absent()).apply(record, minute(11));
     let closed = closed.with_closed(77, 1, ClosedBy::Us, minute(12));
     let revived = fold(closed, &updated(5));
     assert_eq!(
         revived.occurrence, 2,
-        "the update came late: a next life, not lost"
+        "the late update starts the next occurrence"
     );
 }
 
@@ -294,10 +299,13 @@ fn commands_have_one_form_on_the_queue() {
     let expired_form = r#""shown":{"by":"expired","at":"2026-09-21T15:13:20Z"}"#;
     let cases = [
         (
-            gone(&record, absent()),
+            resolve(&record, absent()),
             format!(r#""ticket_id":77,{last},{absent_form}"#),
         ),
-        (gone(&active(), expired()), format!("{last},{expired_form}")),
+        (
+            resolve(&active(), expired()),
+            format!("{last},{expired_form}"),
+        ),
         (
             command(&record, CommandAction::Look),
             r#""ticket_id":77,"action":"look""#.into(),

@@ -66,7 +66,6 @@ pub struct ClosedTicket {
     pub ticket_ref: Option<TicketRef>,
 }
 
-/// The end of a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TicketEnd {
     pub by: ClosedBy,

@@ -26,7 +26,7 @@ fn a_ticket_in_another_connectwise_is_left_alone() {
     assert_eq!((closed.by, closed.epoch), (ClosedBy::OutOfReach, 1));
     assert!(
         !elsewhere.is_occurrence_over(),
-        "it goes on without that ticket"
+        "it continues without that ticket"
     );
     assert_eq!(
         elsewhere.payload.as_ref(),
@@ -69,7 +69,7 @@ fn a_text_is_kept_only_while_a_ticket_may_need_it() {
     let again = raised(30);
     let open = open(&[raised(1), resolved(12)]);
     let settled = fold(open.clone(), &again).with_nothing_to_do(Some(&again));
-    assert_eq!(settled.payload.as_ref(), again.payload(), "raised anew");
+    assert_eq!(settled.payload.as_ref(), again.payload(), "raised again");
     let repeated = fold(
         open.clone().with_open(OpenTicket {
             opened_at: at(40),
@@ -92,7 +92,7 @@ fn a_text_is_kept_only_while_a_ticket_may_need_it() {
             .with_nothing_to_do(Some(&resolved(12)))
             .payload,
         None,
-        "it is gone"
+        "the alert is resolved"
     );
 }
 
@@ -133,7 +133,11 @@ fn a_record_is_indexed_by_its_state() {
     let blocked = open.clone().with_blocked(Blocked::Unmapped, None, at(9));
     assert_eq!(state(&blocked).as_deref(), Some("blocked"));
     let ended = open.clone().with_closed(77, 1, ClosedBy::Technician, at(9));
-    assert_eq!(state(&ended).as_deref(), Some("open"), "its alert goes on");
+    assert_eq!(
+        state(&ended).as_deref(),
+        Some("open"),
+        "its alert is still active"
+    );
     let closed = fold(open, &resolved(8)).with_closed(77, 1, ClosedBy::Us, at(9));
     assert_eq!(state(&closed).as_deref(), Some("closed"));
     assert_eq!(state(&Record::new(key())), None);

@@ -181,7 +181,7 @@ fn each_resolved_alert_has_its_reason() {
     ];
     let list = sent("s", NOW - 1, &["listed", "ends later"]).of(&["disk"]);
     let resolution_plan = resolution_plan(&records, &[list], &[]);
-    let gone = |record: &Record, shown| Proposal {
+    let proposal = |record: &Record, shown| Proposal {
         key: item(&record.key),
         action: ProposedAction::Resolve {
             last: minute(LAST),
@@ -193,7 +193,10 @@ fn each_resolved_alert_has_its_reason() {
         taken_at: minute(NOW - 1),
     };
     let expired = Resolution::Expired { at: minute(NOW) };
-    let proposals = vec![gone(&records[2], absent), gone(&records[3], expired)];
+    let proposals = vec![
+        proposal(&records[2], absent),
+        proposal(&records[3], expired),
+    ];
     let expected = ResolutionPlan {
         proposals,
         next: Some(minute(NOW + 1)),
@@ -216,35 +219,35 @@ fn a_snapshot_covers_only_its_own_source() {
 fn only_active_alerts_and_open_tickets_are_counted() {
     let bare = Record::new(alert("contoso", "a"));
     let only_resolved = fold(bare.clone(), &event(&bare, LAST, AlertChange::Resolved));
-    let mut unheard = with_ticket(bare.clone(), 7, LAST);
-    unheard.desired.active = true;
+    let mut without_event = with_ticket(bare.clone(), 7, LAST);
+    without_event.desired.active = true;
     let ended =
         |by| with_ticket(active("contoso", "a"), 7, LAST).with_closed(7, 1, by, minute(NOW));
     let cases = [
         ("untouched", bare, 0),
         ("only resolved", only_resolved, 0),
-        ("standing", active("contoso", "a"), 1),
-        ("gone", resolved(active("contoso", "a")), 0),
+        ("active", active("contoso", "a"), 1),
+        ("resolved", resolved(active("contoso", "a")), 0),
         (
-            "gone, with a ticket",
+            "resolved, with a ticket",
             resolved(with_ticket(active("contoso", "a"), 7, LAST)),
             1,
         ),
-        ("found in ConnectWise, and not heard of", unheard, 1),
+        ("found in ConnectWise, without an event", without_event, 1),
         (
-            "ended by a technician, and it goes on",
+            "closed by a technician, and still active",
             ended(ClosedBy::Technician),
             1,
         ),
-        ("of the next life", ended(ClosedBy::Us), 1),
+        ("of the next occurrence", ended(ClosedBy::Us), 1),
     ];
     for (what, record, count) in cases {
         let one = census(std::slice::from_ref(&record));
         assert_eq!((one.len(), one.is_empty()), (count, count == 0), "{what}");
         let list = [sent("s", NOW, &["b"])];
-        let gone = resolution_plan(std::slice::from_ref(&record), &list, &[]).proposals;
+        let plan = resolution_plan(std::slice::from_ref(&record), &list, &[]).proposals;
         let may_go = record.desired.active && record.desired.details.is_some() && count == 1;
-        assert_eq!(gone.len(), usize::from(may_go), "{what}");
+        assert_eq!(plan.len(), usize::from(may_go), "{what}");
     }
 }
 
@@ -255,13 +258,13 @@ fn alerts_with_closed_tickets_do_not_trip_the_guard() {
     let ended = |n| record(n).with_closed(7, 1, ClosedBy::Technician, minute(NOW));
     let list = [sent("s", NOW, &["b"])];
     let mut records: Vec<Record> = (0..100).map(ended).collect();
-    let gone = resolution_plan(&records, &list, &[]);
-    assert_eq!((gone.proposals.len(), gone.held.len()), (100, 0));
+    let plan = resolution_plan(&records, &list, &[]);
+    assert_eq!((plan.proposals.len(), plan.held.len()), (100, 0));
     // If the closings of others are held, these are held too.
     records.extend((100..121).map(record));
-    let gone = resolution_plan(&records, &list, &[]);
-    assert_eq!(gone.proposals.len(), 0);
-    assert_eq!(held(&gone).into_values().collect::<Vec<_>>(), [(21, 21)]);
+    let plan = resolution_plan(&records, &list, &[]);
+    assert_eq!(plan.proposals.len(), 0);
+    assert_eq!(held(&plan).into_values().collect::<Vec<_>>(), [(21, 21)]);
 }
 
 #[test]
@@ -288,14 +291,14 @@ fn a_scope_has_the_kinds_of_its_active_alerts() {
 #[test]
 fn an_alert_expires_unless_a_later_snapshot_lists_it() {
     let ends = |at| [of_kind("contoso", "a", "disk", Some(at))];
-    let gone = |records: &[Record], snapshots: &[Sent]| {
+    let ends_it = |records: &[Record], snapshots: &[Sent]| {
         !resolution_plan(records, snapshots, &[])
             .proposals
             .is_empty()
     };
-    assert!(gone(&ends(NOW), &[]));
-    assert!(gone(&ends(LAST - 1), &[]));
-    assert!(!gone(&ends(NOW + 1), &[]));
+    assert!(ends_it(&ends(NOW), &[]));
+    assert!(ends_it(&ends(LAST - 1), &[]));
+    assert!(!ends_it(&ends(NOW + 1), &[]));
     let torn = sent("s", NOW, &["a"]).in_parts(2).without(1);
     let cases = [
         ("taken then", sent("s", NOW - 1, &["a"]), false),
@@ -306,7 +309,7 @@ fn an_alert_expires_unless_a_later_snapshot_lists_it() {
         ("of other kinds", sent("s", NOW, &["a"]).of(&["cpu"]), true),
     ];
     for (what, list, expected) in cases {
-        assert_eq!(gone(&ends(NOW - 1), &[list]), expected, "{what}");
+        assert_eq!(ends_it(&ends(NOW - 1), &[list]), expected, "{what}");
     }
 }
 
@@ -343,11 +346,11 @@ fn an_alert_with_only_a_similar_id_listed_stays_active() {
         of_kind("contoso", "Disk-3", "disk", Some(NOW - 1)),
     ];
     let list = |taken| [sent("s", taken, &["DISK-1", "Disk-2", "disk-3"])];
-    let gone = resolution_plan(&records, &list(NOW), &[]);
-    assert!(gone.proposals.is_empty(), "{gone:?}");
-    let counts: Vec<usize> = gone.similar.values().copied().collect();
+    let plan = resolution_plan(&records, &list(NOW), &[]);
+    assert!(plan.proposals.is_empty(), "{plan:?}");
+    let counts: Vec<usize> = plan.similar.values().copied().collect();
     assert_eq!(counts, [2]);
-    let gone = resolution_plan(&records, &list(LAST + 9), &[]);
-    assert!(gone.similar.is_empty(), "it may lag, and shows nothing yet");
-    assert_eq!(names(&records, &gone), ["Disk-3"], "it ended after that");
+    let plan = resolution_plan(&records, &list(LAST + 9), &[]);
+    assert!(plan.similar.is_empty(), "it may lag, and shows nothing yet");
+    assert_eq!(names(&records, &plan), ["Disk-3"], "it ended after that");
 }

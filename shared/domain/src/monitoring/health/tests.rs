@@ -66,10 +66,10 @@ fn probe_of(letter: char) -> Probe {
 }
 
 /// The notifications of a sequence: minute, scope and name of each.
-fn told_in(story: &str) -> Vec<String> {
+fn subjects_of(probes: &str) -> Vec<String> {
     let mut health = Health::default();
     let mut notified = vec![];
-    for (minute, letter) in (0..).zip(story.chars()) {
+    for (minute, letter) in (0..).zip(probes.chars()) {
         let now = at(minute);
         health = transition(health, &probe_of(letter), now);
         for notification in health.notifications(now) {
@@ -80,7 +80,11 @@ fn told_in(story: &str) -> Vec<String> {
             notified.push(format!("{minute} {scope} {}", notification.name()));
             health = health.notified(&notification, now);
         }
-        assert_eq!(health.notifications(now), [], "what was told is told");
+        assert_eq!(
+            health.notifications(now),
+            [],
+            "each notification is sent once"
+        );
     }
     notified
 }
@@ -130,15 +134,15 @@ fn each_incident_takes_few_mails() {
         ("nnnnn", &[]),
         ("rnnnkkk", &["0 connection broken", "6 connection works"]),
     ];
-    for (story, expected) in table {
-        assert_eq!(told_in(story), expected, "{story}");
+    for (probes, expected) in table {
+        assert_eq!(subjects_of(probes), expected, "{probes}");
     }
 }
 
 #[test]
 fn a_lasting_incident_is_reminded_of_daily() {
     let minutes = usize::try_from(3 * 24 * 60).unwrap();
-    let notified = told_in(&"r".repeat(minutes));
+    let notified = subjects_of(&"r".repeat(minutes));
     assert_eq!(
         notified,
         [
@@ -152,11 +156,11 @@ fn a_lasting_incident_is_reminded_of_daily() {
 #[test]
 fn new_configuration_issues_are_reported_after_an_hour() {
     assert_eq!(
-        told_in(&format!("b{}", "d".repeat(70))),
+        subjects_of(&format!("b{}", "d".repeat(70))),
         ["0 set-up broken", "60 set-up more"]
     );
     assert_eq!(
-        told_in(&format!("b{}{}", "d".repeat(50), "b".repeat(20))),
+        subjects_of(&format!("b{}{}", "d".repeat(50), "b".repeat(20))),
         ["0 set-up broken"]
     );
 }
@@ -164,7 +168,7 @@ fn new_configuration_issues_are_reported_after_an_hour() {
 #[test]
 fn an_issue_that_returns_is_reported_again() {
     assert_eq!(
-        told_in(&format!("d{}{}", "b".repeat(30), "d".repeat(40))),
+        subjects_of(&format!("d{}{}", "b".repeat(30), "d".repeat(40))),
         ["0 set-up broken", "60 set-up more"]
     );
 }
@@ -172,7 +176,7 @@ fn an_issue_that_returns_is_reported_again() {
 #[test]
 fn a_connection_incident_hides_the_configuration() {
     assert_eq!(
-        told_in(&format!("b{}bbb", "r".repeat(1500))),
+        subjects_of(&format!("b{}bbb", "r".repeat(1500))),
         [
             "0 set-up broken",
             "1 connection broken",
@@ -275,7 +279,7 @@ fn a_new_configuration_issue_is_probed_often_for_an_hour() {
     health = health.notified(&Notification::Started(IncidentScope::PartnerConfig), at(0));
     assert!(health.is_urgent(at(59)) && !health.is_urgent(at(60)));
     health = transition(health, &probe_of('k'), at(75));
-    assert!(health.is_urgent(at(75)), "until it is told to be over");
+    assert!(health.is_urgent(at(75)), "until the recovery is notified");
 }
 
 #[test]
@@ -338,7 +342,7 @@ fn only_enabled_and_chosen_things_are_probed() {
     };
     let without = needed(all_cyber_off);
     assert!(!without.boards.contains_key(&cyber));
-    // A kind that the operator added is on all the same.
+    // A kind that the operator added is enabled nevertheless.
     let own = needed(|settings| {
         all_cyber_off(settings);
         settings.cyber_alerts.types.insert(kind("own"), 9);
@@ -461,13 +465,13 @@ fn unusable_boards_statuses_types_and_priorities_are_issues() {
             },
         ]
     );
-    let start_gone = Issue::StartStatus {
+    let start_missing = Issue::StartStatus {
         category: cyber,
         why: TargetIssue::Missing,
     };
     assert_eq!(
         needed.status_issues(cyber, &good),
-        [start_gone],
+        [start_missing],
         "nothing closes"
     );
 

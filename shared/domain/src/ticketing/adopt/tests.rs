@@ -119,7 +119,7 @@ fn a_created_ticket_is_recorded_without_its_claim() {
     let mut next = closed;
     next.occurrence += 1;
     let late = next.clone().with_created(open(8), &claim);
-    assert_eq!(too_many(&late), [8], "of a life that is over");
+    assert_eq!(too_many(&late), [8], "of an earlier occurrence");
     let claim = Claim {
         ticket_ref: next.occurrence_ref(),
         ticket_id: None,

@@ -107,7 +107,11 @@ fn note(note: NoteContent) -> TicketWrite {
 }
 
 fn next(record: &Record, now: i64) -> Decision {
-    decide(record, &view(), SETTLE, at(now))
+    next_in(record, &view(), now)
+}
+
+fn next_in(record: &Record, view: &ConnectionView, now: i64) -> Decision {
+    decide(record, view, SETTLE, at(now))
 }
 
 fn broken() -> Breaker {
@@ -219,7 +223,7 @@ fn an_open_ticket_closes_even_if_its_tenant_is_disabled() {
         ..view()
     };
     assert_eq!(
-        decide(&record, &view, SETTLE, at(13)),
+        next_in(&record, &view, 13),
         Decision::Write(TicketWrite::Close { ticket_id: 77 })
     );
 }
@@ -241,7 +245,7 @@ fn a_ticket_of_another_epoch_is_not_touched() {
         (folded(&[raised(1)]).with_claim(claim(Op::Create)), settled),
     ] {
         assert_eq!(
-            decide(&record, &view, SETTLE, at(5000)),
+            next_in(&record, &view, 5000),
             Decision::Wait { until },
             "the connection is read again"
         );
@@ -250,11 +254,11 @@ fn a_ticket_of_another_epoch_is_not_touched() {
 
 #[test]
 fn an_update_that_overtakes_a_raise_does_not_hide_it() {
-    let gone = folded(&[raised(1), resolved(2)]);
-    let updated = fold(gone.clone(), &worse(6));
+    let ended = folded(&[raised(1), resolved(2)]);
+    let updated = fold(ended.clone(), &worse(6));
     assert_eq!(
-        updated.desired, gone.desired,
-        "an update of what is gone changes nothing"
+        updated.desired, ended.desired,
+        "an update of a resolved alert changes nothing"
     );
     let raised_again = fold(updated, &raised(5));
     assert!(raised_again.desired.active);

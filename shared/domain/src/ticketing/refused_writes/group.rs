@@ -46,7 +46,6 @@ pub struct RefusalGroup {
     pub state: RetryState,
 }
 
-/// The retries of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum RetryState {
@@ -102,7 +101,6 @@ pub enum TargetUsability {
     Unknown,
 }
 
-/// The outcome of a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RetryOutcome {
     Pending,

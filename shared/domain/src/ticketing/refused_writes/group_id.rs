@@ -56,7 +56,7 @@ impl RefusalGroupId {
         let words = || RefusalCause::Words(normalize_message(blocked.words()));
         let cause = match &blocked.reason {
             Blocked::Rejected(_) => words(),
-            Blocked::TargetGone(target) => match refused_target(*target, key, details) {
+            Blocked::TargetMissing(target) => match refused_target(*target, key, details) {
                 Some(target) => RefusalCause::Target(target),
                 None => words(),
             },

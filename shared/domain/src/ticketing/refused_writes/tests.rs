@@ -176,7 +176,7 @@ fn rejected() -> Blocked {
     Blocked::Rejected("field is required".into())
 }
 
-const COMPANY: Blocked = Blocked::TargetGone(TicketTarget::Company);
+const COMPANY: Blocked = Blocked::TargetMissing(TicketTarget::Company);
 
 #[test]
 fn one_alert_of_a_group_is_retried_at_growing_intervals() {
@@ -461,7 +461,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
             Blocked::Throttled => 6,
             Blocked::Deferred => 7,
             Blocked::MissingRight(_) => 8,
-            Blocked::TargetGone(_) => 9,
+            Blocked::TargetMissing(_) => 9,
             Blocked::Rejected(_) => 10,
             Blocked::OlderThanBackfill => 11,
         };

@@ -193,12 +193,12 @@ fn a_deleted_ticket_ends_the_claim() {
     for op in [Op::Note(NoteKind::Resolved), Op::Patch, Op::Close] {
         let record = open(&[raised(1)]);
         let claim = claim(op, &record);
-        let gone = ObservedTicket {
+        let deleted = ObservedTicket {
             ticket: None,
             is_noted: false,
             is_prioritised: false,
         };
-        let record = looked(record, &claim, &gone, &ALL_LOOKS[..1]);
+        let record = looked(record, &claim, &deleted, &ALL_LOOKS[..1]);
         assert_eq!(ended(&record), Some(ClosedBy::Deleted), "{op:?}");
     }
 }
@@ -340,8 +340,8 @@ fn a_patch_took_effect_if_the_ticket_has_the_priority() {
 }
 
 fn again() -> Record {
-    let gone = open(&[raised(1), resolved(12)]);
-    let closed = gone.with_closed(77, 1, ClosedBy::Us, at(15));
+    let ended = open(&[raised(1), resolved(12)]);
+    let closed = ended.with_closed(77, 1, ClosedBy::Us, at(15));
     fold(closed, &raised(18))
 }
 

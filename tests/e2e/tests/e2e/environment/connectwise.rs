@@ -8,6 +8,10 @@ use serde_json::Value;
 
 use super::PATIENCE;
 
+pub(crate) fn is_open(ticket: &Value) -> bool {
+    ticket["closedFlag"] == false
+}
+
 const API: &str = "/v4_6_release/apis/3.0";
 
 pub(crate) struct ConnectWise {
@@ -57,12 +61,35 @@ impl ConnectWise {
         answer.json().await.unwrap_or_default()
     }
 
-    /// All tickets.
     pub(crate) async fn tickets(&self) -> Vec<Value> {
         self.list("/service/tickets?pageSize=1000").await
     }
 
-    /// All notes of a ticket.
+    /// The number of open tickets.
+    pub(crate) async fn count_open(&self) -> usize {
+        self.tickets().await.iter().filter(|it| is_open(it)).count()
+    }
+
+    /// The number of calls with this method and path.
+    pub(crate) async fn count_calls(&self, call: &str) -> usize {
+        self.calls()
+            .await
+            .iter()
+            .filter(|made| *made == call)
+            .count()
+    }
+
+    /// Asserts that one note of a ticket, and only one, contains all these words.
+    pub(crate) async fn assert_noted(&self, ticket: &Value, words: &[&str]) {
+        let notes = self.notes(ticket).await;
+        let has_words = |note: &&Value| {
+            let text = note["text"].as_str().unwrap();
+            words.iter().all(|words| text.contains(words))
+        };
+        let count = notes.iter().filter(has_words).count();
+        assert_eq!(count, 1, "{words:?} in {notes:?}");
+    }
+
     pub(crate) async fn notes(&self, ticket: &Value) -> Vec<Value> {
         let path = format!("/service/tickets/{}/notes?pageSize=1000", ticket["id"]);
         self.list(&path).await

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use aws::secrets::{SourceSecret, SourceDocument};
 use domain::alert::event::Severity;
 use domain::setup::settings::{BoardTarget, OnResolve, Settings};
-use domain::{AlertId, AlertKey, Kind, PartnerId, SourceId, TenantId};
+use domain::{AlertId, AlertKey, Kind, PartnerId, Secret, SourceId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -32,6 +33,11 @@ pub(crate) fn partner() -> PartnerId {
     PartnerId::parse(PARTNER).unwrap()
 }
 
+/// A partner that is not seeded.
+pub(crate) fn numbered_partner(n: usize) -> PartnerId {
+    PartnerId::parse(format!("partner-{n}")).unwrap()
+}
+
 pub(crate) fn tenant(id: &str) -> TenantId {
     TenantId::parse(id).unwrap()
 }
@@ -45,6 +51,20 @@ pub(crate) fn key(tenant_id: &str, alert: &str) -> AlertKey {
     }
 }
 
+/// The document of an enabled source of the seeded partner, whose secret is `SECRET`.
+pub(crate) fn source_document() -> SourceDocument {
+    SourceDocument {
+        partner: Some(partner()),
+        partners: vec![],
+        enabled: true,
+        kinds_added: vec![],
+        secrets: vec![SourceSecret {
+            value: Secret::new(SECRET),
+            not_after: None,
+        }],
+    }
+}
+
 /// An event of `TENANT`. Its time is `second` seconds after ten minutes ago.
 pub(crate) fn event(kind: &str, id: &str, alert: &str, second: i64) -> Value {
     let time = Timestamp::now() - SignedDuration::from_mins(10) + SignedDuration::from_secs(second);
@@ -55,6 +75,30 @@ pub(crate) fn event(kind: &str, id: &str, alert: &str, second: i64) -> Value {
             "title": "Disk C: of web-1 is full", "description": "1 % is left", "device": "web-1", "link": "https://example.com/a"
         }
     })
+}
+
+pub(crate) fn raised_event(id: &str, alert: &str, second: i64) -> Value {
+    event("alert.raised", id, alert, second)
+}
+
+pub(crate) fn resolved_event(id: &str, alert: &str, second: i64) -> Value {
+    event("alert.resolved", id, alert, second)
+}
+
+/// Raises of the alerts a0, a1 and so on, whose ids are e0, e1 and so on.
+pub(crate) fn raises(alerts: std::ops::Range<usize>) -> Vec<Value> {
+    alerts
+        .map(|n| raised_event(&format!("e{n}"), &format!("a{n}"), 0))
+        .collect()
+}
+
+/// The raise and the resolve of alert a{n}.
+pub(crate) fn raise_and_resolve(n: usize) -> [Value; 2] {
+    let alert = format!("a{n}");
+    [
+        raised_event(&format!("e{n}"), &alert, 0),
+        resolved_event(&format!("r{n}"), &alert, 5),
+    ]
 }
 
 /// The seeded partner's settings.

@@ -1,4 +1,4 @@
-//! A proxy that stands in for Lambda, which the emulator does not run functions in.
+//! A proxy that replaces Lambda, which the emulator does not run functions in.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

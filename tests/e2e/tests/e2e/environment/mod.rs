@@ -2,6 +2,7 @@
 //! a source, and the functions as their `main.rs` builds them.
 
 mod account;
+mod actions;
 mod connectwise;
 mod database;
 mod fixtures;
@@ -16,7 +17,7 @@ mod worker;
 
 use std::time::Duration;
 
-use aws::secrets::{ConnectionSecret, SourceDocument, SourceSecret};
+use aws::secrets::ConnectionSecret;
 use aws_lambda_events::sqs::SqsMessage;
 use aws_types::SdkConfig;
 use connectwise_sim::Seed;
@@ -32,11 +33,13 @@ use serde_json::{Value, json};
 use store::{AccessTable, Alerts, ConfigTable, Connection, RecordWrite, SaveOutcome};
 
 pub(crate) use account::TestAccount;
-pub(crate) use connectwise::ConnectWise;
+pub(crate) use actions::assert_closed_by;
+pub(crate) use connectwise::{ConnectWise, is_open};
 pub(crate) use database::Database;
 pub(crate) use fixtures::{
     COMPANY, CYBER_ALERTS, DISABLED, MAIL_FROM, OPERATIONS, PARTNER, SECRET, SOURCE, SOURCE_KEY,
-    TENANT, event, key, partner, settings, tenant,
+    TENANT, event, key, numbered_partner, partner, raise_and_resolve, raised_event, raises,
+    resolved_event, settings, source_document, tenant,
 };
 pub(crate) use lambda_proxy::LambdaProxy;
 pub(crate) use queue::Queue;
@@ -143,15 +146,7 @@ impl TestEnvironment {
     }
 
     async fn seed(&self) {
-        let document = SourceDocument {
-            partner: Some(partner()),
-            enabled: true,
-            secrets: vec![SourceSecret {
-                value: Secret::new(SECRET),
-                not_after: None,
-            }],
-            ..SourceDocument::default()
-        };
+        let document = source_document();
         let document = serde_json::to_string(&document).unwrap();
         let client_id = Seed::demo().integration().unwrap().client_id;
         for (name, text) in [
@@ -307,6 +302,12 @@ impl TestEnvironment {
         self.alerts.get(&key(tenant, alert)).await.unwrap()
     }
 
+    /// Why an alert of `TENANT` is blocked, if it is.
+    pub(crate) async fn reason(&self, alert: &str) -> Option<Blocked> {
+        let record = self.record(alert).await.unwrap();
+        record.blocked.map(|blocked| blocked.reason)
+    }
+
     /// Writes records a0, a1 and so on, blocked because their tenant is not mapped.
     pub(crate) async fn write_blocked(&self, tenant: &str, count: usize, now: Timestamp) {
         let write = async |n| {
@@ -367,13 +368,11 @@ impl TestEnvironment {
 
     /// Gives the connection another epoch, as if it pointed to another ConnectWise.
     pub(crate) async fn set_epoch(&self, epoch: u32) {
-        let connection = self.access.connections.get(&partner()).await.unwrap().value;
         let connection = Connection {
             epoch,
-            ..connection.unwrap()
+            ..self.connection().await
         };
-        let put = self.access.connections.put(&partner(), &connection).await;
-        put.unwrap();
+        self.put_connection(&connection).await;
     }
 
     /// Points the connection to another company of the same site, in a new epoch.
@@ -383,8 +382,7 @@ impl TestEnvironment {
             epoch: 2,
             ..connection(self.connectwise.origin())
         };
-        let put = self.access.connections.put(&partner(), &connection).await;
-        put.unwrap();
+        self.put_connection(&connection).await;
         let keys = self.keys(company_id, "another");
         self.put_connection_secret(CONNECTION_PREFIX, &keys).await;
     }

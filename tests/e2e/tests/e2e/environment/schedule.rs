@@ -53,6 +53,25 @@ impl Schedules {
         tick.unwrap()
     }
 
+    /// One tick of reconcile's schedule, for which the seeded partner is due.
+    pub(crate) async fn run(
+        &self,
+        app: &Driver<reconcile::ReconcileJob>,
+        at: Timestamp,
+    ) -> RunSummary<reconcile::ReconcileTotals> {
+        self.make_due(at).await;
+        self.tick(app, at).await
+    }
+
+    /// The number of alerts that one tick of reconcile's schedule releases.
+    pub(crate) async fn count_released(
+        &self,
+        app: &Driver<reconcile::ReconcileJob>,
+        at: Timestamp,
+    ) -> usize {
+        self.tick(app, at).await.totals.released
+    }
+
     /// One tick of health's schedule.
     pub(crate) async fn tick_health(
         &self,

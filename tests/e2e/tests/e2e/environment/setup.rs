@@ -191,7 +191,6 @@ pub(crate) struct Call {
     pub(crate) now: Timestamp,
 }
 
-/// An answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -346,7 +345,11 @@ impl Browser {
         self.send(call.header("accept", "application/json")).await
     }
 
-    /// Posts a form.
+    /// Posts JSON, expects this status, and returns the answer's JSON.
+    pub(crate) async fn submit(&mut self, path: &str, json: &Value, status: u16) -> Value {
+        self.post(path, json).await.expect(status).json()
+    }
+
     pub(crate) async fn post_form(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let call = self.call("POST", path).form(fields);
         self.send(call.header("accept", "text/html")).await

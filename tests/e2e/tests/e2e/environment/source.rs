@@ -37,13 +37,20 @@ impl Source {
         assert_eq!(response.status_code, 202, "{response:?}");
     }
 
+    /// Posts a batch with a valid signature.
+    pub(crate) async fn post_batch(&self, body: impl AsRef<[u8]>) -> ApiGatewayV2httpResponse {
+        let content_type = "application/cloudevents-batch+json";
+        self.post_raw(content_type, body).await
+    }
+
     /// Posts any body with a valid signature.
     pub(crate) async fn post_raw(
         &self,
         content_type: &str,
-        body: &[u8],
+        body: impl AsRef<[u8]>,
     ) -> ApiGatewayV2httpResponse {
-        let request = signed(SOURCE, SECRET, content_type, body, Timestamp::now());
+        let now = Timestamp::now();
+        let request = signed(SOURCE, SECRET, content_type, body.as_ref(), now);
         self.ingest.handle(request).await
     }
 }

@@ -6,7 +6,8 @@ use scheduled::Driver;
 use serde_json::{Value, json};
 
 use crate::environment::{
-    COMPANY, TENANT, TestEnvironment, after, event, partner, record_of, tenant,
+    COMPANY, TENANT, TestEnvironment, after, partner, raised_event, record_of, resolved_event,
+    tenant,
 };
 
 pub(crate) const CONTACT: &str = "anna@northwind.example";
@@ -68,7 +69,7 @@ impl IncidentTest {
 
     /// Raises an alert of `TENANT` and hands it to `tickets` now.
     pub(crate) async fn raise(&mut self, alert: &str) {
-        let raised = [event("alert.raised", "e1", alert, 0)];
+        let raised = [raised_event("e1", alert, 0)];
         let messages = self.env.post_and_take(&raised).await;
         self.env.worker.handle_at(messages, self.minutes).await;
     }
@@ -92,21 +93,29 @@ impl IncidentTest {
         text
     }
 
+    /// Asserts that the newest mail's text has all these parts.
+    pub(crate) async fn assert_text(&self, parts: &[&str]) {
+        let text = self.text().await;
+        for part in parts {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+    }
+
+    /// Makes the partner due for health in the next minute.
+    pub(crate) async fn make_due(&self) {
+        let at = after(self.begun, self.minutes * 60);
+        self.env.schedule.make_health_due(at).await;
+    }
+
     pub(crate) async fn blocked(&self) -> usize {
-        let blocked = self
-            .env
-            .alerts
-            .lists
-            .blocked_keys(&partner())
-            .await
-            .unwrap();
+        let blocked = self.env.blocked_keys().await;
         blocked.len()
     }
 
     /// Raises alerts of `TENANT` with their titles and hands them to `tickets` now.
     pub(crate) async fn raise_all(&mut self, alerts: &[String], title: impl Fn(&str) -> String) {
         let raised = alerts.iter().map(|alert| {
-            let mut raised = event("alert.raised", &format!("raise-{alert}"), alert, 0);
+            let mut raised = raised_event(&format!("raise-{alert}"), alert, 0);
             raised["data"]["title"] = title(alert).into();
             raised
         });
@@ -117,7 +126,7 @@ impl IncidentTest {
     pub(crate) async fn resolve_all(&mut self, alerts: &[String]) {
         let resolved = alerts
             .iter()
-            .map(|alert| event("alert.resolved", &format!("end-{alert}"), alert, 5));
+            .map(|alert| resolved_event(&format!("end-{alert}"), alert, 5));
         let resolved: Vec<Value> = resolved.collect();
         self.hand(&resolved).await;
     }

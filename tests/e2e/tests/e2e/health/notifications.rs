@@ -2,6 +2,7 @@
 //! again.
 
 use domain::alert::event::Severity;
+use domain::closing::resolution_plan::Hold;
 use domain::setup::mapping::Mapping;
 use jiff::Timestamp;
 use reqwest::Method;
@@ -9,7 +10,7 @@ use serde_json::json;
 use store::HeldClosings;
 
 use crate::environment::{
-    COMPANY, OPERATIONS, TENANT, TestEnvironment, after, event, partner, settings, tenant,
+    COMPANY, OPERATIONS, TENANT, TestEnvironment, after, partner, raised_event, settings, tenant,
 };
 use crate::health::incident_test::{CONTACT, IncidentTest};
 use crate::setup::approve_closings::hold_of;
@@ -21,10 +22,7 @@ async fn revoked_keys_are_notified_once_and_their_recovery_once() {
     let mut test = IncidentTest::new().await;
     test.minute().await;
     assert_eq!(test.subjects().await, [""; 0]);
-    test.env
-        .connectwise
-        .set_faults(json!({ "keys": "revoked" }))
-        .await;
+    test.env.set_fault("keys", "revoked").await;
     for alert in ["a1", "a2", "a3"] {
         test.raise(alert).await;
     }
@@ -33,16 +31,14 @@ async fn revoked_keys_are_notified_once_and_their_recovery_once() {
     test.minutes(2).await;
     let refused = "Ticketbridge: ConnectWise refuses the keys (northwind)";
     assert_eq!(test.subjects().await, [refused]);
-    let text = test.text().await;
-    for said in [
+    test.assert_text(&[
         "no alert of northwind has become a ticket",
         "What to do: check that the API member is active. If it is, create new keys for it",
         "3 alerts are blocked by it: Acme Dental (3). No alert is lost",
         "https://setup.example/setup\n",
         "https://setup.example/setup/link",
-    ] {
-        assert!(text.contains(said), "{said}\n{text}");
-    }
+    ])
+    .await;
     test.minutes(10).await;
     assert_eq!(test.subjects().await, [refused]);
     let calls = test.env.connectwise.calls().await.split_off(calls);
@@ -50,10 +46,7 @@ async fn revoked_keys_are_notified_once_and_their_recovery_once() {
     assert!(calls.iter().all(is_probe), "{calls:?}");
     assert!((10..=13).contains(&calls.len()), "{}", calls.len());
 
-    test.env
-        .connectwise
-        .set_faults(json!({ "keys": "ok" }))
-        .await;
+    test.env.set_fault("keys", "ok").await;
     test.minutes(2).await;
     assert_eq!(test.env.connectwise.tickets().await.len(), 3);
     assert_eq!(
@@ -63,36 +56,21 @@ async fn revoked_keys_are_notified_once_and_their_recovery_once() {
     );
     test.minutes(5).await;
     assert_eq!(test.subjects().await, [refused, WORKS]);
-    let text = test.text().await;
-    assert!(
-        text.contains("3 alerts that were blocked by it have continued"),
-        "{text}"
-    );
+    test.assert_text(&["3 alerts that were blocked by it have continued"])
+        .await;
 }
 
 #[tokio::test]
 async fn only_a_lasting_outage_is_notified() {
     let mut test = IncidentTest::new().await;
-    test.env
-        .connectwise
-        .set_faults(json!({ "outage": true }))
-        .await;
+    test.env.set_fault("outage", true).await;
     test.minutes(2).await;
-    test.env
-        .connectwise
-        .set_faults(json!({ "outage": false }))
-        .await;
+    test.env.set_fault("outage", false).await;
     test.minutes(3).await;
     assert_eq!(test.subjects().await, [""; 0]);
 
-    test.env
-        .connectwise
-        .set_faults(json!({ "outage": true }))
-        .await;
-    test.env
-        .schedule
-        .make_health_due(after(test.begun, test.minutes * 60))
-        .await;
+    test.env.set_fault("outage", true).await;
+    test.make_due().await;
     test.minutes(2).await;
     assert_eq!(
         test.subjects().await,
@@ -102,27 +80,20 @@ async fn only_a_lasting_outage_is_notified() {
     test.minutes(12).await;
     let outage = "Ticketbridge: ConnectWise reports an error (northwind)";
     assert_eq!(test.subjects().await, [outage]);
-    let text = test.text().await;
-    assert!(
-        text.contains("What to do: nothing if ConnectWise is down: it is tried again each minute."),
-        "{text}"
-    );
+    test.assert_text(&[
+        "What to do: nothing if ConnectWise is down: it is tried again each minute.",
+    ])
+    .await;
     // The failure lasts longer than messages back off.
     test.minutes(4).await;
     test.raise("a1").await;
     assert_eq!(test.blocked().await, 1);
-    test.env
-        .connectwise
-        .set_faults(json!({ "outage": false }))
-        .await;
+    test.env.set_fault("outage", false).await;
     test.minutes(6).await;
     assert_eq!(test.subjects().await, [outage, WORKS]);
     assert_eq!(test.env.connectwise.tickets().await.len(), 1);
-    let text = test.text().await;
-    assert!(
-        text.contains("1 alert that was blocked by it has continued"),
-        "{text}"
-    );
+    test.assert_text(&["1 alert that was blocked by it has continued"])
+        .await;
 }
 
 #[tokio::test]
@@ -143,10 +114,7 @@ async fn redirects_and_html_pages_count_as_an_outage() {
         assert_eq!(test.subjects().await, [outage], "{status}");
         let text = test.text().await;
         assert!(!text.contains("connect again"), "{text}");
-        test.env
-            .connectwise
-            .set_faults(json!({ "rules": [] }))
-            .await;
+        test.env.set_fault("rules", json!([])).await;
         test.minutes(6).await;
         assert_eq!(test.subjects().await, [outage, WORKS], "{status}");
     }
@@ -157,10 +125,7 @@ async fn a_lasting_429_is_notified_without_traffic() {
     let mut test = IncidentTest::new().await;
     test.minute().await;
     let throttled = json!({ "all": true, "retry_after_seconds": 3600 });
-    test.env
-        .connectwise
-        .set_faults(json!({ "throttle": throttled }))
-        .await;
+    test.env.set_fault("throttle", throttled).await;
     test.raise("a1").await;
     assert_eq!(test.blocked().await, 1);
     let calls = test.env.connectwise.calls().await.len();
@@ -182,10 +147,7 @@ async fn a_lasting_429_is_notified_without_traffic() {
 #[tokio::test]
 async fn an_open_incident_is_notified_once_a_day() {
     let mut test = IncidentTest::new().await;
-    test.env
-        .connectwise
-        .set_faults(json!({ "keys": "revoked" }))
-        .await;
+    test.env.set_fault("keys", "revoked").await;
     test.minutes(2).await;
     for hour in [1, 5, 12, 23] {
         test.minutes = hour * 60;
@@ -227,10 +189,7 @@ async fn refused_client_ids_are_distinguished_from_refused_keys() {
                 .put_own_client_id("f5b0c9ae-0000-4000-8000-00000000dead")
                 .await;
         } else {
-            test.env
-                .connectwise
-                .set_faults(json!({ "client_id": "refused" }))
-                .await;
+            test.env.set_fault("client_id", "refused").await;
         }
         test.minutes(2).await;
         assert_eq!(
@@ -254,26 +213,18 @@ async fn only_a_missing_right_that_is_needed_is_notified() {
     assert_eq!(test.subjects().await, [""; 0]);
     let faults = json!({ "missing_rights": ["service_tickets.add"] });
     test.env.connectwise.set_faults(faults).await;
-    test.env
-        .schedule
-        .make_health_due(after(test.begun, test.minutes * 60))
-        .await;
+    test.make_due().await;
     test.raise("a1").await;
     test.minutes(4).await;
     let missing = "Ticketbridge: a right is missing in ConnectWise (northwind)";
     assert_eq!(test.subjects().await, [missing]);
-    let text = test.text().await;
-    for said in [
+    test.assert_text(&[
         "needed for making tickets and their notes",
         "Service Desk > Service Tickets: Add = All",
         "1 alert is blocked by it: Acme Dental (1).",
-    ] {
-        assert!(text.contains(said), "{said}\n{text}");
-    }
-    test.env
-        .connectwise
-        .set_faults(json!({ "missing_rights": [] }))
-        .await;
+    ])
+    .await;
+    test.env.set_fault("missing_rights", json!([])).await;
     test.minutes(6).await;
     assert_eq!(test.subjects().await, [missing, WORKS]);
     assert_eq!(test.env.connectwise.tickets().await.len(), 1);
@@ -283,38 +234,26 @@ async fn only_a_missing_right_that_is_needed_is_notified() {
 async fn a_deleted_board_is_notified_and_the_other_board_works() {
     let mut test = IncidentTest::new().await;
     let path = format!("/service/boards/{}", OPERATIONS.0);
-    let renamed = json!([{ "op": "replace", "path": "name", "value": "Renamed" }]);
-    test.env
-        .connectwise
-        .call_as_technician(Method::PATCH, &path, Some(renamed))
-        .await;
+    test.env.patch(&path, "name", "Renamed").await;
     test.minutes(2).await;
     assert_eq!(
         test.subjects().await,
         [""; 0],
         "another name is the same board"
     );
-    test.env
-        .connectwise
-        .call_as_technician(Method::DELETE, &path, None)
-        .await;
+    test.env.delete(&path).await;
     test.raise("a1").await;
-    test.env
-        .schedule
-        .make_health_due(after(test.begun, test.minutes * 60))
-        .await;
+    test.make_due().await;
     test.minutes(12).await;
-    let gone = "Ticketbridge: a board cannot be used (northwind)";
-    assert_eq!(test.subjects().await, [gone]);
-    let text = test.text().await;
-    for said in [
+    let deleted = "Ticketbridge: a board cannot be used (northwind)";
+    assert_eq!(test.subjects().await, [deleted]);
+    test.assert_text(&[
         "The board for operations alerts cannot be used: it no longer exists",
         "1 alert is blocked by it",
         "under Boards",
-    ] {
-        assert!(text.contains(said), "{said}\n{text}");
-    }
-    let mut cyber = event("alert.raised", "e9", "c1", 0);
+    ])
+    .await;
+    let mut cyber = raised_event("e9", "c1", 0);
     cyber["data"]["kind"] = "ransomware_encryption".into();
     let messages = test.env.post_and_take(&[cyber]).await;
     test.env.worker.handle_at(messages, test.minutes).await;
@@ -323,14 +262,9 @@ async fn a_deleted_board_is_notified_and_the_other_board_works() {
     // The partner chooses another priority.
     let mut chosen = settings();
     chosen.operations = chosen.cyber_alerts.clone();
-    test.env
-        .config
-        .settings
-        .put(&partner(), &chosen)
-        .await
-        .unwrap();
+    test.env.put_settings(&chosen).await;
     test.minutes(6).await;
-    assert_eq!(test.subjects().await, [gone, WORKS]);
+    assert_eq!(test.subjects().await, [deleted, WORKS]);
     assert_eq!(test.env.connectwise.tickets().await.len(), 2);
 }
 
@@ -348,11 +282,7 @@ async fn a_start_status_that_became_closing_is_notified() {
     test.minutes(12).await;
     let unfit = "Ticketbridge: a status cannot be used (northwind)";
     assert_eq!(test.subjects().await, [unfit]);
-    let text = test.text().await;
-    assert!(
-        text.contains("The status of new tickets for operations alerts cannot be used: it is a closed status now."),
-        "{text}"
-    );
+    test.assert_text(&["The status of new tickets for operations alerts cannot be used: it is a closed status now."]).await;
     test.env
         .connectwise
         .call_as_technician(Method::PATCH, &path, closes(false))
@@ -366,18 +296,13 @@ async fn a_deleted_priority_is_detected_within_three_probes() {
     let mut test = IncidentTest::new().await;
     let mut chosen = settings();
     chosen.priorities.insert(Severity::High, 999);
-    test.env
-        .config
-        .settings
-        .put(&partner(), &chosen)
-        .await
-        .unwrap();
+    test.env.put_settings(&chosen).await;
     for _ in 0..3 {
         test.minute().await;
         test.minutes += 15;
     }
-    let gone = "Ticketbridge: a priority was deleted (northwind)";
-    assert_eq!(test.subjects().await, [gone]);
+    let deleted = "Ticketbridge: a priority was deleted (northwind)";
+    assert_eq!(test.subjects().await, [deleted]);
 }
 
 #[tokio::test]
@@ -395,24 +320,20 @@ async fn a_deleted_company_is_named_and_other_tenants_work() {
         .put(&partner(), &tenant("baker"), &other)
         .await
         .unwrap();
-    let deleted = json!([{ "op": "replace", "path": "deletedFlag", "value": true }]);
     test.env
-        .connectwise
-        .call_as_technician(Method::PATCH, "/company/companies/302", Some(deleted))
+        .patch("/company/companies/302", "deletedFlag", true)
         .await;
     test.minutes(8).await;
     assert_eq!(
         test.subjects().await,
         ["Ticketbridge: the company of Baker <b>& Sons</b> cannot be used (northwind)"]
     );
-    let text = test.text().await;
-    for said in [
+    test.assert_text(&[
         "The ConnectWise company of Baker <b>& Sons</b> is deleted.",
         "Alerts that need them are blocked. Everything else works.",
         "under Tenants",
-    ] {
-        assert!(text.contains(said), "{said}\n{text}");
-    }
+    ])
+    .await;
     let html = test.env.account.mails().await[0]["BodyHtml"].to_string();
     assert!(
         !html.contains("<b>& Sons") && html.contains("&lt;b&gt;&amp; Sons"),
@@ -448,9 +369,7 @@ async fn an_incident_is_notified_once_a_contact_is_set() {
     let mut browser = env.setup.signed_in().await;
     let health = env.health();
     let now = Timestamp::now();
-    env.connectwise
-        .set_faults(json!({ "keys": "revoked" }))
-        .await;
+    env.set_fault("keys", "revoked").await;
     env.schedule.make_health_due(now).await;
     for minute in 0..3 {
         let tick = env
@@ -478,62 +397,36 @@ async fn held_closings_are_notified_once() {
     let mut test = IncidentTest::new().await;
     let config = test.env.config.clone();
     let (acme, now) = (tenant(TENANT), test.begun);
-    assert!(
-        config
-            .closing_holds
-            .hold(&partner(), &acme, &hold_of(0, 42, 60), now)
-            .await
-            .unwrap()
-    );
+    let hold = async |hold: &Hold| {
+        let holds = &config.closing_holds;
+        holds.hold(&partner(), &acme, hold, now).await.unwrap()
+    };
+    assert!(hold(&hold_of(0, 42, 60)).await);
     test.minute().await;
     let held = "Ticketbridge: tickets were not closed, please check (northwind)";
     assert_eq!(test.subjects().await, [held]);
-    let text = test.text().await;
-    for said in [
+    test.assert_text(&[
         "none was closed",
         "42 of 60 alerts of Acme Dental would have counted as resolved at once",
         "approve the closings on the page",
-    ] {
-        assert!(text.contains(said), "{said}\n{text}");
-    }
+    ])
+    .await;
     let of = async || -> HeldClosings {
         config.closing_holds.get_held(&partner()).await.unwrap()[&acme].clone()
     };
     assert!(of().await.notified_at.is_some());
     // Counted again, it is the same hold.
-    assert!(
-        !config
-            .closing_holds
-            .hold(&partner(), &acme, &hold_of(0, 44, 60), now)
-            .await
-            .unwrap()
-    );
+    assert!(!hold(&hold_of(0, 44, 60)).await);
     for _ in 0..3 {
-        test.env
-            .schedule
-            .make_health_due(after(test.begun, test.minutes * 60))
-            .await;
+        test.make_due().await;
         test.minute().await;
     }
     assert_eq!(test.subjects().await, [held]);
     // Approved, and then more closings than that: a new hold.
     let shown = of().await;
-    let (northwind, shown) = (partner(), (shown.digest.as_str(), shown.since));
-    let approved = config
-        .closing_holds
-        .approve(&northwind, &acme, shown, Timestamp::now());
-    assert!(approved.await.unwrap());
-    assert!(
-        config
-            .closing_holds
-            .hold(&partner(), &acme, &hold_of(0, 50, 60), now)
-            .await
-            .unwrap()
-    );
-    test.env
-        .schedule
-        .make_health_due(after(test.begun, test.minutes * 60))
-        .await;
+    assert!(test.env.approve((&shown.digest, shown.since)).await);
+    assert!(hold(&hold_of(0, 50, 60)).await);
+    test.make_due().await;
     test.minute().await;
     assert_eq!(test.subjects().await, [held, held]);
 }
@@ -544,15 +437,11 @@ async fn the_page_shows_open_incidents_with_their_start() {
     let mut browser = env.setup.signed_in().await;
     let health = env.health();
     let now = Timestamp::now();
-    env.schedule.make_health_due(now).await;
-    env.schedule.tick_health(&health, now).await;
+    env.run_health(&health, now).await;
     let page = browser.get("/setup").await.expect(200).text;
     assert!(page.contains("Live: alerts become tickets."), "{page}");
-    env.connectwise
-        .set_faults(json!({ "keys": "revoked" }))
-        .await;
-    env.schedule.make_health_due(after(now, 60)).await;
-    env.schedule.tick_health(&health, after(now, 60)).await;
+    env.set_fault("keys", "revoked").await;
+    env.run_health(&health, after(now, 60)).await;
     let page = browser.get("/setup").await.expect(200).text;
     assert!(page.contains("ConnectWise refuses the keys"), "{page}");
     assert!(page.contains("since "), "{page}");

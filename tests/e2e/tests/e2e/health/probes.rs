@@ -3,29 +3,21 @@
 
 use std::collections::BTreeSet;
 
-use crate::environment::{TestEnvironment, after, event, partner};
+use crate::environment::{TestEnvironment, after, partner, raised_event};
 use domain::Blocked;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-async fn reason(env: &TestEnvironment, alert: &str) -> Option<Blocked> {
-    let record = env.record(alert).await.unwrap();
-    record.blocked.map(|blocked| blocked.reason)
-}
-
 /// Blocks one alert by refused keys.
 async fn broken(env: &mut TestEnvironment) {
-    env.connectwise
-        .set_faults(json!({ "keys": "revoked" }))
-        .await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
-    assert_eq!(reason(env, "a1").await, Some(Blocked::ConnectionBroken));
+    env.set_fault("keys", "revoked").await;
+    env.deliver(&raised_event("e1", "a1", 0)).await;
+    assert_eq!(env.reason("a1").await, Some(Blocked::ConnectionBroken));
     assert!(is_open(env).await);
 }
 
 async fn is_open(env: &TestEnvironment) -> bool {
-    let breaker = env.config.breaker.get(&partner()).await.unwrap();
+    let breaker = env.breaker().await;
     breaker.open.is_some()
 }
 
@@ -33,7 +25,7 @@ async fn is_open(env: &TestEnvironment) -> bool {
 async fn an_open_breaker_is_probed_after_a_minute() {
     let mut env = TestEnvironment::new().await;
     broken(&mut env).await;
-    env.connectwise.set_faults(json!({ "keys": "ok" })).await;
+    env.set_fault("keys", "ok").await;
     // The breaker opened at some time during the test.
     let soon = after(Timestamp::now(), 61);
     env.schedule.tick_health(&env.health(), soon).await;
@@ -41,10 +33,8 @@ async fn an_open_breaker_is_probed_after_a_minute() {
     let reconcile = env.reconcile();
     assert_eq!(
         env.schedule
-            .tick(&reconcile, after(soon, 60))
-            .await
-            .totals
-            .released,
+            .count_released(&reconcile, after(soon, 60))
+            .await,
         1
     );
     env.queue.expect_leftovers(1);
@@ -68,25 +58,20 @@ async fn alerts_continue_when_a_probe_succeeds() {
         );
         let between = after(at, 30);
         assert_eq!(env.schedule.tick_health(&health, between).await.due, 0);
-        assert_eq!(
-            env.schedule.tick(&reconcile, between).await.totals.released,
-            0
-        );
+        assert_eq!(env.schedule.count_released(&reconcile, between).await, 0);
         assert_eq!(
             env.connectwise.calls().await.len(),
             before + 1,
             "only the probe calls"
         );
     }
-    env.connectwise.set_faults(json!({ "keys": "ok" })).await;
+    env.set_fault("keys", "ok").await;
     env.schedule.tick_health(&health, after(now, 190)).await;
     assert!(!is_open(&env).await);
     assert_eq!(
         env.schedule
-            .tick(&reconcile, after(now, 250))
-            .await
-            .totals
-            .released,
+            .count_released(&reconcile, after(now, 250))
+            .await,
         1
     );
     env.worker.work().await;
@@ -96,17 +81,14 @@ async fn alerts_continue_when_a_probe_succeeds() {
 #[tokio::test]
 async fn a_probe_detects_refused_keys_without_traffic() {
     let mut env = TestEnvironment::new().await;
-    env.connectwise
-        .set_faults(json!({ "keys": "revoked" }))
-        .await;
+    env.set_fault("keys", "revoked").await;
     let now = Timestamp::now();
     env.schedule.make_health_due(now).await;
     env.schedule.tick_health(&env.health(), now).await;
     assert!(is_open(&env).await);
     let calls = env.connectwise.calls().await.len();
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
-    assert_eq!(reason(&env, "a1").await, Some(Blocked::ConnectionBroken));
+    env.deliver(&raised_event("e1", "a1", 0)).await;
+    assert_eq!(env.reason("a1").await, Some(Blocked::ConnectionBroken));
     assert_eq!(env.connectwise.calls().await.len(), calls);
 }
 
@@ -115,12 +97,10 @@ async fn a_probe_reads_replaced_keys_again() {
     let mut env = TestEnvironment::new().await;
     env.put_keys("wrong").await;
     let health = env.health();
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
-    assert_eq!(reason(&env, "a1").await, Some(Blocked::ConnectionBroken));
+    env.deliver(&raised_event("e1", "a1", 0)).await;
+    assert_eq!(env.reason("a1").await, Some(Blocked::ConnectionBroken));
     let now = Timestamp::now();
-    env.schedule.make_health_due(now).await;
-    env.schedule.tick_health(&health, now).await;
+    env.run_health(&health, now).await;
     assert!(is_open(&env).await);
     env.put_keys("tbPrivateKey01").await;
     env.schedule.tick_health(&health, after(now, 61)).await;
@@ -152,29 +132,20 @@ async fn alerts_blocked_by_a_right_continue_when_it_is_granted() {
     let mut env = TestEnvironment::new().await;
     let (health, reconcile) = (env.health(), env.reconcile());
     let right = "service_tickets.add";
-    env.connectwise
-        .set_faults(json!({ "missing_rights": [right] }))
-        .await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
+    env.set_fault("missing_rights", [right]).await;
+    env.deliver(&raised_event("e1", "a1", 0)).await;
     let missing = Some(Blocked::MissingRight(right.into()));
-    assert_eq!(reason(&env, "a1").await, missing);
+    assert_eq!(env.reason("a1").await, missing);
     let now = Timestamp::now();
-    env.schedule.make_health_due(now).await;
-    env.schedule.tick_health(&health, now).await;
-    env.schedule.make_due(now).await;
-    assert_eq!(env.schedule.tick(&reconcile, now).await.totals.released, 0);
-    env.connectwise
-        .set_faults(json!({ "missing_rights": [] }))
-        .await;
+    env.run_health(&health, now).await;
+    assert_eq!(env.schedule.run(&reconcile, now).await.totals.released, 0);
+    env.set_fault("missing_rights", json!([])).await;
     let soon = after(now, 61);
     env.schedule.tick_health(&health, soon).await;
     assert_eq!(
         env.schedule
-            .tick(&reconcile, after(soon, 60))
-            .await
-            .totals
-            .released,
+            .count_released(&reconcile, after(soon, 60))
+            .await,
         1
     );
     env.worker.work().await;
@@ -187,16 +158,14 @@ async fn an_unreadable_right_is_tried_every_15_minutes() {
     let (health, reconcile) = (env.health(), env.reconcile());
     let blind = json!({ "missing_rights": ["service_tickets.add"], "variants": { "my_security": "refused" } });
     env.connectwise.set_faults(blind).await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
+    env.deliver(&raised_event("e1", "a1", 0)).await;
     let now = Timestamp::now();
     let mut released = vec![];
     for minute in [0, 1, 14, 16, 17] {
         let at = after(now, minute * 60);
-        env.schedule.make_health_due(at).await;
-        env.schedule.tick_health(&health, at).await;
+        env.run_health(&health, at).await;
         env.schedule.make_due(at).await;
-        released.push(env.schedule.tick(&reconcile, at).await.totals.released);
+        released.push(env.schedule.count_released(&reconcile, at).await);
         env.worker.work().await;
     }
     assert_eq!(released, [1, 0, 0, 1, 0]);
@@ -221,8 +190,7 @@ async fn a_healthy_probe_makes_at_most_six_calls() {
     for probe in 0..4 {
         let before = env.connectwise.calls().await.len();
         let at = after(now, probe * 15 * 60);
-        env.schedule.make_health_due(at).await;
-        let tick = env.schedule.tick_health(&health, at).await;
+        let tick = env.run_health(&health, at).await;
         assert_eq!((tick.completed, tick.totals.mails), (1, 0));
         let calls = env.connectwise.calls().await.split_off(before);
         assert_eq!(calls.len(), 6, "{calls:?}");

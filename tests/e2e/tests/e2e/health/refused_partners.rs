@@ -1,10 +1,9 @@
 //! ConnectWise refuses some writes while the connection works: one notification is sent, one alert of
 //! the group is retried from time to time, and all of them continue once one is accepted.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::environment::{COMPANY, event};
+use crate::environment::{COMPANY, event, raised_event};
 use crate::health::incident_test::IncidentTest;
 use crate::health::notifications::WORKS;
 
@@ -28,23 +27,21 @@ async fn a_newly_required_field_is_notified_and_retried_singly() {
         (5, 5)
     );
     // A repeat of a refused alert costs no call.
-    test.hand(&[event("alert.raised", "again", "a1", 30)]).await;
+    test.hand(&[raised_event("again", "a1", 30)]).await;
     assert_eq!(test.writes("POST", TICKETS).await, 5);
 
     let retries = test.writes_in(70, "POST", TICKETS).await;
     assert!((3..=4).contains(&retries.len()), "{retries:?}");
     let refuses = "Ticketbridge: ConnectWise refuses to create tickets (northwind)";
     assert_eq!(test.subjects().await, [refuses]);
-    let text = test.text().await;
-    for said in [
+    test.assert_text(&[
         "ConnectWise has refused some requests for northwind. Everything else works.",
         "- ConnectWise refuses to create tickets. It says: \"The Site ID field is required.",
         "For this reason 5 alerts have no ticket.",
         "What to do: change what ConnectWise reports",
         "5 alerts are blocked by it: Acme Dental (5). No alert is lost",
-    ] {
-        assert!(text.contains(said), "{said}\n{text}");
-    }
+    ])
+    .await;
 
     test.env.connectwise.set_faults(required(&[])).await;
     let retries = test.writes_in(70, "POST", TICKETS).await;
@@ -92,10 +89,8 @@ async fn a_company_status_without_tickets_is_notified() {
     let mut test = IncidentTest::new().await;
     let set_status = async |test: &IncidentTest, status: u64| {
         let path = format!("/company/companies/{COMPANY}");
-        let to = json!([{ "op": "replace", "path": "status", "value": { "id": status } }]);
         test.env
-            .connectwise
-            .call_as_technician(Method::PATCH, &path, Some(to))
+            .patch(&path, "status", json!({ "id": status }))
             .await;
     };
     // The status's name is arbitrary: only its flag matters.
@@ -134,18 +129,12 @@ async fn an_unexpectedly_refused_company_backs_off() {
     let subject =
         "Ticketbridge: ConnectWise refuses tickets for the company of Acme Dental (northwind)";
     assert_eq!(test.subjects().await, [subject]);
-    let text = test.text().await;
-    for said in [
+    test.assert_text(&[
         "ConnectWise refuses to create tickets for the company of Acme Dental. It says: \"Company is on hold\".",
         "For this reason 5 alerts have no ticket.",
         "under Tenants",
-    ] {
-        assert!(text.contains(said), "{said}\n{text}");
-    }
-    test.env
-        .connectwise
-        .set_faults(json!({ "rules": [] }))
-        .await;
+    ]).await;
+    test.env.set_fault("rules", json!([])).await;
     test.minutes(70).await;
     assert_eq!((test.open_tickets().await, test.blocked().await), (5, 0));
     assert_eq!(test.subjects().await, [subject, WORKS]);
@@ -185,15 +174,9 @@ async fn a_patch_without_effect_backs_off_and_is_notified() {
         assert!((1..=4).contains(&retries.len()), "{operation}: {retries:?}");
         let subject = format!("Ticketbridge: {refuses} (northwind)");
         assert_eq!(test.subjects().await, [subject.as_str()]);
-        let text = test.text().await;
-        assert!(
-            text.contains("It reports success, but the tickets do not change."),
-            "{text}"
-        );
-        test.env
-            .connectwise
-            .set_faults(json!({ "rules": [] }))
+        test.assert_text(&["It reports success, but the tickets do not change."])
             .await;
+        test.env.set_fault("rules", json!([])).await;
         test.minutes(70).await;
         assert_eq!(test.blocked().await, 0);
         assert_eq!(test.subjects().await, [subject.as_str(), WORKS]);
@@ -225,11 +208,8 @@ async fn a_firewall_refusal_blocks_only_its_own_alert() {
     assert!((3..=4).contains(&retries.len()), "{retries:?}");
     let refuses = "Ticketbridge: ConnectWise refuses to create tickets (northwind)";
     assert_eq!(test.subjects().await, [refuses]);
-    let text = test.text().await;
-    assert!(
-        text.contains("For this reason 1 alert has no ticket."),
-        "{text}"
-    );
+    test.assert_text(&["For this reason 1 alert has no ticket."])
+        .await;
     // The source resolves the alert: nothing is left to do.
     test.resolve_all(&["a7".to_owned()]).await;
     test.minutes(40).await;

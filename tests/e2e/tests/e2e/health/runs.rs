@@ -2,23 +2,22 @@
 
 use std::pin::pin;
 
-use domain::PartnerId;
 use domain::monitoring::pipeline::Schedule;
 use jiff::Timestamp;
 use scheduled::RunSummary;
 use serde_json::json;
 use store::{AccessTable, ConfigTable, Due};
 
-use crate::environment::{MAIL_FROM, TestEnvironment, after, minute, only, partner};
+use crate::environment::{
+    MAIL_FROM, TestEnvironment, after, minute, numbered_partner, only, partner,
+};
 use crate::health::incident_test::CONTACT;
 use crate::proxy::{Proxy, Stop, When};
 
 async fn broken() -> (TestEnvironment, Timestamp) {
     let env = TestEnvironment::new().await;
     env.set_contact(CONTACT).await;
-    env.connectwise
-        .set_faults(json!({ "keys": "revoked" }))
-        .await;
+    env.set_fault("keys", "revoked").await;
     let now = Timestamp::now();
     env.schedule.make_health_due(now).await;
     (env, now)
@@ -59,10 +58,8 @@ async fn a_mail_refused_by_ses_is_sent_once_by_a_later_tick() {
     let forget = ses.delete_email_identity().email_identity(MAIL_FROM);
     forget.send().await.unwrap();
     for minute in 0..3 {
-        let tick = env
-            .schedule
-            .tick_health(&health, after(now, minute * 60))
-            .await;
+        let at = after(now, minute * 60);
+        let tick = env.schedule.tick_health(&health, at).await;
         assert_eq!(
             (tick.completed, tick.totals.mails, tick.totals.mails_failed),
             (1, 0, 1)
@@ -72,13 +69,9 @@ async fn a_mail_refused_by_ses_is_sent_once_by_a_later_tick() {
     verify.send().await.unwrap();
     let mut sent = vec![];
     for minute in 3..6 {
-        sent.push(
-            env.schedule
-                .tick_health(&health, after(now, minute * 60))
-                .await
-                .totals
-                .mails,
-        );
+        let at = after(now, minute * 60);
+        let tick = env.schedule.tick_health(&health, at).await;
+        sent.push(tick.totals.mails);
     }
     assert_eq!(sent, [1, 0, 0]);
     assert_eq!(env.account.mails().await.len(), 1);
@@ -88,9 +81,7 @@ async fn a_mail_refused_by_ses_is_sent_once_by_a_later_tick() {
 async fn due_connections_are_divided_among_invocations() {
     let env = TestEnvironment::new().await;
     let now = Timestamp::now();
-    let partners: Vec<_> = (0..45)
-        .map(|n| PartnerId::parse(format!("partner-{n}")).unwrap())
-        .collect();
+    let partners: Vec<_> = (0..45).map(numbered_partner).collect();
     for of in &partners {
         let due = &env.schedule.due;
         due.bring_forward(of, Schedule::Health, now).await.unwrap();
@@ -106,16 +97,11 @@ async fn due_connections_are_divided_among_invocations() {
         .await
         .unwrap();
     assert_eq!(left.len(), 25);
-    let asked = health
-        .handle(only(&left[..20]), &minute(now))
-        .await
-        .unwrap();
-    assert_eq!((asked.due, asked.completed), (20, 20));
-    let again = health
-        .handle(only(&left[..20]), &minute(now))
-        .await
-        .unwrap();
-    assert_eq!((again.due, again.completed), (20, 0), "not due any more");
+    for (completed, why) in [(20, "due"), (0, "not due any more")] {
+        let run = health.handle(only(&left[..20]), &minute(now)).await;
+        let run = run.unwrap();
+        assert_eq!((run.due, run.completed), (20, completed), "{why}");
+    }
 }
 
 /// A `health` process whose calls all go through a proxy, with config and access tables of its own.
@@ -191,10 +177,7 @@ async fn a_health_run_that_dies_anywhere_repeats_at_most_one_mail() {
             let details = format!("{when:?} {at}");
             let stop = Some(Stop { at, when });
             let before = lane.mails().await;
-            lane.env
-                .connectwise
-                .set_faults(json!({ "keys": "revoked" }))
-                .await;
+            lane.env.set_fault("keys", "revoked").await;
             // Longer than any lease lasts.
             now = after(now, 1200);
             lane.due
@@ -212,10 +195,7 @@ async fn a_health_run_that_dies_anywhere_repeats_at_most_one_mail() {
                 "{details}: {notified} mails that it broke"
             );
 
-            lane.env
-                .connectwise
-                .set_faults(json!({ "keys": "ok" }))
-                .await;
+            lane.env.set_fault("keys", "ok").await;
             now = after(now, 120);
             has_died |= lane.tick(stop, now).await.is_none();
             for _ in 0..2 {

@@ -2,8 +2,11 @@
 
 use std::io::Write as _;
 
-use crate::environment::{SECRET, SOURCE, TENANT, TestEnvironment, answer, event, partner, signed};
-use aws::secrets::{SourceDocument, SourceSecret};
+use crate::environment::{
+    SECRET, SOURCE, TENANT, TestEnvironment, answer, partner, raised_event, resolved_event, signed,
+    source_document,
+};
+use aws::secrets::{SourceSecret, SourceDocument};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::Secret;
@@ -21,13 +24,8 @@ async fn all_authentication_failures_get_the_same_answer() {
     // A valid id whose source was deleted.
     let deleted = "src_deleted000000s42w5xg5ju8br";
     let document = SourceDocument {
-        partner: Some(partner()),
         enabled: false,
-        secrets: vec![SourceSecret {
-            value: Secret::new(SECRET),
-            not_after: None,
-        }],
-        ..SourceDocument::default()
+        ..source_document()
     };
     env.account
         .put_secret(
@@ -35,7 +33,7 @@ async fn all_authentication_failures_get_the_same_answer() {
             &serde_json::to_string(&document).unwrap(),
         )
         .await;
-    let body = event("alert.raised", "e1", "a1", 0).to_string();
+    let body = raised_event("e1", "a1", 0).to_string();
     let other = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
     let now = Timestamp::now();
     let old = now - SignedDuration::from_secs(400);
@@ -77,7 +75,7 @@ async fn forged_source_ids_cause_no_call_and_no_cache_eviction() {
         &env.account.sdk_config_through(&proxy.origin, &name),
     );
     let begun = Timestamp::now();
-    let body = event("alert.resolved", "e1", "a1", 0).to_string();
+    let body = resolved_event("e1", "a1", 0).to_string();
     let post = async |source: &str, secret: &str, second: i64| {
         let at = begun + SignedDuration::from_secs(second);
         let request = signed(source, secret, CLOUD_EVENT, body.as_bytes(), at);
@@ -112,24 +110,18 @@ async fn forged_source_ids_cause_no_call_and_no_cache_eviction() {
 async fn valid_events_of_a_batch_are_queued_and_others_reported() {
     let env = TestEnvironment::new().await;
     let with = |pointer: &str, value: serde_json::Value| {
-        let mut event = event("alert.raised", "e2", "a2", 0);
+        let mut event = raised_event("e2", "a2", 0);
         *event.pointer_mut(pointer).unwrap() = value;
         event
     };
     let batch = json!([
-        event("alert.raised", "e1", "a1", 0),
+        raised_event("e1", "a1", 0),
         with("/data/kind", "toaster".into()),
         5,
         with("/data/link", "no address".into()),
         with("/data/tenant", "".into()),
     ]);
-    let response = env
-        .source
-        .post_raw(
-            "application/cloudevents-batch+json",
-            batch.to_string().as_bytes(),
-        )
-        .await;
+    let response = env.source.post_batch(batch.to_string()).await;
     let said = answer(&response);
     assert_eq!((response.status_code, &said["accepted"]), (202, &json!(2)));
     let rejected: Vec<_> = said["rejected"]
@@ -157,10 +149,7 @@ async fn valid_events_of_a_batch_are_queued_and_others_reported() {
     assert_eq!(env.queue.count().await, 3);
     // A batch without a valid event is refused, and each event is reported.
     let batch = json!([5, with("/data/kind", "toaster".into())]).to_string();
-    let response = env
-        .source
-        .post_raw("application/cloudevents-batch+json", batch.as_bytes())
-        .await;
+    let response = env.source.post_batch(batch).await;
     let said = answer(&response);
     assert_eq!((response.status_code, &said["field"]), (400, &json!("[0]")));
     assert_eq!(said["rejected"].as_array().unwrap().len(), 2);
@@ -179,9 +168,9 @@ async fn valid_events_of_a_batch_are_queued_and_others_reported() {
 async fn rejected_events_are_counted_once() {
     let mut env = TestEnvironment::new().await;
     let now = Timestamp::now();
-    let mut bad = event("alert.raised", "e1", "a1", 0);
+    let mut bad = raised_event("e1", "a1", 0);
     bad["data"]["kind"] = "<i>toaster".into();
-    let batch = json!([bad, event("alert.raised", "e2", "a2", 0), 5]).to_string();
+    let batch = json!([bad, raised_event("e2", "a2", 0), 5]).to_string();
     // The sender retries with the same id.
     for _ in 0..2 {
         let request = signed(SOURCE, SECRET, CLOUD_EVENT, batch.as_bytes(), now);
@@ -254,7 +243,7 @@ async fn the_largest_batch_is_queued_and_a_larger_one_refused() {
 #[tokio::test]
 async fn gzip_byte_order_mark_and_base64_data_are_accepted() {
     let env = TestEnvironment::new().await;
-    let good = event("alert.raised", "e1", "a1", 0);
+    let good = raised_event("e1", "a1", 0);
     let pack = |body: &[u8]| {
         let mut packed = GzEncoder::new(vec![], Compression::best());
         packed.write_all(body).unwrap();
@@ -307,7 +296,7 @@ async fn gzip_byte_order_mark_and_base64_data_are_accepted() {
 #[tokio::test]
 async fn irrelevant_events_create_no_ticket() {
     let mut env = TestEnvironment::new().await;
-    let mut odd = event("alert.raised", "e1", "a1", 0);
+    let mut odd = raised_event("e1", "a1", 0);
     odd["time"] = "yesterday".into();
     odd["specversion"] = 1.into();
     odd["source"] = "".into();
@@ -323,7 +312,7 @@ async fn irrelevant_events_create_no_ticket() {
     data["link"] = "javascript:alert(1)".into();
     data["expires_at"] = "never".into();
     let body = odd.to_string().replacen('{', "{\"more\":1e400,", 1);
-    let response = env.source.post_raw(CLOUD_EVENT, body.as_bytes()).await;
+    let response = env.source.post_raw(CLOUD_EVENT, body).await;
     assert_eq!(response.status_code, 202, "{}", answer(&response));
     env.worker.work().await;
     let tickets = env.connectwise.tickets().await;
@@ -343,12 +332,11 @@ async fn irrelevant_events_create_no_ticket() {
         "![a] (https://evil.example/p.png)\n< script>\nSeverity: low"
     );
     // The same alert with another spelling of its id.
-    let mut resolved = event("alert.resolved", "e2", "Z\u{fc}rich\u{ad}", 60);
+    let mut resolved = resolved_event("e2", "Z\u{fc}rich\u{ad}", 60);
     resolved["time"] = (Timestamp::now() + SignedDuration::from_secs(60))
         .to_string()
         .into();
-    env.source.post(&resolved).await;
-    env.worker.work().await;
+    env.deliver(&resolved).await;
     assert_eq!(env.connectwise.tickets().await[0]["closedFlag"], true);
 }
 
@@ -356,14 +344,11 @@ async fn irrelevant_events_create_no_ticket() {
 async fn a_batch_of_more_than_ten_events_is_queued() {
     let env = TestEnvironment::new().await;
     let batch: Vec<_> = (0..23)
-        .map(|n| event("alert.raised", "e1", &format!("a{n}"), 0))
+        .map(|n| raised_event("e1", &format!("a{n}"), 0))
         .collect();
     let response = env
         .source
-        .post_raw(
-            "application/cloudevents-batch+json",
-            &serde_json::to_vec(&batch).unwrap(),
-        )
+        .post_batch(&serde_json::to_vec(&batch).unwrap())
         .await;
     assert_eq!(
         (response.status_code, answer(&response)),
@@ -377,11 +362,11 @@ async fn a_batch_of_more_than_ten_events_is_queued() {
 async fn nothing_is_accepted_without_the_queue() {
     let env = TestEnvironment::new().await;
     let config = ingest::Config {
-        queue_url: format!("{}-gone", env.queue.url),
+        queue_url: format!("{}-missing", env.queue.url),
         source_secret_prefix: "tb/source/".into(),
     };
     let webhook = ingest::Webhook::build(config, &env.aws);
-    let body = event("alert.raised", "e1", "a1", 0).to_string();
+    let body = raised_event("e1", "a1", 0).to_string();
     let response = webhook
         .handle(signed(
             SOURCE,
@@ -405,10 +390,8 @@ async fn rotate(env: &TestEnvironment, secrets: &[(&str, Option<Timestamp>)]) {
         not_after,
     };
     let document = SourceDocument {
-        partner: Some(partner()),
-        enabled: true,
         secrets: secrets.iter().map(secret).collect(),
-        ..SourceDocument::default()
+        ..source_document()
     };
     let document = serde_json::to_string(&document).unwrap();
     env.account
@@ -417,7 +400,7 @@ async fn rotate(env: &TestEnvironment, secrets: &[(&str, Option<Timestamp>)]) {
 }
 
 async fn post_at(env: &TestEnvironment, secret: &str, at: Timestamp) -> i64 {
-    let body = event("alert.resolved", "e1", "a1", 0).to_string();
+    let body = resolved_event("e1", "a1", 0).to_string();
     let request = signed(SOURCE, secret, CLOUD_EVENT, body.as_bytes(), at);
     env.source.ingest.handle_at(request, at).await.status_code
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::environment::{PARTNER, SECRET, SOURCE, SOURCE_KEY, answer, event, signed};
+use crate::environment::{PARTNER, SECRET, SOURCE, SOURCE_KEY, answer, raised_event, signed};
 use aws::startup::{Account, sdk_config};
 use aws_credential_types::Credentials;
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
@@ -65,7 +65,7 @@ impl SqsStub {
             source_secret_prefix: "tb/source/".into(),
         };
         let batch: Vec<_> = (0..events)
-            .map(|n| event("alert.raised", "e1", &format!("a{n}"), 0))
+            .map(|n| raised_event("e1", &format!("a{n}"), 0))
             .collect();
         let body = serde_json::to_vec(&batch).unwrap();
         let request = signed(
@@ -249,5 +249,5 @@ async fn no_connection_to_aws_is_a_503() {
     let closed = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     stub.url = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
-    assert_unavailable(&stub.post(1).await, "nobody listens");
+    assert_unavailable(&stub.post(1).await, "no server listens");
 }

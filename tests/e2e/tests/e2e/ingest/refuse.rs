@@ -1,7 +1,7 @@
 //! Every kind of invalid request gets the right status and a detail that says what to fix, and puts
 //! nothing on the queue.
 
-use crate::environment::{SECRET, SOURCE, TestEnvironment, answer, event, signed};
+use crate::environment::{SECRET, SOURCE, TestEnvironment, answer, raised_event, signed};
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use aws_lambda_events::http::HeaderName;
 use base64::Engine as _;
@@ -50,7 +50,7 @@ async fn has_only_reports(env: &TestEnvironment) {
 }
 
 fn good() -> String {
-    event("alert.raised", "e1", "a1", 0).to_string()
+    raised_event("e1", "a1", 0).to_string()
 }
 
 /// A request with this id and timestamp, signed correctly.
@@ -206,7 +206,7 @@ fn with_text(event: &Value, pointer: &str, escapes: &str) -> String {
 }
 
 fn with(pointer: &str, value: Value) -> String {
-    let mut body = event("alert.raised", "e1", "a1", 0);
+    let mut body = raised_event("e1", "a1", 0);
     *body.pointer_mut(pointer).unwrap() = value;
     body.to_string()
 }
@@ -215,12 +215,12 @@ fn with(pointer: &str, value: Value) -> String {
 #[tokio::test]
 async fn a_lone_surrogate_is_refused_only_in_an_id() {
     let env = TestEnvironment::new().await;
-    let event = event("alert.raised", "e1", "a1", 0);
+    let event = raised_event("e1", "a1", 0);
     let texts = TEXTS.map(|text| format!("/data/{text}"));
     let members = ["/time", "/source", "/more", "/data/link", "/data/more"];
     for member in members.into_iter().chain(texts.iter().map(String::as_str)) {
         let body = with_text(&event, member, "\\ud800");
-        let response = env.source.post_raw(EVENT, body.as_bytes()).await;
+        let response = env.source.post_raw(EVENT, body).await;
         assert_eq!(response.status_code, 202, "{member}: {}", answer(&response));
     }
     assert_eq!(env.queue.count().await, 10);
@@ -247,140 +247,91 @@ async fn an_invalid_body_is_a_4xx_that_names_the_field() {
     let mut cut = good();
     cut.pop();
     let batch = |events: &[String]| bytes(&format!("[{}]", events.join(",")));
-    let mut cases: Vec<(&str, Vec<u8>, i64, String)> = vec![
-        (EVENT, vec![], 400, "body: is empty".into()),
-        (BATCH, vec![], 400, "body: is empty".into()),
-        (EVENT, vec![b' '; 256 * 1024], 400, "body: is empty".into()),
+    let mut cases: Vec<(&str, Vec<u8>, i64, String)> = vec![];
+    for (body, says) in [
+        (vec![], "body: is empty"),
+        (vec![b' '; 256 * 1024], "body: is empty"),
+        (vec![b'['; 256 * 1024], "[0]: EOF"),
+        (b"{\"a\":".repeat(52_000), "body: EOF"),
+        (b"\xff\xfe{\0}\0".to_vec(), "body: is UTF-16"),
+        (b"\xff{}".to_vec(), "body: expected value"),
+        (bytes("null"), "body: invalid type: null"),
         (
-            EVENT,
-            vec![b' '; 256 * 1024 + 1],
-            413,
-            "A request has at most 262144 bytes".into(),
+            bytes(&format!("{}{}", good(), good())),
+            "body: trailing characters",
+        ),
+        (bytes(&cut), "body: EOF"),
+        (bytes("[]"), "body: is an empty batch"),
+        (twice("\"id\":", "\"id\":\"e0\","), "id: is given twice"),
+        (
+            twice("\"tenant\":", "\"tenant\":\"t\","),
+            "data.tenant: is given twice",
         ),
         (
-            BATCH,
-            vec![b'['; 256 * 1024 + 1],
-            413,
-            "A request has at most 262144 bytes".into(),
+            twice("\"tenant\":", "\"tenan\\u0074\":\"t\","),
+            "data.tenant: is given twice",
         ),
+        (
+            twice("\"data\":", "\"data_base64\":\"e30=\","),
+            "data_base64: only one of data and data_base64 is allowed",
+        ),
+        (
+            bytes(&with("/specversion", json!("0.3"))),
+            "specversion: must be",
+        ),
+        (
+            bytes(&with("/id", json!(5))),
+            "id: invalid type: integer `5`, expected a string",
+        ),
+        (
+            bytes(&with("/id", json!(""))),
+            "id: an event id is 1 to 256 bytes long",
+        ),
+        (
+            bytes(&with("/id", json!("x".repeat(257)))),
+            "id: an event id is 1 to 256 bytes long",
+        ),
+        (
+            bytes(&with("/type", json!("alert.exploded\n"))),
+            "type: `alert.exploded` is not one of",
+        ),
+        (
+            bytes(&with("/data", json!("text"))),
+            "data: invalid type: string",
+        ),
+        (bytes(&with("/data", Value::Null)), "data: is missing"),
+    ] {
+        cases.push((EVENT, body, 400, says.into()));
+    }
+    for (body, says) in [
+        (vec![], "body: is empty"),
+        (vec![b'['; 256 * 1024], "[0]: EOF"),
+        (bytes("[5]"), "[0]: invalid type"),
+        (bytes("[{}, 5]"), "[0].data: is missing"),
+        (
+            batch(&[with("/data/kind", json!("toaster"))]),
+            "[0].data.kind: unknown kind `toaster`",
+        ),
+    ] {
+        cases.push((BATCH, body, 400, says.into()));
+    }
+    let too_large = "A request has at most 262144 bytes";
+    for (content_type, body, says) in [
+        (EVENT, vec![b' '; 256 * 1024 + 1], too_large),
+        (BATCH, vec![b'['; 256 * 1024 + 1], too_large),
         (
             BATCH,
             batch(&vec!["5".to_owned(); 1001]),
-            413,
-            "A batch has at most 1000 events, and this one has 1001".into(),
+            "A batch has at most 1000 events, and this one has 1001",
         ),
-        (EVENT, vec![b'['; 256 * 1024], 400, "[0]: EOF".into()),
-        (BATCH, vec![b'['; 256 * 1024], 400, "[0]: EOF".into()),
-        (EVENT, b"{\"a\":".repeat(52_000), 400, "body: EOF".into()),
-        (
-            EVENT,
-            b"\xff\xfe{\0}\0".to_vec(),
-            400,
-            "body: is UTF-16".into(),
-        ),
-        (
-            EVENT,
-            b"\xff{}".to_vec(),
-            400,
-            "body: expected value".into(),
-        ),
-        (EVENT, bytes("null"), 400, "body: invalid type: null".into()),
-        (
-            EVENT,
-            bytes(&format!("{}{}", good(), good())),
-            400,
-            "body: trailing characters".into(),
-        ),
-        (EVENT, bytes(&cut), 400, "body: EOF".into()),
-        (EVENT, bytes("[]"), 400, "body: is an empty batch".into()),
-        (BATCH, bytes("[5]"), 400, "[0]: invalid type".into()),
-        (BATCH, bytes("[{}, 5]"), 400, "[0].data: is missing".into()),
-        (
-            BATCH,
-            batch(&[with("/data/kind", json!("toaster"))]),
-            400,
-            "[0].data.kind: unknown kind `toaster`".into(),
-        ),
-        (
-            EVENT,
-            twice("\"id\":", "\"id\":\"e0\","),
-            400,
-            "id: is given twice".into(),
-        ),
-        (
-            EVENT,
-            twice("\"tenant\":", "\"tenant\":\"t\","),
-            400,
-            "data.tenant: is given twice".into(),
-        ),
-        (
-            EVENT,
-            twice("\"tenant\":", "\"tenan\\u0074\":\"t\","),
-            400,
-            "data.tenant: is given twice".into(),
-        ),
-        (
-            EVENT,
-            twice("\"data\":", "\"data_base64\":\"e30=\","),
-            400,
-            "data_base64: only one of data and data_base64 is allowed".into(),
-        ),
-        (
-            EVENT,
-            bytes(&with("/specversion", json!("0.3"))),
-            400,
-            "specversion: must be".into(),
-        ),
-        (
-            EVENT,
-            bytes(&with("/id", json!(5))),
-            400,
-            "id: invalid type: integer `5`, expected a string".into(),
-        ),
-        (
-            EVENT,
-            bytes(&with("/id", json!(""))),
-            400,
-            "id: an event id is 1 to 256 bytes long".into(),
-        ),
-        (
-            EVENT,
-            bytes(&with("/id", json!("x".repeat(257)))),
-            400,
-            "id: an event id is 1 to 256 bytes long".into(),
-        ),
-        (
-            EVENT,
-            bytes(&with("/type", json!("alert.exploded\n"))),
-            400,
-            "type: `alert.exploded` is not one of".into(),
-        ),
-        (
-            EVENT,
-            bytes(&with("/data", json!("text"))),
-            400,
-            "data: invalid type: string".into(),
-        ),
-        (
-            EVENT,
-            bytes(&with("/data", Value::Null)),
-            400,
-            "data: is missing".into(),
-        ),
-        (
-            "text/plain",
-            bytes(&good()),
-            415,
-            "Send application/cloudevents+json".into(),
-        ),
-        (
-            "application/xml",
-            bytes(&good()),
-            415,
-            "Send application/cloudevents+json".into(),
-        ),
-    ];
-    let event = event("alert.raised", "e1", "a1", 0);
+    ] {
+        cases.push((content_type, body, 413, says.into()));
+    }
+    for content_type in ["text/plain", "application/xml"] {
+        let says = "Send application/cloudevents+json".into();
+        cases.push((content_type, bytes(&good()), 415, says));
+    }
+    let event = raised_event("e1", "a1", 0);
     for (pointer, field) in [
         ("/id", "id: an event id has no control"),
         ("/data/tenant", "data.tenant: a tenant id has no control"),
@@ -392,23 +343,15 @@ async fn an_invalid_body_is_a_4xx_that_names_the_field() {
         ("/data/partner", "data.partner: a partner id is"),
     ] {
         for unfit in UNFIT {
-            cases.push((
-                EVENT,
-                bytes(&with_text(&event, pointer, unfit)),
-                400,
-                field.into(),
-            ));
+            let body = bytes(&with_text(&event, pointer, unfit));
+            cases.push((EVENT, body, 400, field.into()));
         }
     }
     for member in ["id", "type", "data/tenant", "data/alert_id", "data/kind"] {
         for half in ["\\ud800", "\\udfff"] {
-            let body = with_text(&event, &format!("/{member}"), half);
-            cases.push((
-                EVENT,
-                bytes(&body),
-                400,
-                format!("{}: ", member.replace('/', ".")),
-            ));
+            let body = bytes(&with_text(&event, &format!("/{member}"), half));
+            let says = format!("{}: ", member.replace('/', "."));
+            cases.push((EVENT, body, 400, says));
         }
     }
     let count = cases.len();
@@ -426,33 +369,21 @@ async fn an_invalid_body_is_a_4xx_that_names_the_field() {
     }
     println!("{count} of {count} refused with a 4xx that names what to mend");
     has_only_reports(&env).await;
-    assert_eq!(
-        env.source
-            .post_raw(EVENT, good().as_bytes())
-            .await
-            .status_code,
-        202
-    );
+    assert_eq!(env.source.post_raw(EVENT, good()).await.status_code, 202);
     env.queue.expect_leftovers(67);
 }
 
 #[tokio::test]
 async fn characters_that_sqs_refuses_are_replaced() {
     let env = TestEnvironment::new().await;
-    let mut event = event("alert.raised", "e1", "a1", 0);
+    let mut event = raised_event("e1", "a1", 0);
     for text in TEXTS {
         event["data"][text] = "MARK".into();
     }
     let body = event
         .to_string()
         .replace("MARK", &format!("a{}b", UNFIT.join("")));
-    assert_eq!(
-        env.source
-            .post_raw(EVENT, body.as_bytes())
-            .await
-            .status_code,
-        202
-    );
+    assert_eq!(env.source.post_raw(EVENT, body).await.status_code, 202);
     let queued = env.queue.take_only().await;
     let payload = &queued["body"]["payload"];
     for text in TEXTS {
@@ -464,19 +395,13 @@ async fn characters_that_sqs_refuses_are_replaced() {
 #[tokio::test]
 async fn the_largest_body_is_accepted() {
     let env = TestEnvironment::new().await;
-    let mut event = event("alert.raised", "e1", "a1", 0);
+    let mut event = raised_event("e1", "a1", 0);
     event["data"]["description"] = "".into();
     let room = 256 * 1024 - event.to_string().len();
     event["data"]["description"] = "é".repeat(room / 2).into();
     let mut body = event.to_string();
     body.push_str(&" ".repeat(256 * 1024 - body.len()));
-    assert_eq!(
-        env.source
-            .post_raw(EVENT, body.as_bytes())
-            .await
-            .status_code,
-        202
-    );
+    assert_eq!(env.source.post_raw(EVENT, body).await.status_code, 202);
     let queued = env.queue.take_only().await;
     let kept = queued["body"]["payload"]["description"]
         .as_str()

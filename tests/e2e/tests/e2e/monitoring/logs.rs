@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use crate::environment::{SECRET, SOURCE, TestEnvironment, event, signed};
+use crate::environment::{SECRET, SOURCE, TestEnvironment, raised_event, signed};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -94,17 +94,17 @@ async fn hostile_ids_forge_no_log_line() {
     let (log, dispatch) = Log::start();
     let _guard = tracing::dispatcher::set_default(&dispatch);
     for (n, id) in HOSTILE.into_iter().enumerate() {
-        let mut event = event("alert.raised", id, id, 0);
+        let mut event = raised_event(id, id, 0);
         if n > 0 {
             event["data"]["tenant"] = id.into();
         }
         env.source.post(&event).await;
         event["type"] = FORGED.into();
         env.source
-            .post_raw("application/cloudevents+json", event.to_string().as_bytes())
+            .post_raw("application/cloudevents+json", event.to_string())
             .await;
     }
-    let body = event("alert.raised", "e", "a", 0).to_string();
+    let body = raised_event("e", "a", 0).to_string();
     let now = Timestamp::now();
     for (source, secret) in [
         (FORGED, SECRET),
@@ -135,13 +135,13 @@ async fn hostile_ids_forge_no_log_line() {
         .collect();
     assert!(ours.len() > 10, "{ours:?}");
     assert!(lines.iter().all(|line| line["message"] != "forged"));
-    let told = lines.iter().map(Value::to_string).collect::<String>();
+    let text = lines.iter().map(Value::to_string).collect::<String>();
     assert!(
-        told.contains("events queued") && told.contains("rejected a request"),
-        "{told}"
+        text.contains("events queued") && text.contains("rejected a request"),
+        "{text}"
     );
     assert!(
-        !told.contains("MfKQ9r8") && !told.contains("C2FVsBQ"),
+        !text.contains("MfKQ9r8") && !text.contains("C2FVsBQ"),
         "a secret is in the log"
     );
     env.dead_letter_queue.expect_leftovers(2);

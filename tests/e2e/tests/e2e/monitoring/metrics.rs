@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use crate::environment::{SOURCE, TestEnvironment, after, event, minute, signed};
+use crate::environment::{
+    SOURCE, TestEnvironment, after, minute, raised_event, resolved_event, signed,
+};
 use metrics::{
     Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit,
@@ -88,7 +90,7 @@ async fn each_decision_is_counted_once() {
     let metrics = CapturedMetrics::default();
     let _guard = metrics::set_default_local_recorder(&metrics);
     let mut env = TestEnvironment::new().await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
+    env.source.post(&raised_event("e1", "a1", 0)).await;
     env.source.post_raw("text/plain", b"{}").await;
     let forged = signed(
         SOURCE,
@@ -99,22 +101,20 @@ async fn each_decision_is_counted_once() {
     );
     env.source.ingest.handle(forged).await;
     Box::pin(env.worker.work()).await;
-    let mut worse = event("alert.raised", "e2", "a1", 5);
+    let mut worse = raised_event("e2", "a1", 5);
     worse["data"]["severity"] = json!("critical");
     env.source.post(&worse).await;
     Box::pin(env.worker.work()).await;
-    let mut unmapped = event("alert.raised", "e3", "a2", 5);
+    let mut unmapped = raised_event("e3", "a2", 5);
     unmapped["data"]["tenant"] = json!("harbor-hotel");
     env.source.post(&unmapped).await;
-    env.source
-        .post(&event("alert.resolved", "e4", "a1", 9))
-        .await;
-    env.queue.send("no message of ours").await;
+    env.source.post(&resolved_event("e4", "a1", 9)).await;
+    env.queue.send("not a message").await;
     Box::pin(env.worker.work()).await;
 
     env.put_keys("refused").await;
     env.worker.app = env.new_tickets_app();
-    env.source.post(&event("alert.raised", "e5", "a3", 9)).await;
+    env.source.post(&raised_event("e5", "a3", 9)).await;
     Box::pin(env.worker.work()).await;
     env.put_keys("tbPrivateKey01").await;
     env.worker.app = env.new_tickets_app();
@@ -133,10 +133,7 @@ async fn each_decision_is_counted_once() {
     let contact = json!({ "address": "oncall@northwind.example", "version": 0 });
     browser.post("/setup/contact", &contact).await.expect(200);
     env.confirm_contact().await;
-    browser
-        .post("/setup/contact/test", &json!({}))
-        .await
-        .expect(200);
+    browser.submit("/setup/contact/test", &json!({}), 200).await;
     for (name, expected) in [
         ("events_accepted", 5.0),
         ("requests_refused", 2.0),

@@ -7,7 +7,7 @@ use scheduled::Driver;
 use serde_json::{Value, json};
 use store::OperatorEvent;
 
-use crate::environment::{MAIL_FROM, TestEnvironment, after, event, minute};
+use crate::environment::{MAIL_FROM, TestEnvironment, after, minute, raised_event};
 use crate::monitoring::metrics::CapturedMetrics;
 
 const OPERATOR: &str = "oncall@operator.example";
@@ -42,13 +42,13 @@ const STILL: &str = "Ticketbridge test: something is still wrong";
 const OVER: &str = "Ticketbridge test: all is well again";
 
 #[tokio::test]
-async fn the_operator_is_notified_reminded_daily_and_told_of_the_end() {
+async fn the_operator_is_notified_reminded_daily_and_informed_of_the_end() {
     let mut env = TestEnvironment::new().await;
     let (app, now) = (health(&env, MAIL_FROM), Timestamp::now());
     let at = |minutes: i64| now + SignedDuration::from_mins(minutes);
     tick(&env, &app, now).await;
     assert_eq!(notified(&env).await, [""; 0]);
-    env.queue.send("no message of ours").await;
+    env.queue.send("not a message").await;
     env.worker.work().await;
     for minute in 1..12 {
         tick(&env, &app, at(minute)).await;
@@ -91,10 +91,10 @@ async fn the_operator_is_notified_reminded_daily_and_told_of_the_end() {
 #[tokio::test]
 async fn concurrent_ticks_notify_the_operator_once() {
     let mut env = TestEnvironment::new().await;
-    env.queue.send("no message of ours").await;
+    env.queue.send("not a message").await;
     env.worker.work().await;
     let now = Timestamp::now();
-    let failing = health(&env, "nobody@unverified.example");
+    let failing = health(&env, "contact@unverified.example");
     tick(&env, &failing, now).await;
     assert_eq!(notified(&env).await, [""; 0]);
     let state = env.config.monitoring.read().await.unwrap().state;
@@ -144,19 +144,15 @@ async fn an_event_that_keeps_returning_is_notified_by_its_age() {
     let metrics = CapturedMetrics::default();
     let _guard = metrics::set_default_local_recorder(&metrics);
     // Creates with unknown outcome: their messages wait until the settling time has passed.
-    env.connectwise
-        .set_faults(json!({ "error_rate": 1.0 }))
-        .await;
-    let events = ["a1", "a2", "a3"].map(|alert| event("alert.raised", alert, alert, 0));
+    env.set_fault("error_rate", 1.0).await;
+    let events = ["a1", "a2", "a3"].map(|alert| raised_event(alert, alert, 0));
     let messages = env.post_and_take(&events).await;
     let back = env.worker.handle_at(messages, 0).await;
     assert!(!back.is_empty());
     let unfinished = async || env.config.monitoring.read().await.unwrap().state.unfinished;
     assert_eq!(unfinished().await, None, "its wait is ordinary");
 
-    env.connectwise
-        .set_faults(json!({ "error_rate": 0.0 }))
-        .await;
+    env.set_fault("error_rate", 0.0).await;
     let back = env.worker.handle_at(back, 45).await;
     assert!(!back.is_empty());
     let age = metrics.value("unfinished_age");

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use store::SaveOutcome;
 use tokio::task::JoinSet;
 
-use crate::environment::{Answer, Call, TENANT, TestEnvironment, after, event, partner, signed};
+use crate::environment::{
+    Answer, Call, TENANT, TestEnvironment, after, partner, raised_event, signed,
+};
 
 const PARTNER: &str = "/v1/operator/partners/northwind";
 const SOURCES: &str = "/v1/operator/sources";
@@ -34,15 +36,9 @@ async fn environment_with_source() -> (TestEnvironment, Value) {
 
 /// Posts an event at a time to an `ingest` with empty caches. Returns the status.
 async fn post_from(env: &TestEnvironment, source: &Value, secret: &Value, at: Timestamp) -> i64 {
-    post_event_from(
-        env,
-        source,
-        secret,
-        at,
-        &event("alert.raised", "e1", "a1", 0),
-    )
-    .await
-    .status_code
+    post_event_from(env, source, secret, at, &raised_event("e1", "a1", 0))
+        .await
+        .status_code
 }
 
 async fn post_event_from(
@@ -98,12 +94,10 @@ async fn a_partner_is_created_once_and_updated_by_version() {
         assert_eq!(put(desired.clone(), 422).await["field"], field, "{desired}");
     }
     let path = "/v1/operator/partners/No-Body";
-    let nobody = env.setup.operator("PUT", path, &json!({})).await;
-    assert_eq!(nobody.expect(422).json()["field"], "partner");
-    let unknown = env
-        .setup
-        .operator("GET", "/v1/operator/partners/contoso", &Value::Null);
-    unknown.await.expect(404);
+    let unknown = env.operate("PUT", path, &json!({}), 422).await;
+    assert_eq!(unknown["field"], "partner");
+    env.operate("GET", "/v1/operator/partners/contoso", &Value::Null, 404)
+        .await;
     assert_eq!(get_json(&env, PARTNER).await, renamed);
 }
 
@@ -112,11 +106,8 @@ async fn partners_are_listed_by_page() {
     let env = TestEnvironment::new().await;
     for name in ["alpha", "beta", "gamma"] {
         let path = format!("/v1/operator/partners/{name}");
-        let made = env
-            .setup
-            .operator("PUT", &path, &json!({ "name": name }))
+        env.operate("PUT", &path, &json!({ "name": name }), 201)
             .await;
-        made.expect(201);
     }
     let page = async |query: &str| {
         let path = format!("/v1/operator/partners{query}");
@@ -142,8 +133,8 @@ async fn partners_are_listed_by_page() {
         ("?from=", "from"),
     ] {
         let path = format!("/v1/operator/partners{query}");
-        let refused = env.setup.operator("GET", &path, &Value::Null).await;
-        assert_eq!(refused.expect(422).json()["field"], field);
+        let refused = env.operate("GET", &path, &Value::Null, 422).await;
+        assert_eq!(refused["field"], field);
     }
 }
 
@@ -157,15 +148,10 @@ async fn a_disabled_partner_is_signed_out_and_its_alerts_block() {
     };
     assert_eq!(put(&env, false).await["enabled"], false);
     browser.get("/setup").await.expect(401);
-    let link = env
-        .setup
-        .operator("POST", &format!("{PARTNER}/links"), &json!({}))
+    env.operate("POST", &format!("{PARTNER}/links"), &json!({}), 422)
         .await;
-    link.expect(422);
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
-    let blocked = env.record("a1").await.unwrap().blocked.unwrap();
-    assert_eq!(blocked.reason, domain::Blocked::NotSetUp);
+    env.deliver(&raised_event("e1", "a1", 0)).await;
+    assert_eq!(env.reason("a1").await, Some(domain::Blocked::NotSetUp));
     assert!(env.connectwise.calls().await.is_empty());
 
     let before = Timestamp::now();
@@ -179,14 +165,7 @@ async fn a_disabled_partner_is_signed_out_and_its_alerts_block() {
         .await;
     assert!(matches!(saved.unwrap(), SaveOutcome::Saved { .. }));
     assert_eq!(put(&env, true).await["enabled"], true);
-    let connection = env
-        .access
-        .connections
-        .get(&partner())
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let connection = env.connection().await;
     assert!(!connection.suspended && connection.confirmed_at.unwrap() >= before);
     let due = env
         .schedule
@@ -223,19 +202,15 @@ async fn a_disabled_partner_is_signed_out_and_its_alerts_block() {
 async fn a_link_opens_the_page_once_and_before_it_expires() {
     let env = TestEnvironment::new().await;
     let path = format!("{PARTNER}/links");
-    env.setup
-        .operator("POST", &path, &json!({}))
-        .await
-        .expect(404);
+    env.operate("POST", &path, &json!({}), 404).await;
     put_partner(&env, &json!({ "name": "Northwind" }))
         .await
         .expect(201);
     for hours in [0, 73, -1] {
         let refused = env
-            .setup
-            .operator("POST", &path, &json!({ "hours": hours }))
+            .operate("POST", &path, &json!({ "hours": hours }), 422)
             .await;
-        assert_eq!(refused.expect(422).json()["field"], "hours");
+        assert_eq!(refused["field"], "hours");
     }
     let now = Timestamp::now();
     let link = async |hours: Value| {
@@ -256,10 +231,7 @@ async fn a_link_opens_the_page_once_and_before_it_expires() {
     let mut browser = env.setup.browser();
     browser.now = Some(after(now, 2 * 3600));
     let token = |url: &str| json!({ "token": url.split_once('#').unwrap().1 });
-    browser
-        .post("/setup/session", &token(&short))
-        .await
-        .expect(401);
+    browser.submit("/setup/session", &token(&short), 401).await;
     browser.open(&usual).await;
     browser.get("/setup").await.expect(200);
     let again = env
@@ -268,11 +240,8 @@ async fn a_link_opens_the_page_once_and_before_it_expires() {
         .post("/setup/session", &token(&usual))
         .await;
     again.expect(401);
-    let ended = env
-        .setup
-        .operator("DELETE", &format!("{PARTNER}/sessions"), &Value::Null)
+    env.operate("DELETE", &format!("{PARTNER}/sessions"), &Value::Null, 204)
         .await;
-    ended.expect(204);
     browser.get("/setup").await.expect(401);
 }
 
@@ -282,11 +251,12 @@ async fn only_one_of_many_concurrent_exchanges_of_a_link_wins() {
     put_partner(&env, &json!({ "name": "Northwind" }))
         .await
         .expect(201);
-    let link = env
-        .setup
-        .operator("POST", &format!("{PARTNER}/links"), &json!({}))
-        .await;
-    let url = link.expect(201).json()["url"].as_str().unwrap().to_owned();
+    let url = env
+        .operate("POST", &format!("{PARTNER}/links"), &json!({}), 201)
+        .await["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let token = json!({ "token": url.split_once('#').unwrap().1 });
     let mut exchanges = JoinSet::new();
     for _ in 0..8 {
@@ -320,29 +290,22 @@ async fn a_source_posts_with_the_secret_shown_once() {
     let kinds = json!([{ "kind": "backup", "category": "operations", "type_name": "Backup" }]);
     let change =
         json!({ "name": "Better scanner", "kinds_added": kinds, "version": got["version"] });
-    let changed = env
-        .setup
-        .operator("PATCH", &path_of(&source), &change)
-        .await;
-    let changed = changed.expect(200).json();
+    let changed = env.operate("PATCH", &path_of(&source), &change, 200).await;
     assert_eq!(
         (&changed["name"], &changed["kinds_added"]),
         (&change["name"], &kinds)
     );
-    env.setup
-        .operator("PATCH", &path_of(&source), &change)
-        .await
-        .expect(409);
+    env.operate("PATCH", &path_of(&source), &change, 409).await;
     for shown in [&got, &listed, &changed] {
         assert!(!shown.to_string().contains(&secret[6..]), "{shown}");
     }
-    let mut backup = event("alert.raised", "e2", "a2", 0);
+    let mut backup = raised_event("e2", "a2", 0);
     backup["data"]["kind"] = json!("backup");
     let posted = post_event_from(&env, &source, &source["secret"], now, &backup).await;
     assert_eq!(posted.status_code, 202);
     let off = json!({ "enabled": false });
-    let off = env.setup.operator("PATCH", &path_of(&source), &off).await;
-    assert_eq!(off.expect(200).json()["kinds_added"], kinds);
+    let off = env.operate("PATCH", &path_of(&source), &off, 200).await;
+    assert_eq!(off["kinds_added"], kinds);
     assert_eq!(post_from(&env, &source, &source["secret"], now).await, 401);
     let audit = get_json(&env, &format!("{PARTNER}/audit")).await;
     assert!(!audit.to_string().contains(&secret[6..]));
@@ -407,19 +370,19 @@ async fn concurrent_rotations_lose_no_secret() {
         rotations.spawn(async move { call.to(&app).await });
     }
     let answers = rotations.join_all().await;
-    let told: Vec<Value> = answers
+    let rotated: Vec<Value> = answers
         .iter()
         .filter(|answer| answer.status == 200)
         .map(Answer::json)
         .collect();
-    assert!(!told.is_empty());
+    assert!(!rotated.is_empty());
     let conflicts = answers.iter().filter(|answer| answer.status == 409).count();
-    assert_eq!(told.len() + conflicts, 6, "{answers:?}");
+    assert_eq!(rotated.len() + conflicts, 6, "{answers:?}");
     // Two secrets are valid: the newest two that were returned.
-    let mut told = told;
-    told.sort_by_key(|answer| answer["version"].as_u64());
+    let mut rotated = rotated;
+    rotated.sort_by_key(|answer| answer["version"].as_u64());
     let now = Timestamp::now();
-    for answer in told.iter().rev().take(2) {
+    for answer in rotated.iter().rev().take(2) {
         assert_eq!(post_from(&env, &source, &answer["secret"], now).await, 202);
     }
     assert_eq!(get_json(&env, &path_of(&source)).await["complete"], true);
@@ -497,11 +460,8 @@ async fn an_invalid_source_is_refused_with_its_field() {
             "kinds_added[0].x",
         ),
     ] {
-        let refused = env
-            .setup
-            .operator("PATCH", &path_of(&source), &change)
-            .await;
-        assert_eq!(refused.expect(422).json()["field"], field, "{change}");
+        let refused = env.operate("PATCH", &path_of(&source), &change, 422).await;
+        assert_eq!(refused["field"], field, "{change}");
         let mut new = change.clone();
         if new.get("name").is_none() {
             new["name"] = json!("Other");
@@ -509,19 +469,15 @@ async fn an_invalid_source_is_refused_with_its_field() {
         if new.get("partner").is_none() && new.get("partners").is_none() {
             new["partner"] = json!("northwind");
         }
-        let refused = env.setup.operator("POST", SOURCES, &new).await;
-        assert_eq!(refused.expect(422).json()["field"], field, "{new}");
+        let refused = env.operate("POST", SOURCES, &new, 422).await;
+        assert_eq!(refused["field"], field, "{new}");
     }
-    let nobodys = env
-        .setup
-        .operator("POST", SOURCES, &json!({ "name": "Other" }))
+    let without_partner = env
+        .operate("POST", SOURCES, &json!({ "name": "Other" }), 422)
         .await;
-    assert_eq!(nobodys.expect(422).json()["field"], "partner");
+    assert_eq!(without_partner["field"], "partner");
     let unknown = format!("{SOURCES}/src_{}", "a".repeat(26));
-    env.setup
-        .operator("GET", &unknown, &Value::Null)
-        .await
-        .expect(404);
+    env.operate("GET", &unknown, &Value::Null, 404).await;
     let listed = get_json(&env, SOURCES).await;
     assert_eq!(listed["sources"].as_array().unwrap().len(), 1);
     assert_eq!(
@@ -535,14 +491,10 @@ async fn a_shared_source_names_the_partner_in_each_event() {
     let (env, source) = environment_with_source().await;
     let contoso = PartnerId::parse("contoso").unwrap();
     let path = "/v1/operator/partners/contoso";
-    let made = env
-        .setup
-        .operator("PUT", path, &json!({ "name": "Contoso" }))
+    env.operate("PUT", path, &json!({ "name": "Contoso" }), 201)
         .await;
-    made.expect(201);
     let both = json!({ "partners": ["northwind", "contoso"] });
-    let changed = env.setup.operator("PATCH", &path_of(&source), &both).await;
-    let changed = changed.expect(200).json();
+    let changed = env.operate("PATCH", &path_of(&source), &both, 200).await;
     assert_eq!(
         (&changed["partner"], &changed["partners"]),
         (&Value::Null, &both["partners"])
@@ -553,7 +505,7 @@ async fn a_shared_source_names_the_partner_in_each_event() {
         400,
         "no partner is named"
     );
-    let mut named = event("alert.raised", "e1", "a1", 0);
+    let mut named = raised_event("e1", "a1", 0);
     named["data"]["partner"] = json!(contoso.as_str());
     let posted = post_event_from(&env, &source, &source["secret"], now, &named).await;
     assert_eq!(posted.status_code, 202);

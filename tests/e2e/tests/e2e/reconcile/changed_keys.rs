@@ -1,15 +1,11 @@
 //! Alerts that were blocked by something in ConnectWise continue once it exists, and reconcile learns of
 //! newer keys.
 
-use crate::environment::{PARTNER, TENANT, TestEnvironment, after, event, key, partner, settings};
-use domain::connection::breaker::Breaker;
+use crate::environment::{
+    PARTNER, TENANT, TestEnvironment, after, key, partner, raised_event, settings,
+};
 use domain::{AlertKey, Blocked, TicketTarget};
 use jiff::Timestamp;
-
-async fn reason(env: &TestEnvironment, alert: &str) -> Option<Blocked> {
-    let record = env.record(alert).await.unwrap();
-    record.blocked.map(|blocked| blocked.reason)
-}
 
 /// Secrets Manager's version of the stored keys.
 async fn stored_version(env: &TestEnvironment) -> String {
@@ -19,48 +15,33 @@ async fn stored_version(env: &TestEnvironment) -> String {
     get.send().await.unwrap().version_id.unwrap()
 }
 
-async fn breaker(env: &TestEnvironment) -> Breaker {
-    env.config.breaker.get(&partner()).await.unwrap()
-}
-
 #[tokio::test]
 async fn alerts_blocked_by_a_board_continue_when_it_exists() {
-    let env = TestEnvironment::new().await;
+    let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let mut now = Timestamp::now();
-    let mut world_of = settings();
-    world_of.operations.board = Some(999);
-    env.config
-        .settings
-        .put(&partner(), &world_of)
-        .await
-        .unwrap();
+    let mut without_board = settings();
+    without_board.operations.board = Some(999);
+    env.put_settings(&without_board).await;
     let blocked: Vec<AlertKey> = ["disk", "cpu"].map(|alert| key(TENANT, alert)).into();
-    let mut env = env;
     for kind in ["disk", "cpu"] {
-        let mut raised = event("alert.raised", "e1", kind, 0);
+        let mut raised = raised_event("e1", kind, 0);
         raised["data"]["kind"] = kind.into();
         env.source.post(&raised).await;
     }
     env.worker.work().await;
-    let gone = Some(Blocked::TargetGone(TicketTarget::Board));
-    assert_eq!(reason(&env, "disk").await, gone);
+    let deleted = Some(Blocked::TargetMissing(TicketTarget::Board));
+    assert_eq!(env.reason("disk").await, deleted);
     let before = env.connectwise.calls().await.len();
-    env.schedule.make_due(now).await;
-    assert_eq!(env.schedule.tick(&reconcile, now).await.totals.released, 0);
+    assert_eq!(env.schedule.run(&reconcile, now).await.totals.released, 0);
     assert_eq!(
         env.connectwise.calls().await[before..],
         ["GET /service/boards"],
         "one call for both"
     );
-    env.config
-        .settings
-        .put(&partner(), &settings())
-        .await
-        .unwrap();
+    env.put_settings(&settings()).await;
     now = after(now, 61);
-    env.schedule.make_due(now).await;
-    env.schedule.tick(&reconcile, now).await;
+    env.schedule.run(&reconcile, now).await;
     let mut keys = env.queue.take_reconsidered().await;
     keys.sort();
     let mut expected = blocked;
@@ -73,27 +54,21 @@ async fn reconcile_learns_of_silently_replaced_keys() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let old = stored_version(&env).await;
-    env.config
-        .breaker
-        .keys_stored(&partner(), &old)
-        .await
-        .unwrap();
+    let stored = env.config.breaker.keys_stored(&partner(), &old).await;
+    stored.unwrap();
     // Set-up dies right after it stores new keys, which ConnectWise refuses.
     env.put_keys("another").await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
-    assert_eq!(reason(&env, "a1").await, Some(Blocked::ConnectionBroken));
-    assert_eq!(breaker(&env,).await.open, None);
+    env.deliver(&raised_event("e1", "a1", 0)).await;
+    assert_eq!(env.reason("a1").await, Some(Blocked::ConnectionBroken));
+    assert_eq!(env.breaker().await.open, None);
 
     let now = Timestamp::now();
-    env.schedule.make_due(now).await;
-    assert_eq!(env.schedule.tick(&reconcile, now).await.totals.released, 1);
+    assert_eq!(env.schedule.run(&reconcile, now).await.totals.released, 1);
     let stored = Some(stored_version(&env).await);
-    assert_eq!(breaker(&env,).await.key_version, stored);
+    assert_eq!(env.breaker().await.key_version, stored);
     env.worker.work().await;
-    assert!(breaker(&env,).await.open.is_some(), "the breaker is open");
-    env.schedule.make_due(after(now, 60)).await;
-    let tick = env.schedule.tick(&reconcile, after(now, 60)).await;
+    assert!(env.breaker().await.open.is_some(), "the breaker is open");
+    let tick = env.schedule.run(&reconcile, after(now, 60)).await;
     assert_eq!(tick.totals.released, 0);
 }
 
@@ -103,24 +78,17 @@ async fn cached_old_keys_do_not_replace_the_newest_version() {
     let reconcile = env.reconcile();
     let tick = async |second| {
         let now = after(Timestamp::now(), second);
-        env.schedule.make_due(now).await;
-        assert_eq!(env.schedule.tick(&reconcile, now).await.completed, 1);
+        assert_eq!(env.schedule.run(&reconcile, now).await.completed, 1);
     };
     let old = stored_version(&env).await;
-    env.config
-        .breaker
-        .keys_stored(&partner(), &old)
-        .await
-        .unwrap();
+    let stored = env.config.breaker.keys_stored(&partner(), &old).await;
+    stored.unwrap();
     tick(0).await;
     env.put_keys("another").await;
     let new = stored_version(&env).await;
-    env.config
-        .breaker
-        .keys_stored(&partner(), &new)
-        .await
-        .unwrap();
-    let before = breaker(&env).await;
+    let stored = env.config.breaker.keys_stored(&partner(), &new).await;
+    stored.unwrap();
+    let before = env.breaker().await;
     tick(60).await;
-    assert_eq!(breaker(&env,).await, before);
+    assert_eq!(env.breaker().await, before);
 }

@@ -3,7 +3,7 @@
 
 use aws_lambda_events::sqs::SqsMessage;
 use domain::SourceId;
-use domain::alert::record::{Actual, ClosedBy};
+use domain::alert::record::ClosedBy;
 use domain::wire::message::Message;
 use domain::wire::webhook::{self, RequestTimes, SourcePolicy};
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +11,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::environment::{
-    COMPANY, SOURCE, TENANT, TestEnvironment, event, key, minute, partner, record_of,
+    COMPANY, SOURCE, TENANT, TestEnvironment, assert_closed_by, event, is_open, minute, partner,
+    raised_event, record_of,
 };
 use crate::proxy::Refused;
 
@@ -40,7 +41,7 @@ fn part(id: &str, minutes: i64, active: &[&str], (part, parts): (u32, u32)) -> V
 /// Raises alerts 15 minutes ago, so that a snapshot that is taken now does not lag behind them.
 async fn raise(env: &mut TestEnvironment, kind: &str, alerts: &[&str]) {
     for alert in alerts {
-        let mut raised = event("alert.raised", &format!("e{alert}"), alert, -300);
+        let mut raised = raised_event(&format!("e{alert}"), alert, -300);
         raised["data"]["kind"] = kind.into();
         env.source.post_at(RAISED, &raised).await;
     }
@@ -50,8 +51,7 @@ async fn raise(env: &mut TestEnvironment, kind: &str, alerts: &[&str]) {
 /// Runs reconcile so many minutes from now and works off its messages. Returns the number of commands.
 pub(crate) async fn run_reconcile(env: &mut TestEnvironment, minutes: i64) -> usize {
     let at = from_now(minutes);
-    env.schedule.make_due(at).await;
-    let summary = env.schedule.tick(&env.reconcile(), at).await;
+    let summary = env.run_reconcile(at).await;
     assert_eq!((summary.completed, summary.failed), (1, 0), "{summary:?}");
     env.worker.work().await;
     summary.totals.commands
@@ -59,24 +59,22 @@ pub(crate) async fn run_reconcile(env: &mut TestEnvironment, minutes: i64) -> us
 
 /// Those of the alerts whose tickets are open in ConnectWise.
 pub(crate) async fn open_alerts(env: &TestEnvironment, alerts: &[&str]) -> Vec<String> {
-    let tickets = env.connectwise.tickets().await;
-    let is_open = |alert: &&&str| {
-        let ticket_ref = format!("tb1-{}-1", key(TENANT, alert).item_key());
-        let carries = |ticket: &&Value| ticket["externalXRef"] == ticket_ref;
-        tickets
-            .iter()
-            .find(carries)
-            .is_some_and(|ticket| ticket["closedFlag"] == false)
-    };
-    let open = alerts.iter().filter(is_open);
-    open.map(|alert| (*alert).to_owned()).collect()
+    let mut open = vec![];
+    for alert in alerts {
+        let ticket = env.find_ticket(alert, 1).await;
+        if ticket.is_some_and(|ticket| is_open(&ticket)) {
+            open.push((*alert).to_owned());
+        }
+    }
+    open
 }
 
-async fn ticket_of(env: &TestEnvironment, alert: &str) -> Value {
-    let ticket_ref = format!("tb1-{}-1", key(TENANT, alert).item_key());
-    let tickets = env.connectwise.tickets().await;
-    let carries = |ticket: &Value| ticket["externalXRef"] == ticket_ref;
-    tickets.into_iter().find(carries).unwrap()
+/// Raises two alerts and sends a snapshot that lists only the first one.
+async fn one_of_two_is_missing() -> TestEnvironment {
+    let mut env = TestEnvironment::new().await;
+    raise(&mut env, "disk", &["a0", "a1"]).await;
+    env.deliver(&snapshot("s1", 0, &["a0"])).await;
+    env
 }
 
 #[tokio::test]
@@ -84,10 +82,7 @@ async fn alerts_missing_from_a_snapshot_are_closed() {
     let mut env = TestEnvironment::new().await;
     raise(&mut env, "disk", &["a0", "a1", "a2", "a3"]).await;
     raise(&mut env, "ransomware_encryption", &["r0", "r1"]).await;
-    env.source
-        .post(&snapshot("s1", 0, &["a0", "a2", "r0"]))
-        .await;
-    env.worker.work().await;
+    env.deliver(&snapshot("s1", 0, &["a0", "a2", "r0"])).await;
     assert_eq!(run_reconcile(&mut env, 1).await, 3);
     let all = ["a0", "a1", "a2", "a3", "r0", "r1"];
     assert_eq!(open_alerts(&env, &all).await, ["a0", "a2", "r0", "r1"]);
@@ -95,15 +90,12 @@ async fn alerts_missing_from_a_snapshot_are_closed() {
         ("a1", "Ticketbridge closes this ticket."),
         ("r1", "Nothing was closed"),
     ] {
-        let notes = env.connectwise.notes(&ticket_of(&env, alert).await).await;
-        let said = notes.iter().filter(|note| {
-            let text = note["text"].as_str().unwrap();
-            text.contains("its source's list of active alerts of") && text.contains(done)
-        });
-        assert_eq!(said.count(), 1, "{alert}: {notes:?}");
+        let ticket = env.find_ticket(alert, 1).await.unwrap();
+        let words = ["its source's list of active alerts of", done];
+        env.connectwise.assert_noted(&ticket, &words).await;
     }
     let record = env.record("a1").await.unwrap();
-    assert!(matches!(record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Us));
+    assert_closed_by(&record, ClosedBy::Us);
     // The same snapshots again cause no command.
     let before = env.connectwise.journal().await.len();
     assert_eq!(run_reconcile(&mut env, 17).await, 0);
@@ -173,7 +165,7 @@ async fn an_inconclusive_snapshot_closes_nothing() {
             25 * 60,
         ),
         (
-            "it speaks of other kinds",
+            "it covers other kinds",
             vec![with(snapshot("s1", 0, &["a0"]), "kinds", json!(["cpu"]))],
             1,
         ),
@@ -187,7 +179,7 @@ async fn an_inconclusive_snapshot_closes_nothing() {
             1,
         ),
         (
-            "a newer one is on its way",
+            "a newer one is incomplete",
             vec![snapshot("s1", 0, &["a0"]), two("s2", 1)],
             2,
         ),
@@ -212,7 +204,7 @@ async fn an_inconclusive_snapshot_closes_nothing() {
 async fn a_lagging_snapshot_does_not_close_a_new_alert() {
     let mut env = TestEnvironment::new().await;
     for alert in ["a0", "a1"] {
-        let old = event("alert.raised", &format!("e{alert}"), alert, -7200);
+        let old = raised_event(&format!("e{alert}"), alert, -7200);
         env.source.post(&old).await;
     }
     env.worker.work().await;
@@ -250,8 +242,7 @@ async fn empty_snapshots_close_the_last_alerts() {
     raise(&mut env, "disk", &["a0", "a1"]).await;
     let mut stated = snapshot("s1", 0, &[]);
     stated["data"]["total"] = 0.into();
-    env.source.post(&stated).await;
-    env.worker.work().await;
+    env.deliver(&stated).await;
     assert_eq!(run_reconcile(&mut env, 1).await, 2);
     assert!(open_alerts(&env, &["a0", "a1"]).await.is_empty());
 }
@@ -260,8 +251,7 @@ async fn empty_snapshots_close_the_last_alerts() {
 async fn an_id_spelled_differently_in_a_snapshot_is_reported() {
     let mut env = TestEnvironment::new().await;
     raise(&mut env, "disk", &["a0", "a1"]).await;
-    env.source.post(&snapshot("s1", 0, &["A0", "a1"])).await;
-    env.worker.work().await;
+    env.deliver(&snapshot("s1", 0, &["A0", "a1"])).await;
     assert_eq!(run_reconcile(&mut env, 1).await, 0);
     let state = env.config.monitoring.read().await.unwrap().state;
     assert_eq!(state.similar_ids.map(|happened| happened.count), Some(1));
@@ -284,8 +274,7 @@ async fn a_snapshot_part_makes_its_partner_due() {
         let task = domain::monitoring::pipeline::Schedule::Reconcile;
         due.list(task, from_now(minutes), 9).await.unwrap() == [partner()]
     };
-    env.source.post(&snapshot("s1", 0, &["a0"])).await;
-    env.worker.work().await;
+    env.deliver(&snapshot("s1", 0, &["a0"])).await;
     assert!(is_due(&env, 1).await);
     let summary = env.schedule.tick(&env.reconcile(), from_now(1)).await;
     assert_eq!(summary.totals.commands, 1, "{summary:?}");
@@ -296,61 +285,40 @@ async fn a_snapshot_part_makes_its_partner_due() {
 async fn an_alert_without_heartbeats_is_closed() {
     let mut env = TestEnvironment::new().await;
     for (n, (alert, minutes)) in [("a0", 2), ("a1", 2), ("a2", 60)].into_iter().enumerate() {
-        let mut raised = event("alert.raised", &format!("e{n}"), alert, 0);
+        let mut raised = raised_event(&format!("e{n}"), alert, 0);
         raised["data"]["expires_at"] = from_now(minutes).to_string().into();
         env.source.post(&raised).await;
     }
     env.worker.work().await;
     let mut repeated = event("alert.updated", "e9", "a1", 60);
     repeated["data"]["expires_at"] = from_now(90).to_string().into();
-    env.source.post(&repeated).await;
-    env.worker.work().await;
+    env.deliver(&repeated).await;
     assert_eq!(run_reconcile(&mut env, 1).await, 0);
     // The end of the alert's time-out makes the partner due, whatever its regular time is.
     let summary = env.schedule.tick(&env.reconcile(), from_now(3)).await;
     assert_eq!(summary.totals.commands, 1, "{summary:?}");
     env.worker.work().await;
     assert_eq!(open_alerts(&env, &["a0", "a1", "a2"]).await, ["a1", "a2"]);
-    let notes = env.connectwise.notes(&ticket_of(&env, "a0").await).await;
-    let said = notes.iter().any(|note| {
-        let text = note["text"].as_str().unwrap();
-        text.contains("it expired at") && text.contains("closes this ticket")
-    });
-    assert!(said, "{notes:?}");
+    let ticket = env.find_ticket("a0", 1).await.unwrap();
+    let words = ["it expired at", "closes this ticket"];
+    env.connectwise.assert_noted(&ticket, &words).await;
 }
 
 #[tokio::test]
 async fn a_blocked_alert_that_was_resolved_gets_no_ticket() {
     let mut env = TestEnvironment::new().await;
-    env.connectwise
-        .set_faults(json!({ "keys": "revoked" }))
-        .await;
+    env.set_fault("keys", "revoked").await;
     let raised = [
-        event("alert.raised", "e0", "a0", -300),
-        event("alert.raised", "e1", "a1", -300),
+        raised_event("e0", "a0", -300),
+        raised_event("e1", "a1", -300),
     ];
-    let raised = env.post_and_take(&raised).await;
-    env.worker.handle_until_done(raised, 0, 1).await;
-    assert_eq!(
-        env.alerts
-            .lists
-            .blocked_keys(&partner())
-            .await
-            .unwrap()
-            .len(),
-        2
-    );
+    env.process(&raised, 0).await;
+    assert_eq!(env.blocked_keys().await.len(), 2);
     // Taken late enough not to lag behind the alerts.
     env.source.post_at(11, &snapshot("s1", 11, &["a0"])).await;
     env.worker.work().await;
-    env.connectwise.set_faults(json!({ "keys": "ok" })).await;
-    let breaker = env.config.breaker.get(&partner()).await.unwrap();
-    let closed = env
-        .config
-        .breaker
-        .close(&partner(), breaker.generation)
-        .await;
-    assert!(closed.unwrap());
+    env.set_fault("keys", "ok").await;
+    env.close_breaker().await;
     assert_eq!(run_reconcile(&mut env, 1).await, 1);
     assert_eq!(env.connectwise.tickets().await.len(), 1);
     assert_eq!(open_alerts(&env, &["a0", "a1"]).await, ["a0"]);
@@ -358,24 +326,13 @@ async fn a_blocked_alert_that_was_resolved_gets_no_ticket() {
 
 #[tokio::test]
 async fn a_close_command_is_void_after_a_newer_event() {
-    let mut env = TestEnvironment::new().await;
-    raise(&mut env, "disk", &["a0", "a1"]).await;
-    env.source.post(&snapshot("s1", 0, &["a0"])).await;
-    env.worker.work().await;
+    let mut env = one_of_two_is_missing().await;
     let at = from_now(1);
-    env.schedule.make_due(at).await;
-    assert_eq!(
-        env.schedule
-            .tick(&env.reconcile(), at)
-            .await
-            .totals
-            .commands,
-        1
-    );
+    assert_eq!(env.run_reconcile(at).await.totals.commands, 1);
     let (commands, receipts) = env.queue.receive().await;
     // The alert is repeated before the command arrives.
     env.queue.make_visible(&receipts).await;
-    let repeated = event("alert.raised", "e9", "a1", 0);
+    let repeated = raised_event("e9", "a1", 0);
     let repeated = message_of(&repeated);
     env.worker.handle_until_done(vec![repeated], 0, 1).await;
     for _ in 0..2 {
@@ -390,20 +347,9 @@ async fn a_close_command_is_void_after_a_newer_event() {
 
 #[tokio::test]
 async fn a_command_delivered_twice_is_executed_once() {
-    let mut env = TestEnvironment::new().await;
-    raise(&mut env, "disk", &["a0", "a1"]).await;
-    env.source.post(&snapshot("s1", 0, &["a0"])).await;
-    env.worker.work().await;
+    let mut env = one_of_two_is_missing().await;
     let at = from_now(1);
-    env.schedule.make_due(at).await;
-    assert_eq!(
-        env.schedule
-            .tick(&env.reconcile(), at)
-            .await
-            .totals
-            .commands,
-        1
-    );
+    assert_eq!(env.run_reconcile(at).await.totals.commands, 1);
     let (commands, receipts) = env.queue.receive().await;
     let twice = [commands.clone(), commands];
     for commands in twice {
@@ -413,40 +359,25 @@ async fn a_command_delivered_twice_is_executed_once() {
     }
     env.queue.make_visible(&receipts).await;
     env.worker.work().await;
-    let notes = env.connectwise.notes(&ticket_of(&env, "a1").await).await;
-    let said = notes
-        .iter()
-        .filter(|note| note["text"].as_str().unwrap().contains("is resolved"));
-    assert_eq!(said.count(), 1, "{notes:?}");
+    let ticket = env.find_ticket("a1", 1).await.unwrap();
+    let words = ["is resolved"];
+    env.connectwise.assert_noted(&ticket, &words).await;
 }
 
 #[tokio::test]
 async fn a_closed_alert_that_repeats_gets_its_next_ticket() {
-    let mut env = TestEnvironment::new().await;
-    raise(&mut env, "disk", &["a0", "a1"]).await;
-    env.source.post(&snapshot("s1", 0, &["a0"])).await;
-    env.worker.work().await;
+    let mut env = one_of_two_is_missing().await;
     assert_eq!(run_reconcile(&mut env, 1).await, 1);
     // The snapshot was wrong: an update makes the alert active like a raise.
-    env.source
-        .post(&event("alert.updated", "e9", "a1", 0))
-        .await;
-    env.worker.work().await;
-    let tickets = env.connectwise.tickets().await;
-    let ticket_ref = format!("tb1-{}-2", key(TENANT, "a1").item_key());
-    let next = tickets
-        .iter()
-        .find(|ticket| ticket["externalXRef"] == ticket_ref);
-    assert_eq!(next.unwrap()["closedFlag"], false);
-    assert_eq!(tickets.len(), 3);
+    env.deliver(&event("alert.updated", "e9", "a1", 0)).await;
+    let next = env.find_ticket("a1", 2).await.unwrap();
+    assert!(is_open(&next));
+    assert_eq!(env.connectwise.tickets().await.len(), 3);
 }
 
 #[tokio::test]
 async fn closing_needs_no_ticket_list_from_connectwise() {
-    let mut env = TestEnvironment::new().await;
-    raise(&mut env, "disk", &["a0", "a1"]).await;
-    env.source.post(&snapshot("s1", 0, &["a0"])).await;
-    env.worker.work().await;
+    let mut env = one_of_two_is_missing().await;
     // Three pages: the other tickets belong to unknown alerts.
     let ticket_ref = |n: u32| format!("tb1-{:016x}-{n:032x}-1", 7);
     for n in 0..2100 {
@@ -507,8 +438,7 @@ async fn closing_needs_no_ticket_list_from_connectwise() {
 async fn two_concurrent_runs_send_each_close_command_once() {
     let mut env = TestEnvironment::new().await;
     raise(&mut env, "disk", &["a0", "a1", "a2"]).await;
-    env.source.post(&snapshot("s1", 0, &["a0"])).await;
-    env.worker.work().await;
+    env.deliver(&snapshot("s1", 0, &["a0"])).await;
     let at = from_now(1);
     env.schedule.make_due(at).await;
     let (one, other) = (env.reconcile(), env.reconcile());

@@ -2,12 +2,15 @@
 //! are recorded and kept.
 
 use crate::environment::{
-    COMPANY, CYBER_ALERTS, OPERATIONS, TENANT, TestEnvironment, event, key, minute, partner,
+    COMPANY, CYBER_ALERTS, OPERATIONS, TENANT, TestEnvironment, key, minute, partner, raised_event,
+    resolved_event,
 };
 use crate::reconcile::closing::run_reconcile;
 use domain::alert::record::{Actual, ClosedBy};
 use jiff::{SignedDuration, Timestamp};
+use reconcile::ReconcileTotals;
 use reqwest::Method;
+use scheduled::RunSummary;
 use serde_json::{Value, json};
 
 const OTHER_COMPANY: u64 = 302;
@@ -16,13 +19,9 @@ fn ticket_path(ticket: u64) -> String {
     format!("/service/tickets/{ticket}")
 }
 
-fn replace(path: &str, value: &Value) -> Value {
-    json!([{ "op": "replace", "path": path, "value": value }])
-}
-
 pub(crate) async fn raise_alerts(env: &mut TestEnvironment, alerts: &[String]) -> Vec<u64> {
     for alert in alerts {
-        let raised = event("alert.raised", &format!("e{alert}"), alert, -300);
+        let raised = raised_event(&format!("e{alert}"), alert, -300);
         env.source.post(&raised).await;
     }
     env.worker.work().await;
@@ -35,11 +34,8 @@ pub(crate) async fn raise_alerts(env: &mut TestEnvironment, alerts: &[String]) -
 }
 
 pub(crate) async fn close_by_technician(env: &TestEnvironment, ticket: u64) {
-    let status = replace("status", &json!({ "id": OPERATIONS.2 }));
-    let path = ticket_path(ticket);
-    env.connectwise
-        .call_as_technician(Method::PATCH, &path, Some(status))
-        .await;
+    let closed = json!({ "id": OPERATIONS.2 });
+    env.patch(&ticket_path(ticket), "status", closed).await;
 }
 
 async fn closed_by(env: &TestEnvironment, alert: &str) -> Option<ClosedBy> {
@@ -65,19 +61,14 @@ async fn technicians_changes_are_recorded_and_kept() {
     let mut env = TestEnvironment::new().await;
     let tickets = raise_alerts(&mut env, &names(6)).await;
     close_by_technician(&env, tickets[1]).await;
-    let path = ticket_path(tickets[2]);
-    env.connectwise
-        .call_as_technician(Method::DELETE, &path, None)
-        .await;
+    env.delete(&ticket_path(tickets[2])).await;
     let merge = json!({ "mergeTicketIds": [tickets[3]], "status": { "id": OPERATIONS.1 } });
     let path = format!("{}/merge", ticket_path(tickets[0]));
     env.connectwise
         .call_as_technician(Method::POST, &path, Some(merge))
         .await;
-    let company = replace("company", &json!({ "id": OTHER_COMPANY }));
-    let path = ticket_path(tickets[4]);
-    env.connectwise
-        .call_as_technician(Method::PATCH, &path, Some(company))
+    let company = json!({ "id": OTHER_COMPANY });
+    env.patch(&ticket_path(tickets[4]), "company", company)
         .await;
     let board = json!([
         { "op": "replace", "path": "board", "value": { "id": CYBER_ALERTS.0 } },
@@ -115,10 +106,7 @@ async fn technicians_changes_are_recorded_and_kept() {
     let (commands, calls) = calls_of_a_run(&mut env, 18).await;
     assert_eq!((commands, calls), (0, vec!["GET /service/tickets".into()]));
     // A moved ticket is still closed when its alert is resolved, on its new board.
-    env.source
-        .post(&event("alert.resolved", "r5", "a5", 0))
-        .await;
-    env.worker.work().await;
+    env.deliver(&resolved_event("r5", "a5", 0)).await;
     assert_eq!(closed_by(&env, "a5").await, Some(ClosedBy::Us));
 }
 
@@ -135,47 +123,28 @@ async fn an_alert_repeated_after_a_manual_close_gets_a_new_ticket() {
         let ended = closed_by(&env, alert).await;
         assert_eq!(ended, Some(ClosedBy::Technician), "{alert}");
     }
-    env.source
-        .post(&event("alert.raised", "again", "a0", 0))
-        .await;
-    env.worker.work().await;
+    env.deliver(&raised_event("again", "a0", 0)).await;
     assert_eq!(
         env.connectwise.tickets().await.len(),
         10,
         "the alert never ended"
     );
     for alert in ["a0", "a1"] {
-        env.source
-            .post(&event("alert.resolved", "over", alert, 0))
-            .await;
-        env.worker.work().await;
+        env.deliver(&resolved_event("over", alert, 0)).await;
     }
-    env.source
-        .post(&event("alert.raised", "anew", "a0", 0))
-        .await;
-    env.worker.work().await;
+    env.deliver(&raised_event("anew", "a0", 0)).await;
     let all = env.connectwise.tickets().await;
     assert_eq!(all.len(), 11);
-    let ticket_ref = format!("tb1-{}-2", key(TENANT, "a0").item_key());
-    let next = all
-        .iter()
-        .find(|ticket| ticket["externalXRef"] == ticket_ref);
-    let notes = env.connectwise.notes(next.unwrap()).await;
+    let next = env.find_ticket("a0", 2).await.unwrap();
+    let notes = env.connectwise.notes(&next).await;
     let before = format!("Seen before: ticket {}", tickets[0]);
     assert!(notes[0]["text"].as_str().unwrap().contains(&before));
 
     // With the other setting the same ticket is reopened.
     let mut settings = crate::environment::settings();
     settings.operations.reopen_days = 7;
-    env.config
-        .settings
-        .put(&partner(), &settings)
-        .await
-        .unwrap();
-    env.source
-        .post(&event("alert.raised", "anew", "a1", 0))
-        .await;
-    env.worker.work().await;
+    env.put_settings(&settings).await;
+    env.deliver(&raised_event("anew", "a1", 0)).await;
     let all = env.connectwise.tickets().await;
     assert_eq!(all.len(), 11);
     let reopened = all.iter().find(|ticket| ticket["id"] == tickets[1]);
@@ -207,14 +176,9 @@ async fn one_of_two_tickets_with_one_reference_is_closed() {
     let (first, second) = (json!(tickets[0]), twin["id"].clone());
     assert!(is_open(&first) != is_open(&second), "{all:?}");
     for id in [first, second] {
-        let notes = env.connectwise.notes(&json!({ "id": id })).await;
-        let said = notes.iter().any(|note| {
-            note["text"]
-                .as_str()
-                .unwrap()
-                .contains("Ticketbridge closes")
-        });
-        assert!(said, "{notes:?}");
+        let ticket = json!({ "id": id });
+        let words = ["Ticketbridge closes"];
+        env.connectwise.assert_noted(&ticket, &words).await;
     }
     let record = env.record("a0").await.unwrap();
     assert!(is_open(&json!(record.open().unwrap().ticket_id)));
@@ -227,10 +191,7 @@ async fn a_ticket_newer_than_the_list_does_not_count_as_deleted() {
     let mut env = TestEnvironment::new().await;
     let tickets = raise_alerts(&mut env, &names(2)).await;
     // The record is newer than the list.
-    let path = ticket_path(tickets[1]);
-    env.connectwise
-        .call_as_technician(Method::DELETE, &path, None)
-        .await;
+    env.delete(&ticket_path(tickets[1])).await;
     assert_eq!(run_reconcile(&mut env, 0).await, 0);
     assert_eq!(closed_by(&env, "a1").await, None);
     assert_eq!(run_reconcile(&mut env, 17).await, 1);
@@ -259,23 +220,11 @@ async fn a_failed_look_up_leaves_the_ticket_until_the_next_run() {
     let tickets = raise_alerts(&mut env, &names(1)).await;
     close_by_technician(&env, tickets[0]).await;
     let at = Timestamp::now() + SignedDuration::from_mins(2);
-    env.schedule.make_due(at).await;
-    assert_eq!(
-        env.schedule
-            .tick(&env.reconcile(), at)
-            .await
-            .totals
-            .commands,
-        1
-    );
-    env.connectwise
-        .set_faults(json!({ "error_rate": 1.0 }))
-        .await;
+    assert_eq!(env.run_reconcile(at).await.totals.commands, 1);
+    env.set_fault("error_rate", 1.0).await;
     env.worker.work_once().await;
     assert_eq!(closed_by(&env, "a0").await, None);
-    env.connectwise
-        .set_faults(json!({ "error_rate": 0.0 }))
-        .await;
+    env.set_fault("error_rate", 0.0).await;
     env.worker.work().await;
     assert_eq!(run_reconcile(&mut env, 18).await, 1);
     assert_eq!(closed_by(&env, "a0").await, Some(ClosedBy::Technician));
@@ -292,26 +241,16 @@ async fn a_run_continues_where_its_deadline_stopped_it() {
     // Too little time for the next page.
     let short = aws::invocation::Invocation::at("short", at, at + SignedDuration::from_secs(15));
     let app = env.reconcile();
+    let progress = |summary: &RunSummary<ReconcileTotals>| {
+        let totals = &summary.totals;
+        (summary.completed, totals.left, totals.commands)
+    };
     let summary = app.handle(json!({}), &short).await.unwrap();
-    assert_eq!(
-        (
-            summary.completed,
-            summary.totals.left,
-            summary.totals.commands
-        ),
-        (1, 1, 0)
-    );
+    assert_eq!(progress(&summary), (1, 1, 0));
     // Due again in a minute, not in 15 minutes.
     let soon = at + SignedDuration::from_secs(61);
     let summary = app.handle(json!({}), &minute(soon)).await.unwrap();
-    assert_eq!(
-        (
-            summary.completed,
-            summary.totals.left,
-            summary.totals.commands
-        ),
-        (1, 0, 2)
-    );
+    assert_eq!(progress(&summary), (1, 0, 2));
     env.worker.work().await;
     assert_eq!(closed_by(&env, "a0").await, Some(ClosedBy::Technician));
     assert_eq!(closed_by(&env, "a1").await, None);
@@ -320,12 +259,8 @@ async fn a_run_continues_where_its_deadline_stopped_it() {
 #[tokio::test]
 async fn a_tombstone_still_rejects_old_events() {
     let mut env = TestEnvironment::new().await;
-    let raised = env
-        .post_and_take(&[event("alert.raised", "e1", "a0", 0)])
-        .await;
-    let resolved = env
-        .post_and_take(&[event("alert.resolved", "r1", "a0", 5)])
-        .await;
+    let raised = env.post_and_take(&[raised_event("e1", "a0", 0)]).await;
+    let resolved = env.post_and_take(&[resolved_event("r1", "a0", 5)]).await;
     env.worker.handle_until_done(raised.clone(), 0, 1).await;
     env.worker.handle_until_done(resolved, 0, 1).await;
     let day = 24 * 60;
@@ -350,15 +285,6 @@ async fn a_tombstone_still_rejects_old_events() {
     assert_eq!(record.index(&record.key.item_key()), None);
     env.worker.handle_until_done(raised, 91 * day, 1).await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
-    let new = env
-        .post_and_take(&[event("alert.raised", "e2", "a0", 60)])
-        .await;
-    env.worker.handle_until_done(new, 91 * day, 1).await;
-    let tickets = env.connectwise.tickets().await;
-    let ticket_ref = format!("tb1-{}-2", key(TENANT, "a0").item_key());
-    assert!(
-        tickets
-            .iter()
-            .any(|ticket| ticket["externalXRef"] == ticket_ref)
-    );
+    env.process(&[raised_event("e2", "a0", 60)], 91 * day).await;
+    assert!(env.find_ticket("a0", 2).await.is_some());
 }

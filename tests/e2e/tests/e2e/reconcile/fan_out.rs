@@ -2,16 +2,14 @@
 
 use std::collections::HashSet;
 
-use crate::environment::{LambdaProxy, TestEnvironment, after, minute, only};
+use crate::environment::{LambdaProxy, TestEnvironment, after, minute, numbered_partner, only};
 use domain::PartnerId;
 use jiff::Timestamp;
 
 use domain::monitoring::pipeline::Schedule;
 
 fn partners(count: usize) -> Vec<PartnerId> {
-    (0..count)
-        .map(|n| PartnerId::parse(format!("partner-{n}")).unwrap())
-        .collect()
+    (0..count).map(numbered_partner).collect()
 }
 
 #[tokio::test]
@@ -78,9 +76,12 @@ async fn a_slow_partner_delays_no_other() {
     let due = async |seconds| due.list(Schedule::Reconcile, after(now, seconds), 9).await;
     assert!(!due(50).await.unwrap().contains(&all[1]));
     assert!(due(70).await.unwrap().contains(&all[1]));
-    let world_again = env.reconcile();
+    let next_environment = env.reconcile();
     let again = minute(after(now, 70));
-    let again = world_again.handle(only(&all[1..2]), &again).await.unwrap();
+    let again = next_environment
+        .handle(only(&all[1..2]), &again)
+        .await
+        .unwrap();
     assert_eq!(again.completed, 1);
 }
 

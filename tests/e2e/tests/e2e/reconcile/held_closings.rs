@@ -1,6 +1,6 @@
 //! Implausibly many closings at once are held until a person approves them.
 
-use crate::environment::{COMPANY, TENANT, TestEnvironment, event, key, partner, tenant};
+use crate::environment::{COMPANY, TENANT, TestEnvironment, key, raised_event, tenant};
 use crate::reconcile::closing::run_reconcile;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -13,7 +13,7 @@ fn from_now(minutes: i64) -> Timestamp {
 
 async fn raised(env: &mut TestEnvironment, of: &str, count: usize) {
     for n in 0..count {
-        let mut raised = event("alert.raised", &format!("e{of}{n}"), &format!("a{n}"), -300);
+        let mut raised = raised_event(&format!("e{of}{n}"), &format!("a{n}"), -300);
         raised["data"]["tenant"] = of.into();
         env.source.post_at(-15, &raised).await;
     }
@@ -56,11 +56,7 @@ async fn mapped(env: &TestEnvironment, name: &str) {
         true,
         Timestamp::now(),
     );
-    env.config
-        .tenants
-        .put(&partner(), &tenant(name), &mapping)
-        .await
-        .unwrap();
+    env.put_mapping(name, &mapping).await;
 }
 
 #[tokio::test]
@@ -78,49 +74,29 @@ async fn too_many_closings_are_held_until_approved() {
     );
     assert_eq!(open(&env, TENANT).await, 30);
     assert_eq!(open(&env, OTHER).await, 1);
-    let held = env.config.closing_holds.get_held(&partner()).await.unwrap();
+    let held = env.held_closings().await;
     let held = &held[&tenant(TENANT)];
     assert_eq!((held.closings, held.open, held.notified_at), (22, 30, None));
 
     // Repeated snapshots make one hold.
     assert_eq!(run_reconcile(&mut env, 17).await, 0);
-    let again = env.config.closing_holds.get_held(&partner()).await.unwrap();
+    let again = env.held_closings().await;
     assert_eq!(again[&tenant(TENANT)].since, held.since);
     let state = env.config.monitoring.read().await.unwrap().state;
-    let told = state.closings_held.map(|held| held.count);
-    assert_eq!(told, Some(1), "the operator is notified once");
+    let count = state.closings_held.map(|held| held.count);
+    assert_eq!(count, Some(1), "the operator is notified once");
 
     // An approval of another set of closings is refused.
     let (since, digest) = (held.since, held.digest.clone());
-    let approved = async |env: &TestEnvironment, digest: &str| {
-        let config = &env.config;
-        config
-            .closing_holds
-            .approve(
-                &partner(),
-                &tenant(TENANT),
-                (digest, since),
-                Timestamp::now(),
-            )
-            .await
-            .unwrap()
-    };
-    assert!(!approved(&env, "").await);
-    assert!(!approved(&env, "another").await);
+    assert!(!env.approve(("", since)).await);
+    assert!(!env.approve(("another", since)).await);
     assert_eq!(run_reconcile(&mut env, 34).await, 0);
-    assert!(approved(&env, &digest).await);
+    assert!(env.approve((&digest, since)).await);
     assert_eq!(run_reconcile(&mut env, 51).await, 22);
     assert_eq!(open(&env, TENANT).await, 8);
     // The approval is used up, and does not apply to later closings.
     assert_eq!(run_reconcile(&mut env, 68).await, 0);
-    assert!(
-        env.config
-            .closing_holds
-            .get_held(&partner())
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(env.held_closings().await.is_empty());
 }
 
 #[tokio::test]
@@ -129,19 +105,13 @@ async fn closings_beyond_the_approved_ones_are_held_again() {
     raised(&mut env, TENANT, 30).await;
     listed(&mut env, TENANT, "s1", 0, 8).await;
     assert_eq!(run_reconcile(&mut env, 1).await, 0);
-    let config = &env.config;
-    let (partner, tenant) = (partner(), tenant(TENANT));
-    let shown = config.closing_holds.get_held(&partner).await.unwrap()[&tenant].clone();
-    let shown = (shown.digest.as_str(), shown.since);
-    let approved = config
-        .closing_holds
-        .approve(&partner, &tenant, shown, Timestamp::now());
-    assert!(approved.await.unwrap());
+    let shown = env.held_closings().await[&tenant(TENANT)].clone();
+    assert!(env.approve((&shown.digest, shown.since)).await);
     listed(&mut env, TENANT, "s2", 1, 2).await;
     assert_eq!(run_reconcile(&mut env, 17).await, 0);
     assert_eq!(open(&env, TENANT).await, 30);
-    let held = env.config.closing_holds.get_held(&partner).await.unwrap();
-    let held = &held[&tenant];
+    let held = env.held_closings().await;
+    let held = &held[&tenant(TENANT)];
     assert_eq!((held.closings, held.approved), (28, None));
 }
 
@@ -153,25 +123,10 @@ async fn a_hold_ends_with_a_complete_snapshot() {
     assert_eq!(run_reconcile(&mut env, 1).await, 0);
     listed(&mut env, TENANT, "s2", 1, 0).await;
     assert_eq!(run_reconcile(&mut env, 17).await, 0);
-    assert_eq!(
-        env.config
-            .closing_holds
-            .get_held(&partner())
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(env.held_closings().await.len(), 1);
     listed(&mut env, TENANT, "s3", 2, 29).await;
     assert_eq!(run_reconcile(&mut env, 33).await, 1);
-    assert!(
-        env.config
-            .closing_holds
-            .get_held(&partner())
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(env.held_closings().await.is_empty());
     assert_eq!(open(&env, TENANT).await, 29);
 }
 
@@ -186,28 +141,15 @@ async fn a_source_that_loses_alerts_step_by_step_is_held() {
     listed(&mut env, TENANT, "s2", 2, 26).await;
     assert_eq!(run_reconcile(&mut env, 17).await, 0);
     assert_eq!(open(&env, TENANT).await, 43);
-    let held = env.config.closing_holds.get_held(&partner()).await.unwrap();
+    let held = env.held_closings().await;
     let held = &held[&tenant(TENANT)];
     assert_eq!((held.closings, held.open), (17, 43));
 
     // Approved closings are done, and do not count against later closings of that day.
-    let config = &env.config;
-    let (partner, tenant) = (partner(), tenant(TENANT));
-    let shown = (held.digest.as_str(), held.since);
-    let approved = config
-        .closing_holds
-        .approve(&partner, &tenant, shown, Timestamp::now());
-    assert!(approved.await.unwrap());
+    assert!(env.approve((&held.digest, held.since)).await);
     assert_eq!(run_reconcile(&mut env, 34).await, 17);
     assert_eq!(run_reconcile(&mut env, 51).await, 0);
-    assert!(
-        env.config
-            .closing_holds
-            .get_held(&partner)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(env.held_closings().await.is_empty());
     listed(&mut env, TENANT, "s3", 52, 20).await;
     assert_eq!(run_reconcile(&mut env, 68).await, 6);
     // The remaining closings are held again.

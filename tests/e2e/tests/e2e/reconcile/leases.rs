@@ -1,7 +1,7 @@
 //! Leases: only one run of a partner is active at a time, and no run is lost when a process dies, is
 //! late or is overtaken.
 
-use crate::environment::{TENANT, TestEnvironment, after, minute, only, partner};
+use crate::environment::{TENANT, TestEnvironment, after, minute, numbered_partner, only, partner};
 use domain::PartnerId;
 use domain::monitoring::pipeline::Schedule;
 use jiff::Timestamp;
@@ -76,7 +76,7 @@ async fn a_partner_brought_forward_during_a_run_is_run_again() {
         (Some(2000), 900),
     ];
     for (n, (asked, expected)) in cases.into_iter().enumerate() {
-        let partner = PartnerId::parse(format!("partner-{n}")).unwrap();
+        let partner = numbered_partner(n);
         table.bring_forward(&partner, TASK, now).await.unwrap();
         // A later time does not replace an earlier one.
         table.bring_forward(&partner, TASK, next).await.unwrap();
@@ -108,7 +108,7 @@ async fn the_longest_due_partners_come_first() {
     let env = TestEnvironment::new().await;
     let table = &env.schedule.due;
     let now = Timestamp::now();
-    let partner = |n: usize| PartnerId::parse(format!("partner-{n}")).unwrap();
+    let partner = |n: usize| numbered_partner(n);
     for n in 0..12 {
         let at = after(now, -(i64::try_from(n).unwrap()));
         table.bring_forward(&partner(n), TASK, at).await.unwrap();
@@ -155,10 +155,9 @@ async fn a_partner_whose_runs_die_is_notified_to_the_operator() {
     );
     assert_eq!(state().await.map(|event| event.count), Some(1));
     // A finished run does not count as dead.
-    env.schedule.make_due(after(now, 900)).await;
     assert_eq!(
         env.schedule
-            .tick(&reconcile, after(now, 900))
+            .run(&reconcile, after(now, 900))
             .await
             .completed,
         1

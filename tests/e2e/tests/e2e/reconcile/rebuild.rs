@@ -1,36 +1,21 @@
 //! The alerts table was lost or restored to an older state: every ticket gets its record back, and no
 //! ticket is created twice.
 
-use crate::environment::{TestEnvironment, event, partner, reconsider};
+use crate::environment::{
+    TestEnvironment, is_open, partner, raise_and_resolve, raised_event, raises, reconsider,
+    resolved_event,
+};
 use domain::alert::record::{Actual, Record};
 use domain::ticketing::ticket_index::{TicketIndex, TicketIndexState};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
-
-pub(crate) fn is_open(ticket: &Value) -> bool {
-    ticket["closedFlag"] == false
-}
-
-pub(crate) async fn posts(env: &TestEnvironment) -> usize {
-    let calls = env.connectwise.calls().await;
-    let posts = calls.iter().filter(|call| *call == "POST /service/tickets");
-    posts.count()
-}
 
 /// Runs reconcile so many minutes from now, and works off the messages that it sends.
 async fn reconciled(env: &mut TestEnvironment, minutes: i64) {
     let at = Timestamp::now() + SignedDuration::from_mins(minutes);
-    env.schedule.make_due(at).await;
-    let reconcile = env.reconcile();
-    let summary = env.schedule.tick(&reconcile, at).await;
+    let summary = env.run_reconcile(at).await;
     assert_eq!((summary.completed, summary.failed), (1, 0), "{summary:?}");
-    let again: Vec<_> = env
-        .queue
-        .take_reconsidered()
-        .await
-        .iter()
-        .map(reconsider)
-        .collect();
+    let keys = env.queue.take_reconsidered().await;
+    let again = keys.iter().map(reconsider).collect();
     env.worker.handle_until_done(again, minutes, 1).await;
 }
 
@@ -42,27 +27,14 @@ pub(crate) async fn ticket_index(env: &TestEnvironment) -> TicketIndex {
 #[tokio::test]
 async fn a_lost_table_imports_all_tickets() {
     let mut env = TestEnvironment::new().await;
-    let mut events = vec![];
-    for n in 0..30 {
-        events.push(event("alert.raised", &format!("e{n}"), &format!("a{n}"), 0));
-        if n >= 20 {
-            events.push(event(
-                "alert.resolved",
-                &format!("r{n}"),
-                &format!("a{n}"),
-                5,
-            ));
-        }
-    }
+    let mut events = raises(0..20);
+    events.extend((20..30).flat_map(raise_and_resolve));
     let messages = env.post_and_take(&events).await;
     env.worker.handle_until_done(messages.clone(), 0, 1).await;
     env.database.delete_all_alerts().await;
 
     // The first event shows that the table is incomplete. It is a resolve, which must close its ticket.
-    let resolved = env
-        .post_and_take(&[event("alert.resolved", "r1", "a1", 9)])
-        .await;
-    env.worker.handle_until_done(resolved, 1, 1).await;
+    env.process(&[resolved_event("r1", "a1", 9)], 1).await;
     assert_eq!(ticket_index(&env).await.state, TicketIndexState::Rebuilding);
     reconciled(&mut env, 16).await;
     let ticket_index = ticket_index(&env).await;
@@ -72,23 +44,20 @@ async fn a_lost_table_imports_all_tickets() {
     );
 
     let before = env.connectwise.calls().await.len();
-    let new = env
-        .post_and_take(&[event("alert.raised", "e99", "a99", 0)])
-        .await;
-    env.worker.handle_until_done(new, 17, 1).await;
+    env.process(&[raised_event("e99", "a99", 0)], 17).await;
     assert_eq!(env.connectwise.calls().await.len() - before, 1);
 
     // A repeated event finds its record, and the record has its ticket.
     env.worker.handle_until_done(messages, 18, 1).await;
     let tickets = env.connectwise.tickets().await;
-    assert_eq!(posts(&env).await, 31, "no ticket is new");
+    assert_eq!(
+        env.connectwise.count_calls("POST /service/tickets").await,
+        31,
+        "no ticket is new"
+    );
     assert_eq!(tickets.iter().filter(|ticket| is_open(ticket)).count(), 20);
-    let resolved = env
-        .post_and_take(&[event("alert.resolved", "r2", "a2", 9)])
-        .await;
-    env.worker.handle_until_done(resolved, 19, 1).await;
-    let tickets = env.connectwise.tickets().await;
-    assert_eq!(tickets.iter().filter(|ticket| is_open(ticket)).count(), 19);
+    env.process(&[resolved_event("r2", "a2", 9)], 19).await;
+    assert_eq!(env.connectwise.count_open().await, 19);
     let known = env.record("a3").await.unwrap();
     assert_eq!(
         known.key,
@@ -99,10 +68,7 @@ async fn a_lost_table_imports_all_tickets() {
 #[tokio::test]
 async fn an_imported_ticket_without_events_is_left_alone() {
     let mut env = TestEnvironment::new().await;
-    let raised = env
-        .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
-        .await;
-    env.worker.handle_until_done(raised, 0, 1).await;
+    env.process(&[raised_event("e1", "a1", 0)], 0).await;
     env.database.delete_all_alerts().await;
     env.begin_rebuilding().await;
     reconciled(&mut env, 1).await;
@@ -123,15 +89,14 @@ async fn a_restored_table_learns_newer_tickets() {
     let mut env = TestEnvironment::new().await;
     let life = |n: i64, alert: &str| {
         [
-            event("alert.raised", &format!("e{n}{alert}"), alert, n),
-            event("alert.resolved", &format!("r{n}{alert}"), alert, n + 1),
+            raised_event(&format!("e{n}{alert}"), alert, n),
+            resolved_event(&format!("r{n}{alert}"), alert, n + 1),
         ]
     };
     // At the time of the backup a1 is open, a2 is closed, and a3 is blocked.
     let [raised, resolved] = life(0, "a2");
     let events = [life(0, "a1")[0].clone(), raised, resolved];
-    let messages = env.post_and_take(&events).await;
-    env.worker.handle_until_done(messages, 0, 1).await;
+    env.process(&events, 0).await;
     let backup: Vec<Record> = [
         env.record("a1").await.unwrap(),
         env.record("a2").await.unwrap(),
@@ -149,7 +114,10 @@ async fn a_restored_table_learns_newer_tickets() {
         env.worker.handle_until_done(vec![message], 1, 1).await;
     }
     assert_eq!(
-        (env.connectwise.tickets().await.len(), posts(&env).await),
+        (
+            env.connectwise.tickets().await.len(),
+            env.connectwise.count_calls("POST /service/tickets").await
+        ),
         (5, 5)
     );
 
@@ -169,7 +137,11 @@ async fn a_restored_table_learns_newer_tickets() {
     reconciled(&mut env, 16).await;
     assert_eq!(ticket_index(&env).await.state, TicketIndexState::Complete);
     env.worker.handle_until_done(since, 20, 1).await;
-    assert_eq!(posts(&env).await, 5, "no ticket is created twice");
+    assert_eq!(
+        env.connectwise.count_calls("POST /service/tickets").await,
+        5,
+        "no ticket is created twice"
+    );
     let open: Vec<_> = env.connectwise.tickets().await;
     assert_eq!(open.iter().filter(|ticket| is_open(ticket)).count(), 3);
     for (alert, occurrence) in [("a1", 2), ("a2", 2), ("a3", 1)] {

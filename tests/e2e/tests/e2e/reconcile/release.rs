@@ -1,9 +1,9 @@
-//! Blocked alerts are released once their obstacle is gone, at a limited rate.
+//! Blocked alerts are released once their obstacle is removed, at a limited rate.
 
 use std::collections::HashSet;
 
 use crate::environment::{
-    COMPANY, DISABLED, TENANT, TestEnvironment, after, event, key, partner, settings, tenant,
+    COMPANY, DISABLED, TENANT, TestEnvironment, after, key, partner, raised_event, settings,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Blocked;
@@ -26,24 +26,17 @@ fn mapped(enabled: bool) -> Mapping {
 async fn mapping_a_tenant_releases_its_alerts() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
-    let mut raised = event("alert.raised", "e1", "a1", 0);
-    raised["data"]["tenant"] = "nobody".into();
-    env.source.post(&raised).await;
-    env.worker.work().await;
+    let mut raised = raised_event("e1", "a1", 0);
+    raised["data"]["tenant"] = "unmapped".into();
+    env.deliver(&raised).await;
     let now = Timestamp::now();
-    env.schedule.make_due(now).await;
-    let unmapped = env.schedule.tick(&reconcile, now).await;
+    let unmapped = env.schedule.run(&reconcile, now).await;
     assert_eq!((unmapped.completed, unmapped.totals.released), (1, 0));
-    env.config
-        .tenants
-        .put(&partner(), &tenant("nobody"), &mapped(true))
-        .await
-        .unwrap();
+    env.put_mapping("unmapped", &mapped(true)).await;
     // Set-up also makes the partner due.
-    env.schedule.make_due(after(now, 1)).await;
     assert_eq!(
         env.schedule
-            .tick(&reconcile, after(now, 1))
+            .run(&reconcile, after(now, 1))
             .await
             .totals
             .released,
@@ -51,12 +44,11 @@ async fn mapping_a_tenant_releases_its_alerts() {
     );
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
-    let record = env.record_of("nobody", "a1").await.unwrap();
+    let record = env.record_of("unmapped", "a1").await.unwrap();
     assert!(record.open().is_some() && record.blocked.is_none());
-    env.schedule.make_due(after(now, 2)).await;
     assert_eq!(
         env.schedule
-            .tick(&reconcile, after(now, 2))
+            .run(&reconcile, after(now, 2))
             .await
             .totals
             .released,
@@ -69,22 +61,14 @@ async fn mapping_a_tenant_releases_its_alerts() {
 async fn only_alerts_without_a_remaining_obstacle_are_released() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
-    let connection = |confirmed| Connection {
-        origin: env.aws.endpoint_url().unwrap().to_owned(),
-        company_id: "tbdemo".into(),
-        epoch: 1,
-        confirmed,
-        confirmed_at: None,
-        suspended: false,
+    let confirmed = env.connection().await;
+    let unconfirmed = Connection {
+        confirmed: false,
+        ..confirmed.clone()
     };
-    let (unconfirmed, confirmed) = (connection(false), connection(true));
-    env.access
-        .connections
-        .put(&partner(), &unconfirmed)
-        .await
-        .unwrap();
+    env.put_connection(&unconfirmed).await;
     for (tenant, kind) in [(TENANT, "disk"), (DISABLED, "disk"), (TENANT, "memory")] {
-        let mut raised = event("alert.raised", "e1", kind, 0);
+        let mut raised = raised_event("e1", kind, 0);
         raised["data"]["tenant"] = tenant.into();
         raised["data"]["kind"] = kind.into();
         env.source.post(&raised).await;
@@ -93,18 +77,13 @@ async fn only_alerts_without_a_remaining_obstacle_are_released() {
     let mut now = Timestamp::now();
     let mut released = async |env: &TestEnvironment| {
         now = after(now, 60);
-        env.schedule.make_due(now).await;
-        env.schedule.tick(&reconcile, now).await;
+        env.schedule.run(&reconcile, now).await;
         let mut keys = env.queue.take_reconsidered().await;
         keys.sort();
         keys
     };
     assert_eq!(released(&env).await, []);
-    env.access
-        .connections
-        .put(&partner(), &confirmed)
-        .await
-        .unwrap();
+    env.put_connection(&confirmed).await;
     // All three were blocked by the missing set-up. Each is decided again and gets its present reason.
     let mut all = [
         key(TENANT, "disk"),
@@ -126,22 +105,14 @@ async fn only_alerts_without_a_remaining_obstacle_are_released() {
         env.alerts.write(&record).await.unwrap();
     }
     assert_eq!(released(&env).await, []);
-    env.config
-        .tenants
-        .put(&partner(), &tenant(DISABLED), &mapped(true))
-        .await
-        .unwrap();
+    env.put_mapping(DISABLED, &mapped(true)).await;
     // A refused alert is retried too, because the ticket settings changed.
     let retried = key(TENANT, "disk");
     assert_eq!(released(&env).await, [retried, key(DISABLED, "disk")]);
-    env.config
-        .tenants
-        .put(&partner(), &tenant(DISABLED), &mapped(false))
-        .await
-        .unwrap();
+    env.put_mapping(DISABLED, &mapped(false)).await;
     let mut all_on = settings();
     all_on.kinds_off.clear();
-    env.config.settings.put(&partner(), &all_on).await.unwrap();
+    env.put_settings(&all_on).await;
     assert_eq!(released(&env).await, [key(TENANT, "memory")]);
 }
 
@@ -151,14 +122,12 @@ async fn three_hundred_alerts_are_released_a_minute() {
     let reconcile = env.reconcile();
     let now = Timestamp::now();
     env.write_blocked(TENANT, 700, now).await;
-    env.schedule.make_due(now).await;
-    let first = env.schedule.tick(&reconcile, now).await;
+    let first = env.schedule.run(&reconcile, now).await;
     assert_eq!((first.totals.released, first.totals.left), (300, 1));
     let mut seen: HashSet<_> = env.queue.take_reconsidered().await.into_iter().collect();
     assert_eq!(seen.len(), 300);
     // A run that is brought forward within the minute shares the minute's limit.
-    env.schedule.make_due(after(now, 30)).await;
-    let same = env.schedule.tick(&reconcile, after(now, 30)).await;
+    let same = env.schedule.run(&reconcile, after(now, 30)).await;
     assert_eq!(
         (same.completed, same.totals.released, same.totals.left),
         (1, 0, 1)
@@ -215,8 +184,7 @@ async fn a_record_is_reconsidered_when_it_is_due() {
             .await
             .unwrap();
     }
-    env.schedule.make_due(now).await;
-    env.schedule.tick(&reconcile, now).await;
+    env.schedule.run(&reconcile, now).await;
     assert_eq!(env.queue.take_reconsidered().await, [key(TENANT, "past")]);
     let update = table.update_item().table_name("alerts");
     let update = update.key("pk", AttributeValue::S(key(TENANT, "past").item_key()));
@@ -235,7 +203,6 @@ async fn a_record_is_reconsidered_when_it_is_due() {
 async fn a_new_site_gets_no_ticket_before_its_mapping() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
-    let (config, partner, tenant) = (env.config.clone(), partner(), tenant(TENANT));
     let settings = |epoch| Settings {
         epoch: Some(epoch),
         ..settings()
@@ -248,30 +215,26 @@ async fn a_new_site_gets_no_ticket_before_its_mapping() {
         };
         Mapping::default().with_choice(Some(company), true, Timestamp::now())
     };
-    config.settings.put(&partner, &settings(1)).await.unwrap();
-    let mapped = config.tenants.put(&partner, &tenant, &mapping(1)).await;
-    mapped.unwrap();
+    env.put_settings(&settings(1)).await;
+    env.put_mapping(TENANT, &mapping(1)).await;
     env.set_epoch(2).await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
+    env.deliver(&raised_event("e1", "a1", 0)).await;
     let mut now = Timestamp::now();
     let mut released = async |env: &mut TestEnvironment| {
         now = after(now, 60);
-        env.schedule.make_due(now).await;
-        let released = env.schedule.tick(&reconcile, now).await.totals.released;
+        let released = env.schedule.run(&reconcile, now).await.totals.released;
         env.worker.work().await;
         let blocked = env.record("a1").await.unwrap().blocked;
         (released, blocked.map(|blocked| blocked.reason))
     };
     let not_set_up = (0, Some(Blocked::NotSetUp));
     assert_eq!(released(&mut env).await, not_set_up);
-    config.settings.put(&partner, &settings(2)).await.unwrap();
+    env.put_settings(&settings(2)).await;
     let unmapped = Some(Blocked::Unmapped);
     assert_eq!(released(&mut env).await, (1, unmapped.clone()));
     assert_eq!(released(&mut env).await, (0, unmapped));
     assert_eq!(env.connectwise.tickets().await.len(), 0);
-    let mapped = config.tenants.put(&partner, &tenant, &mapping(2)).await;
-    mapped.unwrap();
+    env.put_mapping(TENANT, &mapping(2)).await;
     assert_eq!(released(&mut env).await, (1, None));
     assert_eq!(env.connectwise.tickets().await.len(), 1);
 }
@@ -281,29 +244,22 @@ async fn alerts_of_a_disabled_partner_wait_until_it_is_enabled() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let switch = async |env: &TestEnvironment, suspended| {
-        let connection = env.access.connections.get(&partner()).await.unwrap().value;
         let connection = Connection {
             suspended,
-            ..connection.unwrap()
+            ..env.connection().await
         };
-        let partner = partner();
-        let put = env.access.connections.put(&partner, &connection);
-        put.await.unwrap();
+        env.put_connection(&connection).await;
     };
     switch(&env, true).await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
+    env.deliver(&raised_event("e1", "a1", 0)).await;
     let now = Timestamp::now();
-    env.schedule.make_due(now).await;
-    assert_eq!(env.schedule.tick(&reconcile, now).await.totals.released, 0);
-    let blocked = env.record("a1").await.unwrap().blocked.unwrap();
-    assert_eq!(blocked.reason, Blocked::NotSetUp);
+    assert_eq!(env.schedule.run(&reconcile, now).await.totals.released, 0);
+    assert_eq!(env.reason("a1").await, Some(Blocked::NotSetUp));
     env.connectwise.assert_untouched().await;
     switch(&env, false).await;
-    env.schedule.make_due(after(now, 60)).await;
     assert_eq!(
         env.schedule
-            .tick(&reconcile, after(now, 60))
+            .run(&reconcile, after(now, 60))
             .await
             .totals
             .released,

@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 use domain::monitoring::pipeline::Schedule;
 
 use crate::environment::{
-    DISABLED, TENANT, TestEnvironment, after, event, key, partner, reconsider, tenant,
+    DISABLED, TENANT, TestEnvironment, after, event, is_open, key, partner, raised_event,
+    reconsider, tenant,
 };
-use crate::reconcile::rebuild::{is_open, posts, ticket_index};
+use crate::reconcile::rebuild::ticket_index;
 
 type Items = Vec<HashMap<String, AttributeValue>>;
 
@@ -65,8 +66,7 @@ async fn reconcile_until_done(env: &mut TestEnvironment, minutes: i64) {
     let reconcile = env.reconcile();
     for minutes in minutes..minutes + 10 {
         let at = Timestamp::now() + SignedDuration::from_mins(minutes);
-        env.schedule.make_due(at).await;
-        let summary = env.schedule.tick(&reconcile, at).await;
+        let summary = env.schedule.run(&reconcile, at).await;
         assert_eq!((summary.completed, summary.failed), (1, 0), "{summary:?}");
         let mut asked = vec![];
         loop {
@@ -241,7 +241,10 @@ async fn a_restore_doubles_no_ticket_and_closes_no_active_alert() {
         .collect();
     env.worker.handle_until_done(again, 1, 1).await;
     let tickets_since = env.connectwise.tickets().await;
-    let (closed_since, posts_since) = (closed(&tickets_since), posts(&env).await);
+    let (closed_since, posts_since) = (
+        closed(&tickets_since),
+        env.connectwise.count_calls("POST /service/tickets").await,
+    );
 
     // The restore, the command, and all events again: half of them before the import, all of them after it.
     restore(&env, backup).await;
@@ -254,7 +257,7 @@ async fn a_restore_doubles_no_ticket_and_closes_no_active_alert() {
     let rebuilt = ticket_index(&env).await;
     assert_eq!(rebuilt.state, TicketIndexState::Complete, "{rebuilt:?}");
     env.worker.handle_until_done(again, 21, 1).await;
-    let posts_again = posts(&env).await - posts_since;
+    let posts_again = env.connectwise.count_calls("POST /service/tickets").await - posts_since;
 
     // Later events work as usual.
     let later = [
@@ -263,8 +266,7 @@ async fn a_restore_doubles_no_ticket_and_closes_no_active_alert() {
         of_each("stays", 4, "resolved", 200),
     ]
     .concat();
-    let messages = env.post_and_take(&later).await;
-    env.worker.handle_until_done(messages, 22, 1).await;
+    env.process(&later, 22).await;
     reconcile_until_done(&mut env, 40).await;
 
     let tickets = env.connectwise.tickets().await;
@@ -304,7 +306,7 @@ async fn a_restore_doubles_no_ticket_and_closes_no_active_alert() {
     let opened_again = closed_since.difference(&closed(&tickets)).count();
     println!(
         "{} tickets at the backup, {} at the restore, {} imported; {} events sent again: {posts_again} tickets made; then {} tickets: doubled {doubled}, \
-         closed though their alert stands {}, open though it is over {}, opened again {opened_again}",
+         closed with an active alert {}, open with a resolved alert {}, opened again {opened_again}",
         tickets_then,
         tickets_since.len(),
         rebuilt.imported,
@@ -319,7 +321,7 @@ async fn a_restore_doubles_no_ticket_and_closes_no_active_alert() {
         "{without:?} {left_open:?}"
     );
     assert_eq!(
-        posts(&env).await - posts_since,
+        env.connectwise.count_calls("POST /service/tickets").await - posts_since,
         10,
         "new alerts get tickets"
     );
@@ -387,10 +389,7 @@ async fn an_import_begun_before_the_rebuild_is_abandoned() {
 #[tokio::test]
 async fn rebuild_keeps_the_sentinel_and_the_current_epoch() {
     let mut env = TestEnvironment::new().await;
-    let raised = env
-        .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
-        .await;
-    env.worker.handle_until_done(raised, 0, 1).await;
+    env.process(&[raised_event("e1", "a1", 0)], 0).await;
     let (northwind, now) = (partner(), Timestamp::now());
     let before = ticket_index(&env).await;
     assert_eq!(

@@ -9,7 +9,7 @@ use crate::environment::TestEnvironment;
 
 /// Where a secret could leak to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     Logs,
     Mails,
     Answers,
@@ -22,7 +22,7 @@ pub(crate) enum Place {
     Tickets,
 }
 
-impl Place {
+impl Location {
     pub(crate) const ALL: [Self; 9] = [
         Self::Logs,
         Self::Mails,
@@ -64,54 +64,54 @@ pub(crate) enum Canary {
 }
 
 /// Where a secret is allowed, and why.
-pub(crate) const ALLOWED: [(Canary, Place, &str); 11] = [
+pub(crate) const ALLOWED: [(Canary, Location, &str); 11] = [
     (
         Canary::MadeSecret,
-        Place::Answers,
+        Location::Answers,
         "the operator gets it once, at its creation",
     ),
     (
         Canary::RotatedSecret,
-        Place::Answers,
+        Location::Answers,
         "the operator gets it once, at its creation",
     ),
     (
         Canary::LinkToken,
-        Place::Answers,
+        Location::Answers,
         "the operator's API returns the link",
     ),
     (
         Canary::MailedToken,
-        Place::Mails,
+        Location::Mails,
         "the link is mailed to the person who requested it",
     ),
     (
         Canary::Confirmation,
-        Place::Mails,
+        Location::Mails,
         "the link is mailed to the address that is to be confirmed",
     ),
     (
         Canary::Session,
-        Place::Answers,
+        Location::Answers,
         "the session is the browser's cookie",
     ),
     (
         Canary::PublicKey,
-        Place::Answers,
+        Location::Answers,
         "the page shows which key is in use; it proves nothing without the private one",
     ),
     (
         Canary::Contact,
-        Place::Answers,
+        Location::Answers,
         "the page shows the partner its own contact",
     ),
     (
         Canary::Contact,
-        Place::AccessTable,
+        Location::AccessTable,
         "the contact is stored there",
     ),
-    (Canary::Contact, Place::Mails, "they go to it"),
-    (Canary::Operator, Place::Mails, "they go to it"),
+    (Canary::Contact, Location::Mails, "they go to it"),
+    (Canary::Operator, Location::Mails, "they go to it"),
 ];
 
 pub(crate) fn random(length: usize) -> String {
@@ -169,21 +169,21 @@ pub(crate) fn found(secret: &str, haystack: &str) -> Option<String> {
     forms.find(|form| haystack.contains(form))
 }
 
-/// All texts that are searched, by place.
+/// All texts that are searched, by location.
 #[derive(Debug, Default)]
-pub(crate) struct CapturedTexts(pub(crate) BTreeMap<Place, String>);
+pub(crate) struct CapturedTexts(pub(crate) BTreeMap<Location, String>);
 
 impl CapturedTexts {
-    pub(crate) fn add(&mut self, place: Place, text: &str) {
-        self.0.entry(place).or_default().push_str(text);
+    pub(crate) fn add(&mut self, location: Location, text: &str) {
+        self.0.entry(location).or_default().push_str(text);
     }
 
     /// Adds the queues' present messages, which the functions delete later.
     pub(crate) async fn queues(&mut self, env: &TestEnvironment) {
         let sqs = aws_sdk_sqs::Client::new(&env.aws);
-        for (place, url) in [
-            (Place::Queue, &env.queue.url),
-            (Place::DeadLetters, &env.dead_letter_queue.url),
+        for (location, url) in [
+            (Location::Queue, &env.queue.url),
+            (Location::DeadLetters, &env.dead_letter_queue.url),
         ] {
             let received = sqs
                 .receive_message()
@@ -195,18 +195,18 @@ impl CapturedTexts {
                 .await
                 .unwrap();
             for message in received.messages.unwrap_or_default() {
-                self.add(place, message.body().unwrap_or_default());
-                self.add(place, &format!("{:?}", message.message_attributes));
+                self.add(location, message.body().unwrap_or_default());
+                self.add(location, &format!("{:?}", message.message_attributes));
             }
         }
     }
 
     pub(crate) async fn tables(&mut self, env: &TestEnvironment) {
         let client = aws_sdk_dynamodb::Client::new(&env.aws);
-        for (place, table) in [
-            (Place::AlertsTable, "alerts"),
-            (Place::ConfigTable, "config"),
-            (Place::AccessTable, "access"),
+        for (location, table) in [
+            (Location::AlertsTable, "alerts"),
+            (Location::ConfigTable, "config"),
+            (Location::AccessTable, "access"),
         ] {
             let mut items = client
                 .scan()
@@ -215,7 +215,7 @@ impl CapturedTexts {
                 .items()
                 .send();
             while let Some(item) = items.next().await {
-                self.add(place, &format!("{:?}\n", item.unwrap()));
+                self.add(location, &format!("{:?}\n", item.unwrap()));
             }
         }
     }
@@ -223,13 +223,13 @@ impl CapturedTexts {
     /// The secrets that were found at places where they are not allowed.
     pub(crate) fn leaks(&self, canaries: &BTreeMap<Canary, String>) -> Vec<String> {
         let mut leaks = vec![];
-        for (place, text) in &self.0 {
+        for (location, text) in &self.0 {
             for (canary, secret) in canaries {
                 let rightly = ALLOWED
                     .iter()
-                    .any(|(of, at, _)| of == canary && at == place);
+                    .any(|(of, at, _)| of == canary && at == location);
                 if !rightly && let Some(form) = found(secret, text) {
-                    leaks.push(format!("{canary:?} in {place:?} as {form}"));
+                    leaks.push(format!("{canary:?} in {location:?} as {form}"));
                 }
             }
         }

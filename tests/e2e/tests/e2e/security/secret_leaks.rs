@@ -10,12 +10,12 @@ use scheduled::Driver;
 use serde_json::{Value, json};
 
 use crate::environment::{
-    Browser, MAIL_FROM, PARTNER, SOURCE, TestEnvironment, event, minute, record_answers, signed,
-    take_answers,
+    Browser, MAIL_FROM, PARTNER, SOURCE, TestEnvironment, minute, raised_event, record_answers,
+    resolved_event, signed, take_answers,
 };
 use crate::monitoring::logs::Log;
 use crate::security::leak_search::{
-    ALLOWED, Canary, CapturedTexts, Place, forms, found, random, signing_secret,
+    ALLOWED, Canary, CapturedTexts, Location, forms, found, random, signing_secret,
 };
 
 /// A site with random keys.
@@ -43,7 +43,7 @@ async fn post(
         Timestamp::now(),
     );
     let answer = env.source.ingest.handle(request).await;
-    captured.add(Place::Answers, &format!("{answer:?}"));
+    captured.add(Location::Answers, &format!("{answer:?}"));
     captured.queues(env).await;
     answer.status_code
 }
@@ -65,7 +65,7 @@ async fn send_to_webhook(
     captured: &mut CapturedTexts,
 ) {
     let secret = &canaries[&Canary::SourceSecret];
-    let raised = event("alert.raised", "e1", "a1", 0);
+    let raised = raised_event("e1", "a1", 0);
     assert_eq!(post(env, SOURCE, secret, &raised, captured).await, 202);
     let wrong = &canaries[&Canary::WrongSecret];
     assert_eq!(post(env, SOURCE, wrong, &raised, captured).await, 401);
@@ -73,13 +73,13 @@ async fn send_to_webhook(
     let mut malformed = raised.clone();
     malformed["data"]["kind"] = json!("dreadful");
     assert_eq!(post(env, SOURCE, secret, &malformed, captured).await, 400);
-    let mut unmapped = event("alert.raised", "e2", "a2", 0);
+    let mut unmapped = raised_event("e2", "a2", 0);
     unmapped["data"]["tenant"] = json!("harbor-hotel");
     assert_eq!(post(env, SOURCE, secret, &unmapped, captured).await, 202);
-    env.queue.send("no message of ours").await;
+    env.queue.send("not a message").await;
     captured.queues(env).await;
     env.worker.work().await;
-    let resolved = event("alert.resolved", "e3", "a1", 5);
+    let resolved = resolved_event("e3", "a1", 5);
     assert_eq!(post(env, SOURCE, secret, &resolved, captured).await, 202);
     env.worker.work().await;
     captured.queues(env).await;
@@ -96,7 +96,7 @@ async fn break_connection(
     let secret = &canaries[&Canary::SourceSecret];
     let operator = &canaries[&Canary::Operator];
     let now = Timestamp::now();
-    let unable = health(env, "nobody@unverified.example", operator);
+    let unable = health(env, "contact@unverified.example", operator);
     let app = health(env, MAIL_FROM, operator);
     let mut minutes = 0;
     let faults = [
@@ -111,15 +111,14 @@ async fn break_connection(
         env.connectwise.set_faults(faults).await;
         env.worker.app = env.new_tickets_app();
         let alert = format!("t{n}");
-        let raised = event("alert.raised", &format!("e-{alert}"), &alert, 10);
+        let raised = raised_event(&format!("e-{alert}"), &alert, 10);
         assert_eq!(post(env, SOURCE, secret, &raised, captured).await, 202);
         env.worker.work_once().await;
         let reconcile = env.reconcile();
         for app in [&unable, &app] {
             minutes += 1;
             let at = now + SignedDuration::from_mins(minutes);
-            env.schedule.make_due(at).await;
-            env.schedule.tick(&reconcile, at).await;
+            env.schedule.run(&reconcile, at).await;
             let due = &env.schedule.due;
             let partner = crate::environment::partner();
             due.bring_forward(&partner, domain::monitoring::pipeline::Schedule::Health, at)
@@ -129,7 +128,7 @@ async fn break_connection(
         }
         captured.queues(env).await;
     }
-    env.connectwise.set_faults(json!({ "keys": "ok" })).await;
+    env.set_fault("keys", "ok").await;
     // Keys of another host.
     let other = json!({
         "origin": "https://elsewhere.example", "company_id": "tbdemo",
@@ -138,7 +137,7 @@ async fn break_connection(
     let name = format!("tb/connection/{PARTNER}");
     env.account.put_secret(&name, &other.to_string()).await;
     env.worker.app = env.new_tickets_app();
-    let raised = event("alert.raised", "e-host", "t-host", 10);
+    let raised = raised_event("e-host", "t-host", 10);
     assert_eq!(post(env, SOURCE, secret, &raised, captured).await, 202);
     env.worker.work_once().await;
     // A malformed document.
@@ -147,7 +146,7 @@ async fn break_connection(
         .put_secret(&name, &format!("{{\"private_key\": \"{private}\", "))
         .await;
     env.worker.app = env.new_tickets_app();
-    let raised = event("alert.raised", "e-doc", "t-doc", 10);
+    let raised = raised_event("e-doc", "t-doc", 10);
     assert_eq!(post(env, SOURCE, secret, &raised, captured).await, 202);
     env.worker.work_once().await;
     put_keys(env, canaries).await;
@@ -170,12 +169,8 @@ async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>
         .operator("PUT", &partners, &json!({ "name": "Northwind IT" }))
         .await;
     let links = format!("{partners}/links");
-    let link = env
-        .setup
-        .operator("POST", &links, &json!({}))
-        .await
-        .expect(201);
-    let link = link.json()["url"].as_str().unwrap().to_owned();
+    let link = env.operate("POST", &links, &json!({}), 201).await;
+    let link = link["url"].as_str().unwrap().to_owned();
     let ticket_ref = link.split_once('#').unwrap().1.to_owned();
     let mut browser = env.setup.browser();
     browser.open(&link).await;
@@ -242,9 +237,8 @@ async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>
     );
     env.confirm_contact().await;
     browser
-        .post("/setup/contact/test", &Value::Null)
-        .await
-        .expect(200);
+        .submit("/setup/contact/test", &Value::Null, 200)
+        .await;
     let ask = [("partner", PARTNER)];
     env.setup.browser().post_form("/setup/link", &ask).await;
     assert_eq!(lambda.run(Timestamp::now()).await, [true]);
@@ -268,33 +262,23 @@ async fn source(
 ) {
     let desired = json!({ "name": "Scanner", "partner": PARTNER });
     let made = env
-        .setup
-        .operator("POST", "/v1/operator/sources", &desired)
-        .await
-        .expect(201)
-        .json();
+        .operate("POST", "/v1/operator/sources", &desired, 201)
+        .await;
     let id = made["id"].as_str().unwrap();
     let path = format!("/v1/operator/sources/{id}/secret");
-    let rotated = env
-        .setup
-        .operator("POST", &path, &json!({}))
-        .await
-        .expect(200)
-        .json();
+    let rotated = env.operate("POST", &path, &json!({}), 200).await;
     for (canary, answer) in [
         (Canary::MadeSecret, &made),
         (Canary::RotatedSecret, &rotated),
     ] {
         let secret = answer["secret"].as_str().unwrap().to_owned();
-        let raised = event("alert.raised", "e-made", "made", 20);
+        let raised = raised_event("e-made", "made", 20);
         assert_eq!(post(env, id, &secret, &raised, captured).await, 202);
         canaries.insert(canary, secret);
     }
     env.worker.work_once().await;
-    let list = env
-        .setup
-        .operator("GET", "/v1/operator/sources", &Value::Null);
-    list.await.expect(200);
+    env.operate("GET", "/v1/operator/sources", &Value::Null, 200)
+        .await;
 }
 
 #[tokio::test]
@@ -340,41 +324,41 @@ async fn no_secret_reaches_logs_tables_mails_or_responses() {
     captured.tables(&env).await;
     captured.queues(&env).await;
     let answers = take_answers();
-    captured.add(Place::Answers, &answers);
-    captured.add(Place::Logs, &log.text());
+    captured.add(Location::Answers, &answers);
+    captured.add(Location::Logs, &log.text());
     for mail in env.account.mails().await {
-        captured.add(Place::Mails, &mail.to_string());
+        captured.add(Location::Mails, &mail.to_string());
     }
     captured.add(
-        Place::Tickets,
+        Location::Tickets,
         &json!(env.connectwise.tickets().await).to_string(),
     );
     captured.add(
-        Place::Tickets,
+        Location::Tickets,
         &json!(env.connectwise.journal().await).to_string(),
     );
-    for place in Place::ALL {
-        let bytes = captured.0.get(&place).map_or(0, String::len);
-        println!("{place:?}: {bytes} bytes");
-        assert!(bytes > 500, "nothing to search: {place:?}");
+    for location in Location::ALL {
+        let bytes = captured.0.get(&location).map_or(0, String::len);
+        println!("{location:?}: {bytes} bytes");
+        assert!(bytes > 500, "nothing to search: {location:?}");
     }
     assert_eq!(canaries.len(), 16);
     let leaks = captured.leaks(&canaries);
     println!("{} canaries, {} found", canaries.len(), leaks.len());
     assert_eq!(leaks, [""; 0]);
 
-    // Each allowed place contains its secret: otherwise the flow did not run, or the search is blind.
-    for (canary, place, why) in ALLOWED {
-        let is_there = found(&canaries[&canary], &captured.0[&place]).is_some();
-        assert!(is_there, "{canary:?} is not in {place:?}: {why}");
+    // Each allowed location contains its secret: otherwise the flow did not run, or the search finds nothing.
+    for (canary, location, why) in ALLOWED {
+        let is_there = found(&canaries[&canary], &captured.0[&location]).is_some();
+        assert!(is_there, "{canary:?} is not in {location:?}: {why}");
     }
-    // A planted secret is found at every place and in every form.
+    // A planted secret is found at every location and in every form.
     let planted = &canaries[&Canary::PrivateKey];
-    for place in Place::ALL {
+    for location in Location::ALL {
         for form in forms(planted) {
             let mut careless = CapturedTexts::default();
-            careless.add(place, &format!("{{\"fault\": \"…{form}…\"}}"));
-            assert_eq!(careless.leaks(&canaries).len(), 1, "{place:?}");
+            careless.add(location, &format!("{{\"fault\": \"…{form}…\"}}"));
+            assert_eq!(careless.leaks(&canaries).len(), 1, "{location:?}");
         }
     }
     // ConnectWise's failures delay some messages beyond the end of the test.

@@ -112,9 +112,9 @@ async fn a_mail_error_names_the_cause_without_an_address() {
     assert!(!format!("{err} {err:?}").contains('@'), "{err:?}");
     let elsewhere = env
         .account
-        .sdk_config_through("http://127.0.0.1:9", "nobody");
-    let nobody = Mailer::new(&elsewhere, MAIL_FROM.into());
-    let err = nobody.send(&mail("d")).await.unwrap_err();
+        .sdk_config_through("http://127.0.0.1:9", "unreachable");
+    let unreachable = Mailer::new(&elsewhere, MAIL_FROM.into());
+    let err = unreachable.send(&mail("d")).await.unwrap_err();
     assert!(matches!(err, MailError::Unavailable { .. }), "{err:?}");
     assert_eq!(env.account.mails().await.len(), 0);
 }

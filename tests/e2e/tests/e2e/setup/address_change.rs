@@ -2,11 +2,12 @@
 //! same site.
 
 use domain::setup::mapping::Mapping;
-use reqwest::Method;
 use serde_json::{Value, json};
 use store::Connection;
 
-use crate::environment::{Browser, COMPANY, TENANT, TestEnvironment, event, partner, tenant};
+use crate::environment::{
+    Browser, COMPANY, TENANT, TestEnvironment, partner, raised_event, resolved_event,
+};
 use crate::reconcile::drift::raise_alerts;
 
 const OLD_ADDRESS: &str = "https://psa.old.example";
@@ -28,31 +29,23 @@ async fn moved(company_name: Option<&str>, alerts: &[&str]) -> MovedConnection {
         epoch: Some(1),
         ..Mapping::default()
     };
-    let (partner, tenant) = (partner(), tenant(TENANT));
-    let put = env.config.tenants.put(&partner, &tenant, &mapping).await;
-    put.unwrap();
+    env.put_mapping(TENANT, &mapping).await;
     let alerts: Vec<_> = alerts.iter().map(|id| (*id).to_owned()).collect();
     if !alerts.is_empty() {
         raise_alerts(&mut env, &alerts).await;
     }
-    let stored = env.access.connections.get(&partner).await.unwrap();
     let connection = Connection {
         origin: OLD_ADDRESS.into(),
-        ..stored.value.unwrap()
+        ..env.connection().await
     };
-    let saved = env
-        .access
-        .connections
-        .save(&partner, &connection, stored.version);
-    saved.await.unwrap();
+    env.put_connection(&connection).await;
     let browser = env.setup.signed_in().await;
     MovedConnection { env, browser }
 }
 
 impl MovedConnection {
     async fn connection(&self) -> Connection {
-        let connection = self.env.access.connections.get(&partner()).await;
-        connection.unwrap().value.unwrap()
+        self.env.connection().await
     }
 
     /// Enters an address without the consent to drop the partner's choices.
@@ -67,9 +60,11 @@ impl MovedConnection {
         (answer.status, body)
     }
 
-    async fn must_ask(&mut self, site: &str, why: &str) {
+    /// Asserts that the simulator's address is not saved without the consent.
+    async fn must_ask(&mut self, why: &str) {
+        let site = self.env.connectwise.origin();
         let before = self.connection().await;
-        let (status, body) = self.save(site).await;
+        let (status, body) = self.save(&site).await;
         assert_eq!(
             (status, &body["field"]),
             (422, &json!("drop_choices")),
@@ -97,11 +92,10 @@ async fn the_same_connectwise_keeps_boards_mappings_and_tickets() {
     );
     let env = &mut moved.env;
     let events = [
-        event("alert.resolved", "e-gone", "a1", 5),
-        event("alert.raised", "e-new", "a3", 5),
+        resolved_event("e-resolved", "a1", 5),
+        raised_event("e-new", "a3", 5),
     ];
-    let messages = env.post_and_take(&events).await;
-    env.worker.handle_until_done(messages, 1, 1).await;
+    env.process(&events, 1).await;
     let (a1, a3) = (
         env.record("a1").await.unwrap(),
         env.record("a3").await.unwrap(),
@@ -109,13 +103,7 @@ async fn the_same_connectwise_keeps_boards_mappings_and_tickets() {
     assert!(a1.open().is_none(), "{a1:?}");
     assert_eq!(a3.open().unwrap().company_id, COMPANY);
     assert_eq!(env.connectwise.tickets().await.len(), 3);
-    let entries = env
-        .access
-        .audit
-        .page(&partner(), None, 10)
-        .await
-        .unwrap()
-        .entries;
+    let entries = env.audit_page().await.entries;
     let entry = entries.iter().find(|entry| entry.what == "address_changed");
     let entry = entry.expect("the history tells");
     assert_eq!(entry.detail["before"], format!("tbdemo at {OLD_ADDRESS}"));
@@ -126,65 +114,39 @@ async fn a_server_without_the_newest_ticket_needs_confirmation() {
     let mut moved = moved(Some(NAME), &["a1"]).await;
     // A copy from before the alert: the same companies, but not its ticket.
     moved.env.connectwise.reset().await;
-    let site = moved.env.connectwise.origin();
-    moved.must_ask(&site, "no ticket of this number").await;
+    moved.must_ask("no ticket of this number").await;
 }
 
 #[tokio::test]
 async fn a_ticket_without_our_reference_needs_confirmation() {
     let mut moved = moved(Some(NAME), &["a1"]).await;
-    let ticket = moved
-        .env
-        .record("a1")
-        .await
-        .unwrap()
-        .open()
-        .unwrap()
-        .ticket_id;
-    let patch = json!([{ "op": "replace", "path": "externalXRef", "value": "INC-1" }]);
-    let path = format!("/service/tickets/{ticket}");
-    moved
-        .env
-        .connectwise
-        .call_as_technician(Method::PATCH, &path, Some(patch))
-        .await;
-    let site = moved.env.connectwise.origin();
-    moved.must_ask(&site, "another reference").await;
+    let ticket = moved.env.find_ticket("a1", 1).await.unwrap();
+    let path = format!("/service/tickets/{}", ticket["id"]);
+    moved.env.patch(&path, "externalXRef", "INC-1").await;
+    moved.must_ask("another reference").await;
 }
 
 #[tokio::test]
 async fn other_company_names_need_confirmation() {
     let mut renamed = moved(Some("Fabrikam Inc"), &["a1"]).await;
-    let site = renamed.env.connectwise.origin();
-    renamed.must_ask(&site, "another name for the number").await;
+    renamed.must_ask("another name for the number").await;
 
     let mut without_tickets = moved(Some(NAME), &[]).await;
-    let site = without_tickets.env.connectwise.origin();
-    without_tickets
-        .must_ask(&site, "no ticket to compare")
-        .await;
+    without_tickets.must_ask("no ticket to compare").await;
 
     let mut without_names = moved(None, &["a1"]).await;
-    let site = without_names.env.connectwise.origin();
-    without_names.must_ask(&site, "no name to compare").await;
+    without_names.must_ask("no name to compare").await;
 }
 
 #[tokio::test]
 async fn another_company_id_needs_confirmation() {
     let mut moved = moved(Some(NAME), &["a1"]).await;
-    let access = &moved.env.access;
-    let stored = access.connections.get(&partner()).await.unwrap();
     let connection = Connection {
         company_id: "sandbox".into(),
-        ..stored.value.unwrap()
+        ..moved.connection().await
     };
-    access
-        .connections
-        .save(&partner(), &connection, stored.version)
-        .await
-        .unwrap();
-    let site = moved.env.connectwise.origin();
-    moved.must_ask(&site, "another company id").await;
+    moved.env.put_connection(&connection).await;
+    moved.must_ask("another company id").await;
 }
 
 #[tokio::test]

@@ -35,12 +35,12 @@ async fn hold_closings_from(
 }
 
 async fn current_hold(env: &TestEnvironment) -> Option<HeldClosings> {
-    let held = env.config.closing_holds.get_held(&partner()).await.unwrap();
+    let held = env.held_closings().await;
     held.get(&tenant(TENANT)).cloned()
 }
 
 async fn approvals_in_history(env: &TestEnvironment) -> Vec<AuditEntry> {
-    let page = env.access.audit.page(&partner(), None, 50).await.unwrap();
+    let page = env.audit_page().await;
     let entries = page.entries.into_iter();
     entries
         .filter(|entry| entry.what == "closings_approved")
@@ -82,9 +82,7 @@ async fn held_closings_are_shown_and_approved_once() {
         name: Some("Acme Dental".into()),
         ..Mapping::default()
     };
-    let (northwind, acme) = (partner(), tenant(TENANT));
-    let put = env.config.tenants.put(&northwind, &acme, &named).await;
-    put.unwrap();
+    env.put_mapping(TENANT, &named).await;
     let mut browser = env.setup.signed_in().await;
     let before = browser.get("/setup").await.expect(200).text;
     assert!(!before.contains("at once"), "{before}");
@@ -114,7 +112,7 @@ async fn held_closings_are_shown_and_approved_once() {
     );
     let again = browser.post("/setup/held", &seen).await.expect(200);
     assert_eq!(again.json()["next"], "/setup?done=closings_approved");
-    assert_eq!(current_hold(&env,).await.unwrap().approved, Some(42));
+    assert_eq!(current_hold(&env).await.unwrap().approved, Some(42));
     assert!(is_due(&env, Timestamp::now()).await);
     let history = approvals_in_history(&env).await;
     assert_eq!(history.len(), 1, "{history:?}");
@@ -157,7 +155,7 @@ async fn closings_held_since_the_page_was_shown_are_not_approved() {
         invented["digest"] = json!(digest);
         browser.post("/setup/held", &invented).await.expect(409);
     }
-    assert_eq!(current_hold(&env,).await.unwrap().approved, None);
+    assert_eq!(current_hold(&env).await.unwrap().approved, None);
 
     // Held, ended, and held again: fewer closings, and not the shown ones.
     let acme = tenant(TENANT);
@@ -183,8 +181,8 @@ async fn closings_held_since_the_page_was_shown_are_not_approved() {
         page.contains("This has changed meanwhile") && page.contains(r#"<a href="/setup">"#),
         "{page}"
     );
-    assert_eq!(current_hold(&env,).await.unwrap().approved, None);
-    assert_eq!(approvals_in_history(&env,).await, []);
+    assert_eq!(current_hold(&env).await.unwrap().approved, None);
+    assert_eq!(approvals_in_history(&env).await, []);
     assert!(!is_due(&env, after(now, 3600)).await);
 
     // Fewer of the same closings do not match either.
@@ -193,11 +191,11 @@ async fn closings_held_since_the_page_was_shown_are_not_approved() {
     browser.post("/setup/held", &seen).await.expect(409);
     let seen = form(&mut browser).await;
     browser.post("/setup/held", &seen).await.expect(200);
-    assert_eq!(current_hold(&env,).await.unwrap().approved, Some(25));
+    assert_eq!(current_hold(&env).await.unwrap().approved, Some(25));
     // More than that are held again, and shown again.
     hold_closings(&env, 31, 60, after(now, 3600)).await;
-    assert_eq!(current_hold(&env,).await.unwrap().closings, 31);
-    assert_eq!(current_hold(&env,).await.unwrap().approved, None);
+    assert_eq!(current_hold(&env).await.unwrap().closings, 31);
+    assert_eq!(current_hold(&env).await.unwrap().approved, None);
 }
 
 #[tokio::test]
@@ -219,6 +217,6 @@ async fn held_closings_of_another_partner_cannot_be_approved() {
     theirs.post("/setup/held", &named).await.expect(409);
     let theirs = env.config.closing_holds.get_held(&contoso).await.unwrap();
     assert!(theirs.is_empty(), "{theirs:?}");
-    assert_eq!(current_hold(&env,).await.unwrap().approved, None);
-    assert_eq!(approvals_in_history(&env,).await, []);
+    assert_eq!(current_hold(&env).await.unwrap().approved, None);
+    assert_eq!(approvals_in_history(&env).await, []);
 }

@@ -12,6 +12,7 @@ use crate::environment::{
     Answer, Browser, COMPANY, Lambda, PARTNER, TENANT, TestEnvironment, key, partner, tenant,
 };
 use crate::setup::approve_closings::hold_of;
+use crate::setup::existing_tickets::ticket_form;
 
 /// A second partner of the same operator.
 const OTHER: &str = "contoso";
@@ -99,7 +100,7 @@ impl AuditedRoutes {
     }
 }
 
-async fn by_the_operator(routes_under_test: &mut AuditedRoutes) {
+async fn by_the_operator(routes: &mut AuditedRoutes) {
     const PARTNERS: &str = "/v1/operator/partners/{partner}";
     const SOURCE: &str = "/v1/operator/sources/{source}";
     let named = json!({ "name": "Contoso IT" });
@@ -110,25 +111,25 @@ async fn by_the_operator(routes_under_test: &mut AuditedRoutes) {
         (OTHER, json!({ "enabled": false }), "partner_switched_off"),
         (OTHER, json!({ "enabled": true }), "partner_switched_on"),
     ] {
-        routes_under_test
+        routes
             .operator("PUT", PARTNERS, (id, body), &[(id, what)])
             .await;
     }
     let contact = "/v1/operator/partners/{partner}/contact";
     let address = json!({ "address": "oncall@contoso.example" });
     for left in [&[(OTHER, "contact_set")][..], &[]] {
-        routes_under_test
+        routes
             .operator("PUT", contact, (OTHER, address.clone()), left)
             .await;
     }
     // A call that changes nothing leaves no entry.
     let same = (OTHER, json!({ "enabled": true }));
-    routes_under_test.operator("PUT", PARTNERS, same, &[]).await;
+    routes.operator("PUT", PARTNERS, same, &[]).await;
 
     let both = |what| [(PARTNER, what), (OTHER, what)];
     let made = json!({ "name": "Scanner", "partners": [PARTNER, OTHER] });
     let path = "/v1/operator/sources";
-    let made = routes_under_test
+    let made = routes
         .operator("POST", path, ("", made), &both("source_made"))
         .await;
     let made = made.json();
@@ -149,12 +150,10 @@ async fn by_the_operator(routes_under_test: &mut AuditedRoutes) {
             [(PARTNER, "source_changed"), (OTHER, "source_added")],
         ),
     ] {
-        routes_under_test
-            .operator("PATCH", SOURCE, (id, body), &left)
-            .await;
+        routes.operator("PATCH", SOURCE, (id, body), &left).await;
     }
     let rotated = both("source_secret_rotated");
-    routes_under_test
+    routes
         .operator(
             "POST",
             "/v1/operator/sources/{source}/secret",
@@ -164,195 +163,154 @@ async fn by_the_operator(routes_under_test: &mut AuditedRoutes) {
         .await;
     let ended = [(OTHER, "sessions_ended")];
     let path = "/v1/operator/partners/{partner}/sessions";
-    routes_under_test
+    routes
         .operator("DELETE", path, (OTHER, Value::Null), &ended)
         .await;
 
     let path = "/v1/operator/partners/{partner}/links";
     let made = [(PARTNER, "link_made")];
-    let link = routes_under_test
+    let link = routes
         .operator("POST", path, (PARTNER, json!({})), &made)
         .await;
     let link = link.json()["url"].as_str().unwrap().to_owned();
     let (_, token) = link.split_once('#').unwrap();
-    routes_under_test
+    routes
         .post(
             "/setup/session",
             json!({ "token": token }),
             &["session_began"],
         )
         .await;
-    routes_under_test.browser.partner = Some(PARTNER.to_owned());
+    routes.browser.partner = Some(PARTNER.to_owned());
 }
 
-async fn of_the_connection(routes_under_test: &mut AuditedRoutes) {
-    let (here, elsewhere) = (
-        routes_under_test.env.connectwise.origin(),
-        routes_under_test.elsewhere.base_url(),
-    );
+async fn of_the_connection(routes: &mut AuditedRoutes) {
+    let (here, elsewhere) = (routes.env.connectwise.origin(), routes.elsewhere.base_url());
     for (site, what) in [
         (&here, "keys_replaced"),
         (&elsewhere, "connection_moved"),
         (&here, "connection_moved"),
     ] {
-        let version = routes_under_test.view("/setup/connection").await["version"].clone();
+        let version = routes.view("/setup/connection").await["version"].clone();
         let body = json!({
             "site": site, "company_id": "tbdemo", "public_key": "tbPublicKey01", "private_key": "tbPrivateKey01", "drop_choices": true,
             "version": version,
         });
-        routes_under_test
-            .post("/setup/connection", body, &[what])
-            .await;
+        routes.post("/setup/connection", body, &[what]).await;
     }
-    let page = routes_under_test
-        .env
-        .access
-        .audit
-        .page(&partner(), None, 1)
-        .await
-        .unwrap();
+    let page = routes.env.audit_page().await;
     let detail = &page.entries[0].detail;
     let at = |site| format!("tbdemo at {site}");
     assert_eq!(detail["before"], at(&elsewhere));
     assert_eq!(detail["connection"], at(&here));
 
-    let version = routes_under_test.view("/setup/boards").await["settings_version"].clone();
+    let version = routes.view("/setup/boards").await["settings_version"].clone();
     let body = json!({ "version": version });
-    routes_under_test
+    routes
         .post("/setup/boards/default", body, &["default_board_chosen"])
         .await;
     let board = json!({ "location": 2, "department": 10, "team_lead": 151 });
-    let version = routes_under_test.view("/setup/boards").await["boards_version"].clone();
+    let version = routes.view("/setup/boards").await["boards_version"].clone();
     let body = json!({ "operations": board, "cyber_alerts": board, "version": version });
-    routes_under_test
+    routes
         .post("/setup/boards/dedicated", body, &["boards_asked_for"])
         .await;
     let path = "/setup/boards/progress";
-    routes_under_test
-        .post(path, json!({}), &["boards_ready"])
-        .await;
+    routes.post(path, json!({}), &["boards_ready"]).await;
 }
 
-async fn of_what_is_chosen(routes_under_test: &mut AuditedRoutes) {
-    let view = routes_under_test.view("/setup/tickets").await;
-    let board = |of: &str| {
-        json!({
-            "start_status": view[of]["start_status"], "closing_status": view[of]["closing_status"],
-            "on_resolve": view[of]["on_resolve"], "reopen_days": 0,
-        })
-    };
-    let form = json!({
-        "operations": board("operations"), "cyber_alerts": board("cyber_alerts"), "on": ["disk"], "note_interval_minutes": 60,
-        "version": view["version"],
-    });
-    routes_under_test
+async fn of_what_is_chosen(routes: &mut AuditedRoutes) {
+    let view = routes.view("/setup/tickets").await;
+    let form = ticket_form(&view, &json!(["disk"]));
+    routes
         .post("/setup/tickets", form, &["tickets_saved"])
         .await;
     let path = format!("/setup/tenant?tenant={TENANT}");
-    let version = routes_under_test.view(&path).await["version"].clone();
+    let version = routes.view(&path).await["version"].clone();
     let chosen =
         json!({ "tenant": TENANT, "company": COMPANY, "enabled": true, "version": version });
-    routes_under_test
+    routes
         .post("/setup/tenant", chosen, &["tenant_saved"])
         .await;
     // This call only reads from ConnectWise.
-    routes_under_test
+    routes
         .post("/setup/suggestions/progress", json!({}), &[])
         .await;
     let contact =
         |version: u64| json!({ "address": "oncall@northwind.example", "version": version });
     let requested = ["contact_change_requested"];
-    routes_under_test
-        .post("/setup/contact", contact(0), &requested)
-        .await;
+    routes.post("/setup/contact", contact(0), &requested).await;
     let version = json!({ "version": 1 });
-    routes_under_test
+    routes
         .post("/setup/contact/resend", version, &requested)
         .await;
     let (version, cancelled) = (json!({ "version": 2 }), ["contact_change_cancelled"]);
-    routes_under_test
+    routes
         .post("/setup/contact/cancel", version, &cancelled)
         .await;
-    routes_under_test
-        .post("/setup/contact", contact(3), &requested)
-        .await;
-    let token = json!({ "token": routes_under_test.env.confirmation().await });
-    routes_under_test
+    routes.post("/setup/contact", contact(3), &requested).await;
+    let token = json!({ "token": routes.env.confirmation().await });
+    routes
         .post("/setup/contact/confirm", token, &["contact_confirmed"])
         .await;
     // Sending a mail is no change.
-    routes_under_test
-        .post("/setup/contact/test", json!({}), &[])
-        .await;
+    routes.post("/setup/contact/test", json!({}), &[]).await;
     let wish = json!({ "tenant": TENANT, "category": "operations" });
-    routes_under_test
-        .post("/setup/test", wish, &["test_asked"])
-        .await;
-    routes_under_test
+    routes.post("/setup/test", wish, &["test_asked"]).await;
+    routes
         .post("/setup/test/close", json!({}), &["test_closed"])
         .await;
-    let version = routes_under_test.view("/setup/confirm").await["version"].clone();
+    let version = routes.view("/setup/confirm").await["version"].clone();
     let body = json!({ "version": version });
-    routes_under_test
-        .post("/setup/confirm", body, &["confirmed"])
-        .await;
+    routes.post("/setup/confirm", body, &["confirmed"]).await;
 }
 
-async fn of_what_waits(routes_under_test: &mut AuditedRoutes) {
+async fn of_what_waits(routes: &mut AuditedRoutes) {
     let now = Timestamp::now();
     let record = Record::new(key(TENANT, "old"));
     let record = record.with_blocked(Blocked::OlderThanBackfill, None, now);
-    routes_under_test.env.alerts.write(&record).await.unwrap();
+    routes.env.alerts.write(&record).await.unwrap();
     let body = json!({ "reason": "older" });
-    routes_under_test
+    routes
         .post("/setup/waiting/release", body, &["released"])
         .await;
     let (northwind, acme) = (partner(), tenant(TENANT));
     let closings = hold_of(0, 42, 60);
-    let stop = routes_under_test
+    let stop = routes
         .env
         .config
         .closing_holds
         .hold(&northwind, &acme, &closings, now);
     stop.await.unwrap();
-    let held = routes_under_test.view("/setup").await["held"][0].clone();
+    let held = routes.view("/setup").await["held"][0].clone();
     let body = json!({ "tenant": TENANT, "digest": held["digest"], "since": held["since"] });
-    routes_under_test
+    routes
         .post("/setup/held", body, &["closings_approved"])
         .await;
 }
 
 #[tokio::test]
 async fn each_change_is_audited_for_each_partner_concerned() {
-    let mut routes_under_test = AuditedRoutes::begin().await;
-    by_the_operator(&mut routes_under_test).await;
-    of_the_connection(&mut routes_under_test).await;
-    of_what_is_chosen(&mut routes_under_test).await;
-    of_what_waits(&mut routes_under_test).await;
-    routes_under_test
+    let mut routes = AuditedRoutes::begin().await;
+    by_the_operator(&mut routes).await;
+    of_the_connection(&mut routes).await;
+    of_what_is_chosen(&mut routes).await;
+    of_what_waits(&mut routes).await;
+    routes
         .post("/setup/session/end", json!({}), &["signed_out"])
         .await;
     let who = json!({ "partner": PARTNER });
     // The mail is sent after the answer.
-    routes_under_test.post("/setup/link", who, &[]).await;
-    assert_eq!(routes_under_test.lambda.run(Timestamp::now()).await, [true]);
-    let page = routes_under_test
-        .env
-        .access
-        .audit
-        .page(&partner(), None, 1)
-        .await
-        .unwrap();
+    routes.post("/setup/link", who, &[]).await;
+    assert_eq!(routes.lambda.run(Timestamp::now()).await, [true]);
+    let page = routes.env.audit_page().await;
     assert_eq!(page.entries[0].what, "link_mailed");
 
-    let routes = routes_under_test.env.setup.app.routes().iter();
-    let writes = routes.filter(|route| route.method != "GET");
+    let all = routes.env.setup.app.routes().iter();
+    let writes = all.filter(|route| route.method != "GET");
     let writes: BTreeSet<_> = writes
         .map(|route| (route.method.to_string(), route.path))
         .collect();
-    assert_eq!(
-        routes_under_test.used, writes,
-        "every changing route is tested here"
-    );
-    routes_under_test.env.queue.expect_leftovers(3);
+    assert_eq!(routes.used, writes, "every changing route is tested here");
+    routes.env.queue.expect_leftovers(3);
 }

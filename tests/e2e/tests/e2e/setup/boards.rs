@@ -114,13 +114,12 @@ async fn both_are_whole(env: &TestEnvironment, config: &ConfigTable, details: &s
 async fn creating_both_boards_keeps_the_partners_choices() {
     for statuses in ["default", "none"] {
         let env = TestEnvironment::new().await;
-        env.connectwise
-            .set_faults(json!({ "variants": { "new_board_statuses": statuses } }))
+        env.set_fault("variants", json!({ "new_board_statuses": statuses }))
             .await;
         let mut own = settings();
         own.operations.on_resolve = OnResolve::Note;
         own.operations.reopen_days = 5;
-        env.config.settings.put(&partner(), &own).await.unwrap();
+        env.put_settings(&own).await;
         let mut browser = env.setup.signed_in().await;
 
         let view = browser.get_json("/setup/boards").await.expect(200).json();
@@ -134,28 +133,24 @@ async fn creating_both_boards_keeps_the_partners_choices() {
         let page = browser.get("/setup/boards").await.expect(200);
         assert!(page.text.contains("Create both boards"), "{}", page.text);
 
-        let answer = browser.post("/setup/boards/dedicated", &asked(0)).await;
-        assert_eq!(answer.expect(200).json()["next"], "/setup/boards");
+        let answer = browser
+            .submit("/setup/boards/dedicated", &asked(0), 200)
+            .await;
+        assert_eq!(answer["next"], "/setup/boards");
         let page = browser.get("/setup/boards").await.expect(200).text;
         assert!(
             page.contains(&format!("data-progress=\"{PROGRESS}?partner=northwind\"")),
             "{page}"
         );
-        let stale = browser.post("/setup/boards/dedicated", &asked(0)).await;
-        stale.expect(409);
+        browser
+            .submit("/setup/boards/dedicated", &asked(0), 409)
+            .await;
 
         // By the form, without the page's script.
         let answer = browser.post_form(PROGRESS, &[]).await.expect(303);
         assert_eq!(answer.header("location"), "/setup/boards?done=boards_ready");
         both_are_whole(&env, &env.config, statuses).await;
-        let now = env
-            .config
-            .settings
-            .get(&partner())
-            .await
-            .unwrap()
-            .value
-            .unwrap();
+        let now = env.settings().await;
         assert_eq!(
             (
                 now.operations.on_resolve,
@@ -196,8 +191,7 @@ async fn invalid_board_choices_are_refused_with_the_field() {
     ] {
         let mut asked = asked(0);
         asked[of][member] = value;
-        let answer = browser.post("/setup/boards/dedicated", &asked).await;
-        let problem = answer.expect(422).json();
+        let problem = browser.submit("/setup/boards/dedicated", &asked, 422).await;
         assert_eq!(problem["field"], format!("{of}[{member}]"), "{problem}");
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains(words), "{detail}");
@@ -217,19 +211,9 @@ async fn the_default_board_is_used_with_its_visible_settings() {
     let mut browser = env.setup.signed_in().await;
     let version = browser.get_json("/setup/boards").await.json()["settings_version"].clone();
     let version = json!({ "version": version });
-    let answer = browser
-        .post("/setup/boards/default", &version)
-        .await
-        .expect(200);
-    assert_eq!(answer.json()["next"], "/setup/boards?done=saved");
-    let seen = env
-        .config
-        .settings
-        .get(&partner())
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let answer = browser.submit("/setup/boards/default", &version, 200).await;
+    assert_eq!(answer["next"], "/setup/boards?done=saved");
+    let seen = env.settings().await;
     for target in [&seen.operations, &seen.cyber_alerts] {
         assert_eq!(
             (
@@ -243,14 +227,10 @@ async fn the_default_board_is_used_with_its_visible_settings() {
     }
     assert_eq!(seen.cyber_alerts.on_resolve, OnResolve::Note);
     assert!(seen.kinds_off.contains(&Kind::parse("memory").unwrap()));
-    browser
-        .post("/setup/boards/default", &version)
-        .await
-        .expect(409);
+    browser.submit("/setup/boards/default", &version, 409).await;
 
     // Without Table Setup the board is saved, and ConnectWise chooses the status.
-    env.connectwise
-        .set_faults(json!({ "missing_rights": ["table_setup.inquire"] }))
+    env.set_fault("missing_rights", ["table_setup.inquire"])
         .await;
     let view = browser.get_json("/setup/boards").await.expect(200).json();
     let off = view["off"].to_string();
@@ -260,18 +240,8 @@ async fn the_default_board_is_used_with_its_visible_settings() {
     );
     assert_eq!(view["offers"], Value::Null);
     let version = json!({ "version": view["settings_version"] });
-    browser
-        .post("/setup/boards/default", &version)
-        .await
-        .expect(200);
-    let unseen = env
-        .config
-        .settings
-        .get(&partner())
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    browser.submit("/setup/boards/default", &version, 200).await;
+    let unseen = env.settings().await;
     assert_eq!(
         (
             unseen.operations.board,
@@ -281,10 +251,8 @@ async fn the_default_board_is_used_with_its_visible_settings() {
         (Some(21), None, None)
     );
     let refused = browser
-        .post("/setup/boards/dedicated", &asked(0))
-        .await
-        .expect(422)
-        .json();
+        .submit("/setup/boards/dedicated", &asked(0), 422)
+        .await;
     assert!(
         refused["detail"]
             .as_str()
@@ -314,18 +282,8 @@ async fn no_default_board_leaves_the_choice_to_connectwise() {
         "{page}"
     );
     let version = json!({ "version": view["settings_version"] });
-    browser
-        .post("/setup/boards/default", &version)
-        .await
-        .expect(200);
-    let saved = env
-        .config
-        .settings
-        .get(&partner())
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    browser.submit("/setup/boards/default", &version, 200).await;
+    let saved = env.settings().await;
     for target in [&saved.operations, &saved.cyber_alerts] {
         assert_eq!(
             (
@@ -359,12 +317,8 @@ async fn no_default_board_leaves_the_choice_to_connectwise() {
 async fn two_browser_windows_create_a_board_once() {
     let env = TestEnvironment::new().await;
     let mut one = env.setup.signed_in().await;
-    one.post("/setup/boards/dedicated", &asked(0))
-        .await
-        .expect(200);
-    env.connectwise
-        .set_faults(json!({ "latency_ms": 20 }))
-        .await;
+    one.submit("/setup/boards/dedicated", &asked(0), 200).await;
+    env.set_fault("latency_ms", 20).await;
     let mut other = one.clone();
     let body = json!({});
     let (first, second) = tokio::join!(one.post(PROGRESS, &body), other.post(PROGRESS, &body));
@@ -412,7 +366,7 @@ struct SetupProcess {
     setup: setup::Config,
 }
 
-const TOKEN: &str = "somebody";
+const TOKEN: &str = "another-process";
 
 impl SetupProcess {
     async fn new() -> Self {
@@ -546,9 +500,8 @@ async fn board_creation_survives_failures_and_late_commits() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     browser
-        .post("/setup/boards/dedicated", &asked(0))
-        .await
-        .expect(200);
+        .submit("/setup/boards/dedicated", &asked(0), 200)
+        .await;
     env.connectwise
         .set_faults(json!({
             "error_rate": 0.15,

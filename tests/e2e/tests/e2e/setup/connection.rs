@@ -4,13 +4,10 @@ use connectwise_sim::{Seed, Simulator};
 use domain::Blocked;
 use domain::setup::mapping::Mapping;
 use jiff::Timestamp;
-use reqwest::Method;
 use serde_json::{Value, json};
 use store::Connection;
 
-use crate::environment::{
-    Answer, Browser, COMPANY, OPERATIONS, TENANT, TestEnvironment, partner, tenant,
-};
+use crate::environment::{Answer, Browser, COMPANY, OPERATIONS, TENANT, TestEnvironment, partner};
 use crate::setup::tenants::get_tenant;
 
 fn keys(env: &TestEnvironment, version: u64) -> Value {
@@ -49,11 +46,7 @@ async fn stored_keys_are_never_sent_to_a_new_address() {
             "site",
         ),
     ] {
-        let refused = browser
-            .post("/setup/connection", &entered)
-            .await
-            .expect(422)
-            .json();
+        let refused = browser.submit("/setup/connection", &entered, 422).await;
         assert_eq!(refused["field"], field, "{refused}");
     }
     let mut wrong = keys(&env, before.version);
@@ -81,14 +74,7 @@ async fn stored_keys_are_never_sent_to_a_new_address() {
     // The same address with an empty key field: the stored key is used, and no choice is dropped.
     let same = without_key(&here, "tbdemo", "tbPublicKey01");
     browser.post("/setup/connection", &same).await.expect(200);
-    let after = env
-        .access
-        .connections
-        .get(&partner())
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let after = env.connection().await;
     assert_eq!((after.epoch, after.confirmed), (1, true));
     // A second person started from the earlier version.
     browser.post("/setup/connection", &same).await.expect(409);
@@ -103,30 +89,15 @@ async fn a_new_site_is_confirmed_and_mapped_again() {
     let mut moved = keys(&env, version);
     moved["company_id"] = json!("moved");
     // The page asks first, and drops nothing without consent.
-    let asked = browser.post("/setup/connection", &moved).await.expect(422);
-    let asked = asked.json();
+    let asked = browser.submit("/setup/connection", &moved, 422).await;
     assert_eq!(asked["field"], "drop_choices");
     let detail = asked["detail"].as_str().unwrap();
     assert!(detail.contains("2 mapped tenants are dropped"), "{detail}");
-    let kept = env
-        .access
-        .connections
-        .get(&partner())
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let kept = env.connection().await;
     assert_eq!((kept.epoch, kept.company_id.as_str()), (1, "tbdemo"));
     moved["drop_choices"] = json!(true);
     browser.post("/setup/connection", &moved).await.expect(200);
-    let connection = env
-        .access
-        .connections
-        .get(&partner())
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let connection = env.connection().await;
     assert_eq!(
         (
             connection.epoch,
@@ -143,26 +114,19 @@ async fn a_new_site_is_confirmed_and_mapped_again() {
         epoch: Some(1),
         ..Mapping::default()
     };
-    env.config
-        .tenants
-        .put(&partner(), &tenant(TENANT), &of_before)
-        .await
-        .unwrap();
+    env.put_mapping(TENANT, &of_before).await;
     let page = get_tenant(&mut browser, TENANT).await;
     assert_eq!(page["company"], Value::Null);
-    env.source
-        .post(&crate::environment::event("alert.raised", "evt-1", "a1", 0))
+    env.deliver(&crate::environment::raised_event("evt-1", "a1", 0))
         .await;
-    env.worker.work().await;
-    let record = env.record("a1").await.unwrap();
-    assert_eq!(record.blocked.unwrap().reason, Blocked::NotSetUp);
+    assert_eq!(env.reason("a1").await, Some(Blocked::NotSetUp));
 }
 
 #[tokio::test]
 async fn old_alerts_are_released_by_a_person() {
     let mut env = TestEnvironment::new().await;
     env.source
-        .post(&crate::environment::event("alert.raised", "evt-1", "a1", 0))
+        .post(&crate::environment::raised_event("evt-1", "a1", 0))
         .await;
     // The alert is blocked before a worker receives it, because a kind was enabled long after.
     let off = Mapping {
@@ -170,11 +134,7 @@ async fn old_alerts_are_released_by_a_person() {
         enabled: false,
         ..Mapping::default()
     };
-    env.config
-        .tenants
-        .put(&partner(), &tenant(TENANT), &off)
-        .await
-        .unwrap();
+    env.put_mapping(TENANT, &off).await;
     env.worker.work().await;
     let record = env.record("a1").await.unwrap();
     let text = record.payload.clone();
@@ -184,21 +144,15 @@ async fn old_alerts_are_released_by_a_person() {
         enabled: true,
         ..off
     };
-    env.config
-        .tenants
-        .put(&partner(), &tenant(TENANT), &on)
-        .await
-        .unwrap();
+    env.put_mapping(TENANT, &on).await;
 
     let mut browser = env.setup.signed_in().await;
     let page = browser.get_json("/setup/waiting").await.expect(200).json();
     assert_eq!(page["tenants"][TENANT]["older"], 1, "{page}");
     let release = json!({ "tenant": TENANT, "reason": "older" });
     let released = browser
-        .post("/setup/waiting/release", &release)
-        .await
-        .expect(200)
-        .json();
+        .submit("/setup/waiting/release", &release, 200)
+        .await;
     assert_eq!(
         (&released["released"], &released["left"]),
         (&json!(1), &json!(0))
@@ -206,9 +160,8 @@ async fn old_alerts_are_released_by_a_person() {
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
     browser
-        .post("/setup/waiting/release", &release)
-        .await
-        .expect(422);
+        .submit("/setup/waiting/release", &release, 422)
+        .await;
 }
 
 #[tokio::test]
@@ -229,21 +182,14 @@ async fn an_own_client_id_is_stored_until_removed() {
             .as_object_mut()
             .unwrap()
             .extend(sent.as_object().unwrap().clone());
-        browser
-            .post("/setup/connection", &entered)
-            .await
-            .expect(200);
+        browser.submit("/setup/connection", &entered, 200).await;
         let shown = browser.get_json("/setup/connection").await.expect(200);
         assert_eq!(shown.json()["client_id_set"], stored, "{sent}");
         assert!(!shown.text.contains(&own), "{}", shown.text);
     }
     let mut wrong = keys(&env, 99);
     wrong["client_id"] = json!("00000000-0000-0000-0000-000000000000");
-    let refused = browser
-        .post("/setup/connection", &wrong)
-        .await
-        .expect(422)
-        .json();
+    let refused = browser.submit("/setup/connection", &wrong, 422).await;
     assert_eq!(refused["field"], "client_id", "{refused}");
 }
 
@@ -258,17 +204,12 @@ async fn a_refused_own_client_id_is_named_as_the_partners() {
         if own {
             let mut entered = keys(&env, version(&env).await);
             entered["client_id"] = json!(Seed::demo().integration().unwrap().client_id);
-            let saved = browser.post("/setup/connection", &entered).await;
-            saved.expect(200);
+            browser.submit("/setup/connection", &entered, 200).await;
         }
-        env.connectwise
-            .set_faults(json!({ "client_id": "refused" }))
-            .await;
+        env.set_fault("client_id", "refused").await;
         let check = browser.get_json("/setup/check").await.expect(200).json();
         assert_eq!(check["error"]["code"], code, "{check}");
-        env.connectwise
-            .set_faults(json!({ "client_id": "ok" }))
-            .await;
+        env.set_fault("client_id", "ok").await;
     }
 }
 
@@ -280,8 +221,7 @@ async fn unreadable_keys_must_be_entered_again() {
     let check = browser.get_json("/setup/check").await.expect(200).json();
     assert_eq!(check["error"]["code"], "no_keys", "{check}");
     let entered = keys(&env, version(&env).await);
-    let saved = browser.post("/setup/connection", &entered).await;
-    saved.expect(200);
+    browser.submit("/setup/connection", &entered, 200).await;
     let check = browser.get_json("/setup/check").await.expect(200).json();
     assert_eq!(check["verdict"], "good", "{check}");
 }
@@ -292,17 +232,11 @@ async fn unconfirmed(env: &TestEnvironment) -> Browser {
     let contact = json!({ "address": "oncall@northwind.example", "version": 0 });
     browser.post("/setup/contact", &contact).await.expect(200);
     env.confirm_contact().await;
-    let connection = env.access.connections.get(&partner()).await.unwrap().value;
     let unconfirmed = Connection {
         confirmed: false,
-        ..connection.unwrap()
+        ..env.connection().await
     };
-    let access = &env.access;
-    access
-        .connections
-        .put(&partner(), &unconfirmed)
-        .await
-        .unwrap();
+    env.put_connection(&unconfirmed).await;
     browser
 }
 
@@ -317,56 +251,30 @@ async fn confirm(browser: &mut Browser) -> Answer {
 async fn confirming_is_refused_after_a_change_in_connectwise() {
     let env = TestEnvironment::new().await;
     let mut browser = unconfirmed(&env).await;
-    env.connectwise
-        .set_faults(json!({ "keys": "revoked" }))
-        .await;
+    env.set_fault("keys", "revoked").await;
     let refused = confirm(&mut browser).await.expect(422);
     assert!(refused.text.contains("Check connection"), "{refused:?}");
-    env.connectwise.set_faults(json!({ "keys": "ok" })).await;
+    env.set_fault("keys", "ok").await;
 
     let (board, start, closing) = OPERATIONS;
     let status = |id: u64| format!("/service/boards/{board}/statuses/{id}");
-    let closes = |id, closes| {
-        let patch = json!([{ "op": "replace", "path": "closedStatus", "value": closes }]);
-        (status(id), patch)
-    };
     for (id, closed, words) in [
         (start, true, "The start status cannot be used"),
         (closing, false, "The closing status cannot be used"),
     ] {
-        let (path, patch) = closes(id, closed);
-        env.connectwise
-            .call_as_technician(Method::PATCH, &path, Some(patch))
-            .await;
+        env.patch(&status(id), "closedStatus", closed).await;
         let refused = confirm(&mut browser).await.expect(422);
         assert!(refused.text.contains(words), "{refused:?}");
-        let (path, patch) = closes(id, !closed);
-        env.connectwise
-            .call_as_technician(Method::PATCH, &path, Some(patch))
-            .await;
+        env.patch(&status(id), "closedStatus", !closed).await;
     }
-    let settings = env
-        .config
-        .settings
-        .get(&partner())
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let settings = env.settings().await;
     let mut without_start = settings.clone();
     without_start.operations.start_status = None;
-    let config = &env.config;
-    config
-        .settings
-        .put(&partner(), &without_start)
-        .await
-        .unwrap();
+    env.put_settings(&without_start).await;
     let refused = confirm(&mut browser).await.expect(422);
     assert!(refused.text.contains("the start status"), "{refused:?}");
 
-    let config = &env.config;
-    config.settings.put(&partner(), &settings).await.unwrap();
+    env.put_settings(&settings).await;
     confirm(&mut browser).await.expect(200);
-    let connection = env.access.connections.get(&partner()).await.unwrap().value;
-    assert!(connection.unwrap().confirmed);
+    assert!(env.connection().await.confirmed);
 }

@@ -72,8 +72,8 @@ async fn each_connection_problem_has_its_own_message() {
         assert_eq!(view["verdict"], verdict, "{key}");
     }
 
-    let nobody = PartnerId::parse("nobody-yet").unwrap();
-    let mut other = env.setup.signed_in_at(&nobody).await;
+    let other_partner = PartnerId::parse("other").unwrap();
+    let mut other = env.setup.signed_in_at(&other_partner).await;
     let view = other.get_json("/setup/check").await.expect(200).json();
     assert_eq!(view["verdict"], "not_connected");
     let page = other.get("/setup/check").await.expect(200).text;
@@ -84,9 +84,7 @@ async fn each_connection_problem_has_its_own_message() {
 async fn a_missing_right_is_shown_until_it_is_granted() {
     let env = TestEnvironment::new().await;
     let missing = ["service_tickets.add", "table_setup.add"];
-    env.connectwise
-        .set_faults(json!({ "missing_rights": missing }))
-        .await;
+    env.set_fault("missing_rights", missing).await;
     for right in [missing[0], missing[1], "newer.right"] {
         env.config
             .breaker
@@ -107,14 +105,7 @@ async fn a_missing_right_is_shown_until_it_is_granted() {
         add["place"],
         "System > Security Roles > the API member's role > Service Desk > Service Tickets: Add = All"
     );
-    let right_issues = async || {
-        env.config
-            .breaker
-            .get(&partner())
-            .await
-            .unwrap()
-            .missing_rights
-    };
+    let right_issues = async || env.breaker().await.missing_rights;
     assert_eq!(right_issues().await.len(), 3, "no missing right is dropped");
     let due = Due::new(&env.aws, "config".into());
     let is_due = async || {
@@ -123,9 +114,7 @@ async fn a_missing_right_is_shown_until_it_is_granted() {
     };
     assert!(!is_due().await);
 
-    env.connectwise
-        .set_faults(json!({ "missing_rights": ["table_setup.add"] }))
-        .await;
+    env.set_fault("missing_rights", ["table_setup.add"]).await;
     let view = browser.get_json("/setup/check").await.expect(200).json();
     assert_eq!(view["verdict"], "good");
     assert_eq!(

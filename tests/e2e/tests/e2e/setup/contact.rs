@@ -58,7 +58,7 @@ async fn a_contact_counts_once_confirmed_and_the_old_one_is_notified() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     assert_eq!(seen(&mut browser).await, view(None, None, 0));
-    assert_eq!(save(&mut browser, "nobody", 0).await, 422);
+    assert_eq!(save(&mut browser, "unknown", 0).await, 422);
     let first = [("address", " anna@northwind.example "), ("version", "0")];
     let saved = browser.post_form(CONTACT, &first).await.expect(303);
     assert_eq!(
@@ -76,9 +76,8 @@ async fn a_contact_counts_once_confirmed_and_the_old_one_is_notified() {
     assert!(overview.contains("waits for confirmation"), "{overview}");
     // Before the confirmation no other mail is sent.
     browser
-        .post("/setup/contact/test", &Value::Null)
-        .await
-        .expect(422);
+        .submit("/setup/contact/test", &Value::Null, 422)
+        .await;
     env.confirm_contact().await;
     assert_eq!(seen(&mut browser).await, view(Some(ANNA), None, 2));
     assert_eq!(sent(&env).await, mails([(ANNA, CONFIRM)]));
@@ -99,9 +98,8 @@ async fn a_contact_counts_once_confirmed_and_the_old_one_is_notified() {
     let asked = mails([(ANNA, CONFIRM), (BEN, CONFIRM), (ANNA, IS_TO_CHANGE)]);
     assert_eq!(sent(&env).await, asked);
     browser
-        .post("/setup/contact/test", &Value::Null)
-        .await
-        .expect(200);
+        .submit("/setup/contact/test", &Value::Null, 200)
+        .await;
     assert_eq!(sent(&env).await[3].0, ANNA, "the old contact still counts");
 
     env.confirm_contact().await;
@@ -109,7 +107,7 @@ async fn a_contact_counts_once_confirmed_and_the_old_one_is_notified() {
     let last = sent(&env).await.pop().unwrap();
     assert_eq!(last, (ANNA.to_owned(), CHANGED.to_owned()));
     env.confirm_contact_at(Timestamp::now()).await.expect(422);
-    let page = env.access.audit.page(&partner(), None, 50).await.unwrap();
+    let page = env.audit_page().await;
     let done: Vec<_> = page
         .entries
         .iter()
@@ -151,7 +149,7 @@ async fn a_confirmation_ends_by_time_replacement_or_cancellation() {
         .await;
     for wrong in [
         format!("contoso.{token}"),
-        format!("nobody.{token}"),
+        format!("unknown.{token}"),
         format!("NOT AN ID.{token}"),
         token.to_owned(),
         first[..first.len() - 1].to_owned(),
@@ -166,27 +164,23 @@ async fn a_confirmation_ends_by_time_replacement_or_cancellation() {
     );
 
     // Sent again: the token of the earlier mail is invalid.
-    let again = browser.post("/setup/contact/resend", &of_pending(1)).await;
-    assert_eq!(
-        again.expect(200).json()["next"],
-        "/setup/contact?done=confirmation_sent"
-    );
+    let again = browser
+        .submit("/setup/contact/resend", &of_pending(1), 200)
+        .await;
+    assert_eq!(again["next"], "/setup/contact?done=confirmation_sent");
     let second = env.confirmation().await;
     assert_eq!(use_of(&first, now).await, refusal);
     // Cancelled by hand, or because the contact stays the same.
     browser
-        .post("/setup/contact/cancel", &of_pending(1))
-        .await
-        .expect(409);
+        .submit("/setup/contact/cancel", &of_pending(1), 409)
+        .await;
     browser
-        .post("/setup/contact/cancel", &of_pending(2))
-        .await
-        .expect(200);
+        .submit("/setup/contact/cancel", &of_pending(2), 200)
+        .await;
     assert_eq!(use_of(&second, now).await, refusal);
     browser
-        .post("/setup/contact/resend", &of_pending(3))
-        .await
-        .expect(422);
+        .submit("/setup/contact/resend", &of_pending(3), 422)
+        .await;
     assert_eq!(save(&mut browser, ANNA, 3).await, 200);
     env.confirm_contact().await;
     assert_eq!(save(&mut browser, BEN, 5).await, 200);
@@ -201,12 +195,13 @@ async fn the_operator_sets_a_contact_without_confirmation() {
     let env = TestEnvironment::new().await;
     let mut thief = env.setup.signed_in().await;
     assert_eq!(save(&mut thief, "mallory@elsewhere.example", 0).await, 200);
-    let ended = env.setup.operator(
+    env.operate(
         "DELETE",
         "/v1/operator/partners/northwind/sessions",
         &Value::Null,
-    );
-    ended.await.expect(204);
+        204,
+    )
+    .await;
     env.confirm_contact_at(Timestamp::now()).await.expect(422);
 
     let path = "/v1/operator/partners/northwind/contact";
@@ -216,7 +211,7 @@ async fn the_operator_sets_a_contact_without_confirmation() {
             .await
             .status
     };
-    assert_eq!(set("nobody").await, 422);
+    assert_eq!(set("unknown").await, 422);
     assert_eq!(set(ANNA).await, 204);
     let mut browser = env.setup.signed_in().await;
     assert_eq!(seen(&mut browser).await, view(Some(ANNA), None, 2));
@@ -233,11 +228,14 @@ async fn the_operator_sets_a_contact_without_confirmation() {
     assert_eq!(set(CLEO).await, 204);
     let last = sent(&env).await.pop().unwrap();
     assert_eq!(last, (ANNA.to_owned(), CHANGED.to_owned()));
-    let nobody = json!({ "address": ANNA });
-    let nobody = env
-        .setup
-        .operator("PUT", "/v1/operator/partners/nobody/contact", &nobody);
-    nobody.await.expect(404);
+    let unknown = json!({ "address": ANNA });
+    env.operate(
+        "PUT",
+        "/v1/operator/partners/unknown/contact",
+        &unknown,
+        404,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -325,15 +323,11 @@ async fn all_mails_of_a_page_share_one_rate_limit() {
         "refused requests changed nothing"
     );
     let again = json!({ "version": 6 });
-    browser
-        .post("/setup/contact/resend", &again)
-        .await
-        .expect(422);
+    browser.submit("/setup/contact/resend", &again, 422).await;
     env.set_contact(ANNA).await;
     browser
-        .post("/setup/contact/test", &Value::Null)
-        .await
-        .expect(422);
+        .submit("/setup/contact/test", &Value::Null, 422)
+        .await;
     let ask = async |seconds| {
         let mut stranger = env.setup.browser();
         stranger.now = Some(after(now, seconds));
@@ -346,13 +340,11 @@ async fn all_mails_of_a_page_share_one_rate_limit() {
     // One more mail of any kind every ten minutes.
     browser.now = Some(after(now, 660));
     browser
-        .post("/setup/contact/test", &Value::Null)
-        .await
-        .expect(200);
+        .submit("/setup/contact/test", &Value::Null, 200)
+        .await;
     browser
-        .post("/setup/contact/test", &Value::Null)
-        .await
-        .expect(422);
+        .submit("/setup/contact/test", &Value::Null, 422)
+        .await;
     assert_eq!(env.account.mails().await.len(), 7);
 }
 
@@ -363,17 +355,17 @@ async fn repeated_link_requests_are_slowed_down() {
     env.setup.signed_in().await;
     env.set_contact(ANNA).await;
     let now = Timestamp::now();
-    let mut told = vec![];
+    let mut sent = vec![];
     for minutes in [0, 4, 6, 15, 17, 36, 38, 77, 79] {
         let mut stranger = env.setup.browser();
         stranger.now = Some(after(now, minutes * 60));
         let asked = stranger.post_form("/setup/link", &[("partner", "northwind")]);
         asked.await.expect(303);
         assert_eq!(lambda.run(after(now, minutes * 60)).await, [true]);
-        told.push((minutes, env.account.mails().await.len()));
+        sent.push((minutes, env.account.mails().await.len()));
     }
     assert_eq!(
-        told,
+        sent,
         [
             (0, 1),
             (4, 1),
@@ -432,11 +424,8 @@ async fn a_link_request_reveals_nothing() {
     let mut browser = env.setup.signed_in().await;
     env.set_contact(ANNA).await;
     let off = json!({ "name": "Off", "enabled": false });
-    let made = env
-        .setup
-        .operator("PUT", "/v1/operator/partners/off", &off)
+    env.operate("PUT", "/v1/operator/partners/off", &off, 201)
         .await;
-    made.expect(201);
     let mut seen = vec![];
     // A partner that gets a mail, one within the pause, a disabled one, and one that does not exist.
     for partner in ["northwind", "northwind", "off", "contoso"] {

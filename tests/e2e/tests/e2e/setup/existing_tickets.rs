@@ -1,7 +1,7 @@
 //! Alerts that are older than the setting that enabled them: they are counted on the page, and a person
 //! releases them.
 
-use crate::environment::{SOURCE, TENANT, TestEnvironment, after, event, partner, tenant};
+use crate::environment::{SOURCE, TENANT, TestEnvironment, after, partner, raised_event};
 use crate::reconcile::closing::run_reconcile;
 use domain::{Blocked, SourceId};
 use jiff::Timestamp;
@@ -10,9 +10,18 @@ use store::PartnerSource;
 
 const HOUR: i64 = 3600;
 
-async fn reason(env: &TestEnvironment, alert: &str) -> Option<Blocked> {
-    let record = env.record(alert).await.unwrap();
-    record.blocked.map(|blocked| blocked.reason)
+/// The form of the page's ticket choices, as shown, with these kinds enabled.
+pub(crate) fn ticket_form(view: &Value, on: &Value) -> Value {
+    let board = |of: &str| {
+        json!({
+            "start_status": view[of]["start_status"], "closing_status": view[of]["closing_status"],
+            "on_resolve": view[of]["on_resolve"], "reopen_days": 0,
+        })
+    };
+    json!({
+        "operations": board("operations"), "cyber_alerts": board("cyber_alerts"), "on": on,
+        "note_interval_minutes": 60, "version": view["version"],
+    })
 }
 
 /// The page's settings with these kinds enabled.
@@ -21,16 +30,7 @@ async fn switch_kinds(env: &TestEnvironment, on: &dyn Fn(&str) -> bool) {
     let view = browser.get_json("/setup/tickets").await.expect(200).json();
     let kinds = domain::alert::kind::BUILT_IN.iter().map(|(kind, ..)| *kind);
     let kinds: Vec<_> = kinds.filter(|kind| on(kind)).collect();
-    let board = |of: &str| {
-        json!({
-            "start_status": view[of]["start_status"], "closing_status": view[of]["closing_status"],
-            "on_resolve": view[of]["on_resolve"], "reopen_days": 0,
-        })
-    };
-    let form = json!({
-        "operations": board("operations"), "cyber_alerts": board("cyber_alerts"), "on": kinds, "note_interval_minutes": 60,
-        "version": view["version"],
-    });
+    let form = ticket_form(&view, &json!(kinds));
     browser.post("/setup/tickets", &form).await.expect(200);
 }
 
@@ -41,19 +41,19 @@ async fn enabling_a_kind_holds_back_its_old_alerts() {
     for (alert, hours) in [("young", 2), ("old", 60), ("older", 1200)] {
         let id = format!("evt-{alert}");
         env.source
-            .post(&event("alert.raised", &id, alert, -hours * HOUR))
+            .post(&raised_event(&id, alert, -hours * HOUR))
             .await;
     }
     env.worker.work().await;
     for alert in ["young", "old", "older"] {
-        assert_eq!(reason(&env, alert).await, Some(Blocked::KindDisabled));
+        assert_eq!(env.reason(alert).await, Some(Blocked::KindDisabled));
     }
     switch_kinds(&env, &|_| true).await;
     run_reconcile(&mut env, 1).await;
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
     for alert in ["old", "older"] {
-        assert_eq!(reason(&env, alert).await, Some(Blocked::OlderThanBackfill));
+        assert_eq!(env.reason(alert).await, Some(Blocked::OlderThanBackfill));
     }
 
     let mut browser = env.setup.signed_in().await;
@@ -71,8 +71,8 @@ async fn enabling_a_kind_holds_back_its_old_alerts() {
         "{page}"
     );
     let all = json!({ "reason": "older" });
-    let released = browser.post("/setup/waiting/release", &all).await;
-    assert_eq!(released.expect(200).json()["released"], 2);
+    let released = browser.submit("/setup/waiting/release", &all, 200).await;
+    assert_eq!(released["released"], 2);
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 3);
 }
@@ -89,26 +89,20 @@ async fn a_new_source_creates_no_tickets_for_old_alerts() {
     let put = env.access.partner_sources.put(&northwind, &source, &since);
     put.await.unwrap();
     env.source
-        .post(&event("alert.raised", "evt-1", "old", -60 * HOUR))
+        .post(&raised_event("evt-1", "old", -60 * HOUR))
         .await;
-    env.source
-        .post(&event("alert.raised", "evt-2", "young", -2 * HOUR))
+    env.deliver(&raised_event("evt-2", "young", -2 * HOUR))
         .await;
-    env.worker.work().await;
-    assert_eq!(reason(&env, "old").await, Some(Blocked::OlderThanBackfill));
+    assert_eq!(env.reason("old").await, Some(Blocked::OlderThanBackfill));
     assert_eq!(env.connectwise.tickets().await.len(), 1);
     // A repeat does not release the alert.
-    env.source
-        .post(&event("alert.raised", "evt-3", "old", -HOUR))
-        .await;
-    env.worker.work().await;
+    env.deliver(&raised_event("evt-3", "old", -HOUR)).await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
     let mut browser = env.setup.signed_in().await;
     let release = json!({ "tenant": TENANT, "reason": "older" });
     browser
-        .post("/setup/waiting/release", &release)
-        .await
-        .expect(200);
+        .submit("/setup/waiting/release", &release, 200)
+        .await;
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 2);
 }
@@ -117,10 +111,8 @@ async fn a_new_source_creates_no_tickets_for_old_alerts() {
 async fn a_sources_start_time_is_that_of_its_last_enabling() {
     let env = TestEnvironment::new().await;
     let name = json!({ "name": "Northwind" });
-    env.setup
-        .operator("PUT", "/v1/operator/partners/northwind", &name)
-        .await
-        .expect(201);
+    env.operate("PUT", "/v1/operator/partners/northwind", &name, 201)
+        .await;
     let now = Timestamp::now();
     let desired = json!({ "name": "Scanner", "partner": "northwind" });
     let made = env
@@ -162,10 +154,8 @@ async fn a_sources_start_time_is_that_of_its_last_enabling() {
     change(4, json!({ "enabled": true })).await;
     assert_eq!(since().await, Some(4));
     let name = json!({ "name": "Contoso" });
-    env.setup
-        .operator("PUT", "/v1/operator/partners/contoso", &name)
-        .await
-        .expect(201);
+    env.operate("PUT", "/v1/operator/partners/contoso", &name, 201)
+        .await;
     change(5, json!({ "partners": ["northwind", "contoso"] })).await;
     assert_eq!(since().await, Some(4));
     change(6, json!({ "partner": "contoso" })).await;
@@ -197,14 +187,11 @@ async fn added_kinds_are_offered_and_get_a_ticket_type() {
         "operations": board("Watch: Operations"), "cyber_alerts": board("Watch: Cyber Alerts"), "version": view["boards_version"],
     });
     browser
-        .post("/setup/boards/dedicated", &desired)
-        .await
-        .expect(200);
+        .submit("/setup/boards/dedicated", &desired, 200)
+        .await;
     let made = browser
-        .post("/setup/boards/progress", &json!({}))
-        .await
-        .expect(200)
-        .json();
+        .submit("/setup/boards/progress", &json!({}), 200)
+        .await;
     assert_eq!((&made["done"], &made["total"]), (&json!(24), &json!(24)));
     let view = browser.get_json("/setup/tickets").await.expect(200).json();
     let of = |board: &str, kind: &str| {
@@ -227,34 +214,11 @@ async fn added_kinds_are_offered_and_get_a_ticket_type() {
         .map(|of| of["kind"].clone())
         .filter(|kind| kind != "backup_failed")
         .collect();
-    let board = |of: &str| {
-        json!({
-            "start_status": view[of]["start_status"], "closing_status": view[of]["closing_status"],
-            "on_resolve": view[of]["on_resolve"], "reopen_days": 0,
-        })
-    };
-    let form = json!({
-        "operations": board("operations"), "cyber_alerts": board("cyber_alerts"), "on": all, "note_interval_minutes": 60,
-        "version": view["version"],
-    });
+    let form = ticket_form(&view, &json!(all));
     browser.post("/setup/tickets", &form).await.expect(200);
-    let saved = env
-        .config
-        .settings
-        .get(&partner())
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let saved = env.settings().await;
     let off: Vec<_> = saved.kinds_off.iter().map(domain::Kind::as_str).collect();
     assert_eq!(off, ["backup_failed"]);
-    let known = env
-        .config
-        .tenants
-        .get(&partner(), &tenant(TENANT))
-        .await
-        .unwrap()
-        .value;
-    assert!(known.is_some());
+    env.mapping(TENANT).await;
     env.worker.work().await;
 }

@@ -3,6 +3,7 @@
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use connectwise_sim::Seed;
 use domain::PartnerId;
+use domain::setup::settings::Settings;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -30,28 +31,22 @@ fn partner() -> PartnerId {
     PartnerId::parse(PARTNER).unwrap()
 }
 
+async fn stored_settings(env: &TestEnvironment) -> Settings {
+    let read = env.config.settings.get(&partner()).await.unwrap();
+    read.value.unwrap()
+}
+
 /// The operator creates the partner and its source, and a person opens the link.
 async fn invited(env: &TestEnvironment) -> (Browser, Source) {
     let path = format!("/v1/operator/partners/{PARTNER}");
-    let made = env
-        .setup
-        .operator("PUT", &path, &json!({ "name": "Contoso IT" }))
+    env.operate("PUT", &path, &json!({ "name": "Contoso IT" }), 201)
         .await;
-    made.expect(201);
     let source = json!({ "name": "Scanner", "partner": PARTNER });
     let source = env
-        .setup
-        .operator("POST", "/v1/operator/sources", &source)
-        .await
-        .expect(201)
-        .json();
+        .operate("POST", "/v1/operator/sources", &source, 201)
+        .await;
     let links = format!("{path}/links");
-    let link = env
-        .setup
-        .operator("POST", &links, &json!({}))
-        .await
-        .expect(201)
-        .json();
+    let link = env.operate("POST", &links, &json!({}), 201).await;
     let mut browser = env.setup.browser();
     browser.open(link["url"].as_str().unwrap()).await;
     let source = Source {
@@ -98,13 +93,13 @@ async fn alerts(env: &mut TestEnvironment, source: &Source, now: Timestamp) {
         event("raised", acme, "a2", ago(47)),
         event("raised", baker, "b1", ago(5)),
         event("raised", baker, "old", ago(72)),
-        event("raised", acme, "gone", ago(3)),
+        event("raised", acme, "resolved", ago(3)),
         event("raised", UNMAPPED.0, "h1", ago(2)),
     ] {
         post(env, source, &raised).await;
     }
     env.worker.work().await;
-    post(env, source, &event("resolved", acme, "gone", ago(2))).await;
+    post(env, source, &event("resolved", acme, "resolved", ago(2))).await;
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 0);
 }
@@ -114,38 +109,26 @@ async fn connect(env: &TestEnvironment, browser: &mut Browser) {
         "site": env.connectwise.origin(), "company_id": "tbdemo", "public_key": "tbPublicKey01",
         "private_key": "tbPrivateKey01", "version": 0,
     });
-    browser
-        .post("/setup/connection", &connection)
-        .await
-        .expect(200);
+    browser.submit("/setup/connection", &connection, 200).await;
 }
 
 async fn boards(browser: &mut Browser, boards: Boards) {
     let page = browser.get_json("/setup/boards").await.expect(200).json();
     match boards {
         Boards::Default => {
-            browser
-                .post(
-                    "/setup/boards/default",
-                    &json!({ "version": page["settings_version"] }),
-                )
-                .await
-                .expect(200);
+            let version = json!({ "version": page["settings_version"] });
+            browser.submit("/setup/boards/default", &version, 200).await;
         }
         Boards::Dedicated => {
             let board = json!({ "location": 2, "department": 10, "team_lead": 151 });
             let desired = json!({ "operations": board, "cyber_alerts": board, "version": page["boards_version"] });
             let mut next = browser
-                .post("/setup/boards/dedicated", &desired)
-                .await
-                .expect(200)
-                .json();
+                .submit("/setup/boards/dedicated", &desired, 200)
+                .await;
             for _ in 0..10 {
                 next = browser
-                    .post("/setup/boards/progress", &json!({}))
-                    .await
-                    .expect(200)
-                    .json();
+                    .submit("/setup/boards/progress", &json!({}), 200)
+                    .await;
                 if next["next"] != "/setup/boards/progress" {
                     break;
                 }
@@ -175,29 +158,26 @@ async fn from_nothing_to_tickets(env: &mut TestEnvironment, chosen: Boards) -> V
     for mapped in MAPPED {
         map(&mut browser, mapped).await;
     }
-    let refused = browser
-        .post("/setup/confirm", &json!({ "version": 1 }))
-        .await
-        .expect(422);
+    let version = json!({ "version": 1 });
+    let refused = browser.post("/setup/confirm", &version).await.expect(422);
     assert!(refused.text.contains("emergency contact"), "{refused:?}");
     let contact = json!({ "address": "oncall@contoso.example", "version": 0 });
     browser.post("/setup/contact", &contact).await.expect(200);
-    let waits = json!({ "version": 1 });
-    let refused = browser.post("/setup/confirm", &waits).await.expect(422);
+    let refused = browser.post("/setup/confirm", &version).await.expect(422);
     assert!(refused.text.contains("confirmed"), "{refused:?}");
     env.confirm_contact().await;
 
     let preview = browser.get_json("/setup/confirm").await.expect(200).json();
     assert_eq!(preview["missing"], json!([]), "{preview}");
     let waiting = &preview["waiting"];
-    let told = (
+    let reported = (
         &waiting["all"],
         &waiting["tickets"],
         &waiting["older"],
         &waiting["others"],
     );
     assert_eq!(
-        told,
+        reported,
         (&json!(5), &json!(3), &json!(1), &json!({ "unmapped": 1 })),
         "{preview}"
     );
@@ -265,14 +245,7 @@ async fn a_partner_connects_without_a_default_board() {
     let mut env = TestEnvironment::with_seed(Seed::from_json(&seed).unwrap()).await;
     let tickets = from_nothing_to_tickets(&mut env, Boards::Default).await;
     assert_eq!(tickets.len(), 4);
-    let stored = env
-        .config
-        .settings
-        .get(&partner())
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let stored = stored_settings(&env).await;
     assert_eq!(
         (stored.operations.board, stored.cyber_alerts.board),
         (None, None)
@@ -283,9 +256,7 @@ async fn a_partner_connects_without_a_default_board() {
 async fn a_role_without_table_setup_uses_the_default_board() {
     let mut env = TestEnvironment::new().await;
     let rights = ["table_setup.add", "table_setup.edit", "table_setup.inquire"];
-    env.connectwise
-        .set_faults(json!({ "missing_rights": rights }))
-        .await;
+    env.set_fault("missing_rights", rights).await;
     let tickets = from_nothing_to_tickets(&mut env, Boards::Default).await;
     assert_eq!(of(&tickets, "board"), ["Service Desk"]);
 
@@ -295,14 +266,7 @@ async fn a_role_without_table_setup_uses_the_default_board() {
     for page in [check, boards] {
         assert!(page.text.contains("Table Setup"), "{}", page.text);
     }
-    let stored = env
-        .config
-        .settings
-        .get(&partner())
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let stored = stored_settings(&env).await;
     let board = stored.operations;
     assert!(board.board.is_some(), "{board:?}");
     assert_eq!((board.start_status, board.types.len()), (None, 0));

@@ -43,7 +43,7 @@ fn path(route: &Route) -> String {
     let path = path.replace("{source}", SOURCE).replace("{tenant}", TENANT);
     assert!(
         !path.contains('{'),
-        "{path}: tell this test what stands there"
+        "{path}: add the expected answer to this test"
     );
     path
 }
@@ -98,10 +98,8 @@ fn call(browser: &Browser, route: &Route) -> Call {
 async fn marked_environment() -> TestEnvironment {
     let env = TestEnvironment::new().await;
     let name = json!({ "name": format!("{MARK} {HOSTILE}") });
-    let made = env
-        .setup
-        .operator("PUT", "/v1/operator/partners/northwind", &name);
-    made.await.expect(201);
+    env.operate("PUT", "/v1/operator/partners/northwind", &name, 201)
+        .await;
     let (northwind, acme) = (partner(), tenant(TENANT));
     let read = env.config.tenants.get(&northwind, &acme).await;
     let read = read.unwrap();
@@ -180,7 +178,7 @@ async fn only_the_listed_routes_are_public() {
 #[tokio::test]
 async fn partner_routes_need_a_valid_session() {
     let env = marked_environment().await;
-    let nobody = env.setup.browser();
+    let signed_out = env.setup.browser();
     let mut ended = env.setup.signed_in().await;
     let cookies = ended.cookies.clone();
     ended.post_form("/setup/session/end", &[]).await.expect(303);
@@ -190,16 +188,16 @@ async fn partner_routes_need_a_valid_session() {
     let contoso = PartnerId::parse("contoso").unwrap();
     let off = env.setup.signed_in_at(&contoso).await;
     let switched = json!({ "enabled": false });
-    let switched = env
-        .setup
-        .operator("PUT", "/v1/operator/partners/contoso", &switched);
-    switched.await.expect(200);
-    let link = env.setup.operator(
-        "POST",
-        "/v1/operator/partners/northwind/links",
-        &Value::Null,
-    );
-    let link = link.await.expect(201).json()["url"]
+    env.operate("PUT", "/v1/operator/partners/contoso", &switched, 200)
+        .await;
+    let link = env
+        .operate(
+            "POST",
+            "/v1/operator/partners/northwind/links",
+            &Value::Null,
+            201,
+        )
+        .await["url"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -215,7 +213,7 @@ async fn partner_routes_need_a_valid_session() {
     let before = items_of_partner(&env).await;
     for route in routes_behind(&env, RouteAccess::Session) {
         for (who, browser) in [
-            ("nobody", &nobody),
+            ("signed out", &signed_out),
             ("ended", &ended),
             ("expired", &expired),
             ("switched off", &off),
@@ -229,7 +227,7 @@ async fn partner_routes_need_a_valid_session() {
             }
         }
     }
-    assert_eq!(items_of_partner(&env,).await, before);
+    assert_eq!(items_of_partner(&env).await, before);
     // None of these requests used up the link.
     env.setup.browser().open(&link).await;
 }
@@ -239,14 +237,7 @@ async fn a_session_reaches_no_other_partner() {
     let env = marked_environment().await;
     let contoso = PartnerId::parse("contoso").unwrap();
     // Configured like the other partner, so that no handler returns early.
-    let connection = env
-        .access
-        .connections
-        .get(&partner())
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let connection = env.connection().await;
     let keys = json!({
         "origin": connection.origin, "company_id": connection.company_id, "public_key": "tbPublicKey01", "private_key": "tbPrivateKey01",
     });
@@ -287,7 +278,7 @@ async fn a_session_reaches_no_other_partner() {
             }
         }
     }
-    assert_eq!(items_of_partner(&env,).await, before);
+    assert_eq!(items_of_partner(&env).await, before);
 }
 
 /// The targets of a page's forms, as a browser reads them.
@@ -352,7 +343,7 @@ async fn a_form_of_a_second_tab_changes_no_other_partner() {
         }
     }
     assert_eq!(of_contoso().await, (None, false));
-    assert_eq!(items_of_partner(&env,).await, before);
+    assert_eq!(items_of_partner(&env).await, before);
     // After reloading, the first tab shows the other partner and names it.
     let page = browser.get("/setup/contact").await.expect(200).text;
     assert!(page.contains("<title>Emergency contact · contoso · Ticketbridge</title>"));
@@ -436,7 +427,7 @@ async fn an_encoded_path_reaches_no_route() {
     let mut put = Call::new("PUT", "/v1/operator/partners/northwind#old").json(&off);
     put.is_path = true;
     put.to(&env.setup.app).await.expect(404);
-    assert_eq!(items_of_partner(&env,).await, before);
+    assert_eq!(items_of_partner(&env).await, before);
 }
 
 #[tokio::test]
@@ -458,7 +449,7 @@ async fn operator_routes_and_page_routes_are_separate() {
             refused(key, &route, &answer, 404);
         }
     }
-    assert_eq!(items_of_partner(&env,).await, before);
+    assert_eq!(items_of_partner(&env).await, before);
     browser.get("/setup").await.expect(200);
 }
 
@@ -506,7 +497,7 @@ async fn a_change_needs_our_origin_and_a_form_or_json() {
         guarded(&answer);
         assert_eq!(answer.status, 413, "{path}");
     }
-    assert_eq!(items_of_partner(&env,).await, before);
+    assert_eq!(items_of_partner(&env).await, before);
     browser.get("/setup").await.expect(200);
     for route in routes_behind(&env, RouteAccess::Operator) {
         if matches!(route.method.as_str(), "PUT" | "PATCH") {
@@ -610,12 +601,14 @@ async fn names_are_escaped_on_every_page() {
 #[tokio::test]
 async fn the_session_token_is_in_no_script_and_no_table() {
     let env = marked_environment().await;
-    let link = env.setup.operator(
-        "POST",
-        "/v1/operator/partners/northwind/links",
-        &Value::Null,
-    );
-    let link = link.await.expect(201).json()["url"]
+    let link = env
+        .operate(
+            "POST",
+            "/v1/operator/partners/northwind/links",
+            &Value::Null,
+            201,
+        )
+        .await["url"]
         .as_str()
         .unwrap()
         .to_owned();

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::environment::{
-    COMPANY, DISABLED, PARTNER, TENANT, TestEnvironment, after, partner, settings, tenant,
+    COMPANY, DISABLED, PARTNER, TENANT, TestEnvironment, after, numbered_partner, partner,
+    settings, tenant,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::alert::kind::Category;
@@ -201,7 +202,7 @@ async fn board_creation_progress_is_stored() {
         kind: Kind::parse("disk").unwrap(),
         category: Category::Operations,
         asked_at: at(0),
-        gone: false,
+        close_requested: false,
     };
     for (version, expected) in [(0, saved(1)), (0, SaveOutcome::Conflict)] {
         let save = config.test_ticket.save(&partner, &test, version).await;
@@ -284,7 +285,7 @@ async fn partners_and_sources_are_listed_by_page() {
     let env = TestEnvironment::new().await;
     let access = &env.access;
     for n in [3, 1, 5, 2, 4] {
-        let id = PartnerId::parse(format!("partner-{n}")).unwrap();
+        let id = numbered_partner(n);
         let made = access.partners.save(&id, &northwind(), 0).await.unwrap();
         assert_eq!(made, saved(1));
         let again = access.partners.save(&id, &northwind(), 0).await.unwrap();

@@ -114,7 +114,7 @@ async fn a_session_is_valid_until_it_expires_or_ends() {
     let read = read.map(|(session, _)| session);
     assert_eq!(read, Some(mine));
     assert!(!is_in(access, "mine", at(100)).await);
-    assert!(!is_in(access, "nobody's", at(20)).await);
+    assert!(!is_in(access, "unknown", at(20)).await);
     for _ in 0..2 {
         access.sessions.end(&hash("mine")).await.unwrap();
         assert!(!is_in(access, "mine", at(20)).await);
@@ -234,7 +234,11 @@ async fn a_stale_save_does_not_revive_ended_sessions() {
     };
     let save = access.partners.save(&partner, &renamed, read.version).await;
     assert_eq!(save.unwrap(), SaveOutcome::Conflict);
-    let nobody = PartnerId::parse("nobody").unwrap();
-    access.partners.end_sessions(&nobody, at(30)).await.unwrap();
-    assert_eq!(access.partners.get(&nobody).await.unwrap().value, None);
+    let unknown = PartnerId::parse("unknown").unwrap();
+    access
+        .partners
+        .end_sessions(&unknown, at(30))
+        .await
+        .unwrap();
+    assert_eq!(access.partners.get(&unknown).await.unwrap().value, None);
 }

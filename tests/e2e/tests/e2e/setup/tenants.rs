@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::MAX_UNMAPPED;
 
-use crate::environment::{Browser, SOURCE, TestEnvironment, event, partner, tenant};
+use crate::environment::{Browser, SOURCE, TestEnvironment, event, partner, raised_event, tenant};
 
 /// A tenant that was seen and is not mapped.
 const UNMAPPED: &str = "cedar-valley";
@@ -72,11 +72,7 @@ async fn a_tenant_is_mapped_only_to_a_usable_company() {
         let mut chosen = chosen;
         chosen["tenant"] = json!(UNMAPPED);
         chosen["version"] = version.clone();
-        let refused = browser
-            .post("/setup/tenant", &chosen)
-            .await
-            .expect(422)
-            .json();
+        let refused = browser.submit("/setup/tenant", &chosen, 422).await;
         assert_eq!(refused["field"], field, "{refused}");
     }
 
@@ -85,14 +81,7 @@ async fn a_tenant_is_mapped_only_to_a_usable_company() {
     // Another person started from the earlier version.
     let other = json!({ "tenant": UNMAPPED, "company": 301, "enabled": true, "version": version });
     browser.post("/setup/tenant", &other).await.expect(409);
-    let mapping = env
-        .config
-        .tenants
-        .get(&partner(), &tenant(UNMAPPED))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let mapping = env.mapping(UNMAPPED).await;
     let name = mapping.company_name.as_deref();
     assert_eq!(
         (mapping.company, name, mapping.epoch, mapping.enabled),
@@ -131,25 +120,19 @@ async fn equal_company_names_are_suggested_but_not_saved() {
     let env = TestEnvironment::with_seed(Seed::from_json(&seed.to_string()).unwrap()).await;
     seen(&env, UNMAPPED, "cedar valley clinic").await;
     seen(&env, "last", "Company 2499").await;
-    seen(&env, "nobody", "Company").await;
+    seen(&env, "unknown", "Company").await;
     let mut browser = env.setup.signed_in().await;
 
     let read = browser
-        .post("/setup/suggestions/progress", &json!({}))
-        .await
-        .expect(200)
-        .json();
+        .submit("/setup/suggestions/progress", &json!({}), 200)
+        .await;
     assert_eq!(
         (&read["done"], &read["total"]),
         (&json!(2509), &json!(2509)),
         "{read}"
     );
     assert_eq!(read["next"], "/setup/tenants?done=suggested");
-    let calls = env.connectwise.calls().await;
-    let pages = calls
-        .iter()
-        .filter(|call| *call == "GET /company/companies")
-        .count();
+    let pages = env.connectwise.count_calls("GET /company/companies").await;
     assert_eq!(pages, 3);
 
     let page = browser.get_json("/setup/tenants").await.expect(200).json();
@@ -169,7 +152,7 @@ async fn equal_company_names_are_suggested_but_not_saved() {
     };
     // A deleted company of the same name does not count.
     assert_eq!(
-        (suggested(UNMAPPED), suggested("last"), suggested("nobody")),
+        (suggested(UNMAPPED), suggested("last"), suggested("unknown")),
         (vec![303], vec![3499], vec![])
     );
 }
@@ -198,12 +181,10 @@ async fn a_company_that_became_unusable_is_explained() {
             enabled: true,
             ..Mapping::default()
         };
-        let put = env.config.tenants.put(&northwind, &unmapped, &mapping);
-        put.await.unwrap();
+        env.put_mapping(UNMAPPED, &mapping).await;
         let off = json!({ "tenant": UNMAPPED, "company": company, "enabled": false, "version": version + 1 });
         browser.post("/setup/tenant", &off).await.expect(200);
-        let mapping = env.config.tenants.get(&northwind, &unmapped).await;
-        let mapping = mapping.unwrap().value.unwrap();
+        let mapping = env.mapping(UNMAPPED).await;
         assert_eq!((mapping.company, mapping.enabled), (Some(company), false));
         let on = json!({ "tenant": UNMAPPED, "company": company, "enabled": true, "version": version + 2 });
         browser.post("/setup/tenant", &on).await.expect(422);
@@ -309,10 +290,9 @@ async fn the_number_of_listed_unmapped_tenants_is_bounded() {
     // The last tenant within the limit, and one more.
     counter(Some(MAX_UNMAPPED - 1)).await;
     for id in ["last", "further"] {
-        let mut raised = event("alert.raised", id, &format!("alert-of-{id}"), 1);
+        let mut raised = raised_event(id, &format!("alert-of-{id}"), 1);
         raised["data"]["tenant"] = json!(id);
-        env.source.post(&raised).await;
-        env.worker.work().await;
+        env.deliver(&raised).await;
     }
     assert!(is_listed(&env, "last").await);
     assert!(!is_listed(&env, "further").await);
@@ -334,8 +314,7 @@ async fn the_number_of_listed_unmapped_tenants_is_bounded() {
     assert!(!page.contains("tenants that are not mapped"), "{page}");
     let mut updated = event("alert.updated", "again", "alert-of-further", 2);
     updated["data"]["tenant"] = json!("further");
-    env.source.post(&updated).await;
-    env.worker.work().await;
+    env.deliver(&updated).await;
     assert!(is_listed(&env, "further").await);
     assert_eq!(counter(None).await, 2);
 }
@@ -365,10 +344,8 @@ async fn reading_companies_continues_in_the_next_request() {
         page.text
     );
     let read = browser
-        .post("/setup/suggestions/progress", &json!({}))
-        .await
-        .expect(200)
-        .json();
+        .submit("/setup/suggestions/progress", &json!({}), 200)
+        .await;
     assert_eq!(
         (&read["done"], &read["total"]),
         (&json!(9), &json!(9)),

@@ -1,20 +1,19 @@
 //! Test tickets: ordinary alerts that are requested on the page, before the partner confirms, for any
 //! mapped tenant.
 
-use aws::secrets::{SourceDocument, SourceSecret};
 use domain::alert::event::Event;
 use domain::alert::kind::{BUILT_IN, Category};
 use domain::alert::test_alert;
 use domain::setup::settings::{BoardTarget, Settings};
 use domain::wire::message::Message;
-use domain::{AlertId, AlertKey, Blocked, Kind, Secret, SourceId};
+use domain::{AlertId, AlertKey, Blocked, Kind, SourceId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::{Connection, TestTicket};
 
 use crate::environment::{
-    Browser, CYBER_ALERTS, DISABLED, OPERATIONS, SECRET, TENANT, TestEnvironment, after, event,
-    partner, settings, signed, tenant,
+    Browser, CYBER_ALERTS, DISABLED, OPERATIONS, SECRET, TENANT, TestEnvironment, after, partner,
+    raised_event, settings, signed, source_document, tenant,
 };
 
 /// A test for a tenant that is mapped and disabled.
@@ -38,13 +37,11 @@ async fn enqueue_event(env: &TestEnvironment, event: Event) {
 }
 
 async fn unconfirm(env: &TestEnvironment) {
-    let connection = env.access.connections.get(&partner()).await.unwrap().value;
     let connection = Connection {
         confirmed: false,
-        ..connection.unwrap()
+        ..env.connection().await
     };
-    let put = env.access.connections.put(&partner(), &connection).await;
-    put.unwrap();
+    env.put_connection(&connection).await;
 }
 
 async fn blocked_reason(env: &TestEnvironment, key: &AlertKey) -> Option<Blocked> {
@@ -60,10 +57,8 @@ async fn a_test_ticket_needs_no_confirmed_connection() {
     for _ in 0..2 {
         enqueue_event(&env, raised(asked_at)).await;
     }
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
-    let real = env.record("a1").await.unwrap();
-    assert_eq!(real.blocked.unwrap().reason, Blocked::NotSetUp);
+    env.deliver(&raised_event("e1", "a1", 0)).await;
+    assert_eq!(env.reason("a1").await, Some(Blocked::NotSetUp));
     let tickets = env.connectwise.tickets().await;
     assert_eq!(tickets.len(), 1);
     let ticket = &tickets[0];
@@ -88,8 +83,7 @@ async fn a_test_without_a_set_up_is_blocked() {
         epoch: Some(7),
         ..settings()
     };
-    let put = env.config.settings.put(&partner(), &settings).await;
-    put.unwrap();
+    env.put_settings(&settings).await;
     enqueue_event(&env, raised(asked_at)).await;
     env.worker.work().await;
     let blocked = blocked_reason(&env, &test_key(asked_at)).await;
@@ -102,18 +96,15 @@ async fn a_blocked_test_is_released_alone() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     unconfirm(&env).await;
-    env.connectwise
-        .set_faults(json!({ "keys": "revoked" }))
-        .await;
+    env.set_fault("keys", "revoked").await;
     let asked_at = Timestamp::now();
     enqueue_event(&env, raised(asked_at)).await;
-    let mut real = event("alert.raised", "e1", "a1", 0);
+    let mut real = raised_event("e1", "a1", 0);
     real["data"]["tenant"] = DISABLED.into();
-    env.source.post(&real).await;
-    env.worker.work().await;
+    env.deliver(&real).await;
     let blocked = blocked_reason(&env, &test_key(asked_at)).await;
     assert_eq!(blocked, Some(Blocked::ConnectionBroken));
-    env.connectwise.set_faults(json!({ "keys": "ok" })).await;
+    env.set_fault("keys", "ok").await;
 
     let now = Timestamp::now();
     let calls = env.connectwise.calls().await.len();
@@ -121,7 +112,7 @@ async fn a_blocked_test_is_released_alone() {
     env.schedule.make_health_due(now).await;
     env.schedule.make_due(now).await;
     assert_eq!(env.schedule.tick_health(&health, now).await.completed, 1);
-    assert_eq!(env.schedule.tick(&reconcile, now).await.totals.released, 0);
+    assert_eq!(env.schedule.count_released(&reconcile, now).await, 0);
     assert_eq!(
         env.connectwise.calls().await.len(),
         calls,
@@ -133,12 +124,11 @@ async fn a_blocked_test_is_released_alone() {
         kind: Kind::parse("ransomware_encryption").unwrap(),
         category: Category::CyberAlerts,
         asked_at,
-        gone: false,
+        close_requested: false,
     };
     let saved = env.config.test_ticket.save(&partner(), &test, 0).await;
     saved.unwrap();
-    env.schedule.make_health_due(after(now, 60)).await;
-    env.schedule.tick_health(&health, after(now, 60)).await;
+    env.run_health(&health, after(now, 60)).await;
     let tick = env.schedule.tick(&reconcile, after(now, 90)).await;
     assert_eq!(tick.totals.released, 1);
     env.worker.work().await;
@@ -152,20 +142,12 @@ async fn a_blocked_test_is_released_alone() {
 async fn the_reserved_source_cannot_post() {
     let env = TestEnvironment::new().await;
     let source = SourceId::for_test_alerts();
-    let document = SourceDocument {
-        partner: Some(partner()),
-        enabled: true,
-        secrets: vec![SourceSecret {
-            value: Secret::new(SECRET),
-            not_after: None,
-        }],
-        ..SourceDocument::default()
-    };
+    let document = source_document();
     let document = serde_json::to_string(&document).unwrap();
     env.account
         .put_secret(&format!("tb/source/{source}"), &document)
         .await;
-    let mut raised = event("alert.raised", "e1", "a1", 0);
+    let mut raised = raised_event("e1", "a1", 0);
     raised["data"]["tenant"] = TENANT.into();
     let body = raised.to_string();
     let request = signed(
@@ -217,20 +199,16 @@ async fn a_test_ticket_is_requested_and_closed_on_the_page() {
     let wish = json!({ "tenant": TENANT, "category": "cyber_alerts" });
     let refused = browser.post("/setup/test", &wish).await.expect(422);
     assert!(refused.text.contains("Close it before"), "{refused:?}");
-    let closed = browser.post("/setup/test/close", &Value::Null).await;
-    let closed = closed.expect(200).json();
+    let closed = browser.submit("/setup/test/close", &Value::Null, 200).await;
     assert_eq!(closed["next"], "/setup/test?done=test_closed");
     assert_eq!(last(&mut browser).await["state"], "closing");
     env.worker.work().await;
     assert_eq!(last(&mut browser).await["state"], "closed");
     assert_eq!(env.connectwise.tickets().await[0]["closedFlag"], true);
     // Again: nothing more to close.
-    browser
-        .post("/setup/test/close", &Value::Null)
-        .await
-        .expect(200);
+    browser.submit("/setup/test/close", &Value::Null, 200).await;
     assert_eq!(env.queue.count().await, 0);
-    let history = env.access.audit.page(&partner(), None, 10).await.unwrap();
+    let history = env.audit_page().await;
     let whats: Vec<_> = history.entries.iter().map(|entry| &entry.what).collect();
     assert_eq!(whats, ["test_closed", "test_asked", "session_began"]);
 
@@ -251,7 +229,7 @@ async fn an_impossible_test_is_refused_with_the_missing_step() {
         assert!(detail.contains(words), "{detail}");
         refused["field"].clone()
     };
-    let field = refused(&mut browser, "nobody", "no company").await;
+    let field = refused(&mut browser, "unknown", "no company").await;
     assert_eq!(field, "tenant");
     let mut settings = settings();
     let operations = BUILT_IN
@@ -260,22 +238,17 @@ async fn an_impossible_test_is_refused_with_the_missing_step() {
     settings.kinds_off = operations
         .map(|(kind, ..)| Kind::parse(*kind).unwrap())
         .collect();
-    let put = env.config.settings.put(&partner(), &settings).await;
-    put.unwrap();
+    env.put_settings(&settings).await;
     let field = refused(&mut browser, TENANT, "switched off").await;
     assert_eq!(field, "category");
     // The connection points to another site since.
     settings.epoch = Some(7);
-    let put = env.config.settings.put(&partner(), &settings).await;
-    put.unwrap();
+    env.put_settings(&settings).await;
     let field = refused(&mut browser, TENANT, "Choose the boards").await;
     assert_eq!(field, json!(null));
     let view = browser.get_json("/setup/test").await.expect(200).json();
     assert!(view["hindrance"].is_string(), "{view}");
-    browser
-        .post("/setup/test/close", &Value::Null)
-        .await
-        .expect(422);
+    browser.submit("/setup/test/close", &Value::Null, 422).await;
     assert_eq!(env.queue.count().await, 0);
 }
 
@@ -312,10 +285,7 @@ async fn the_page_explains_a_blocked_test() {
     let page = browser.get("/setup/test").await.expect(200);
     assert!(page.text.contains("lacks the right service_tickets.add"));
     // Ended before its ticket exists: no ticket is created.
-    browser
-        .post("/setup/test/close", &Value::Null)
-        .await
-        .expect(200);
+    browser.submit("/setup/test/close", &Value::Null, 200).await;
     env.worker.work().await;
     let view = browser.get_json("/setup/test").await.expect(200).json();
     assert_eq!(view["last"]["state"], "withdrawn");

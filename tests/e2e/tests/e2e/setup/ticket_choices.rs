@@ -1,6 +1,6 @@
 //! The page's choices for tickets.
 
-use crate::environment::{TestEnvironment, partner, settings};
+use crate::environment::{TestEnvironment, settings};
 use domain::Kind;
 use domain::alert::event::Severity;
 use domain::setup::settings::OnResolve;
@@ -77,14 +77,7 @@ async fn ticket_choices_are_shown_and_saved_from_a_form() {
         .await
         .expect(303);
     assert_eq!(answer.header("location"), "/setup/tickets?done=saved");
-    let saved = env
-        .config
-        .settings
-        .get(&partner())
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let saved = env.settings().await;
     let kind = |name: &str| Kind::parse(name).unwrap();
     let operations = &saved.operations;
     assert_eq!(
@@ -115,7 +108,7 @@ async fn ticket_choices_are_shown_and_saved_from_a_form() {
         (1440, true)
     );
     assert_eq!(saved.epoch, Some(1));
-    let history = env.access.audit.page(&partner(), None, 10).await.unwrap();
+    let history = env.audit_page().await;
     assert_eq!(history.entries[0].what, "tickets_saved");
 
     let stale = browser
@@ -135,118 +128,45 @@ async fn a_choice_that_the_board_lacks_is_refused() {
     let mut own = settings();
     let other = Kind::parse("a_kind_of_a_source").unwrap();
     own.kinds_off.insert(other.clone());
-    env.config.settings.put(&partner(), &own).await.unwrap();
+    env.put_settings(&own).await;
     let mut browser = env.setup.signed_in().await;
     let version = browser.get_json("/setup/tickets").await.json()["version"]
         .as_u64()
         .unwrap();
-    for (pointer, value, field, words) in [
+    for (field, value, words) in [
+        ("operations[start_status]", json!(224), "counts as closed"),
+        ("operations[start_status]", json!(225), "inactive"),
+        ("operations[start_status]", json!(231), "no longer"),
         (
-            "/operations/start_status",
-            json!(224),
-            "operations[start_status]",
-            "counts as closed",
-        ),
-        (
-            "/operations/start_status",
-            json!(225),
-            "operations[start_status]",
-            "inactive",
-        ),
-        (
-            "/operations/start_status",
-            json!(231),
-            "operations[start_status]",
-            "no longer",
-        ),
-        (
-            "/cyber_alerts/closing_status",
-            json!(233),
             "cyber_alerts[closing_status]",
+            json!(233),
             "does not count as closed",
         ),
-        (
-            "/cyber_alerts/closing_status",
-            json!(235),
-            "cyber_alerts[closing_status]",
-            "inactive",
-        ),
-        (
-            "/operations/types/disk",
-            json!(2301),
-            "operations[types][disk]",
-            "no longer",
-        ),
-        (
-            "/operations/types",
-            json!({ "zero_trust": 2203 }),
-            "operations[types][zero_trust]",
-            "no kind",
-        ),
-        (
-            "/operations/reopen_days",
-            json!(366),
-            "operations[reopen_days]",
-            "365",
-        ),
-        (
-            "/priorities/critical",
-            json!(99),
-            "priorities[critical]",
-            "no such priority",
-        ),
-        (
-            "/note_interval_minutes",
-            json!(0),
-            "note_interval_minutes",
-            "10080",
-        ),
-        (
-            "/note_interval_minutes",
-            json!(10_081),
-            "note_interval_minutes",
-            "10080",
-        ),
-        (
-            "/on",
-            json!(["disk", "a_kind_of_a_source"]),
-            "on",
-            "no kind",
-        ),
+        ("cyber_alerts[closing_status]", json!(235), "inactive"),
+        ("operations[types][disk]", json!(2301), "no longer"),
+        ("operations[types][zero_trust]", json!(2203), "no kind"),
+        ("operations[reopen_days]", json!(366), "365"),
+        ("priorities[critical]", json!(99), "no such priority"),
+        ("note_interval_minutes", json!(0), "10080"),
+        ("note_interval_minutes", json!(10_081), "10080"),
+        ("on", json!(["disk", "a_kind_of_a_source"]), "no kind"),
     ] {
         let mut asked = as_seeded(version);
-        *asked.pointer_mut(pointer).unwrap() = value;
-        let problem = browser
-            .post("/setup/tickets", &asked)
-            .await
-            .expect(422)
-            .json();
+        let mut member = &mut asked;
+        for name in field.split(['[', ']']).filter(|name| !name.is_empty()) {
+            member = &mut member[name];
+        }
+        *member = value;
+        let problem = browser.submit("/setup/tickets", &asked, 422).await;
         assert_eq!(problem["field"], field, "{problem}");
         let detail = problem["detail"].as_str().unwrap();
-        assert!(detail.contains(words), "{pointer}: {detail}");
+        assert!(detail.contains(words), "{field}: {detail}");
     }
-    assert_eq!(
-        env.config
-            .settings
-            .get(&partner())
-            .await
-            .unwrap()
-            .value
-            .unwrap(),
-        own
-    );
+    assert_eq!(env.settings().await, own);
     browser
-        .post("/setup/tickets", &as_seeded(version))
-        .await
-        .expect(200);
-    let saved = env
-        .config
-        .settings
-        .get(&partner())
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+        .submit("/setup/tickets", &as_seeded(version), 200)
+        .await;
+    let saved = env.settings().await;
     let mut expected = own;
     expected.epoch = Some(1);
     assert_eq!(saved, expected, "the saved settings equal the sent ones");
@@ -255,8 +175,7 @@ async fn a_choice_that_the_board_lacks_is_refused() {
 #[tokio::test]
 async fn without_table_setup_choices_are_read_only() {
     let env = TestEnvironment::new().await;
-    env.connectwise
-        .set_faults(json!({ "missing_rights": ["table_setup.inquire"] }))
+    env.set_fault("missing_rights", ["table_setup.inquire"])
         .await;
     let mut browser = env.setup.signed_in().await;
     let view = browser.get_json("/setup/tickets").await.expect(200).json();
@@ -273,11 +192,7 @@ async fn without_table_setup_choices_are_read_only() {
     );
     let mut other = as_seeded(version);
     other["operations"]["start_status"] = json!(222);
-    let refused = browser
-        .post("/setup/tickets", &other)
-        .await
-        .expect(422)
-        .json();
+    let refused = browser.submit("/setup/tickets", &other, 422).await;
     assert!(
         refused["detail"].as_str().unwrap().contains("Table Setup"),
         "{refused}"
@@ -285,14 +200,7 @@ async fn without_table_setup_choices_are_read_only() {
     let mut same = as_seeded(version);
     same["operations"]["on_resolve"] = json!("note");
     browser.post("/setup/tickets", &same).await.expect(200);
-    let saved = env
-        .config
-        .settings
-        .get(&partner())
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    let saved = env.settings().await;
     assert_eq!(
         (saved.operations.start_status, saved.operations.on_resolve),
         (Some(221), OnResolve::Note)

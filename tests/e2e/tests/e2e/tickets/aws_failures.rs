@@ -1,6 +1,6 @@
 //! Throttling by DynamoDB or Secrets Manager: the work is done later, and nothing is left half done.
 
-use crate::environment::{TestEnvironment, event};
+use crate::environment::{TestEnvironment, raised_event};
 use crate::proxy::Refused;
 
 #[tokio::test]
@@ -23,9 +23,7 @@ async fn a_refused_aws_call_is_retried_and_done_once() {
         let config = env.config_through(&worker, &proxy).await;
         let aws = env.account.sdk_config_through(&proxy.origin, &worker);
         env.worker.app = tickets::TicketsHandler::build(&config, &aws).unwrap();
-        let raised = env
-            .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
-            .await;
+        let raised = env.post_and_take(&[raised_event("e1", "a1", 0)]).await;
         proxy.refuse(Some(Refused { what, but_for }));
         let back = env.worker.handle_at(raised, 0).await;
         assert_eq!(back.len(), 1, "{what} but for {but_for}");

@@ -1,17 +1,11 @@
 //! Long waits: the alert is blocked in the table, and no message becomes a dead letter by waiting.
 
-use crate::environment::{TestEnvironment, event, reconsider};
+use crate::environment::{TestEnvironment, raises, reconsider};
 use aws_lambda_events::sqs::SqsMessage;
 use domain::Blocked;
 use jiff::{SignedDuration, Timestamp};
 use scheduled::Driver;
-use serde_json::{Value, json};
-
-fn raises(count: usize) -> Vec<Value> {
-    (0..count)
-        .map(|n| event("alert.raised", &format!("e{n}"), &format!("a{n}"), 0))
-        .collect()
-}
+use serde_json::json;
 
 fn minute(minutes: i64) -> Timestamp {
     Timestamp::now() + SignedDuration::from_mins(minutes)
@@ -52,7 +46,7 @@ async fn a_long_pause_blocks_alerts_until_it_ends() {
         env.connectwise
             .set_faults(json!({ "throttle": throttled, "variants": { "retry_after": header } }))
             .await;
-        let messages = env.post_and_take(&raises(13)).await;
+        let messages = env.post_and_take(&raises(0..13)).await;
         assert_eq!(env.worker.handle_at(messages, 0).await.len(), 0, "{header}");
         all_are(&env, 13, &Blocked::Throttled).await;
         let calls = env.connectwise.calls().await.len();
@@ -60,9 +54,7 @@ async fn a_long_pause_blocks_alerts_until_it_ends() {
 
         let reconcile = env.reconcile();
         assert_eq!(released(&env, &reconcile, 20).await.len(), 0);
-        env.connectwise
-            .set_faults(json!({ "throttle": { "all": false } }))
-            .await;
+        env.set_fault("throttle", json!({ "all": false })).await;
         env.worker.app = env.new_tickets_app();
         let messages = released(&env, &reconcile, 31).await;
         assert_eq!(messages.len(), 13, "a run is due when the pause ends");
@@ -77,10 +69,8 @@ async fn a_lasting_429_opens_the_breaker_before_30_receives() {
     for seconds in [1, 30, 60] {
         let mut env = TestEnvironment::new().await;
         let throttled = json!({ "all": true, "retry_after_seconds": seconds });
-        env.connectwise
-            .set_faults(json!({ "throttle": throttled }))
-            .await;
-        let mut messages = env.post_and_take(&raises(20)).await;
+        env.set_fault("throttle", throttled).await;
+        let mut messages = env.post_and_take(&raises(0..20)).await;
         for minutes in 0..15 {
             messages = env.worker.handle_at(messages, minutes).await;
             assert_eq!(messages.len(), 20, "{seconds} {minutes}");
@@ -101,7 +91,7 @@ async fn lasting_unreadable_answers_are_an_outage() {
     env.connectwise
         .set_faults(json!({ "rules": [{ "then": page }] }))
         .await;
-    let mut messages = env.post_and_take(&raises(5)).await;
+    let mut messages = env.post_and_take(&raises(0..5)).await;
     for minutes in [0, 2, 6, 10] {
         messages = env.worker.handle_at(messages, minutes).await;
         assert_eq!(messages.len(), 5, "{minutes}");
@@ -115,8 +105,8 @@ async fn a_message_received_30_times_is_blocked_and_retried() {
     let mut env = TestEnvironment::new().await;
     let in_use = json!({ "answer": { "status": 409, "body": "json" } });
     let rule = json!({ "when": { "operations": ["create"] }, "then": in_use });
-    env.connectwise.set_faults(json!({ "rules": [rule] })).await;
-    let message = env.post_and_take(&raises(1)).await.remove(0);
+    env.set_fault("rules", [rule]).await;
+    let message = env.post_and_take(&raises(0..1)).await.remove(0);
     for (times, comes_back) in [(1, 1), (29, 1), (30, 0)] {
         let back = env
             .worker
@@ -126,7 +116,7 @@ async fn a_message_received_30_times_is_blocked_and_retried() {
     }
     all_are(&env, 1, &Blocked::Deferred).await;
     let reconcile = env.reconcile();
-    env.connectwise.set_faults(json!({ "rules": [] })).await;
+    env.set_fault("rules", json!([])).await;
     let again = released(&env, &reconcile, 31).await;
     assert_eq!(again.len(), 1);
     env.worker.handle_until_done(again, 31, 1).await;
@@ -138,8 +128,8 @@ async fn an_alert_claimed_for_long_is_blocked_and_retried() {
     let mut env = TestEnvironment::new().await;
     let page = json!({ "answer": { "status": 500, "body": "page" } });
     let rule = json!({ "when": { "operations": ["create"] }, "then": page });
-    env.connectwise.set_faults(json!({ "rules": [rule] })).await;
-    let message = env.post_and_take(&raises(1)).await.remove(0);
+    env.set_fault("rules", [rule]).await;
+    let message = env.post_and_take(&raises(0..1)).await.remove(0);
     assert_eq!(
         env.worker.handle_at(vec![message.clone()], 0).await.len(),
         1
@@ -151,7 +141,7 @@ async fn an_alert_claimed_for_long_is_blocked_and_retried() {
     assert!(record.claim.is_some(), "a possible ticket is not forgotten");
     let reason = record.blocked.map(|blocked| blocked.reason);
     assert_eq!(reason, Some(Blocked::Deferred));
-    env.connectwise.set_faults(json!({ "rules": [] })).await;
+    env.set_fault("rules", json!([])).await;
     let reconcile = env.reconcile();
     let again = released(&env, &reconcile, 31).await;
     env.worker.handle_until_done(again, 31, 1).await;

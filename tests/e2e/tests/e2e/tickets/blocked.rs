@@ -1,6 +1,6 @@
 //! Blocked alerts: they stay in the table with their reason and cost no call.
 
-use crate::environment::{COMPANY, DISABLED, TestEnvironment, event, key, partner, tenant};
+use crate::environment::{COMPANY, DISABLED, TestEnvironment, event, key, raised_event};
 use domain::Blocked;
 use domain::setup::mapping::Mapping;
 use serde_json::json;
@@ -8,8 +8,12 @@ use serde_json::json;
 #[tokio::test]
 async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
     let mut env = TestEnvironment::new().await;
-    for (tenant, kind) in [("nobody", "disk"), (DISABLED, "disk"), (DISABLED, "memory")] {
-        let mut raised = event("alert.raised", "e1", &format!("{tenant}-{kind}"), 0);
+    for (tenant, kind) in [
+        ("unmapped", "disk"),
+        (DISABLED, "disk"),
+        (DISABLED, "memory"),
+    ] {
+        let mut raised = raised_event("e1", &format!("{tenant}-{kind}"), 0);
         raised["data"]["tenant"] = tenant.into();
         raised["data"]["kind"] = kind.into();
         env.source.post(&raised).await;
@@ -21,7 +25,7 @@ async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
         record.blocked.unwrap().reason
     };
     assert_eq!(
-        reason(&env, "nobody", "nobody-disk").await,
+        reason(&env, "unmapped", "unmapped-disk").await,
         Blocked::Unmapped
     );
     assert_eq!(
@@ -32,23 +36,8 @@ async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
         reason(&env, DISABLED, "grove-legal-memory").await,
         Blocked::KindDisabled
     );
-    assert_eq!(
-        env.alerts
-            .lists
-            .blocked_keys(&partner())
-            .await
-            .unwrap()
-            .len(),
-        3
-    );
-    let seen = env
-        .config
-        .tenants
-        .get(&partner(), &tenant("nobody"))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    assert_eq!(env.blocked_keys().await.len(), 3);
+    let seen = env.mapping("unmapped").await;
     assert_eq!(
         seen,
         Mapping {
@@ -62,21 +51,16 @@ async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
 #[tokio::test]
 async fn a_reconsidered_alert_becomes_a_ticket() {
     let mut env = TestEnvironment::new().await;
-    let mut raised = event("alert.raised", "e1", "a1", 0);
-    raised["data"]["tenant"] = "nobody".into();
-    env.source.post(&raised).await;
-    env.worker.work().await;
+    let mut raised = raised_event("e1", "a1", 0);
+    raised["data"]["tenant"] = "unmapped".into();
+    env.deliver(&raised).await;
     let mapped = Mapping {
         company: Some(COMPANY),
         enabled: true,
         ..Mapping::default()
     };
-    env.config
-        .tenants
-        .put(&partner(), &tenant("nobody"), &mapped)
-        .await
-        .unwrap();
-    let reconsider = domain::wire::message::Message::Reconsider(key("nobody", "a1"));
+    env.put_mapping("unmapped", &mapped).await;
+    let reconsider = domain::wire::message::Message::Reconsider(key("unmapped", "a1"));
     for _ in 0..2 {
         env.queue.send(&reconsider.to_json()).await;
         env.worker.work().await;
@@ -84,16 +68,9 @@ async fn a_reconsidered_alert_becomes_a_ticket() {
     let tickets = env.connectwise.tickets().await;
     assert_eq!(tickets.len(), 1);
     assert_eq!(tickets[0]["summary"], "Disk C: of web-1 is full");
-    let record = env.record_of("nobody", "a1").await.unwrap();
+    let record = env.record_of("unmapped", "a1").await.unwrap();
     assert_eq!((record.blocked, record.payload), (None, None));
-    assert!(
-        env.alerts
-            .lists
-            .blocked_keys(&partner())
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(env.blocked_keys().await.is_empty());
 }
 
 #[tokio::test]
@@ -102,8 +79,7 @@ async fn an_alert_resolved_while_blocked_costs_no_call() {
     for (kind, second) in [("alert.raised", 0), ("alert.resolved", 5)] {
         let mut event = event(kind, "e", "a1", second);
         event["data"]["tenant"] = DISABLED.into();
-        env.source.post(&event).await;
-        env.worker.work().await;
+        env.deliver(&event).await;
     }
     let record = env.record_of(DISABLED, "a1").await.unwrap();
     assert_eq!(
@@ -116,13 +92,12 @@ async fn an_alert_resolved_while_blocked_costs_no_call() {
 #[tokio::test]
 async fn a_poison_message_fails_alone_and_keeps_its_reason() {
     let mut env = TestEnvironment::new().await;
-    env.queue.send("this is no message of ours").await;
+    env.queue.send("not a message").await;
     env.queue.send(r#"{"v":9,"type":"event","body":{}}"#).await;
     env.queue
         .send(&json!({ "v": 1, "type": "event", "body": { "key": {} } }).to_string())
         .await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
+    env.deliver(&raised_event("e1", "a1", 0)).await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
     let letters = env.dead_letter_queue.dead_letters().await;
     assert_eq!(letters.len(), 3, "{letters:?}");
@@ -135,7 +110,7 @@ async fn a_poison_message_fails_alone_and_keeps_its_reason() {
             .clone()
     };
     assert!(
-        reason_of("this").starts_with("not a Ticketbridge message: expected ident"),
+        reason_of("not a").starts_with("not a Ticketbridge message: expected ident"),
         "{letters:?}"
     );
     assert!(
@@ -157,8 +132,7 @@ async fn a_snapshot_part_is_stored_for_reconcile() {
         "data": { "tenant": "acme-dental", "snapshot_id": "s1", "taken_at": "2026-11-22T07:00:00Z", "active": ["a1", "a2"], "part": 1, "parts": 1 }
     });
     env.source.post(&snapshot).await;
-    env.source.post(&snapshot).await;
-    env.worker.work().await;
+    env.deliver(&snapshot).await;
     let table = aws_sdk_dynamodb::Client::new(&env.aws);
     let items = table
         .scan()

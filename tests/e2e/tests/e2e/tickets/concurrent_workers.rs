@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::environment::{TestEnvironment, event};
+use crate::environment::{TestEnvironment, raised_event};
 use serde_json::json;
 
 fn posts(calls: &[String]) -> usize {
@@ -15,12 +15,10 @@ fn posts(calls: &[String]) -> usize {
 #[tokio::test]
 async fn two_workers_with_the_same_message_make_one_ticket() {
     let mut env = TestEnvironment::new().await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
+    env.source.post(&raised_event("e1", "a1", 0)).await;
     let (message, _) = env.queue.receive().await;
     let other = env.new_tickets_app();
-    env.connectwise
-        .set_faults(json!({ "latency_ms": 200 }))
-        .await;
+    env.set_fault("latency_ms", 200).await;
     let (first, second) = (env.worker.invocation(60), env.worker.invocation(60));
     let (first, second) = tokio::join!(
         env.worker.app.handle(message.clone(), &first),
@@ -41,7 +39,7 @@ async fn two_workers_with_the_same_message_make_one_ticket() {
 #[tokio::test]
 async fn the_claim_of_a_dead_worker_leads_to_a_search() {
     let mut env = TestEnvironment::new().await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
+    env.source.post(&raised_event("e1", "a1", 0)).await;
     let (message, messages) = env.queue.receive().await;
     // ConnectWise does not answer, and creates the ticket after two seconds.
     let silent = json!({
@@ -57,9 +55,7 @@ async fn the_claim_of_a_dead_worker_leads_to_a_search() {
     );
     assert!(died.await.is_err(), "the worker did not die in the call");
     assert!(env.record("a1").await.unwrap().claim.is_some());
-    env.connectwise
-        .set_faults(json!({ "late_commit": { "rate": 0.0 } }))
-        .await;
+    env.set_fault("late_commit", json!({ "rate": 0.0 })).await;
     env.queue.make_visible(&messages).await;
     env.worker.work().await;
     let tickets = env.connectwise.tickets().await.len();
@@ -74,7 +70,7 @@ async fn the_claim_of_a_dead_worker_leads_to_a_search() {
 #[tokio::test]
 async fn messages_beyond_the_deadline_are_returned() {
     let mut env = TestEnvironment::new().await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
+    env.source.post(&raised_event("e1", "a1", 0)).await;
     let (message, messages) = env.queue.receive().await;
     let invocation = env.worker.invocation(2);
     let answer = env.worker.app.handle(message, &invocation).await;

@@ -1,16 +1,14 @@
 //! ConnectWise refuses a call, fails, or loses its answer.
 
-use crate::environment::{TestEnvironment, event, partner, settings};
+use crate::environment::{TestEnvironment, raised_event, resolved_event, settings};
 use domain::{Blocked, TicketTarget};
 use serde_json::json;
 
 #[tokio::test]
 async fn a_lost_answer_is_searched_for_and_never_posted_again() {
     let mut env = TestEnvironment::new().await;
-    env.connectwise
-        .set_faults(json!({ "lost_answer_rate": 1.0 }))
-        .await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
+    env.set_fault("lost_answer_rate", 1.0).await;
+    env.source.post(&raised_event("e1", "a1", 0)).await;
     env.worker.work_once().await;
     let record = env.record("a1").await.unwrap();
     assert!(
@@ -23,17 +21,9 @@ async fn a_lost_answer_is_searched_for_and_never_posted_again() {
         record.payload.is_some(),
         "the record keeps the text while uncertain"
     );
-    env.connectwise
-        .set_faults(json!({ "lost_answer_rate": 0.0 }))
-        .await;
+    env.set_fault("lost_answer_rate", 0.0).await;
     env.worker.work().await;
-    let posts = env
-        .connectwise
-        .calls()
-        .await
-        .iter()
-        .filter(|call| *call == "POST /service/tickets")
-        .count();
+    let posts = env.connectwise.count_calls("POST /service/tickets").await;
     assert_eq!((env.connectwise.tickets().await.len(), posts), (1, 1));
     let record = env.record("a1").await.unwrap();
     assert!(record.open().is_some() && record.claim.is_none());
@@ -42,14 +32,10 @@ async fn a_lost_answer_is_searched_for_and_never_posted_again() {
 #[tokio::test]
 async fn a_create_is_repeated_after_two_empty_searches() {
     let mut env = TestEnvironment::new().await;
-    env.connectwise
-        .set_faults(json!({ "error_rate": 1.0 }))
-        .await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
+    env.set_fault("error_rate", 1.0).await;
+    env.source.post(&raised_event("e1", "a1", 0)).await;
     env.worker.work_once().await;
-    env.connectwise
-        .set_faults(json!({ "error_rate": 0.0 }))
-        .await;
+    env.set_fault("error_rate", 0.0).await;
     env.worker.work().await;
     let calls = env.connectwise.calls().await;
     let made: Vec<_> = calls.iter().map(String::as_str).collect();
@@ -68,11 +54,8 @@ async fn a_create_is_repeated_after_two_empty_searches() {
 #[tokio::test]
 async fn a_close_with_a_lost_answer_counts_as_ours() {
     let mut env = TestEnvironment::new().await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
-    env.source
-        .post(&event("alert.resolved", "e2", "a1", 5))
-        .await;
+    env.deliver(&raised_event("e1", "a1", 0)).await;
+    env.source.post(&resolved_event("e2", "a1", 5)).await;
     // The GET's answer is lost first. Nothing was written, so the GET is repeated.
     env.connectwise
         .set_faults(json!({ "latency_ms": 1, "lost_answer_rate": 0.7 }))
@@ -80,20 +63,12 @@ async fn a_close_with_a_lost_answer_counts_as_ours() {
     for _ in 0..3 {
         env.worker.work_once().await;
     }
-    env.connectwise
-        .set_faults(json!({ "lost_answer_rate": 0.0 }))
-        .await;
+    env.set_fault("lost_answer_rate", 0.0).await;
     env.worker.work().await;
     let ticket = env.connectwise.tickets().await.remove(0);
     assert_eq!(ticket["closedFlag"], true);
-    let notes = env.connectwise.notes(&ticket).await;
-    let why = notes.iter().filter(|note| {
-        note["text"]
-            .as_str()
-            .unwrap()
-            .contains("Ticketbridge closes")
-    });
-    assert_eq!(why.count(), 1, "{notes:?}");
+    let words = ["Ticketbridge closes"];
+    env.connectwise.assert_noted(&ticket, &words).await;
     let record = env.record("a1").await.unwrap();
     assert!(
         format!("{:?}", record.actual).contains("by: Us"),
@@ -104,11 +79,8 @@ async fn a_close_with_a_lost_answer_counts_as_ours() {
 #[tokio::test]
 async fn refused_keys_are_read_again_once_and_then_block() {
     let mut env = TestEnvironment::new().await;
-    env.connectwise
-        .set_faults(json!({ "keys": "revoked" }))
-        .await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
+    env.set_fault("keys", "revoked").await;
+    env.deliver(&raised_event("e1", "a1", 0)).await;
     let record = env.record("a1").await.unwrap();
     assert_eq!(record.blocked.unwrap().reason, Blocked::ConnectionBroken);
     assert!(record.claim.is_none());
@@ -118,38 +90,21 @@ async fn refused_keys_are_read_again_once_and_then_block() {
 #[tokio::test]
 async fn a_missing_right_and_a_missing_target_are_named() {
     let mut env = TestEnvironment::new().await;
-    env.connectwise
-        .set_faults(json!({ "missing_rights": ["service_tickets.add"] }))
+    env.set_fault("missing_rights", ["service_tickets.add"])
         .await;
-    env.source
-        .post(&event("alert.raised", "e1", "right", 0))
-        .await;
-    env.worker.work().await;
-    env.connectwise
-        .set_faults(json!({ "missing_rights": [] }))
-        .await;
+    env.deliver(&raised_event("e1", "right", 0)).await;
+    env.set_fault("missing_rights", json!([])).await;
     let mut broken = settings();
     broken.operations.start_status = Some(999);
     let mut fresh = TestEnvironment::new().await;
-    fresh
-        .config
-        .settings
-        .put(&partner(), &broken)
-        .await
-        .unwrap();
-    fresh
-        .source
-        .post(&event("alert.raised", "e1", "target", 0))
-        .await;
-    fresh.worker.work().await;
-    let reason = env.record("right").await.unwrap().blocked.unwrap().reason;
-    assert_eq!(reason, Blocked::MissingRight("service_tickets.add".into()));
-    let reason = fresh
-        .record("target")
-        .await
-        .unwrap()
-        .blocked
-        .unwrap()
-        .reason;
-    assert_eq!(reason, Blocked::TargetGone(TicketTarget::Status));
+    fresh.put_settings(&broken).await;
+    fresh.deliver(&raised_event("e1", "target", 0)).await;
+    assert_eq!(
+        env.reason("right").await,
+        Some(Blocked::MissingRight("service_tickets.add".into()))
+    );
+    assert_eq!(
+        fresh.reason("target").await,
+        Some(Blocked::TargetMissing(TicketTarget::Status))
+    );
 }

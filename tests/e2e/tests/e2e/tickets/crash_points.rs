@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::proxy::{Call, Stop, When};
 use crate::tickets::crash_run::{Lane, ScenarioResult, Violation, run_scenario};
-use crate::tickets::crash_scenario::{BatchSharing, STORIES, Scenario, Story};
+use crate::tickets::crash_scenario::{BatchSharing, Scenario, WORKLOADS, Workload};
 
 /// The number of scenarios that run concurrently, each in an environment of its own.
 const LANES: usize = 8;
@@ -39,7 +39,7 @@ fn replayed_scenario() -> Option<String> {
     std::env::var("TICKETBRIDGE_TEST_CRASHES").ok()
 }
 
-/// Plays each story undisturbed, and then the scenarios that the plan derives from each scenario. Or
+/// Plays each workload undisturbed, and then the scenarios that the plan derives from each scenario. Or
 /// replays the one scenario that the environment variable names, with all its calls.
 async fn run_all(what: &str, plan: Plan) {
     if let Some(line) = replayed_scenario() {
@@ -51,8 +51,8 @@ async fn run_all(what: &str, plan: Plan) {
     let progress = Arc::new(Mutex::new(Progress::default()));
     let mut lanes = JoinSet::new();
     let lane = Lane::new().await;
-    for story in STORIES {
-        let peace = Scenario::Deaths(story, vec![]);
+    for workload in WORKLOADS {
+        let peace = Scenario::Deaths(workload, vec![]);
         let result = run_scenario(&lane, &peace, 0).await;
         let mut progress = progress.lock().unwrap();
         progress.points += result.calls.len();
@@ -151,8 +151,8 @@ impl fmt::Display for Progress {
         } = self;
         write!(
             f,
-            "{} stories, {points} points, {one} with one stop, {two} with two, {three} with three, {not_reached} not reached, doubled = {doubled}, lost = {lost}",
-            STORIES.len()
+            "{} workloads, {points} points, {one} with one stop, {two} with two, {three} with three, {not_reached} not reached, doubled = {doubled}, lost = {lost}",
+            WORKLOADS.len()
         )
     }
 }
@@ -166,7 +166,7 @@ fn stops(calls: &[Call], whens: &[When]) -> Vec<Stop> {
 #[tokio::test]
 async fn workers_that_die_at_any_two_calls_leave_one_ticket() {
     let plan = |scenario: &Scenario, result: &ScenarioResult| {
-        let Scenario::Deaths(story, deaths) = scenario else {
+        let Scenario::Deaths(workload, deaths) = scenario else {
             return vec![];
         };
         let whens: &[_] = match deaths.len() {
@@ -182,7 +182,7 @@ async fn workers_that_die_at_any_two_calls_leave_one_ticket() {
             return vec![];
         }
         let next = stops(&result.calls, whens).into_iter().filter(is_tried);
-        next.map(|death| Scenario::Deaths(*story, [deaths.as_slice(), &[death]].concat()))
+        next.map(|death| Scenario::Deaths(*workload, [deaths.as_slice(), &[death]].concat()))
             .collect()
     };
     run_all("deaths", plan).await;
@@ -197,9 +197,9 @@ async fn two_workers_interleaved_at_any_calls_leave_one_ticket() {
         points.retain(|point| !result.calls[point.at - 1].is_set_up);
         points.extend(stops(&result.calls, &[When::Lost]).pop());
         match scenario {
-            Scenario::Deaths(story, _) => first_of_two(*story, &result.calls, &points),
+            Scenario::Deaths(workload, _) => first_of_two(*workload, &result.calls, &points),
             Scenario::Two {
-                story,
+                workload,
                 share,
                 first,
                 second: None,
@@ -207,7 +207,7 @@ async fn two_workers_interleaved_at_any_calls_leave_one_ticket() {
             } => points
                 .into_iter()
                 .map(|second| Scenario::Two {
-                    story: *story,
+                    workload: *workload,
                     share: *share,
                     first: *first,
                     second: Some(second),
@@ -221,10 +221,10 @@ async fn two_workers_interleaved_at_any_calls_leave_one_ticket() {
 }
 
 /// Where the first of two workers is paused, and when the second starts.
-fn first_of_two(story: Story, calls: &[Call], points: &[Stop]) -> Vec<Scenario> {
+fn first_of_two(workload: Workload, calls: &[Call], points: &[Stop]) -> Vec<Scenario> {
     let two = |share, later| {
         move |first: &Stop| Scenario::Two {
-            story,
+            workload,
             share,
             first: *first,
             second: None,
@@ -232,7 +232,7 @@ fn first_of_two(story: Story, calls: &[Call], points: &[Stop]) -> Vec<Scenario> 
         }
     };
     let mut all: Vec<_> = points.iter().map(two(BatchSharing::Same, 0)).collect();
-    if story.batch().len() == 2 {
+    if workload.batch().len() == 2 {
         // The second message starts with another read of the record.
         let writes = calls.iter().position(|call| call.writes).unwrap();
         let second = calls[writes..]

@@ -17,7 +17,7 @@ use tickets::{BatchInvocation, Config, TicketsHandler};
 
 use crate::environment::{TENANT, TestEnvironment, key};
 use crate::proxy::{Call, Proxy, Stop};
-use crate::tickets::crash_scenario::{BatchSharing, EventKind, Scenario, Story};
+use crate::tickets::crash_scenario::{BatchSharing, EventKind, Scenario, Workload};
 
 /// The function's time-out and the queue's visibility timeout, as in the template.
 pub(crate) const FUNCTION: SignedDuration = SignedDuration::from_secs(60);
@@ -104,7 +104,6 @@ impl Worker {
     }
 }
 
-/// The result of a scenario.
 pub(crate) struct ScenarioResult {
     /// The calls since the last death, or those of the second of two workers.
     pub(crate) calls: Vec<Call>,
@@ -119,7 +118,7 @@ pub(crate) struct ScenarioResult {
 /// A running scenario.
 pub(crate) struct ScenarioRun<'a> {
     pub(crate) lane: &'a Lane,
-    pub(crate) story: Story,
+    pub(crate) workload: Workload,
     pub(crate) alert: String,
     pub(crate) names: [String; 2],
     pub(crate) messages: Vec<QueuedMessage>,
@@ -129,8 +128,8 @@ pub(crate) struct ScenarioRun<'a> {
 }
 
 impl<'a> ScenarioRun<'a> {
-    /// Sets up a scenario in an empty ConnectWise and works off the story's earlier messages.
-    pub(crate) async fn set(lane: &'a Lane, story: Story, number: usize) -> Self {
+    /// Sets up a scenario in an empty ConnectWise and works off the workload's earlier messages.
+    pub(crate) async fn set(lane: &'a Lane, workload: Workload, number: usize) -> Self {
         lane.env.connectwise.reset().await;
         lane.env
             .database
@@ -138,29 +137,33 @@ impl<'a> ScenarioRun<'a> {
             .await;
         let mut run = Self {
             lane,
-            story,
-            alert: format!("{story:?}-{number}"),
+            workload,
+            alert: format!("{workload:?}-{number}"),
             names: [const { String::new() }; 2],
             messages: vec![],
             now: Timestamp::now(),
             runs: 0,
             report: String::new(),
         };
-        let before = story.before();
+        let before = workload.before();
         run.put(before, 0);
         run.work_until_done(&[]).await;
-        match story {
-            Story::Raise | Story::Resolve | Story::Both | Story::Repeat | Story::Return => {}
-            Story::First => lane.env.database.set_ticket_index(None).await,
-            Story::Forgotten => {
+        match workload {
+            Workload::Raise
+            | Workload::Resolve
+            | Workload::Both
+            | Workload::Repeat
+            | Workload::Return => {}
+            Workload::First => lane.env.database.set_ticket_index(None).await,
+            Workload::Forgotten => {
                 lane.env.database.delete_record(&run.alert).await;
                 let rebuilding = Some(TicketIndexState::Rebuilding);
                 lane.env.database.set_ticket_index(rebuilding).await;
             }
-            Story::UnansweredNote => lane.env.connectwise.set_faults(unanswered("note")).await,
-            Story::UnansweredClose => lane.env.connectwise.set_faults(unanswered("close")).await,
+            Workload::UnansweredNote => lane.env.connectwise.set_faults(unanswered("note")).await,
+            Workload::UnansweredClose => lane.env.connectwise.set_faults(unanswered("close")).await,
         }
-        run.put(story.batch(), before.len());
+        run.put(workload.batch(), before.len());
         run
     }
 
@@ -385,7 +388,7 @@ impl<'a> ScenarioRun<'a> {
         if open.len() > desired || ticket_refs.len() < tickets.len() {
             return Some((Violation::Doubled, report()));
         }
-        if open.len() < desired || tickets.is_empty() && self.story != Story::Both {
+        if open.len() < desired || tickets.is_empty() && self.workload != Workload::Both {
             return Some((Violation::Lost, report()));
         }
         let accounted = match (&record.actual, open.first(), closed.first()) {
@@ -421,7 +424,10 @@ impl<'a> ScenarioRun<'a> {
                     .map(|(_, mark)| mark.to_owned()),
             );
             let closes = usize::from(ticket["closedFlag"] == true);
-            let repeats = usize::from(matches!(self.story, Story::Repeat | Story::UnansweredNote));
+            let repeats = usize::from(matches!(
+                self.workload,
+                Workload::Repeat | Workload::UnansweredNote
+            ));
             for (is, should) in [
                 (with("Ticketbridge closes this ticket"), closes),
                 (with("was repeated"), repeats),
@@ -431,7 +437,7 @@ impl<'a> ScenarioRun<'a> {
                 } else {
                     Violation::Lost
                 };
-                if is != should && self.story != Story::Return {
+                if is != should && self.workload != Workload::Return {
                     return Some((violation, format!("{texts:?}\n{}", report())));
                 }
             }
@@ -482,20 +488,20 @@ pub(crate) async fn run_scenario(
     number: usize,
 ) -> ScenarioResult {
     let (calls, died_at, is_whole, mut run) = match scenario {
-        Scenario::Deaths(story, deaths) => {
-            let mut run = ScenarioRun::set(lane, *story, number).await;
+        Scenario::Deaths(workload, deaths) => {
+            let mut run = ScenarioRun::set(lane, *workload, number).await;
             let died_at = run.work_until_done(deaths).await;
             let is_whole = died_at.len() == deaths.len();
             (lane.seats[0].proxy.calls(), died_at, is_whole, run)
         }
         Scenario::Two {
-            story,
+            workload,
             share,
             first,
             second,
             later,
         } => {
-            let mut run = ScenarioRun::set(lane, *story, number).await;
+            let mut run = ScenarioRun::set(lane, *workload, number).await;
             let (calls, is_whole) = run.two(*share, *first, *second, *later).await;
             (calls, vec![], is_whole, run)
         }

@@ -1,4 +1,4 @@
-//! The scenarios of the crash points: stories, deaths and pauses.
+//! The scenarios of the crash points: workloads, deaths and pauses.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::proxy::{Stop, When};
 
 /// What the disturbed batch contains. Earlier messages are worked off undisturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Story {
+pub(crate) enum Workload {
     /// An alert is raised.
     Raise,
     /// An alert with an open ticket is resolved.
@@ -19,7 +19,7 @@ pub(crate) enum Story {
     Repeat,
     /// An alert is resolved and recurs in one batch, while its ticket is open.
     Return,
-    /// An alert is raised before it is known whether ConnectWise has tickets of ours.
+    /// An alert is raised before it is known whether ConnectWise has earlier tickets.
     First,
     /// An alert is raised again after the table lost its record.
     Forgotten,
@@ -29,16 +29,16 @@ pub(crate) enum Story {
     UnansweredClose,
 }
 
-pub(crate) const STORIES: [Story; 9] = [
-    Story::Raise,
-    Story::Resolve,
-    Story::Both,
-    Story::Repeat,
-    Story::Return,
-    Story::First,
-    Story::Forgotten,
-    Story::UnansweredNote,
-    Story::UnansweredClose,
+pub(crate) const WORKLOADS: [Workload; 9] = [
+    Workload::Raise,
+    Workload::Resolve,
+    Workload::Both,
+    Workload::Repeat,
+    Workload::Return,
+    Workload::First,
+    Workload::Forgotten,
+    Workload::UnansweredNote,
+    Workload::UnansweredClose,
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(crate) enum EventKind {
     Resolved,
 }
 
-impl Story {
+impl Workload {
     pub(crate) fn before(self) -> &'static [EventKind] {
         match self {
             Self::Raise | Self::Both | Self::First => &[],
@@ -85,11 +85,11 @@ pub(crate) enum BatchSharing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scenario {
     /// Workers that die one after the other. Calls are counted from the previous death.
-    Deaths(Story, Vec<Stop>),
+    Deaths(Workload, Vec<Stop>),
     /// Two workers, the second started `later`: the first is paused, the second runs until it is paused or
     /// ends, the first runs to its end, and then the second does.
     Two {
-        story: Story,
+        workload: Workload,
         share: BatchSharing,
         first: Stop,
         second: Option<Stop>,
@@ -101,14 +101,14 @@ impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stop = |stop: &Stop| format!("{}-{:?}", stop.at, stop.when);
         match self {
-            Self::Deaths(story, deaths) => {
-                write!(f, "deaths {story:?}")?;
+            Self::Deaths(workload, deaths) => {
+                write!(f, "deaths {workload:?}")?;
                 deaths
                     .iter()
                     .try_for_each(|death| write!(f, " {}", stop(death)))
             }
             Self::Two {
-                story,
+                workload,
                 share,
                 first,
                 second,
@@ -116,7 +116,7 @@ impl fmt::Display for Scenario {
             } => {
                 let second = second.as_ref().map_or_else(|| "end".to_owned(), stop);
                 let (first, later) = (stop(first), later.as_secs());
-                write!(f, "two {story:?} {share:?} {first} {second} {later}")
+                write!(f, "two {workload:?} {share:?} {first} {second} {later}")
             }
         }
     }
@@ -133,17 +133,17 @@ impl Scenario {
             Some(Stop { at, when })
         };
         let words: Vec<_> = line.split_whitespace().collect();
-        let story = STORIES
+        let workload = WORKLOADS
             .into_iter()
-            .find(|story| format!("{story:?}") == words[1])
+            .find(|workload| format!("{workload:?}") == words[1])
             .unwrap();
         match words[0] {
             "deaths" => Self::Deaths(
-                story,
+                workload,
                 words[2..].iter().map(|word| stop(word).unwrap()).collect(),
             ),
             _ => Self::Two {
-                story,
+                workload,
                 share: match words[2] {
                     "Same" => BatchSharing::Same,
                     _ => BatchSharing::Apart,

@@ -1,10 +1,10 @@
 //! Senders with wrong clocks, without clocks, and with retries: exactly one ticket for each occurrence.
 
-use crate::environment::{SECRET, SOURCE, TestEnvironment, event, signed};
+use crate::environment::{SECRET, SOURCE, TestEnvironment, assert_closed_by, event, signed};
 use crate::reconcile::closing::run_reconcile;
 use crate::reconcile::drift::close_by_technician;
 use crate::reconcile::drift::raise_alerts;
-use domain::alert::record::{Actual, ClosedBy};
+use domain::alert::record::ClosedBy;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -145,7 +145,7 @@ async fn a_resolve_and_a_raise_at_one_time_lose_no_alert() {
     ]);
     let body = batch.to_string();
     let media = "application/cloudevents-batch+json";
-    let answer = env.source.post_raw(media, body.as_bytes()).await;
+    let answer = env.source.post_raw(media, body).await;
     assert_eq!(answer.status_code, 202, "{answer:?}");
     env.worker.work().await;
     assert_eq!(tickets(&env).await, (1, 1));
@@ -181,9 +181,7 @@ async fn only_a_raise_makes_a_ticket_after_a_manual_close() {
     }
     assert_eq!(tickets(&env).await, (1, 0), "the alert never ended");
     let record = env.record("a1").await.unwrap();
-    assert!(
-        matches!(record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Technician)
-    );
+    assert_closed_by(&record, ClosedBy::Technician);
     received(&mut env, &without_time("alert.resolved", "c"), 20).await;
     received(&mut env, &without_time("alert.raised", "r2"), 30).await;
     assert_eq!(tickets(&env).await, (2, 1));

@@ -3,36 +3,23 @@
 
 use aws_lambda_events::sqs::SqsMessage;
 use domain::Blocked;
-use domain::alert::record::{Actual, ClosedBy};
-use serde_json::{Value, json};
+use domain::alert::record::ClosedBy;
+use serde_json::json;
 
 use crate::environment::{
-    OPERATIONS, TENANT, TestEnvironment, event, key, partner, reconsider, settings,
+    OPERATIONS, TENANT, TestEnvironment, assert_closed_by, is_open, key, raise_and_resolve,
+    raised_event, raises, reconsider, resolved_event, settings,
 };
 use crate::reconcile::rebuild::ticket_index;
 
-pub(crate) fn is_open(ticket: &Value) -> bool {
-    ticket["closedFlag"] == false
-}
-
-pub(crate) async fn count(env: &TestEnvironment, call: &str) -> usize {
-    let calls = env.connectwise.calls().await;
-    calls.iter().filter(|made| *made == call).count()
-}
-
 /// A create that was given up commits during the second one: two tickets.
 async fn two_tickets(env: &mut TestEnvironment) {
-    env.connectwise
-        .set_faults(json!({ "late_commit": { "rate": 1.0, "seconds": 4.0 } }))
+    env.set_fault("late_commit", json!({ "rate": 1.0, "seconds": 4.0 }))
         .await;
-    let raised = env
-        .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
-        .await;
+    let raised = env.post_and_take(&[raised_event("e1", "a1", 0)]).await;
     let raised = env.worker.handle_at(raised, 0).await;
     assert_eq!(raised.len(), 1, "uncertain");
-    env.connectwise
-        .set_faults(json!({ "late_commit": { "rate": 0.0 } }))
-        .await;
+    env.set_fault("late_commit", json!({ "rate": 0.0 })).await;
     env.worker.handle_until_done(raised, 11, 1).await;
     assert_eq!(env.record("a1").await.unwrap().rechecks.len(), 1);
     env.connectwise.wait_for_tickets(2).await;
@@ -54,28 +41,18 @@ async fn a_ticket_committed_very_late_is_closed_as_duplicate() {
     assert_eq!((open.len(), closed.len()), (1, 1));
     assert_eq!(open[0]["id"], recorded);
     for (ticket, other) in [(open[0], closed[0]), (closed[0], open[0])] {
-        let notes = env.connectwise.notes(ticket).await;
-        let names = |note: &Value| {
-            note["text"]
-                .as_str()
-                .unwrap()
-                .contains(&other["id"].to_string())
-                && note["internalAnalysisFlag"] == true
-        };
-        assert_eq!(
-            notes.iter().filter(|note| names(note)).count(),
-            1,
-            "{notes:?}"
-        );
+        let words = other["id"].to_string();
+        let mut notes = env.connectwise.notes(ticket).await;
+        notes.retain(|note| note["text"].as_str().unwrap().contains(&words));
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert_eq!(notes[0]["internalAnalysisFlag"], true);
     }
     let record = env.record("a1").await.unwrap();
     assert!(
         record.duplicates.is_empty() && record.rechecks[0].last,
         "{record:?}"
     );
-    env.worker
-        .handle_until_done(vec![reconsider(&key(TENANT, "a1"))], 26 * 60, 1)
-        .await;
+    env.reconsider("a1", 26 * 60).await;
     assert_eq!(env.record("a1").await.unwrap().rechecks, []);
 }
 
@@ -87,17 +64,13 @@ async fn the_duplicate_that_a_technician_changed_stays() {
     let late = env.connectwise.tickets().await;
     let late = late.iter().find(|ticket| ticket["id"] != recorded).unwrap();
     let late = late["id"].as_u64().unwrap();
-    let patch = json!([{ "op": "replace", "path": "priority", "value": { "id": 31 } }]);
-    env.connectwise
-        .call_as_technician(
-            reqwest::Method::PATCH,
-            &format!("/service/tickets/{late}"),
-            Some(patch),
-        )
-        .await;
-    env.worker
-        .handle_until_done(vec![reconsider(&key(TENANT, "a1"))], 90, 1)
-        .await;
+    env.patch(
+        &format!("/service/tickets/{late}"),
+        "priority",
+        json!({ "id": 31 }),
+    )
+    .await;
+    env.reconsider("a1", 90).await;
     let record = env.record("a1").await.unwrap();
     assert_eq!(record.open().unwrap().ticket_id, late);
     let tickets = env.connectwise.tickets().await;
@@ -108,47 +81,33 @@ async fn the_duplicate_that_a_technician_changed_stays() {
 #[tokio::test]
 async fn a_late_ticket_of_a_resolved_alert_is_closed() {
     let mut env = TestEnvironment::new().await;
-    env.connectwise
-        .set_faults(json!({ "late_commit": { "rate": 1.0, "seconds": 4.0 } }))
+    env.set_fault("late_commit", json!({ "rate": 1.0, "seconds": 4.0 }))
         .await;
-    let events = [
-        event("alert.raised", "e1", "a1", 0),
-        event("alert.resolved", "e2", "a1", 5),
-    ];
+    let events = [raised_event("e1", "a1", 0), resolved_event("e2", "a1", 5)];
     let raised = env.post_and_take(&events[..1]).await;
     let raised = env.worker.handle_at(raised, 0).await;
     let resolved = env.post_and_take(&events[1..]).await;
     let both = [raised, env.worker.handle_at(resolved, 0).await].concat();
-    env.connectwise
-        .set_faults(json!({ "late_commit": { "rate": 0.0 } }))
-        .await;
+    env.set_fault("late_commit", json!({ "rate": 0.0 })).await;
     env.worker.handle_until_done(both, 11, 1).await;
     let record = env.record("a1").await.unwrap();
     assert!(record.actual.is_none() && record.claim.is_none(), "cleared");
     env.connectwise.wait_for_tickets(1).await;
-    env.worker
-        .handle_until_done(vec![reconsider(&key(TENANT, "a1"))], 90, 1)
-        .await;
+    env.reconsider("a1", 90).await;
     assert!(!is_open(&env.connectwise.tickets().await[0]));
-    assert_eq!(count(&env, "POST /service/tickets").await, 1);
+    assert_eq!(
+        env.connectwise.count_calls("POST /service/tickets").await,
+        1
+    );
 }
 
 /// A sentinel ticket, and a second alert whose create is uncertain and did not commit.
 async fn uncertain_beside_a_sentinel(env: &mut TestEnvironment) -> (String, Vec<SqsMessage>) {
-    let first = env
-        .post_and_take(&[event("alert.raised", "e0", "a0", 0)])
-        .await;
-    env.worker.handle_until_done(first, 0, 1).await;
-    env.connectwise
-        .set_faults(json!({ "error_rate": 1.0 }))
-        .await;
-    let raised = env
-        .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
-        .await;
+    env.process(&[raised_event("e0", "a0", 0)], 0).await;
+    env.set_fault("error_rate", 1.0).await;
+    let raised = env.post_and_take(&[raised_event("e1", "a1", 0)]).await;
     let raised = env.worker.handle_at(raised, 0).await;
-    env.connectwise
-        .set_faults(json!({ "error_rate": 0.0 }))
-        .await;
+    env.set_fault("error_rate", 0.0).await;
     let sentinel = env.connectwise.tickets().await[0]["id"].clone();
     (format!("/service/tickets/{sentinel}"), raised)
 }
@@ -173,7 +132,7 @@ async fn a_search_without_its_sentinel_is_ignored() {
             assert_eq!(raised.len(), 1, "after {minutes} minutes: {hidden}");
         }
         assert_eq!(
-            count(&env, "POST /service/tickets").await,
+            env.connectwise.count_calls("POST /service/tickets").await,
             2,
             "the sentinel and one ticket: {hidden}"
         );
@@ -186,7 +145,10 @@ async fn a_search_without_its_sentinel_is_ignored() {
             missing,
             "a person must decide"
         );
-        assert_eq!(count(&env, "POST /service/tickets").await, 2);
+        assert_eq!(
+            env.connectwise.count_calls("POST /service/tickets").await,
+            2
+        );
 
         // A complete search continues where the alert stopped.
         env.connectwise.set_faults(shown).await;
@@ -211,7 +173,11 @@ async fn a_deleted_sentinel_is_not_required() {
             .await;
         env.worker.handle_until_done(raised, 11, 3).await;
         assert!(env.record("a1").await.unwrap().open().is_some(), "{method}");
-        assert_eq!(count(&env, "POST /service/tickets").await, 3, "{method}");
+        assert_eq!(
+            env.connectwise.count_calls("POST /service/tickets").await,
+            3,
+            "{method}"
+        );
         let ticket_index = ticket_index(&env).await;
         let sentinels = ticket_index.sentinels.values().flat_map(|of| &of.tickets);
         let ticket_refs: Vec<_> = sentinels.map(|of| of.ticket_ref.item_key()).collect();
@@ -222,18 +188,8 @@ async fn a_deleted_sentinel_is_not_required() {
 #[tokio::test]
 async fn a_lost_table_doubles_no_ticket() {
     let mut env = TestEnvironment::new().await;
-    let mut events = vec![];
-    for n in 0..60 {
-        events.push(event("alert.raised", &format!("e{n}"), &format!("a{n}"), 0));
-        if n >= 50 {
-            events.push(event(
-                "alert.resolved",
-                &format!("r{n}"),
-                &format!("a{n}"),
-                5,
-            ));
-        }
-    }
+    let mut events = raises(0..50);
+    events.extend((50..60).flat_map(raise_and_resolve));
     let messages = env.post_and_take(&events).await;
     env.worker.handle_until_done(messages.clone(), 0, 1).await;
     let before = env.connectwise.tickets().await;
@@ -247,7 +203,10 @@ async fn a_lost_table_doubles_no_ticket() {
     let after = env.connectwise.tickets().await;
     assert_eq!(after.len(), 60, "no ticket is new");
     assert_eq!(after.iter().filter(|ticket| is_open(ticket)).count(), 50);
-    assert_eq!(count(&env, "POST /service/tickets").await, 60);
+    assert_eq!(
+        env.connectwise.count_calls("POST /service/tickets").await,
+        60
+    );
     let mut adopted = 0;
     for n in 0..50 {
         let record = env.record(&format!("a{n}")).await.unwrap();
@@ -260,26 +219,16 @@ async fn a_lost_table_doubles_no_ticket() {
         adopted += 1;
     }
     assert_eq!(adopted, 50);
-    let gone = env
-        .post_and_take(&[event("alert.resolved", "r1", "a1", 9)])
-        .await;
-    env.worker.handle_until_done(gone, 2, 1).await;
-    let open = env.connectwise.tickets().await;
-    assert_eq!(open.iter().filter(|ticket| is_open(ticket)).count(), 49);
+    env.process(&[resolved_event("r1", "a1", 9)], 2).await;
+    assert_eq!(env.connectwise.count_open().await, 49);
 }
 
 #[tokio::test]
 async fn a_resolve_closes_a_ticket_missing_from_the_table() {
     let mut env = TestEnvironment::new().await;
-    let raised = env
-        .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
-        .await;
-    env.worker.handle_until_done(raised, 0, 1).await;
+    env.process(&[raised_event("e1", "a1", 0)], 0).await;
     env.database.delete_all_alerts().await;
-    let resolved = env
-        .post_and_take(&[event("alert.resolved", "e2", "a1", 5)])
-        .await;
-    env.worker.handle_until_done(resolved, 1, 1).await;
+    env.process(&[resolved_event("e2", "a1", 5)], 1).await;
     assert!(!is_open(&env.connectwise.tickets().await[0]));
 }
 
@@ -287,19 +236,15 @@ async fn a_resolve_closes_a_ticket_missing_from_the_table() {
 async fn a_new_ticket_costs_one_call() {
     let mut env = TestEnvironment::new().await;
     env.database.delete_all_alerts().await;
-    let events: Vec<_> = (0..40)
-        .map(|n| event("alert.raised", &format!("e{n}"), &format!("a{n}"), 0))
-        .collect();
-    let messages = env.post_and_take(&events[..1]).await;
-    env.worker.handle_until_done(messages, 0, 1).await;
+    let events = raises(0..40);
+    env.process(&events[..1], 0).await;
     assert_eq!(
         env.connectwise.calls().await,
         ["GET /service/tickets", "POST /service/tickets"],
         "one search for existing tickets"
     );
     let before = env.connectwise.calls().await.len();
-    let messages = env.post_and_take(&events[1..]).await;
-    env.worker.handle_until_done(messages, 0, 1).await;
+    env.process(&events[1..], 0).await;
     assert_eq!(env.connectwise.calls().await.len() - before, 39);
 }
 
@@ -308,23 +253,14 @@ async fn a_person_releases_a_refused_alert() {
     let mut env = TestEnvironment::new().await;
     let mut wrong = settings();
     wrong.operations.types = [(domain::Kind::parse("disk").unwrap(), 999_999)].into();
-    env.config.settings.put(&partner(), &wrong).await.unwrap();
-    let raised = env
-        .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
-        .await;
-    env.worker.handle_until_done(raised, 0, 1).await;
+    env.put_settings(&wrong).await;
+    env.process(&[raised_event("e1", "a1", 0)], 0).await;
     let record = env.record("a1").await.unwrap();
     let blocked = record.blocked.clone().unwrap();
     let rejected = record.with_blocked(Blocked::Rejected("no".into()), None, blocked.since);
     env.alerts.write(&rejected).await.unwrap();
-    env.config
-        .settings
-        .put(&partner(), &settings())
-        .await
-        .unwrap();
-    env.worker
-        .handle_until_done(vec![reconsider(&key(TENANT, "a1"))], 1, 1)
-        .await;
+    env.put_settings(&settings()).await;
+    env.reconsider("a1", 1).await;
     assert!(
         env.record("a1").await.unwrap().open().is_none(),
         "not automatically"
@@ -339,9 +275,7 @@ async fn a_person_releases_a_refused_alert() {
 #[tokio::test]
 async fn an_event_repeated_after_three_days_changes_nothing() {
     let mut env = TestEnvironment::new().await;
-    let raised = env
-        .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
-        .await;
+    let raised = env.post_and_take(&[raised_event("e1", "a1", 0)]).await;
     env.worker.handle_until_done(raised.clone(), 0, 1).await;
     let record = env.record("a1").await.unwrap();
     let calls = env.connectwise.calls().await.len();
@@ -356,19 +290,13 @@ async fn an_event_repeated_after_three_days_changes_nothing() {
 async fn workers_with_ten_minutes_of_clock_skew_make_one_ticket() {
     for (first, second) in [(-10, 0), (10, 0), (0, -10), (-10, 10)] {
         let mut env = TestEnvironment::new().await;
-        env.connectwise
-            .set_faults(json!({ "lost_answer_rate": 1.0 }))
-            .await;
-        let raised = env
-            .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
-            .await;
+        env.set_fault("lost_answer_rate", 1.0).await;
+        let raised = env.post_and_take(&[raised_event("e1", "a1", 0)]).await;
         let raised = env.worker.handle_at(raised, first).await;
-        env.connectwise
-            .set_faults(json!({ "lost_answer_rate": 0.0 }))
-            .await;
+        env.set_fault("lost_answer_rate", 0.0).await;
         env.worker.handle_until_done(raised, second, 1).await;
         assert!(env.record("a1").await.unwrap().open().is_some());
-        let posts = count(&env, "POST /service/tickets").await;
+        let posts = env.connectwise.count_calls("POST /service/tickets").await;
         assert_eq!(posts, 1, "{first} {second}");
     }
 }
@@ -376,19 +304,15 @@ async fn workers_with_ten_minutes_of_clock_skew_make_one_ticket() {
 #[tokio::test]
 async fn a_slow_connectwise_does_not_exceed_the_deadline() {
     let mut env = TestEnvironment::new().await;
-    env.connectwise
-        .set_faults(json!({ "latency_ms": 30_000 }))
-        .await;
-    let events: Vec<_> = (0..10)
-        .map(|n| event("alert.raised", &format!("e{n}"), &format!("a{n}"), 0))
-        .collect();
+    env.set_fault("latency_ms", 30_000).await;
+    let events = raises(0..10);
     let messages = env.post_and_take(&events).await;
     let ends = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(8);
     let invocation = env.worker.invocation_at(jiff::Timestamp::now(), 8);
     let back = env.worker.handle_batch(&messages, &invocation).await;
     assert!(jiff::Timestamp::now() < ends, "Lambda would have ended it");
     assert_eq!(back.len(), 10);
-    env.connectwise.set_faults(json!({ "latency_ms": 0 })).await;
+    env.set_fault("latency_ms", 0).await;
     env.worker.handle_until_done(back, 12, 1).await;
     for n in 0..10 {
         let record = env.record(&format!("a{n}")).await.unwrap();
@@ -399,40 +323,21 @@ async fn a_slow_connectwise_does_not_exceed_the_deadline() {
 #[tokio::test]
 async fn a_close_delayed_after_its_note_is_noted_once() {
     let mut env = TestEnvironment::new().await;
-    let raised = env
-        .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
-        .await;
-    env.worker.handle_until_done(raised, 0, 1).await;
+    env.process(&[raised_event("e1", "a1", 0)], 0).await;
     // The ticket is read and noted. The close exceeds the limit.
-    env.connectwise
-        .set_faults(json!({ "rate_limit_per_minute": 2 }))
-        .await;
-    let resolved = env
-        .post_and_take(&[event("alert.resolved", "e2", "a1", 5)])
-        .await;
+    env.set_fault("rate_limit_per_minute", 2).await;
+    let resolved = env.post_and_take(&[resolved_event("e2", "a1", 5)]).await;
     let resolved = env.worker.handle_at(resolved, 1).await;
-    env.connectwise
-        .set_faults(json!({ "rate_limit_per_minute": 0 }))
-        .await;
+    env.set_fault("rate_limit_per_minute", 0).await;
     let ticket = env.connectwise.tickets().await[0].clone();
     assert!(is_open(&ticket) && resolved.len() == 1);
     let other = env.new_tickets_app();
     env.worker.app = other;
     env.worker.handle_until_done(resolved, 3, 1).await;
     assert!(!is_open(&env.connectwise.tickets().await[0]));
-    let notes = env.connectwise.notes(&ticket).await;
-    assert_eq!(
-        notes
-            .iter()
-            .filter(|note| note["text"].as_str().unwrap().contains("[tb "))
-            .count(),
-        1
-    );
+    env.connectwise.assert_noted(&ticket, &["[tb "]).await;
     let record = env.record("a1").await.unwrap();
-    assert!(
-        matches!(&record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Us),
-        "{record:?}"
-    );
+    assert_closed_by(&record, ClosedBy::Us);
 }
 
 #[tokio::test]
@@ -440,14 +345,10 @@ async fn a_delayed_repair_writes_each_note_once() {
     let mut env = TestEnvironment::new().await;
     two_tickets(&mut env).await;
     // The search, the duplicate's read and note, and the other ticket's read. Its note exceeds the limit.
-    env.connectwise
-        .set_faults(json!({ "rate_limit_per_minute": 4 }))
-        .await;
+    env.set_fault("rate_limit_per_minute", 4).await;
     let look = vec![reconsider(&key(TENANT, "a1"))];
     let back = env.worker.handle_at(look, 90).await;
-    env.connectwise
-        .set_faults(json!({ "rate_limit_per_minute": 0 }))
-        .await;
+    env.set_fault("rate_limit_per_minute", 0).await;
     assert_eq!(back.len(), 1);
     let other = env.new_tickets_app();
     env.worker.app = other;
@@ -455,11 +356,7 @@ async fn a_delayed_repair_writes_each_note_once() {
     let tickets = env.connectwise.tickets().await;
     assert_eq!(tickets.iter().filter(|ticket| is_open(ticket)).count(), 1);
     for ticket in &tickets {
-        let notes = env.connectwise.notes(ticket).await;
-        let ours = notes
-            .iter()
-            .filter(|note| note["text"].as_str().unwrap().contains("[tb "));
-        assert_eq!(ours.count(), 1, "{notes:?}");
+        env.connectwise.assert_noted(ticket, &["[tb "]).await;
     }
     assert!(env.record("a1").await.unwrap().duplicates.is_empty());
 }

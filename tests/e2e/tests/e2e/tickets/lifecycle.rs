@@ -1,17 +1,18 @@
 //! The life of an alert and its ticket: raised, repeated, more severe, resolved, raised again.
 
-use crate::environment::{COMPANY, TENANT, TestEnvironment, event, key};
-use domain::alert::record::{Actual, ClosedBy};
-use reqwest::Method;
+use crate::environment::{
+    COMPANY, TENANT, TestEnvironment, assert_closed_by, event, is_open, key, raised_event,
+    resolved_event,
+};
+use domain::alert::record::ClosedBy;
 use serde_json::json;
 
 #[tokio::test]
 async fn a_raised_alert_becomes_one_ticket_with_all_its_fields() {
     let mut env = TestEnvironment::new().await;
-    let mut raised = event("alert.raised", "e1", "a1", 0);
+    let mut raised = raised_event("e1", "a1", 0);
     raised["data"]["title"] = "Disk \u{202e}C: of web-1 is full\n".repeat(9).into();
-    env.source.post(&raised).await;
-    env.worker.work().await;
+    env.deliver(&raised).await;
     let tickets = env.connectwise.tickets().await;
     assert_eq!(tickets.len(), 1);
     let ticket = &tickets[0];
@@ -61,28 +62,24 @@ async fn a_raised_alert_becomes_one_ticket_with_all_its_fields() {
 #[tokio::test]
 async fn an_event_delivered_twice_and_out_of_order_is_one_ticket() {
     let mut env = TestEnvironment::new().await;
-    let raised = event("alert.raised", "e1", "a1", 0);
+    let raised = raised_event("e1", "a1", 0);
     let updated = event("alert.updated", "e2", "a1", 1);
     for event in [&updated, &raised, &updated, &raised, &raised] {
         env.source.post(event).await;
     }
     env.worker.work().await;
-    env.source.post(&raised).await;
-    env.worker.work().await;
+    env.deliver(&raised).await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_repeat_is_noted_once_and_a_worse_one_raises_the_priority() {
     let mut env = TestEnvironment::new().await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
-    let mut worse = event("alert.raised", "e2", "a1", 5);
+    env.deliver(&raised_event("e1", "a1", 0)).await;
+    let mut worse = raised_event("e2", "a1", 5);
     worse["data"]["severity"] = "critical".into();
-    env.source.post(&worse).await;
-    env.worker.work().await;
-    env.source.post(&event("alert.raised", "e3", "a1", 6)).await;
-    env.worker.work().await;
+    env.deliver(&worse).await;
+    env.deliver(&raised_event("e3", "a1", 6)).await;
     let ticket = env.connectwise.tickets().await.remove(0);
     assert_eq!(ticket["priority"]["name"], "Priority 1 - Critical");
     let notes = env.connectwise.notes(&ticket).await;
@@ -98,66 +95,39 @@ async fn a_repeat_is_noted_once_and_a_worse_one_raises_the_priority() {
 #[tokio::test]
 async fn a_resolved_alert_closes_its_ticket_and_says_why() {
     let mut env = TestEnvironment::new().await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
-    env.source
-        .post(&event("alert.resolved", "e2", "a1", 5))
-        .await;
-    env.worker.work().await;
+    env.deliver(&raised_event("e1", "a1", 0)).await;
+    env.deliver(&resolved_event("e2", "a1", 5)).await;
     let ticket = env.connectwise.tickets().await.remove(0);
     assert_eq!(ticket["closedFlag"], true);
-    let notes = env.connectwise.notes(&ticket).await;
-    assert!(
-        notes.iter().any(|note| note["text"]
-            .as_str()
-            .unwrap()
-            .contains("Ticketbridge closes this ticket")),
-        "{notes:?}"
-    );
+    let words = ["Ticketbridge closes this ticket"];
+    env.connectwise.assert_noted(&ticket, &words).await;
     let record = env.record("a1").await.unwrap();
-    assert!(matches!(record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Us));
+    assert_closed_by(&record, ClosedBy::Us);
 }
 
 #[tokio::test]
 async fn an_alert_resolved_before_its_raise_arrives_makes_no_ticket() {
     let mut env = TestEnvironment::new().await;
-    env.source
-        .post(&event("alert.resolved", "e2", "a1", 5))
-        .await;
-    env.worker.work().await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
+    env.deliver(&resolved_event("e2", "a1", 5)).await;
+    env.deliver(&raised_event("e1", "a1", 0)).await;
     env.connectwise.assert_untouched().await;
 }
 
 #[tokio::test]
 async fn a_resolved_cyber_alert_stays_open_with_a_note() {
     let mut env = TestEnvironment::new().await;
-    let mut raised = event("alert.raised", "e1", "a1", 0);
+    let mut raised = raised_event("e1", "a1", 0);
     raised["data"]["kind"] = "ransomware_encryption".into();
-    env.source.post(&raised).await;
-    env.worker.work().await;
-    env.source
-        .post(&event("alert.resolved", "e2", "a1", 5))
-        .await;
-    env.worker.work().await;
-    env.source
-        .post(&event("alert.resolved", "e3", "a1", 6))
-        .await;
-    env.worker.work().await;
+    env.deliver(&raised).await;
+    env.deliver(&resolved_event("e2", "a1", 5)).await;
+    env.deliver(&resolved_event("e3", "a1", 6)).await;
     let ticket = env.connectwise.tickets().await.remove(0);
     assert_eq!(
         (&ticket["closedFlag"], &ticket["board"]["name"]),
         (&json!(false), &json!("Cyber Alerts"))
     );
-    let notes = env.connectwise.notes(&ticket).await;
-    let gone = notes.iter().filter(|note| {
-        note["text"]
-            .as_str()
-            .unwrap()
-            .contains("Nothing was closed")
-    });
-    assert_eq!(gone.count(), 1, "{notes:?}");
+    let words = ["Nothing was closed"];
+    env.connectwise.assert_noted(&ticket, &words).await;
 }
 
 #[tokio::test]
@@ -168,8 +138,7 @@ async fn a_recurring_alert_gets_a_ticket_that_names_the_old_one() {
         ("alert.resolved", "e2", 5),
         ("alert.raised", "e3", 10),
     ] {
-        env.source.post(&event(kind, id, "a1", second)).await;
-        env.worker.work().await;
+        env.deliver(&event(kind, id, "a1", second)).await;
     }
     let mut tickets = env.connectwise.tickets().await;
     tickets.sort_by_key(|ticket| ticket["id"].as_u64());
@@ -192,62 +161,28 @@ async fn a_recurring_alert_gets_a_ticket_that_names_the_old_one() {
 async fn a_technicians_close_or_move_is_kept() {
     let mut env = TestEnvironment::new().await;
     for alert in ["closed", "moved", "deleted"] {
-        env.source
-            .post(&event("alert.raised", "e1", alert, 0))
-            .await;
-        env.worker.work().await;
+        env.deliver(&raised_event("e1", alert, 0)).await;
     }
-    let ticket = async |env: &TestEnvironment, alert: &str| {
-        let ticket_ref = format!("tb1-{}-1", key(TENANT, alert).item_key());
-        env.connectwise
-            .tickets()
-            .await
-            .into_iter()
-            .find(|ticket| ticket["externalXRef"] == ticket_ref)
-            .unwrap()
+    let path = async |env: &TestEnvironment, alert: &str| {
+        let ticket = env.find_ticket(alert, 1).await.unwrap();
+        format!("/service/tickets/{}", ticket["id"])
     };
-    let closed = ticket(&env, "closed").await;
-    let patch = |path: &str, id: u64| {
-        Some(json!([{ "op": "replace", "path": path, "value": { "id": id } }]))
-    };
-    env.connectwise
-        .call_as_technician(
-            Method::PATCH,
-            &format!("/service/tickets/{}", closed["id"]),
-            patch("status", 224),
-        )
-        .await;
-    let moved = ticket(&env, "moved").await;
-    env.connectwise
-        .call_as_technician(
-            Method::PATCH,
-            &format!("/service/tickets/{}", moved["id"]),
-            patch("company", 302),
-        )
-        .await;
-    let deleted = ticket(&env, "deleted").await;
-    env.connectwise
-        .call_as_technician(
-            Method::DELETE,
-            &format!("/service/tickets/{}", deleted["id"]),
-            None,
-        )
-        .await;
+    let closed = path(&env, "closed").await;
+    env.patch(&closed, "status", json!({ "id": 224 })).await;
+    let moved = path(&env, "moved").await;
+    env.patch(&moved, "company", json!({ "id": 302 })).await;
+    env.delete(&path(&env, "deleted").await).await;
     for alert in ["closed", "moved", "deleted"] {
-        env.source
-            .post(&event("alert.resolved", "e2", alert, 5))
-            .await;
-        env.worker.work().await;
+        env.deliver(&resolved_event("e2", alert, 5)).await;
     }
-    let by =
-        async |env: &TestEnvironment, alert: &str| match env.record(alert).await.unwrap().actual {
-            Some(Actual::Closed(closed)) => closed.by,
-            other @ (Some(Actual::Open(_)) | None) => panic!("{other:?}"),
-        };
-    assert_eq!(by(&env, "closed").await, ClosedBy::Technician);
-    assert_eq!(by(&env, "moved").await, ClosedBy::Moved);
-    assert_eq!(by(&env, "deleted").await, ClosedBy::Deleted);
-    assert_eq!(ticket(&env, "moved").await["closedFlag"], false);
+    for (alert, by) in [
+        ("closed", ClosedBy::Technician),
+        ("moved", ClosedBy::Moved),
+        ("deleted", ClosedBy::Deleted),
+    ] {
+        assert_closed_by(&env.record(alert).await.unwrap(), by);
+    }
+    assert!(is_open(&env.find_ticket("moved", 1).await.unwrap()));
 }
 
 #[tokio::test]
@@ -256,7 +191,7 @@ async fn shuffled_duplicate_events_make_one_ticket_an_alert() {
     let mut events = vec![];
     for alert in 0..50 {
         let alert = format!("alert-{alert}");
-        events.push(event("alert.raised", "e0", &alert, 0));
+        events.push(raised_event("e0", &alert, 0));
         for repeat in 1..4 {
             events.push(event(
                 "alert.updated",
@@ -274,10 +209,7 @@ async fn shuffled_duplicate_events_make_one_ticket_an_alert() {
         .collect();
     for batch in shuffled.chunks(20) {
         let body = serde_json::to_vec(batch).unwrap();
-        let response = env
-            .source
-            .post_raw("application/cloudevents-batch+json", &body)
-            .await;
+        let response = env.source.post_batch(&body).await;
         assert_eq!(response.status_code, 202, "{response:?}");
     }
     env.worker.work().await;

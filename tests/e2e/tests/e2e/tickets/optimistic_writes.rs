@@ -1,6 +1,6 @@
 //! The alerts table: conditional writes, and attributes that survive a write.
 
-use crate::environment::{TENANT, TestEnvironment, event, key};
+use crate::environment::{TENANT, TestEnvironment, key, raised_event, resolved_event};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::alert::record::Record;
 use store::RecordWrite;
@@ -13,7 +13,7 @@ async fn only_the_first_of_two_writes_from_one_read_succeeds() {
         let mut other = read.clone();
         other.occurrence += 1;
         let RecordWrite::Stored(written) = env.alerts.write(&read).await.unwrap() else {
-            panic!("nobody else writes")
+            panic!("no other process writes")
         };
         assert_eq!(written.rev, rev);
         assert_eq!(
@@ -31,8 +31,7 @@ async fn only_the_first_of_two_writes_from_one_read_succeeds() {
 #[tokio::test]
 async fn attributes_of_a_newer_version_survive_an_older_write() {
     let mut env = TestEnvironment::new().await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
+    env.deliver(&raised_event("e1", "a1", 0)).await;
     let table = aws_sdk_dynamodb::Client::new(&env.aws);
     let pk = AttributeValue::S(key(TENANT, "a1").item_key());
     let add = table
@@ -45,10 +44,7 @@ async fn attributes_of_a_newer_version_survive_an_older_write() {
         .send()
         .await
         .unwrap();
-    env.source
-        .post(&event("alert.resolved", "e2", "a1", 5))
-        .await;
-    env.worker.work().await;
+    env.deliver(&resolved_event("e2", "a1", 5)).await;
     let item = table
         .get_item()
         .table_name("alerts")
@@ -70,9 +66,8 @@ async fn attributes_of_a_newer_version_survive_an_older_write() {
 #[tokio::test]
 async fn two_workers_with_the_same_repeat_make_one_note() {
     let mut env = TestEnvironment::new().await;
-    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
-    env.worker.work().await;
-    env.source.post(&event("alert.raised", "e2", "a1", 5)).await;
+    env.deliver(&raised_event("e1", "a1", 0)).await;
+    env.source.post(&raised_event("e2", "a1", 5)).await;
     let (message, _) = env.queue.receive().await;
     let other = env.new_tickets_app();
     let (first, second) = (env.worker.invocation(60), env.worker.invocation(60));

@@ -3,19 +3,13 @@
 
 use std::ops::RangeInclusive;
 
-use crate::environment::{TestEnvironment, event, partner, reconsider};
+use crate::environment::{TestEnvironment, raises, reconsider};
 use domain::Blocked;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 /// More alerts than are released in one minute.
 const ALERTS: usize = 320;
-
-fn raises() -> Vec<Value> {
-    (0..ALERTS)
-        .map(|n| event("alert.raised", &format!("e{n}"), &format!("a{n}"), 0))
-        .collect()
-}
 
 /// Ticks once a minute and hands over the released alerts, until none is blocked.
 async fn recovered(env: &mut TestEnvironment, from: i64) -> i64 {
@@ -29,7 +23,7 @@ async fn recovered(env: &mut TestEnvironment, from: i64) -> i64 {
         assert!(keys.len() <= 300, "{} in one minute", keys.len());
         waiting.extend(keys.iter().map(reconsider));
         waiting = env.worker.handle_at(waiting, minutes).await;
-        let blocked = env.alerts.lists.blocked_keys(&partner()).await.unwrap();
+        let blocked = env.blocked_keys().await;
         if blocked.is_empty() && waiting.is_empty() {
             return minutes;
         }
@@ -46,14 +40,14 @@ async fn breaks_and_comes_back(
 ) {
     let mut env = TestEnvironment::new().await;
     env.connectwise.set_faults(broken).await;
-    let mut messages = env.post_and_take(&raises()).await;
+    let mut messages = env.post_and_take(&raises(0..ALERTS)).await;
     for minutes in [0, 17] {
         messages = env.worker.handle_at(messages, minutes).await;
         // A pause that this process was given counts in real time.
         env.worker.app = env.new_tickets_app();
     }
     assert_eq!(messages.len(), 0);
-    let blocked = env.alerts.lists.blocked_keys(&partner()).await.unwrap();
+    let blocked = env.blocked_keys().await;
     assert_eq!(blocked.len(), ALERTS);
     let record = env.record("a7").await.unwrap();
     assert_eq!(&record.blocked.unwrap().reason, reason);

@@ -7,8 +7,7 @@ use domain::alert::record::Record;
 use domain::connection::breaker::Breaker;
 use serde_json::{Value, json};
 
-use crate::environment::{TestEnvironment, event, partner};
-use crate::reconcile::rebuild::posts;
+use crate::environment::{TestEnvironment, event, raised_event, resolved_event};
 
 /// Statuses and bodies with which firewalls, proxies and ConnectWise refuse writes, and the part that is
 /// quoted.
@@ -55,14 +54,11 @@ fn is_refused(record: &Record, words: &str) {
 }
 
 async fn nothing_is_known_against_the_connection(env: &TestEnvironment) {
-    let breaker = env.config.breaker.get(&partner()).await.unwrap();
+    let breaker = env.breaker().await;
     assert_eq!(breaker, Breaker::default());
-    let calls = env.connectwise.calls().await;
-    let confirming = calls
-        .iter()
-        .filter(|call| *call == "GET /system/mySecurity");
+    let confirming = env.connectwise.count_calls("GET /system/mySecurity").await;
     // One failure each time that messages are handed over, however many writes are refused.
-    assert!((1..=6).contains(&confirming.count()), "{calls:?}");
+    assert!((1..=6).contains(&confirming), "{confirming}");
 }
 
 #[tokio::test]
@@ -78,18 +74,13 @@ async fn a_refused_create_blocks_only_its_alert() {
             *status,
             body,
         ));
-        let mut raised = event("alert.raised", &format!("e{n}"), &format!("a{n}"), 0);
+        let mut raised = raised_event(&format!("e{n}"), &format!("a{n}"), 0);
         raised["data"]["title"] = title.into();
         events.push(raised);
         // Another alert in the same batch.
-        events.push(event(
-            "alert.raised",
-            &format!("g{n}"),
-            &format!("good{n}"),
-            0,
-        ));
+        events.push(raised_event(&format!("g{n}"), &format!("good{n}"), 0));
     }
-    env.connectwise.set_faults(json!({ "rules": rules })).await;
+    env.set_fault("rules", rules).await;
     let messages = env.post_and_take(&events).await;
     env.worker.handle_until_done(messages, 0, 2).await;
     assert_eq!(env.connectwise.tickets().await.len(), refusals.len());
@@ -113,7 +104,7 @@ async fn a_refused_note_priority_or_close_blocks_only_its_alert() {
     for operation in operations {
         for n in 0..=refusals.len() {
             let alert = name(operation, n);
-            raised.push(event("alert.raised", &format!("e-{alert}"), &alert, 0));
+            raised.push(raised_event(&format!("e-{alert}"), &alert, 0));
         }
     }
     let messages = env.post_and_take(&raised).await;
@@ -144,7 +135,7 @@ async fn a_refused_note_priority_or_close_blocks_only_its_alert() {
             changes.push(change);
         }
     }
-    env.connectwise.set_faults(json!({ "rules": rules })).await;
+    env.set_fault("rules", rules).await;
     let messages = env.post_and_take(&changes).await;
     env.worker.handle_until_done(messages, 0, 2).await;
     for operation in operations {
@@ -174,22 +165,20 @@ async fn a_create_answered_by_a_proxy_is_searched_then_refused() {
         let title = format!("Injection {n}");
         let when = json!({ "operations": ["create"], "text": title });
         rules.push(rule(&when, *status, &json!("page")));
-        let mut raised = event("alert.raised", &format!("e{n}"), &format!("a{n}"), 0);
+        let mut raised = raised_event(&format!("e{n}"), &format!("a{n}"), 0);
         raised["data"]["title"] = title.into();
         events.push(raised);
     }
-    env.connectwise.set_faults(json!({ "rules": rules })).await;
-    let messages = env.post_and_take(&events).await;
-    env.worker.handle_until_done(messages, 0, 1).await;
+    env.set_fault("rules", rules).await;
+    env.process(&events, 0).await;
     for (n, (_, words)) in answers.iter().enumerate() {
         let record = env.record(&format!("a{n}")).await.unwrap();
         is_refused(&record, words);
         // A late commit would be found by the search.
         assert_eq!(record.rechecks.len(), 1);
     }
-    let calls = env.connectwise.calls().await;
-    let posts = calls.iter().filter(|call| *call == "POST /service/tickets");
-    assert_eq!(posts.count(), 2 * answers.len());
+    let posts = env.connectwise.count_calls("POST /service/tickets").await;
+    assert_eq!(posts, 2 * answers.len());
 }
 
 #[tokio::test]
@@ -199,13 +188,11 @@ async fn a_refused_create_that_commits_late_is_the_ticket() {
     let mut refused = rule(&when, 302, &json!("empty"));
     refused["times"] = json!(1);
     let late = json!({ "when": when, "then": { "late": { "seconds": 1.0 } }, "times": 1 });
-    env.connectwise
-        .set_faults(json!({ "rules": [refused, late] }))
-        .await;
-    let raised = event("alert.raised", "e1", "a1", 0);
+    env.set_fault("rules", [refused, late]).await;
+    let raised = raised_event("e1", "a1", 0);
     let mut messages = env.post_and_take(&[raised]).await;
     let mut minutes = 0;
-    while posts(&env).await < 2 {
+    while env.connectwise.count_calls("POST /service/tickets").await < 2 {
         messages = env.worker.handle_at(messages, minutes).await;
         minutes += 1;
         assert!(minutes < 30, "the create is never tried twice");
@@ -215,23 +202,19 @@ async fn a_refused_create_that_commits_late_is_the_ticket() {
     let record = env.record("a1").await.unwrap();
     assert!(record.open().is_some(), "{record:?}");
     assert_eq!(env.connectwise.tickets().await.len(), 1);
-    assert_eq!(posts(&env).await, 2);
+    assert_eq!(
+        env.connectwise.count_calls("POST /service/tickets").await,
+        2
+    );
 }
 
 #[tokio::test]
 async fn a_refused_closing_note_does_not_undo_the_close() {
     let mut env = TestEnvironment::new().await;
-    let messages = env
-        .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
-        .await;
-    env.worker.handle_until_done(messages, 0, 1).await;
+    env.process(&[raised_event("e1", "a1", 0)], 0).await;
     let refused = rule(&json!({ "operations": ["note"] }), 403, &json!("page"));
-    env.connectwise
-        .set_faults(json!({ "rules": [refused] }))
-        .await;
-    let messages = env
-        .post_and_take(&[event("alert.resolved", "r1", "a1", 9)])
-        .await;
+    env.set_fault("rules", [refused]).await;
+    let messages = env.post_and_take(&[resolved_event("r1", "a1", 9)]).await;
     assert_eq!(env.worker.handle_at(messages, 0).await.len(), 0);
     assert_eq!(env.connectwise.tickets().await[0]["closedFlag"], true);
     let record = env.record("a1").await.unwrap();
@@ -245,8 +228,8 @@ async fn an_html_page_for_every_call_is_an_outage() {
         env.connectwise.reset().await;
         let alert = format!("a{status}");
         let all = rule(&json!({}), status, &json!(body));
-        env.connectwise.set_faults(json!({ "rules": [all] })).await;
-        let raised = event("alert.raised", &format!("e{status}"), &alert, 0);
+        env.set_fault("rules", [all]).await;
+        let raised = raised_event(&format!("e{status}"), &alert, 0);
         let mut messages = env.post_and_take(&[raised]).await;
         for minutes in [0, 2, 4] {
             messages = env.worker.handle_at(messages, minutes).await;
@@ -257,12 +240,9 @@ async fn an_html_page_for_every_call_is_an_outage() {
             0,
             "{status}"
         );
-        let record = env.record(&alert).await.unwrap();
-        let reason = record.blocked.map(|blocked| blocked.reason);
+        let reason = env.reason(&alert).await;
         assert_eq!(reason, Some(Blocked::ConnectionUnavailable), "{status}");
-        let generation = env.config.breaker.get(&partner()).await.unwrap().generation;
-        let closed = env.config.breaker.close(&partner(), generation).await;
-        assert!(closed.unwrap());
+        env.close_breaker().await;
         env.worker.app = env.new_tickets_app();
     }
 }

@@ -2,40 +2,31 @@
 
 use domain::Blocked;
 use domain::alert::command::{Command, CommandAction};
-use domain::alert::record::{Actual, ClosedBy};
+use domain::alert::record::ClosedBy;
 use domain::wire::message::Message;
-use serde_json::json;
 
 use crate::environment::{
-    COMPANY, OPERATIONS, TENANT, TestEnvironment, event, key, partner, record_of, settings, tenant,
+    COMPANY, OPERATIONS, TENANT, TestEnvironment, assert_closed_by, event, is_open, key,
+    raised_event, record_of, resolved_event, settings,
 };
 use crate::reconcile::closing::run_reconcile;
 use crate::reconcile::drift::raise_alerts;
-use crate::tickets::exactly_once::is_open;
 
 #[tokio::test]
 async fn a_new_site_leaves_the_old_sites_tickets_alone() {
     let mut env = TestEnvironment::new().await;
-    let raised = [
-        event("alert.raised", "e1", "a1", 0),
-        event("alert.raised", "e2", "a2", 0),
-    ];
-    let raised = env.post_and_take(&raised).await;
-    env.worker.handle_until_done(raised, 0, 1).await;
+    let raised = [raised_event("e1", "a1", 0), raised_event("e2", "a2", 0)];
+    env.process(&raised, 0).await;
     // Another site, which has none of these tickets.
     env.connectwise.reset().await;
     env.set_epoch(2).await;
     let events = [
-        event("alert.resolved", "e3", "a1", 5),
+        resolved_event("e3", "a1", 5),
         event("alert.updated", "e4", "a2", 5),
     ];
-    let messages = env.post_and_take(&events).await;
-    env.worker.handle_until_done(messages, 1, 1).await;
-    let gone = env.record("a1").await.unwrap();
-    assert!(
-        matches!(&gone.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::OutOfReach),
-        "{gone:?}"
-    );
+    env.process(&events, 1).await;
+    let closed = env.record("a1").await.unwrap();
+    assert_closed_by(&closed, ClosedBy::OutOfReach);
     let active = env.record("a2").await.unwrap();
     assert_eq!(active.open().unwrap().epoch, 2, "{active:?}");
     let calls = env.connectwise.calls().await;
@@ -48,10 +39,7 @@ async fn a_new_site_leaves_the_old_sites_tickets_alone() {
         ["POST /service/tickets"],
         "only searches and the active alert's ticket"
     );
-    let new = env
-        .post_and_take(&[event("alert.raised", "e5", "a5", 5)])
-        .await;
-    env.worker.handle_until_done(new, 2, 1).await;
+    env.process(&[raised_event("e5", "a5", 5)], 2).await;
     let record = env.record("a5").await.unwrap();
     assert_eq!(record.open().unwrap().epoch, 2, "{record:?}");
     assert_eq!(env.connectwise.tickets().await.len(), 2);
@@ -76,25 +64,17 @@ async fn an_active_alert_gets_its_ticket_on_the_new_site() {
 #[tokio::test]
 async fn the_same_site_at_another_address_keeps_its_tickets() {
     let mut env = TestEnvironment::new().await;
-    let raised = [
-        event("alert.raised", "e1", "a1", 0),
-        event("alert.raised", "e2", "a2", 0),
-    ];
-    let raised = env.post_and_take(&raised).await;
-    env.worker.handle_until_done(raised, 0, 1).await;
+    let raised = [raised_event("e1", "a1", 0), raised_event("e2", "a2", 0)];
+    env.process(&raised, 0).await;
     let before = env.record("a2").await.unwrap();
     env.set_epoch(2).await;
     let events = [
-        event("alert.resolved", "e3", "a1", 5),
+        resolved_event("e3", "a1", 5),
         event("alert.updated", "e4", "a2", 5),
     ];
-    let messages = env.post_and_take(&events).await;
-    env.worker.handle_until_done(messages, 1, 1).await;
-    let gone = env.record("a1").await.unwrap();
-    assert!(
-        matches!(&gone.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Us),
-        "{gone:?}"
-    );
+    env.process(&events, 1).await;
+    let closed = env.record("a1").await.unwrap();
+    assert_closed_by(&closed, ClosedBy::Us);
     let active = env.record("a2").await.unwrap();
     let (open, was) = (active.open().unwrap(), before.open().unwrap());
     assert_eq!((open.ticket_id, open.epoch), (was.ticket_id, 2));
@@ -104,31 +84,16 @@ async fn the_same_site_at_another_address_keeps_its_tickets() {
 #[tokio::test]
 async fn a_remapped_tenant_keeps_its_open_ticket() {
     let mut env = TestEnvironment::new().await;
-    let raised = env
-        .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
-        .await;
-    env.worker.handle_until_done(raised, 0, 1).await;
-    let mut mapping = env
-        .config
-        .tenants
-        .get(&partner(), &tenant(TENANT))
-        .await
-        .unwrap()
-        .value
-        .unwrap();
+    env.process(&[raised_event("e1", "a1", 0)], 0).await;
+    let mut mapping = env.mapping(TENANT).await;
     mapping.company = Some(302);
-    env.config
-        .tenants
-        .put(&partner(), &tenant(TENANT), &mapping)
-        .await
-        .unwrap();
+    env.put_mapping(TENANT, &mapping).await;
     let events = [
-        event("alert.resolved", "e2", "a1", 5),
-        event("alert.raised", "e3", "a1", 9),
-        event("alert.raised", "e4", "a4", 9),
+        resolved_event("e2", "a1", 5),
+        raised_event("e3", "a1", 9),
+        raised_event("e4", "a4", 9),
     ];
-    let messages = env.post_and_take(&events).await;
-    env.worker.handle_until_done(messages, 1, 1).await;
+    env.process(&events, 1).await;
     let tickets = env.connectwise.tickets().await;
     let companies: Vec<_> = tickets
         .iter()
@@ -141,45 +106,28 @@ async fn a_remapped_tenant_keeps_its_open_ticket() {
 async fn a_renamed_board_works_and_a_deleted_status_blocks() {
     let mut env = TestEnvironment::new().await;
     let (board, start, _) = OPERATIONS;
-    let renamed = json!([{ "op": "replace", "path": "name", "value": "Renamed" }]);
-    env.connectwise
-        .call_as_technician(
-            reqwest::Method::PATCH,
-            &format!("/service/boards/{board}"),
-            Some(renamed),
-        )
+    env.patch(&format!("/service/boards/{board}"), "name", "Renamed")
         .await;
-    let raised = env
-        .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
-        .await;
-    env.worker.handle_until_done(raised, 0, 1).await;
+    env.process(&[raised_event("e1", "a1", 0)], 0).await;
     assert_eq!(
         env.connectwise.tickets().await[0]["board"]["name"],
         "Renamed"
     );
 
-    let mut gone = settings();
-    gone.operations.start_status = Some(start + 5000);
-    env.config.settings.put(&partner(), &gone).await.unwrap();
-    let events = [
-        event("alert.raised", "e2", "a2", 0),
-        event("alert.resolved", "e3", "a1", 5),
-    ];
-    let messages = env.post_and_take(&events).await;
-    env.worker.handle_until_done(messages, 1, 1).await;
+    let mut missing = settings();
+    missing.operations.start_status = Some(start + 5000);
+    env.put_settings(&missing).await;
+    let events = [raised_event("e2", "a2", 0), resolved_event("e3", "a1", 5)];
+    env.process(&events, 1).await;
     let record = env.record("a2").await.unwrap();
-    let target = Blocked::TargetGone(domain::TicketTarget::Status);
+    let target = Blocked::TargetMissing(domain::TicketTarget::Status);
     let blocked = record.blocked.unwrap();
     assert_eq!(blocked.reason, target);
     assert!(
         !is_open(&env.connectwise.tickets().await[0]),
         "closing does not need it"
     );
-    env.config
-        .settings
-        .put(&partner(), &settings())
-        .await
-        .unwrap();
+    env.put_settings(&settings()).await;
     // Reconcile sends this once ConnectWise lists the status.
     let retry = Message::Command(Command {
         key: key(TENANT, "a2"),
@@ -198,16 +146,10 @@ async fn a_renamed_board_works_and_a_deleted_status_blocks() {
 #[tokio::test]
 async fn a_worker_with_the_old_sites_keys_reads_the_new_ones() {
     let mut env = TestEnvironment::new().await;
-    let first = env
-        .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
-        .await;
-    env.worker.handle_until_done(first, 0, 1).await;
+    env.process(&[raised_event("e1", "a1", 0)], 0).await;
     let before = env.connectwise.calls().await.len();
     env.point_at_company("other").await;
-    let second = env
-        .post_and_take(&[event("alert.raised", "e2", "a2", 0)])
-        .await;
-    env.worker.handle_until_done(second, 1, 1).await;
+    env.process(&[raised_event("e2", "a2", 0)], 1).await;
     // The simulator has no such company: the test checks that the call was made with its keys.
     assert!(
         env.connectwise.calls().await.len() > before,

@@ -5,7 +5,7 @@ use domain::{Blocked, TicketTarget};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::environment::{TestEnvironment, event};
+use crate::environment::{TestEnvironment, event, resolved_event};
 use crate::reconcile::closing::run_reconcile;
 use crate::reconcile::drift::names;
 use crate::reconcile::drift::raise_alerts;
@@ -15,10 +15,7 @@ const OTHER_COMPANY: u64 = 302;
 
 /// Resolves an alert and returns its record.
 async fn resolve(env: &mut TestEnvironment, alert: &str) -> Record {
-    env.source
-        .post(&event("alert.resolved", "over", alert, 0))
-        .await;
-    env.worker.work().await;
+    env.deliver(&resolved_event("over", alert, 0)).await;
     env.record(alert).await.unwrap()
 }
 
@@ -44,12 +41,10 @@ async fn a_ticket_reopened_by_a_workflow_is_closed_again() {
     let mut env = TestEnvironment::new().await;
     raise_alerts(&mut env, &names(1)).await;
     let workflow = json!([{ "after": "note", "do": "reopen" }]);
-    env.connectwise
-        .set_faults(json!({ "workflows": workflow }))
-        .await;
+    env.set_fault("workflows", workflow).await;
     let record = resolve(&mut env, "a0").await;
     assert!(is_closed_by_us(&record), "{record:?}");
-    assert!(!is_ticket_open(&env,).await);
+    assert!(!is_ticket_open(&env).await);
     assert_eq!(
         count_notes_with(&env, "Ticketbridge closes this ticket").await,
         1
@@ -62,23 +57,21 @@ async fn a_close_undone_by_a_workflow_does_not_count() {
     let mut env = TestEnvironment::new().await;
     raise_alerts(&mut env, &names(1)).await;
     let workflow = json!([{ "after": "close", "do": "reopen" }]);
-    env.connectwise
-        .set_faults(json!({ "workflows": workflow }))
-        .await;
+    env.set_fault("workflows", workflow).await;
     let record = resolve(&mut env, "a0").await;
-    assert!(is_ticket_open(&env,).await);
+    assert!(is_ticket_open(&env).await);
     assert!(record.open().is_some(), "{record:?}");
     let reason = record.blocked.map(|blocked| blocked.reason);
-    assert_eq!(reason, Some(Blocked::TargetGone(TicketTarget::Status)));
+    assert_eq!(reason, Some(Blocked::TargetMissing(TicketTarget::Status)));
 
-    env.connectwise.set_faults(json!({ "workflows": [] })).await;
+    env.set_fault("workflows", json!([])).await;
     // The refusal is recorded, and then retried.
     for minutes in [1, 7] {
         run_reconcile(&mut env, minutes).await;
     }
     let record = env.record("a0").await.unwrap();
     assert!(is_closed_by_us(&record), "{record:?}");
-    assert!(!is_ticket_open(&env,).await);
+    assert!(!is_ticket_open(&env).await);
     assert_eq!(
         count_notes_with(&env, "Ticketbridge closes this ticket").await,
         1
@@ -104,8 +97,7 @@ async fn tickets_that_a_person_took_over_are_not_written() {
             let before = env.connectwise.calls().await.len();
             let mut event = event(change, "next", "a0", 0);
             event["data"]["severity"] = severity.into();
-            env.source.post(&event).await;
-            env.worker.work().await;
+            env.deliver(&event).await;
             let calls = env.connectwise.calls().await.split_off(before);
             let what = format!("{action}, {change}: {calls:?}");
             assert!(calls.iter().all(|call| call.starts_with("GET ")), "{what}");
@@ -129,7 +121,7 @@ async fn a_write_starts_only_with_time_for_its_answer() {
     // Calls end two seconds before the invocation, which leaves half a second for the write.
     let slow =
         json!([{ "when": { "operations": ["read"] }, "then": { "slow": { "seconds": 5.5 } } }]);
-    env.connectwise.set_faults(json!({ "rules": slow })).await;
+    env.set_fault("rules", slow).await;
     let before = env.connectwise.calls().await.len();
     let invocation = env.worker.invocation_at(Timestamp::now(), 8);
     let back = env.worker.handle_batch(&messages, &invocation).await;
@@ -142,7 +134,7 @@ async fn a_write_starts_only_with_time_for_its_answer() {
     let record = env.record("a0").await.unwrap();
     assert_eq!((&record.claim, &record.blocked), (&None, &None));
 
-    env.connectwise.set_faults(json!({ "rules": [] })).await;
+    env.set_fault("rules", json!([])).await;
     env.worker.handle_until_done(back, 0, 1).await;
     assert_eq!(count_notes_with(&env, "repeated once").await, 1);
 }

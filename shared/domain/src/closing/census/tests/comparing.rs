@@ -55,7 +55,7 @@ fn a_ticket_that_differs_from_its_record_is_proposed() {
         change(&mut found);
         found
     };
-    let with_token = |ticket_ref: Option<TicketRef>| FoundTicket {
+    let with_reference = |ticket_ref: Option<TicketRef>| FoundTicket {
         ticket_ref,
         ..listed(&record)
     };
@@ -88,13 +88,17 @@ fn a_ticket_that_differs_from_its_record_is_proposed() {
             look(7),
         ),
         ("merged", as_listed(|found| found.merged = true), look(7)),
-        ("another alert's token", with_token(Some(other)), look(7)),
         (
-            "another life's token",
-            with_token(Some(TicketRef::new(&record.key, 2))),
+            "another alert's reference",
+            with_reference(Some(other)),
             look(7),
         ),
-        ("no token", with_token(None), look(7)),
+        (
+            "another occurrence's reference",
+            with_reference(Some(TicketRef::new(&record.key, 2))),
+            look(7),
+        ),
+        ("no reference", with_reference(None), look(7)),
     ];
     for (what, found, asks) in cases {
         assert_eq!(
@@ -111,11 +115,11 @@ fn a_ticket_that_is_not_listed_is_missing() {
     let list = [listed(&records[1])];
     assert_eq!(compared(&records, &list), (vec![], vec![7]));
     assert_eq!(compared(&records, &[]), (vec![], vec![7, 9]));
-    let gone = [resolved(a())];
+    let resolved_alerts = [resolved(a())];
     assert_eq!(
-        compared(&gone, &[]),
+        compared(&resolved_alerts, &[]),
         (vec![], vec![7]),
-        "its alert is gone, it stays open"
+        "the alert is resolved, the ticket stays open"
     );
     assert_eq!(compared(&[active("contoso", "c")], &[]), (vec![], vec![]));
 }
@@ -176,15 +180,15 @@ fn two_open_tickets_with_one_reference_are_duplicates() {
         .collect();
     assert_eq!(asks, for_duplicates(7), "on another page");
 
-    let other_life = FoundTicket {
+    let other_occurrence = FoundTicket {
         ticket_ref: Some(TicketRef::new(&record.key, 2)),
         ..twin(9)
     };
-    let nobodys = FoundTicket {
+    let unknown_alert = FoundTicket {
         ticket_ref: Some(TicketRef::new(&alert("contoso", "z"), 1)),
         ..twin(9)
     };
-    let no_token = FoundTicket {
+    let without_reference = FoundTicket {
         ticket_ref: None,
         ..twin(9)
     };
@@ -196,7 +200,13 @@ fn two_open_tickets_with_one_reference_are_duplicates() {
         merged: true,
         ..twin(9)
     };
-    for other in [other_life, nobodys, no_token, elsewhere, merged] {
+    for other in [
+        other_occurrence,
+        unknown_alert,
+        without_reference,
+        elsewhere,
+        merged,
+    ] {
         let asks = compared(one, &[listed(&record), other.clone()]);
         assert_eq!(asks, (vec![], vec![]), "{other:?}");
     }
@@ -221,7 +231,7 @@ fn a_reopened_ticket_matches_its_record() {
     let asks = compared(one, &[listed(&record), twin(first)]);
     assert_eq!(asks, (for_duplicates(7), vec![]));
     let asks = compared(one, &[listed(&record), twin(record.occurrence_ref())]);
-    assert_eq!(asks, (vec![], vec![]), "of another life");
+    assert_eq!(asks, (vec![], vec![]), "of another occurrence");
 }
 
 #[test]
@@ -276,7 +286,11 @@ fn a_missing_ticket_is_proposed_if_its_board_is_visible() {
     assert_eq!(action(&[9], &[]), [9], "closed, or given to another use");
     assert_eq!(action(&[], &[BOARD]), [5], "deleted");
     assert_eq!(action(&[], &[BOARD, 3]), [5, 9]);
-    assert_eq!(action(&[5, 9, 11], &[BOARD, 3]), [5, 9], "11 is not ours");
+    assert_eq!(
+        action(&[5, 9, 11], &[BOARD, 3]),
+        [5, 9],
+        "11 is in no record"
+    );
     let mut unknown = records[0].clone();
     if let Some(Actual::Open(open)) = &mut unknown.actual {
         open.board_id = None;

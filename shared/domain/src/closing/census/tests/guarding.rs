@@ -3,9 +3,9 @@
 use super::*;
 
 /// How many of how many open tickets of one tenant would close. The first ones are resolved.
-fn closing(gone: u64, of: u64) -> (Vec<Record>, Vec<Sent>) {
+fn closing(resolved: u64, of: u64) -> (Vec<Record>, Vec<Sent>) {
     let records = many("contoso", "a", of, true);
-    let there: Vec<String> = (gone..of)
+    let there: Vec<String> = (resolved..of)
         .map(|n| format!("a{n}"))
         .chain(["x".into()])
         .collect();
@@ -15,7 +15,7 @@ fn closing(gone: u64, of: u64) -> (Vec<Record>, Vec<Sent>) {
 
 #[test]
 fn more_than_twenty_and_three_in_ten_trip_the_guard() {
-    for (gone, of, held) in [
+    for (resolved, of, held) in [
         (20, 20, false),
         (20, 21, false),
         (21, 21, true),
@@ -26,19 +26,19 @@ fn more_than_twenty_and_three_in_ten_trip_the_guard() {
         (300, 1000, false),
         (301, 1000, true),
     ] {
-        let (records, list) = closing(gone, of);
+        let (records, list) = closing(resolved, of);
         let resolution_plan = resolution_plan(&records, &list, &[]);
-        let counts = (u32::try_from(gone).unwrap(), u32::try_from(of).unwrap());
+        let counts = (u32::try_from(resolved).unwrap(), u32::try_from(of).unwrap());
         let expected = match held {
             true => BTreeMap::from([(tenant_id("contoso"), counts)]),
             false => BTreeMap::new(),
         };
-        assert_eq!(self::held(&resolution_plan), expected, "{gone} of {of}");
-        let proposed = if held { 0 } else { gone };
+        assert_eq!(self::held(&resolution_plan), expected, "{resolved} of {of}");
+        let proposed = if held { 0 } else { resolved };
         assert_eq!(
             resolution_plan.proposals.len() as u64,
             proposed,
-            "{gone} of {of}"
+            "{resolved} of {of}"
         );
         assert!(resolution_plan.approved.is_empty());
     }
@@ -106,7 +106,7 @@ fn ended(prefix: &str, count: u64, at: i64) -> Vec<Record> {
 #[test]
 fn losses_over_several_snapshots_add_up() {
     // Of a hundred alerts some were closed before, and some are resolved now.
-    for (before, gone, held) in [
+    for (before, resolved, held) in [
         (0, 20, false),
         (20, 10, false),
         (20, 11, true),
@@ -115,20 +115,20 @@ fn losses_over_several_snapshots_add_up() {
         (40, 0, false),
         (60, 1, true),
     ] {
-        let (records, list) = closing(gone, 100 - before);
+        let (records, list) = closing(resolved, 100 - before);
         let earlier = ended("e", before, NOW - 10);
         let none = BTreeMap::new();
         let resolution_plan = departures_after(&records, &list, &earlier, &none);
         assert_eq!(
             resolution_plan.held.len(),
             usize::from(held),
-            "{before} {gone}"
+            "{before} {resolved}"
         );
-        let proposed = if held { 0 } else { gone };
+        let proposed = if held { 0 } else { resolved };
         assert_eq!(
             resolution_plan.proposals.len() as u64,
             proposed,
-            "{before} {gone}"
+            "{before} {resolved}"
         );
     }
     // A command that was carried out while the run read the index is not counted twice.
@@ -152,8 +152,8 @@ fn resolved_alerts_with_open_tickets_count_over_the_day() {
         });
     assert!(resolution_plan(&records, &list, &[]).held.is_empty());
     records.extend(noted);
-    let gone = resolution_plan(&records, &list, &[]);
-    assert_eq!(held(&gone)[&tenant_id("contoso")], (20, 60));
+    let plan = resolution_plan(&records, &list, &[]);
+    assert_eq!(held(&plan)[&tenant_id("contoso")], (20, 60));
 }
 
 /// A tenant with few alerts at any time, but many over the day.
@@ -202,11 +202,11 @@ fn approved_closings_do_not_count_again() {
         BTreeMap::from([(tenant_id("contoso"), approval)])
     };
     let (before, at) = (ended("e", 40, NOW - 5), NOW - 10);
-    for (what, gone, approvals, expected) in [
-        ("nobody did", 10, BTreeMap::new(), (1, 0)),
-        ("all have gone", 10, approved(40, at, false), (0, 0)),
+    for (what, resolved, approvals, expected) in [
+        ("not approved", 10, BTreeMap::new(), (1, 0)),
+        ("all are resolved", 10, approved(40, at, false), (0, 0)),
         (
-            "all have gone, and too many more",
+            "all are resolved, and too many more",
             25,
             approved(40, at, false),
             (1, 0),
@@ -220,18 +220,18 @@ fn approved_closings_do_not_count_again() {
             (1, 0),
         ),
         (
-            "after they had gone",
+            "after they were resolved",
             10,
             approved(40, NOW - 1, false),
             (0, 0),
         ),
         ("a day ago", 10, approved(40, NOW - 24 * 60, false), (1, 0)),
     ] {
-        let (records, list) = closing(gone, 60);
+        let (records, list) = closing(resolved, 60);
         let resolution_plan = departures_after(&records, &list, &before, &approvals);
         let seen = (resolution_plan.held.len(), resolution_plan.approved.len());
         assert_eq!(seen, expected, "{what}");
-        let proposed = if expected.0 == 0 { gone } else { 0 };
+        let proposed = if expected.0 == 0 { resolved } else { 0 };
         assert_eq!(resolution_plan.proposals.len() as u64, proposed, "{what}");
     }
 }
@@ -319,22 +319,22 @@ fn alerts_without_a_ticket_count_too() {
     let mut records = many("contoso", "a", 25, false);
     let list = [sent("s", NOW, &["x"])];
     let contoso = tenant_id("contoso");
-    let gone = resolution_plan(&records, &list, &[]);
-    assert_eq!(held(&gone)[&contoso], (25, 25));
+    let plan = resolution_plan(&records, &list, &[]);
+    assert_eq!(held(&plan)[&contoso], (25, 25));
     // Tickets that wait for a technician do not change that.
     let noted = many("contoso", "n", 80, true).into_iter().map(resolved);
     records.extend(noted);
-    let gone = resolution_plan(&records, &list, &[]);
-    assert_eq!(held(&gone)[&contoso], (25, 25));
-    let gone = resolution_plan(&records, &list, &[("contoso", 25)]);
-    assert_eq!((gone.proposals.len(), gone.approved.len()), (25, 1));
+    let plan = resolution_plan(&records, &list, &[]);
+    assert_eq!(held(&plan)[&contoso], (25, 25));
+    let plan = resolution_plan(&records, &list, &[("contoso", 25)]);
+    assert_eq!((plan.proposals.len(), plan.approved.len()), (25, 1));
     // Alerts without a ticket do not change it either.
     let (mut records, mut lists) = closing(21, 60);
     let waiting = many("contoso", "w", 100, false);
     lists[0].lists.extend((0..100).map(|n| format!("w{n}")));
     records.extend(waiting);
-    let gone = resolution_plan(&records, &lists, &[]);
-    assert_eq!(held(&gone)[&contoso], (21, 60));
+    let plan = resolution_plan(&records, &lists, &[]);
+    assert_eq!(held(&plan)[&contoso], (21, 60));
     // But open tickets count, whether their alerts are active or not.
     records.extend(many("contoso", "n", 20, true).into_iter().map(resolved));
     assert_eq!(resolution_plan(&records, &lists, &[]).proposals.len(), 21);
@@ -347,7 +347,7 @@ fn alerts_that_end_by_themselves_count_too() {
         with_ticket(record, n + 1, LAST)
     });
     let records: Vec<_> = ended.collect();
-    let gone = resolution_plan(&records, &[], &[]);
-    assert_eq!(held(&gone)[&tenant_id("contoso")], (30, 30));
-    assert_eq!((gone.proposals.len(), gone.next), (0, None));
+    let plan = resolution_plan(&records, &[], &[]);
+    assert_eq!(held(&plan)[&tenant_id("contoso")], (30, 30));
+    assert_eq!((plan.proposals.len(), plan.next), (0, None));
 }

@@ -134,11 +134,11 @@ fn an_unstated_raise_was_before_the_ticket_was_entered() {
     let entered_at_zero = [of_life(8, 2, None)];
     let active = adopt_prior_tickets(raised_at(-10), &entered_at_zero, None, 1, at(100));
     assert_eq!(active.desired, raised_at(-10).desired, "nothing new");
-    for (resolved_at, stands) in [(-5, true), (5, false)] {
-        let mut gone = set_last_event(raised_at(-10), at(resolved_at));
-        gone.desired.active = false;
-        let with_prior = adopt_prior_tickets(gone, &entered_at_zero, None, 1, at(100));
-        assert_eq!(with_prior.desired.active, stands, "{resolved_at}");
+    for (resolved_at, is_active) in [(-5, true), (5, false)] {
+        let mut ended = set_last_event(raised_at(-10), at(resolved_at));
+        ended.desired.active = false;
+        let with_prior = adopt_prior_tickets(ended, &entered_at_zero, None, 1, at(100));
+        assert_eq!(with_prior.desired.active, is_active, "{resolved_at}");
     }
 }
 

@@ -43,10 +43,7 @@ fn each_block_has_its_reason() {
         ),
     ];
     for (view, reason) in cases {
-        assert_eq!(
-            decide(&record, &view, SETTLE, at(2)),
-            Decision::Block(reason)
-        );
+        assert_eq!(next_in(&record, &view, 2), Decision::Block(reason));
     }
     let mut off = view();
     off.connection
@@ -56,7 +53,7 @@ fn each_block_has_its_reason() {
         .kinds_off
         .insert(Kind::parse("disk").unwrap());
     assert_eq!(
-        decide(&record, &off, SETTLE, at(2)),
+        next_in(&record, &off, 2),
         Decision::Block(Blocked::KindDisabled)
     );
 }
@@ -171,7 +168,7 @@ fn an_open_breaker_blocks_only_calls() {
             Decision::Nothing(Idle::UpToDate),
         ),
     ] {
-        assert_eq!(decide(&record, &view, SETTLE, at(20)), decision);
+        assert_eq!(next_in(&record, &view, 20), decision);
     }
 }
 
@@ -180,10 +177,10 @@ fn a_missing_right_blocks_only_what_needs_it() {
     let mut view = view();
     view.breaker.missing_rights = ["service_tickets.add".to_owned()].into();
     let missing = Decision::Block(Blocked::MissingRight("service_tickets.add".into()));
-    assert_eq!(decide(&folded(&[raised(1)]), &view, SETTLE, at(2)), missing);
-    let gone = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
+    assert_eq!(next_in(&folded(&[raised(1)]), &view, 2), missing);
+    let ended = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
     assert_eq!(
-        decide(&gone, &view, SETTLE, at(13)),
+        next_in(&ended, &view, 13),
         Decision::Write(TicketWrite::Close { ticket_id: 77 })
     );
 }
@@ -193,14 +190,8 @@ fn a_pause_is_waited_for() {
     let mut view = view();
     view.breaker.paused_until = Some(at(30));
     let record = folded(&[raised(1)]);
-    assert_eq!(
-        decide(&record, &view, SETTLE, at(2)),
-        Decision::Wait { until: at(30) }
-    );
-    assert!(matches!(
-        decide(&record, &view, SETTLE, at(30)),
-        Decision::Write(_)
-    ));
+    assert_eq!(next_in(&record, &view, 2), Decision::Wait { until: at(30) });
+    assert!(matches!(next_in(&record, &view, 30), Decision::Write(_)));
 }
 
 #[test]
@@ -217,7 +208,7 @@ fn a_long_pause_is_spent_in_the_table() {
     ] {
         view.breaker.paused_until = Some(at(1000 + pause));
         for record in [&folded(&[raised(1)]), &uncertain, &close] {
-            let decision = decide(record, &view, SETTLE, at(1000));
+            let decision = next_in(record, &view, 1000);
             assert_eq!(decision, expected, "{pause}");
         }
     }
@@ -237,29 +228,26 @@ fn an_alert_older_than_the_backfill_waits_for_a_person() {
         view.mapping.as_mut().unwrap().enabled_at = Some(at(two_days));
         assert!(
             matches!(
-                decide(&record, &view, SETTLE, at(9 * two_days)),
+                next_in(&record, &view, 9 * two_days),
                 Decision::Write(TicketWrite::Create(_))
             ),
             "what counts is when it was switched on"
         );
         view.mapping.as_mut().unwrap().enabled_at = Some(at(two_days + 2));
         assert_eq!(
-            decide(&record, &view, SETTLE, at(two_days + 3)),
+            next_in(&record, &view, two_days + 3),
             Decision::Block(Blocked::OlderThanBackfill)
         );
     }
     let mended = waiting(Blocked::ConnectionBroken);
     assert!(matches!(
-        decide(&mended, &view, SETTLE, at(9 * two_days)),
+        next_in(&mended, &view, 9 * two_days),
         Decision::Write(TicketWrite::Create(_))
     ));
     let old = waiting(Blocked::OlderThanBackfill);
     let again = fold(fold(old, &resolved(9)), &raised(9 * two_days));
     assert!(
-        matches!(
-            decide(&again, &view, SETTLE, at(9 * two_days)),
-            Decision::Write(_)
-        ),
+        matches!(next_in(&again, &view, 9 * two_days), Decision::Write(_)),
         "a new life is young"
     );
 }

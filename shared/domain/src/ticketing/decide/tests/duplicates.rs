@@ -53,7 +53,7 @@ fn a_duplicate_closes_without_notes_if_the_right_is_missing() {
     let record = folded(&[raised(1)]).with_open(open());
     let record = record.with_duplicate(duplicate(1));
     assert_eq!(
-        decide(&record, &view, SETTLE, at(13)),
+        next_in(&record, &view, 13),
         Decision::Write(TicketWrite::Repair(duplicate(1)))
     );
 }

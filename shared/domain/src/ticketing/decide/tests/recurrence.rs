@@ -103,7 +103,11 @@ fn a_raise_before_the_close_was_noticed_gets_a_ticket() {
             .clone()
             .with_closed(77, 1, closed_by_person(closed_at), at(40));
         assert_eq!(seen.occurrence == 2, is_next, "closed at {closed_at}");
-        assert_eq!(seen.text(None).is_some(), is_next, "its message is gone");
+        assert_eq!(
+            seen.text(None).is_some(),
+            is_next,
+            "its message is no longer in the queue"
+        );
         let step = next(&seen, 41);
         assert_eq!(
             matches!(step, Decision::Write(TicketWrite::Create(_))),
@@ -146,7 +150,7 @@ fn a_lasting_alert_gets_a_new_ticket_if_configured() {
     assert_eq!(
         closed.clone().renew(&hour),
         closed,
-        "nothing was heard since"
+        "no event arrived since"
     );
     assert_eq!(early.clone().renew(&hour), early);
     assert_eq!(late.clone().renew(&never), late);
@@ -182,7 +186,7 @@ fn a_recurrence_reopens_its_ticket_if_configured() {
         .settings
         .operations
         .reopen_days = 1;
-    let Decision::Write(step) = decide(&record, &view, SETTLE, at(21)) else {
+    let Decision::Write(step) = next_in(&record, &view, 21) else {
         panic!()
     };
     let TicketWrite::Reopen(reopen) = &step else {
@@ -213,7 +217,7 @@ fn a_recurrence_reopens_its_ticket_if_configured() {
         fold(open, &resolved(30)).with_closed(77, 1, ClosedBy::Us, at(31)),
         &raised(40),
     );
-    let Decision::Write(TicketWrite::Reopen(again)) = decide(&again, &view, SETTLE, at(41)) else {
+    let Decision::Write(TicketWrite::Reopen(again)) = next_in(&again, &view, 41) else {
         panic!()
     };
     assert_eq!(
@@ -222,10 +226,10 @@ fn a_recurrence_reopens_its_ticket_if_configured() {
         "it still carries its first token"
     );
 
-    let late = decide(&record, &view, SETTLE, at(13 + 24 * 3600));
+    let late = next_in(&record, &view, 13 + 24 * 3600);
     assert!(matches!(late, Decision::Write(TicketWrite::Create(_))));
     view.mapping.as_mut().unwrap().company = Some(20);
-    let remapped = decide(&record, &view, SETTLE, at(21));
+    let remapped = next_in(&record, &view, 21);
     assert!(
         matches!(remapped, Decision::Write(TicketWrite::Create(create)) if create.company == 20)
     );

@@ -134,7 +134,7 @@ fn every_uncertain_write_is_looked_up_until_settled() {
 fn prior_tickets_are_searched_while_the_index_rebuilds() {
     let mut view = view();
     let makes = folded(&[raised(1)]);
-    let gone = folded(&[raised(1), resolved(2)]);
+    let ended = folded(&[raised(1), resolved(2)]);
     for (ticket_index, decision) in [
         (None, Decision::DetectExistingTickets),
         (
@@ -143,17 +143,17 @@ fn prior_tickets_are_searched_while_the_index_rebuilds() {
         ),
     ] {
         view.ticket_index = ticket_index;
-        for record in [&makes, &gone] {
-            assert_eq!(decide(record, &view, SETTLE, at(3)), decision);
+        for record in [&makes, &ended] {
+            assert_eq!(next_in(record, &view, 3), decision);
         }
         let unheard = Record::new(key());
         assert_eq!(
-            decide(&unheard, &view, SETTLE, at(3)),
+            next_in(&unheard, &view, 3),
             Decision::Nothing(Idle::Cleared)
         );
         let known = folded(&[raised(1)]).with_open(open());
         assert_eq!(
-            decide(&known, &view, SETTLE, at(13)),
+            next_in(&known, &view, 13),
             Decision::Nothing(Idle::UpToDate)
         );
     }
@@ -186,15 +186,15 @@ fn a_given_up_create_is_rechecked_when_due() {
         ..view()
     };
     assert_eq!(
-        decide(&record, &view, SETTLE, at(3600)),
+        next_in(&record, &view, 3600),
         Decision::Nothing(Idle::UpToDate),
         "later, and nothing is held up"
     );
-    let gone = fold(record.clone(), &resolved(12));
+    let ended = fold(record.clone(), &resolved(12));
     assert_eq!(
-        decide(&gone, &view, SETTLE, at(3600)),
+        next_in(&ended, &view, 3600),
         Decision::Block(Blocked::ConnectionBroken),
-        "what goes on meanwhile calls nobody either"
+        "a resolved alert calls ConnectWise no more than an active one"
     );
     let moved = record.clone().in_epoch(2, SETTLE, at(20));
     let [recheck] = &moved.rechecks[..] else {
@@ -223,8 +223,8 @@ fn an_uncertain_create_is_searched_in_the_next_epoch() {
 
 #[test]
 fn a_resolved_alerts_ticket_is_searched_in_the_next_epoch() {
-    let gone = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
-    let gone = gone.with_closed(77, 1, ClosedBy::OutOfReach, at(20));
+    let ended = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
+    let ended = ended.with_closed(77, 1, ClosedBy::OutOfReach, at(20));
     let mut view = view();
     view.connection.as_mut().unwrap().epoch = 2;
     for (ticket_index, decision) in [
@@ -235,10 +235,6 @@ fn a_resolved_alerts_ticket_is_searched_in_the_next_epoch() {
         ),
     ] {
         view.ticket_index = Some(ticket_index);
-        assert_eq!(
-            decide(&gone, &view, SETTLE, at(30)),
-            decision,
-            "{ticket_index:?}"
-        );
+        assert_eq!(next_in(&ended, &view, 30), decision, "{ticket_index:?}");
     }
 }
