@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from stack import wait_until
 
-pytestmark = pytest.mark.story
+pytestmark = pytest.mark.steps
 
 CONTACT = "oncall@contoso.example"
 # What a person chooses for alerts of high severity, which all of these are.
@@ -18,7 +18,7 @@ LAST_TENANT, LAST_NAME = "harbor-hotel", "Fjord Shipping"
 
 # Alerts of before the set-up: id, tenant, hours since it was raised,
 # and why it has no ticket after the partner went live.
-RESOLVED = "gone"
+RESOLVED = "resolved"
 ALERTS = [
     ("a1", "acme-dental", 1, None),
     ("a2", "acme-dental", 47, None),

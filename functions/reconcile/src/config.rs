@@ -3,7 +3,6 @@
 use aws::config::{Environment, MissingVariables};
 use jiff::SignedDuration;
 
-/// The configuration of this function.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub queue_url: String,
@@ -19,8 +18,9 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be
-    /// empty), `RECONCILE_SECONDS`, `SNAPSHOT_LAG_SECONDS`, and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
+    /// Reads `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`,
+    /// `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be empty),
+    /// `RECONCILE_SECONDS`, `SNAPSHOT_LAG_SECONDS`, and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
     /// Names all variables that are missing.

@@ -26,7 +26,7 @@ impl Config {
     /// `MAIL_FROM`, `ALLOWED_ORIGINS` (may be empty), and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
-    /// All variables that are missing.
+    /// Names all variables that are missing.
     pub fn from_env() -> Result<Self, MissingVariables> {
         let mut environment = Environment::default();
         let config = Self {

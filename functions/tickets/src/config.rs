@@ -3,7 +3,6 @@
 use aws::config::{Environment, MissingVariables};
 use jiff::SignedDuration;
 
-/// The configuration of this function.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The queue that it reads, to delay messages.
@@ -17,8 +16,9 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`,
-    /// `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be empty) and `SETTLE_SECONDS`.
+    /// Reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`,
+    /// `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be empty) and
+    /// `SETTLE_SECONDS`.
     ///
     /// # Errors
     /// Names all variables that are missing.

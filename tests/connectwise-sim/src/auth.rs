@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::faults::{ClientId, Keys, UnauthorizedBody, WrongCompany};
+use crate::faults::{ClientId, KeyStatus, UnauthorizedBody, WrongCompany};
 use crate::response::ApiError;
 use crate::site::{Caller, Licence, Site};
 
@@ -29,7 +29,7 @@ pub(crate) fn authenticate(site: &Site, headers: &HeaderMap) -> Result<Caller, D
         return Err(Denied::Refused(unauthorized(site)));
     };
     let is_integration = caller.licence == Licence::ApiMember;
-    if is_integration && site.faults.keys == Keys::Revoked {
+    if is_integration && site.faults.keys == KeyStatus::Revoked {
         return Err(Denied::Refused(unauthorized(site)));
     }
     let client_id = headers

@@ -219,10 +219,10 @@ impl Operation {
         };
         let board = site.setup.board(ticket.board);
         let mut statuses = board.into_iter().flat_map(|board| &board.statuses);
-        let wanted = Key::of(&value)
+        let new_status = Key::of(&value)
             .and_then(|key| statuses.find(|status| key.fits(status.id, "", &status.name)));
         match (
-            wanted.is_some_and(|status| status.closed_status),
+            new_status.is_some_and(|status| status.closed_status),
             &ticket.closed,
         ) {
             (true, _) => Self::Close,

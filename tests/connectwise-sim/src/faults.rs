@@ -34,7 +34,7 @@ pub(crate) struct Faults {
     pub(crate) required: Required,
     pub(crate) clock: ClockOffsets,
     /// The integration's keys. A technician's keys keep working.
-    pub(crate) keys: Keys,
+    pub(crate) keys: KeyStatus,
     /// The integration's client id. A technician's calls keep working.
     pub(crate) client_id: ClientId,
     /// Rights that the integration's security role lacks, such as `service_tickets.add`.
@@ -91,7 +91,7 @@ pub(crate) struct Required {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Keys {
+pub(crate) enum KeyStatus {
     #[default]
     Ok,
     Revoked,

@@ -30,9 +30,9 @@ impl<'v> Key<'v> {
 
     pub(crate) fn fits(&self, id: i64, identifier: &str, name: &str) -> bool {
         match self {
-            Self::Id(wanted) => *wanted == id,
-            Self::Identifier(wanted) => wanted.eq_ignore_ascii_case(identifier),
-            Self::Name(wanted) => wanted.to_lowercase() == name.to_lowercase(),
+            Self::Id(own) => *own == id,
+            Self::Identifier(own) => own.eq_ignore_ascii_case(identifier),
+            Self::Name(own) => own.to_lowercase() == name.to_lowercase(),
         }
     }
 

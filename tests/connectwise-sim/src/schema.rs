@@ -13,11 +13,11 @@ use crate::response::{ApiError, Problem};
 #[derive(Debug)]
 pub(crate) struct Schema {
     pub(crate) name: String,
-    members: BTreeMap<String, Member>,
+    members: BTreeMap<String, SchemaMember>,
 }
 
 #[derive(Debug)]
-struct Member {
+struct SchemaMember {
     kind: Kind,
     required: bool,
 }
@@ -123,7 +123,7 @@ impl Schema {
             .split(", ")
             .filter_map(|member| member.split_once(':'))
             .map(|(name, kind)| {
-                let member = Member {
+                let member = SchemaMember {
                     kind: Kind::parse(kind),
                     required: name.ends_with('*'),
                 };

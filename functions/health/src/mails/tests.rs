@@ -47,7 +47,7 @@ fn writes(op: Option<Op>, cause: RefusalCause, words: &str) -> Issue {
     Issue::Writes { group, words }
 }
 
-/// A mail for people who are called so.
+/// A recipient with names in order.
 fn to<R>(partner: &str, named: &str, mail: impl FnOnce(MailContext<'_>) -> R) -> R {
     let tenants = BTreeMap::from([(tenant("acme"), named.to_owned())]);
     mail(MailContext {
@@ -149,7 +149,7 @@ fn no_mail_about_an_outage_says_to_connect_again() {
         let mail = to("Northwind IT", "Acme Dental", |context| {
             broken(context, IncidentScope::Connection, &incident, &none)
         });
-        // A connection to another address drops what is mapped.
+        // A connection to another address drops the mappings.
         assert!(!mail.text.contains("connect again"), "{}", mail.text);
         assert!(!mail.text.contains("No alert waits"), "{}", mail.text);
     }
@@ -290,11 +290,11 @@ fn a_refusal_quotes_connectwise() {
 #[test]
 fn a_long_list_is_cut_and_counted() {
     let tenants: Vec<String> = (0..25).map(|n| format!("tenant-{n:02}")).collect();
-    let gone = |id: &String| Issue::Company {
+    let issue = |id: &String| Issue::Company {
         tenant: tenant(id),
         why: CompanyIssue::Missing,
     };
-    let issues: Vec<_> = tenants.iter().map(gone).collect();
+    let issues: Vec<_> = tenants.iter().map(issue).collect();
     let counts: Vec<_> = tenants.iter().map(|id| (id.as_str(), 1)).collect();
     let mut counts = blocked(&counts);
     counts.more = true;
@@ -344,7 +344,7 @@ fn held_closings_of_all_tenants_are_in_one_mail() {
     assert!(mail.text.contains("And 20 more"), "{}", mail.text);
 }
 
-/// Names as bad as they come.
+/// Names with markup, control characters and excessive length.
 fn nasty() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         any::<String>(),
@@ -367,7 +367,7 @@ proptest! {
         digest: String::new(),
             closings: 42, open: 60, since: time("2026-11-22T07:05:00Z"), approved: None, approved_at: None, notified_at: None,
         })]);
-        // What is there without any name: as many lines, and the same tags.
+        // The same mail without names has as many lines, and the same tags.
         let mails = |partner: &str, named: &str| to(partner, named, |context| {
             let new = BTreeSet::from([Issue::Company { tenant: tenant("acme"), why: CompanyIssue::Missing }]);
             [

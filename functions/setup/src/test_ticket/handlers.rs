@@ -71,7 +71,7 @@ pub(crate) async fn create(
                 kind,
                 category: form.category,
                 asked_at: now,
-                gone: false,
+                resolved: false,
             };
             save(&setup, partner, &test, known.version).await?;
             test
@@ -110,7 +110,7 @@ pub(crate) async fn close(
         .value
         .ok_or_else(|| Problem::refused("There is no test to close."))?;
     let done = ChangeResponse::next(format!("{}?done=test_closed", SetupStep::Test.path()));
-    if test.gone {
+    if test.resolved {
         return Ok(done);
     }
     let resolved = test_alert::resolved(key(partner, &test), test.asked_at, invocation.now());
@@ -118,8 +118,11 @@ pub(crate) async fn close(
     let action = (Actor::Partner, "test_closed");
     let detail = [("tenant", test.tenant.to_string())];
     audit::record(&setup, partner, action, &detail, &invocation).await;
-    let gone = TestTicket { gone: true, ..test };
-    save(&setup, partner, &gone, known.version).await?;
+    let test = TestTicket {
+        resolved: true,
+        ..test
+    };
+    save(&setup, partner, &test, known.version).await?;
     Ok(done)
 }
 

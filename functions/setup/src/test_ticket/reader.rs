@@ -106,7 +106,7 @@ pub(super) async fn unfinished(
     partner: &PartnerId,
     test: Option<TestTicket>,
 ) -> Result<Option<(TestTicket, Option<Record>)>, store::Error> {
-    let Some(test) = test.filter(|test| !test.gone) else {
+    let Some(test) = test.filter(|test| !test.resolved) else {
         return Ok(None);
     };
     let record = setup.alerts.get(&key(partner, &test)).await?;
@@ -130,8 +130,8 @@ fn last_test(test: TestTicket, record: Option<&Record>, name: Option<String>) ->
         tenant: test.tenant,
         category: test.category,
         asked_at: test.asked_at,
-        can_close: !test.gone && !state.is_over() && state != TestState::Closing,
-        stands: state,
+        can_close: !test.resolved && !state.is_over() && state != TestState::Closing,
+        state,
         ticket,
     }
 }

@@ -28,7 +28,7 @@ pub(super) enum TestState {
 impl TestState {
     pub(super) fn of(test: &TestTicket, record: Option<&Record>) -> Self {
         let Some(record) = record else {
-            return if test.gone {
+            return if test.resolved {
                 Self::Withdrawn
             } else {
                 Self::Waiting
@@ -41,7 +41,7 @@ impl TestState {
             };
         }
         match &record.actual {
-            Some(Actual::Open(_)) if test.gone => Self::Closing,
+            Some(Actual::Open(_)) if test.resolved => Self::Closing,
             Some(Actual::Open(_)) => Self::Open,
             Some(Actual::Closed(closed)) => Self::Closed {
                 how: how_closed(&closed.by),

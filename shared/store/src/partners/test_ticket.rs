@@ -21,7 +21,7 @@ pub struct TestTicket {
     pub category: Category,
     pub asked_at: Timestamp,
     /// Whether a person said that the ticket may be closed.
-    pub gone: bool,
+    pub resolved: bool,
 }
 
 #[derive(Debug, Clone)]

@@ -121,7 +121,7 @@ pub(crate) fn act(
         .tickets
         .get(id)
         .cloned()
-        .ok_or_else(|| format!("ticket {id} is not there"))?;
+        .ok_or_else(|| format!("ticket {id} does not exist"))?;
     match action {
         TicketAction::Close => {
             let status = status_of(site, ticket.board, IsClosed(true))?;
@@ -141,20 +141,20 @@ pub(crate) fn act(
         }
         TicketAction::MoveToBoard(board) => move_to_board(site, &mut ticket, *board)?,
         TicketAction::MoveToCompany(company) => {
-            company_must_be_there(site, *company)?;
+            require_company(site, *company)?;
             ticket.company = *company;
         }
         TicketAction::Priority(priority) => {
             site.setup
                 .priority(*priority)
-                .ok_or_else(|| format!("priority {priority} is not there"))?;
+                .ok_or_else(|| format!("priority {priority} does not exist"))?;
             ticket.priority = *priority;
         }
         TicketAction::Assign(member) => {
             let mut members = site.setup.members.iter();
             let member = members
                 .find(|row| row.id == *member)
-                .ok_or_else(|| format!("member {member} is not there"))?;
+                .ok_or_else(|| format!("member {member} does not exist"))?;
             let owner = render::member_reference(site, member);
             ticket.other.insert("owner".to_owned(), owner);
         }
@@ -191,10 +191,10 @@ pub(crate) fn act_on_company(
     by: &str,
     now: Timestamp,
 ) -> Result<(), String> {
-    company_must_be_there(site, id)?;
+    require_company(site, id)?;
     let target = match action {
         CompanyAction::MergeInto(target) | CompanyAction::MoveTicketsTo(target) => {
-            company_must_be_there(site, *target)?;
+            require_company(site, *target)?;
             Some(*target)
         }
         CompanyAction::Delete => None,
@@ -221,7 +221,7 @@ pub(crate) fn act_on_board(
 ) -> Result<(), String> {
     site.setup
         .board(id)
-        .ok_or_else(|| format!("board {id} is not there"))?;
+        .ok_or_else(|| format!("board {id} does not exist"))?;
     let action = match action {
         BoardAction::DeleteTickets => TicketAction::Delete,
         BoardAction::MoveTicketsTo(board) => TicketAction::MoveToBoard(*board),
@@ -242,26 +242,26 @@ fn act_on_all(
         .try_for_each(|ticket| act(site, ticket, action, by, now))
 }
 
-fn company_must_be_there(site: &Site, id: i64) -> Result<(), String> {
+fn require_company(site: &Site, id: i64) -> Result<(), String> {
     site.setup
         .company(id)
         .map(|_| ())
-        .ok_or_else(|| format!("company {id} is not there"))
+        .ok_or_else(|| format!("company {id} does not exist"))
 }
 
 /// The status that closes or opens a ticket of the board.
-fn status_of(site: &Site, board: i64, wanted: IsClosed) -> Result<i64, String> {
+fn status_of(site: &Site, board: i64, is_closed: IsClosed) -> Result<i64, String> {
     let board = site
         .setup
         .board(board)
-        .ok_or_else(|| format!("board {board} is not there"))?;
-    let usable = |is_closed: bool| {
+        .ok_or_else(|| format!("board {board} does not exist"))?;
+    let usable = || {
         let statuses = board.statuses.iter();
-        statuses.filter(move |row| !row.inactive && row.closed_status == is_closed)
+        statuses.filter(|row| !row.inactive && row.closed_status == is_closed.0)
     };
-    usable(wanted.0)
+    usable()
         .find(|row| row.default_flag)
-        .or_else(|| usable(wanted.0).next())
+        .or_else(|| usable().next())
         .map(|row| row.id)
         .ok_or_else(|| format!("board {} has no such status", board.id))
 }
@@ -279,7 +279,7 @@ fn merge_into(site: &mut Site, ticket: &mut Ticket, id: i64, stamp: &Stamp) -> R
     let parent = site.tickets.get(id).filter(|parent| parent.id != ticket.id);
     let mut parent = parent
         .cloned()
-        .ok_or_else(|| format!("ticket {id} is not there to merge into"))?;
+        .ok_or_else(|| format!("ticket {id} does not exist to merge into"))?;
     let reference = json!({ "id": id, "summary": parent.summary });
     let member = "mergedParentTicket".to_owned();
     ticket.other.insert(member, reference);

@@ -21,14 +21,14 @@ pub(crate) fn merge(site: &mut Site, call: &Call, id: i64) -> Outcome {
     for child in &mut children {
         let board = site.setup.board(child.board);
         let mut statuses = board.into_iter().flat_map(|board| &board.statuses);
-        let wanted = key.as_ref().and_then(|key| {
+        let status = key.as_ref().and_then(|key| {
             let status = statuses.find(|row| key.fits(row.id, "", &row.name));
             status
                 .ok_or_else(|| key.missing_on("Service Status", "status", child.board))
                 .map_err(|problem| problems.push(problem))
                 .ok()
         });
-        if let Some(status) = wanted {
+        if let Some(status) = status {
             child.status = status.id;
             child.closed = status.closed_status.then(|| stamp(call));
         }

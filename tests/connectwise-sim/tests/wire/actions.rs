@@ -113,7 +113,7 @@ async fn people_act_on_a_ticket_as_in_connectwise() {
     let journal = site.journal(2).await;
     assert!(
         journal.iter().all(|entry| entry["method"] == "GET"),
-        "what people do is no call of ours"
+        "actions of people make no API call"
     );
 }
 
@@ -276,7 +276,7 @@ async fn a_field_is_required_at_create_change_or_close() {
         site.faults(json!({ "required": { "on_create": [required] } }))
             .await;
         let refused = site.post("/service/tickets", ticket("a")).await;
-        assert_eq!(refused.told(), (400, problem.clone()));
+        assert_eq!(refused.status_and_body(), (400, problem.clone()));
         let made = site.post("/service/tickets", good).await;
         assert_eq!(made.status, 201, "{}", made.text);
         site.faults(json!({ "required": { "on_create": [] } }))
@@ -288,14 +288,17 @@ async fn a_field_is_required_at_create_change_or_close() {
         site.faults(json!({ "required": { "on_close": [required] } }))
             .await;
         assert_eq!(
-            site.patch(&bare, status(214)).await.told(),
+            site.patch(&bare, status(214)).await.status_and_body(),
             (400, problem.clone())
         );
         assert_eq!(site.patch(&bare, summary.clone()).await.status, 200);
         assert_eq!(site.patch(&full, status(214)).await.status, 200);
         site.faults(json!({ "required": { "on_close": [], "on_update": [required] } }))
             .await;
-        assert_eq!(site.patch(&bare, summary).await.told(), (400, problem));
+        assert_eq!(
+            site.patch(&bare, summary).await.status_and_body(),
+            (400, problem)
+        );
         site.faults(json!({ "required": { "on_update": [] } }))
             .await;
     }
@@ -350,7 +353,7 @@ async fn a_company_status_may_disallow_new_tickets() {
             "field": "company/id",
         }],
     });
-    assert_eq!(refused.told(), (400, problem));
+    assert_eq!(refused.status_and_body(), (400, problem));
     let summary = json!([{ "op": "replace", "path": "summary", "value": "c" }]);
     assert_eq!(site.patch(TICKET, summary.clone()).await.status, 200);
     site.faults(json!({ "variants": { "disallow_saving": "every_change" } }))

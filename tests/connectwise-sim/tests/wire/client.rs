@@ -47,8 +47,7 @@ impl Reply {
         self.json()["id"].as_i64().expect("an id")
     }
 
-    /// Status and body.
-    pub(crate) fn told(&self) -> (u16, Value) {
+    pub(crate) fn status_and_body(&self) -> (u16, Value) {
         (self.status, self.json())
     }
 

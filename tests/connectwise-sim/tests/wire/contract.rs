@@ -261,8 +261,8 @@ impl Report {
                 None => self.complaints.push(format!("{operation}: has a body")),
             }
         } else {
-            let told = format!("{operation}: {} {}", reply.status, reply.text);
-            self.complaints.push(told);
+            let complaint = format!("{operation}: {} {}", reply.status, reply.text);
+            self.complaints.push(complaint);
         }
         self.served.insert(operation);
     }

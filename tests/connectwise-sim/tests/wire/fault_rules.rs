@@ -440,7 +440,7 @@ async fn an_invalid_rule_is_refused() {
         let body = json!({ "rules": [rule] }).to_string();
         let reply = site.send("PUT", "/_sim/faults", &[], &body).await;
         let reply = reply.expect("an answer");
-        assert_eq!(reply.told(), (400, json!({ "error": words })));
+        assert_eq!(reply.status_and_body(), (400, json!({ "error": words })));
     }
     let unknown = r#"{"rules":[{"then":{"explode":{}}}]}"#;
     let reply = site.send("PUT", "/_sim/faults", &[], unknown).await;

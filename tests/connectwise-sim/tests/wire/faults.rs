@@ -111,7 +111,7 @@ async fn a_late_commit_fails_first_and_commits_later() {
     let reply = site.post("/service/tickets", ticket()).await;
     let timeout =
         json!({ "code": "ConnectWiseApi", "message": "A timeout has occured. Please try again." });
-    assert_eq!(reply.told(), (500, timeout));
+    assert_eq!(reply.status_and_body(), (500, timeout));
     assert_eq!(
         site.get("/service/tickets/count").await.json(),
         json!({ "count": 0 })
@@ -170,7 +170,7 @@ async fn too_many_calls_get_a_retry_after() {
     assert_eq!(site.get("/system/info").await.status, 200);
     let body = json!({ "error": "ConnectWiseAPI", "message": "Too many requests. Please try again in 30 seconds." });
     let refused = site.post("/service/tickets", ticket()).await;
-    assert_eq!(refused.told(), (429, body));
+    assert_eq!(refused.status_and_body(), (429, body));
     assert_eq!(refused.header("retry-after"), Some("30"));
     for (variant, header) in [("absent", None), ("absurd", Some("31536000"))] {
         site.faults(json!({ "rate_limit_per_minute": 1, "variants": { "retry_after": variant } }))
@@ -328,7 +328,7 @@ async fn faults_are_merged_validated_and_returned() {
         .await
         .expect("an answer");
     assert_eq!(
-        refused.told(),
+        refused.status_and_body(),
         (400, json!({ "error": "unknown members: latency" }))
     );
     let kept = site

@@ -17,7 +17,7 @@ async fn the_journal_has_every_call_and_no_secret() {
         .await;
     site.get("/service/tickets?conditions=id%20%3E%205").await;
     let journal = site.journal(0).await;
-    let told: Vec<_> = journal
+    let entries: Vec<_> = journal
         .iter()
         .map(|entry| {
             (
@@ -29,7 +29,7 @@ async fn the_journal_has_every_call_and_no_secret() {
         })
         .collect();
     assert_eq!(
-        told,
+        entries,
         [
             (json!(1), json!("GET"), json!(200), json!(false)),
             (json!(2), json!("POST"), json!(201), json!(true)),

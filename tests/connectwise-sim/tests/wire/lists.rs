@@ -78,7 +78,7 @@ async fn invalid_queries_are_refused_by_name() {
     let listed = site
         .get(&format!("/service/tickets?conditions={conditions}"))
         .await;
-    assert_eq!(listed.told(), (400, unknown));
+    assert_eq!(listed.status_and_body(), (400, unknown));
     for query in [
         "orderBy=colour",
         "fields=dateEntered",
@@ -99,7 +99,7 @@ async fn invalid_queries_are_refused_by_name() {
         )
         .await;
     assert_eq!(
-        searched.told(),
+        searched.status_and_body(),
         (
             400,
             json!({

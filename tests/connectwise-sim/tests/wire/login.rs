@@ -16,14 +16,14 @@ async fn company_info_needs_no_keys() {
     assert_eq!(known.json()["Codebase"], "v4_6_release/");
     assert_eq!(known.json()["CompanyID"], "tbdemo");
     let unknown = site
-        .send("GET", "/login/companyinfo/nobody", &[], "")
+        .send("GET", "/login/companyinfo/unknown", &[], "")
         .await
         .expect("an answer");
-    assert_eq!(unknown.told(), (200, Value::Null));
+    assert_eq!(unknown.status_and_body(), (200, Value::Null));
     site.faults(json!({ "variants": { "company_info_unknown": "not_found" } }))
         .await;
     let unknown = site
-        .send("GET", "/login/companyinfo/nobody", &[], "")
+        .send("GET", "/login/companyinfo/unknown", &[], "")
         .await
         .expect("an answer");
     assert_eq!(unknown.status, 404);
@@ -81,7 +81,7 @@ async fn each_wrong_login_has_its_own_error() {
         "message": "The clientId header is missing or invalid. Please include a valid clientId in the request.",
     });
     let company = json!({ "code": "ConnectWiseApi", "message": "The company does not exist." });
-    for (who, told) in [
+    for (who, expected) in [
         (&wrong_key, (401, unauthorized.clone())),
         (&wrong_company, (404, company)),
         (&wrong_client, (400, client_id.clone())),
@@ -90,13 +90,13 @@ async fn each_wrong_login_has_its_own_error() {
             .try_as(who, "GET", "/system/info", "")
             .await
             .expect("an answer");
-        assert_eq!(reply.told(), told);
+        assert_eq!(reply.status_and_body(), expected);
     }
     let nothing = site
         .send("GET", &format!("{API}/system/info"), &[], "")
         .await
         .expect("an answer");
-    assert_eq!(nothing.told(), (401, unauthorized.clone()));
+    assert_eq!(nothing.status_and_body(), (401, unauthorized.clone()));
     for status in [400, 401, 403] {
         site.faults(json!({ "variants": { "client_id_status": status } }))
             .await;
@@ -104,7 +104,7 @@ async fn each_wrong_login_has_its_own_error() {
             .try_as(&wrong_client, "GET", "/system/info", "")
             .await
             .expect("an answer");
-        assert_eq!(reply.told(), (status, client_id.clone()));
+        assert_eq!(reply.status_and_body(), (status, client_id.clone()));
     }
     site.faults(json!({ "variants": { "wrong_company": "unauthorized" } }))
         .await;
@@ -112,7 +112,7 @@ async fn each_wrong_login_has_its_own_error() {
         .try_as(&wrong_company, "GET", "/system/info", "")
         .await
         .expect("an answer");
-    assert_eq!(reply.told(), (401, unauthorized));
+    assert_eq!(reply.status_and_body(), (401, unauthorized));
     site.faults(json!({ "variants": { "unauthorized_body": "user_not_authenticated" } }))
         .await;
     let reply = site
@@ -120,7 +120,7 @@ async fn each_wrong_login_has_its_own_error() {
         .await
         .expect("an answer");
     assert_eq!(
-        reply.told(),
+        reply.status_and_body(),
         (
             401,
             json!({ "code": "ConnectWiseApi", "message": "UserNotAuthenticated" })
@@ -179,13 +179,13 @@ async fn missing_routes_and_records_differ() {
         json!({ "code": "ConnectWiseApi", "message": "The endpoint does not exist." });
     for path in ["/service/nothing", "/service/tickets/abc", "/service"] {
         assert_eq!(
-            site.get(path).await.told(),
+            site.get(path).await.status_and_body(),
             (404, no_endpoint.clone()),
             "{path}"
         );
     }
     assert_eq!(
-        site.get("/service/tickets/1255787").await.told(),
+        site.get("/service/tickets/1255787").await.status_and_body(),
         (
             404,
             json!({ "code": "NotFound", "message": "Ticket 1255787 not found" })
@@ -218,7 +218,7 @@ async fn missing_rights_are_refused_where_needed() {
         assert_eq!(site.get(path).await.status, 200, "{path}");
         site.faults(json!({ "missing_rights": [right] })).await;
         assert_eq!(
-            site.get(path).await.told(),
+            site.get(path).await.status_and_body(),
             (403, forbidden.clone()),
             "{path}"
         );
@@ -226,7 +226,9 @@ async fn missing_rights_are_refused_where_needed() {
     site.faults(json!({ "missing_rights": ["service_tickets.add", "close_service_tickets.edit"] }))
         .await;
     assert_eq!(
-        site.post("/service/tickets", ticket.clone()).await.told(),
+        site.post("/service/tickets", ticket.clone())
+            .await
+            .status_and_body(),
         (403, forbidden.clone())
     );
     assert_eq!(
@@ -238,7 +240,7 @@ async fn missing_rights_are_refused_where_needed() {
     assert_eq!(
         site.patch(&format!("/service/tickets/{id}"), close)
             .await
-            .told(),
+            .status_and_body(),
         (403, forbidden)
     );
     assert_eq!(

@@ -58,7 +58,7 @@ async fn a_note_without_a_flag_is_refused() {
     let path = notes_of_a_ticket(&site).await;
     let reply = site.post(&path, json!({ "text": "Nowhere" })).await;
     assert_eq!(
-        reply.told(),
+        reply.status_and_body(),
         (
             400,
             json!({

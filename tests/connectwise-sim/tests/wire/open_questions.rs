@@ -37,7 +37,7 @@ async fn which_body_has_a_401() {
         let site = with("unauthorized_body", json!(variant)).await;
         site.faults(json!({ "keys": "revoked" })).await;
         assert_eq!(
-            site.get("/service/tickets").await.told(),
+            site.get("/service/tickets").await.status_and_body(),
             (401, body),
             "{variant}"
         );

@@ -22,7 +22,7 @@ async fn merged_tickets_refer_to_the_surviving_one() {
     let path = format!("/service/tickets/{stays}/merge");
     let body = json!({ "mergeTicketIds": [goes], "status": { "name": ">Closed" } });
     let done = json!({ "success": true, "message": "" });
-    assert_eq!(site.post(&path, body).await.told(), (200, done));
+    assert_eq!(site.post(&path, body).await.status_and_body(), (200, done));
     let goes = site.get(&format!("/service/tickets/{goes}")).await.json();
     let parent = json!({ "id": stays, "summary": "stays" });
     assert_eq!(

@@ -7,7 +7,7 @@ use crate::client::Site;
 const LEVELS: [&str; 4] = ["addLevel", "editLevel", "deleteLevel", "inquireLevel"];
 
 /// One line a function: `Module > Function: add edit delete inquire`.
-fn told(rows: &Value) -> Vec<String> {
+fn levels_by_function(rows: &Value) -> Vec<String> {
     let rows = rows.as_array().expect("a list").iter();
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     rows.map(|row| {
@@ -28,7 +28,7 @@ async fn my_security_lists_the_callers_levels() {
     .await;
     let mine = site.get("/system/mySecurity").await.json();
     assert_eq!(
-        told(&mine),
+        levels_by_function(&mine),
         [
             "Companies > Company Maintenance: All All All All",
             "Service Desk > Service Tickets: All All None My",
@@ -47,14 +47,14 @@ async fn my_security_lists_the_callers_levels() {
         .expect("an answer")
         .json();
     assert!(
-        told(&theirs)
+        levels_by_function(&theirs)
             .iter()
             .all(|line| line.ends_with(": All All All All"))
     );
     let role = site.get("/system/securityRoles/64/settings").await.json();
-    assert_eq!(told(&role), told(&mine));
+    assert_eq!(levels_by_function(&role), levels_by_function(&mine));
     let admin = site.get("/system/securityroles/63/settings").await.json();
-    assert_eq!(told(&admin), told(&theirs));
+    assert_eq!(levels_by_function(&admin), levels_by_function(&theirs));
     assert_eq!(
         site.get("/system/securityRoles/99/settings").await.status,
         404
@@ -225,7 +225,11 @@ async fn each_call_needs_its_right() {
             "message": "You do not have security permission to perform this action.",
         });
         let refused = call().await.expect("an answer");
-        assert_eq!(refused.told(), (403, forbidden), "{method} {path}");
+        assert_eq!(
+            refused.status_and_body(),
+            (403, forbidden),
+            "{method} {path}"
+        );
         site.faults(json!({ "missing_rights": [] })).await;
         let allowed = call().await.expect("an answer");
         assert!(allowed.status < 300, "{method} {path}: {}", allowed.text);

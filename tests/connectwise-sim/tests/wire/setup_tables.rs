@@ -75,7 +75,7 @@ async fn a_created_board_accepts_a_ticket() {
 #[tokio::test]
 async fn an_inconsistent_board_is_refused() {
     let site = Site::start().await;
-    let told = |code: &str, field: &str| vec![(code.to_owned(), field.to_owned())];
+    let only = |code: &str, field: &str| vec![(code.to_owned(), field.to_owned())];
     let bare = site.post("/service/boards", json!({ "name": "x" })).await;
     assert_eq!(
         bare.json()["errors"][1]["message"],
@@ -83,14 +83,14 @@ async fn an_inconsistent_board_is_refused() {
     );
     assert_eq!(problems(&bare).len(), 2);
     let taken = site.post("/service/boards", board("service desk")).await;
-    assert_eq!(problems(&taken), told("ObjectExists", "name"));
+    assert_eq!(problems(&taken), only("ObjectExists", "name"));
     assert_eq!(taken.json()["message"], "board object is invalid");
     let mut elsewhere = board("x");
     elsewhere["location"]["id"] = json!(99);
     let elsewhere = site.post("/service/boards", elsewhere).await;
-    assert_eq!(problems(&elsewhere), told("NotFound", "location/id"));
+    assert_eq!(problems(&elsewhere), only("NotFound", "location/id"));
     let long = site.post("/service/boards", board(&"x".repeat(51))).await;
-    assert_eq!(problems(&long), told("MaxLengthField", "name"));
+    assert_eq!(problems(&long), only("MaxLengthField", "name"));
     let mut misspelt = board("x");
     misspelt["colour"] = json!("red");
     let misspelt = site.post("/service/boards", misspelt).await;
@@ -113,7 +113,7 @@ async fn an_inconsistent_board_is_refused() {
         ),
     ] {
         let reply = site.post(&format!("/service/boards/21/{path}"), body).await;
-        assert_eq!(problems(&reply), told("ObjectExists", field), "{path}");
+        assert_eq!(problems(&reply), only("ObjectExists", field), "{path}");
     }
     let leaderless = json!({ "name": "x", "members": [999] });
     let leaderless = site.post("/service/boards/21/teams", leaderless).await;
@@ -128,7 +128,7 @@ async fn an_inconsistent_board_is_refused() {
         .post("/service/boards/99/statuses", json!({ "name": "x" }))
         .await;
     assert_eq!(
-        nowhere.told(),
+        nowhere.status_and_body(),
         (
             404,
             json!({ "code": "NotFound", "message": "Board 99 not found" })
@@ -388,7 +388,7 @@ async fn info_lists_counts_and_fixed_tables_answer() {
         (&member["id"], &member["teams"]),
         (&json!(152), &json!([42]))
     );
-    assert_eq!(site.get("/system/members/nobody").await.status, 404);
+    assert_eq!(site.get("/system/members/unknown").await.status, 404);
     let members = site.get("/system/info/members").await.json();
     assert_eq!(members[0]["fullName"], "Tara Smith");
     for (path, count) in [

@@ -101,7 +101,7 @@ async fn initial_texts_become_notes() {
         0
     );
     let notes = site.get("/service/tickets/10001/notes").await.json();
-    let told: Vec<_> = notes
+    let texts_and_flags: Vec<_> = notes
         .as_array()
         .expect("a list")
         .iter()
@@ -116,7 +116,7 @@ async fn initial_texts_become_notes() {
         })
         .collect();
     assert_eq!(
-        told,
+        texts_and_flags,
         [
             (json!("one"), [true, false, false]),
             (json!("two"), [false, true, false]),
@@ -239,7 +239,9 @@ async fn an_invalid_ticket_names_its_field_and_is_not_created() {
             ticket[member] = value.clone();
         }
         assert_eq!(
-            site.post("/service/tickets", ticket).await.told(),
+            site.post("/service/tickets", ticket)
+                .await
+                .status_and_body(),
             expected,
             "{change}"
         );
@@ -252,7 +254,7 @@ async fn an_invalid_ticket_names_its_field_and_is_not_created() {
         .post("/service/tickets", json!({ "sumary": "CPU" }))
         .await;
     assert_eq!(
-        misspelt.told(),
+        misspelt.status_and_body(),
         (
             400,
             json!({
@@ -301,11 +303,11 @@ async fn deleting_a_ticket_deletes_its_notes() {
         format!("/service/tickets/{id}"),
         format!("/service/tickets/{id}/notes"),
     ] {
-        let told = (
+        let not_found = (
             404,
             json!({ "code": "NotFound", "message": format!("Ticket {id} not found") }),
         );
-        assert_eq!(site.get(&path).await.told(), told);
+        assert_eq!(site.get(&path).await.status_and_body(), not_found);
     }
     assert_eq!(
         site.delete(&format!("/service/tickets/{id}")).await.status,

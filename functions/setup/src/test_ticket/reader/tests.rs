@@ -10,14 +10,14 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).unwrap()
 }
 
-fn test(gone: bool) -> TestTicket {
+fn test(resolved: bool) -> TestTicket {
     TestTicket {
         tenant: TenantId::parse("acme-dental").unwrap(),
         alert_id: AlertId::for_test(at(0)),
         kind: Kind::parse("disk").unwrap(),
         category: Category::Operations,
         asked_at: at(0),
-        gone,
+        resolved,
     }
 }
 
@@ -67,7 +67,7 @@ fn a_tests_state_is_derived_from_its_record() {
     let raised = test_alert::raised(test_key(), kind, Category::Operations, None, at(0));
     let resolved = test_alert::resolved(test_key(), at(0), at(5));
     let active = fold(Record::new(test_key()), &raised);
-    let gone = fold(active.clone(), &resolved);
+    let resolved = fold(active.clone(), &resolved);
     let with = |record: &Record, actual| Record {
         actual: Some(actual),
         ..record.clone()
@@ -75,18 +75,18 @@ fn a_tests_state_is_derived_from_its_record() {
     let open = || Actual::Open(OpenTicket::new(7, None, &claim(), at(2)));
     let uncertain = Record {
         claim: Some(claim()),
-        ..gone.clone()
+        ..resolved.clone()
     };
-    let is = |gone: bool, record: Option<&Record>| TestState::of(&test(gone), record);
+    let is = |resolved: bool, record: Option<&Record>| TestState::of(&test(resolved), record);
     assert_eq!(is(false, None), TestState::Waiting);
     assert_eq!(is(true, None), TestState::Withdrawn);
     assert_eq!(is(false, Some(&active)), TestState::Waiting);
-    assert_eq!(is(true, Some(&gone)), TestState::Withdrawn);
+    assert_eq!(is(true, Some(&resolved)), TestState::Withdrawn);
     assert_eq!(is(true, Some(&uncertain)), TestState::Waiting);
     assert_eq!(is(false, Some(&with(&active, open()))), TestState::Open);
-    assert_eq!(is(true, Some(&with(&gone, open()))), TestState::Closing);
+    assert_eq!(is(true, Some(&with(&resolved, open()))), TestState::Closing);
     let how = "It is closed.";
-    let ended = with(&gone, closed(ClosedBy::Us));
+    let ended = with(&resolved, closed(ClosedBy::Us));
     assert_eq!(is(true, Some(&ended)), TestState::Closed { how });
     let blocked = active.with_blocked(Blocked::NotSetUp, None, at(3));
     let blocked = is(false, Some(&blocked));
@@ -95,12 +95,12 @@ fn a_tests_state_is_derived_from_its_record() {
 
 #[test]
 fn a_test_can_be_closed_once() {
-    let can_close = |gone, actual: Option<Actual>| {
+    let can_close = |resolved, actual: Option<Actual>| {
         let record = Record {
             actual,
             ..Record::new(test_key())
         };
-        last_test(test(gone), Some(&record), None).can_close
+        last_test(test(resolved), Some(&record), None).can_close
     };
     let open = || Some(Actual::Open(OpenTicket::new(7, None, &claim(), at(2))));
     assert!(can_close(false, open()));

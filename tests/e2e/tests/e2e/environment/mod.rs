@@ -115,7 +115,7 @@ impl TestEnvironment {
             queue_url: queue.url.clone(),
             source_secret_prefix: "tb/source/".into(),
         };
-        let setup_app = ::setup::App::build(&setup_config(&tickets_config), &aws).unwrap();
+        let setup_app = ::setup::SetupHandler::build(&setup_config(&tickets_config), &aws).unwrap();
         let tickets_app = tickets::TicketsHandler::build(&tickets_config, &aws).unwrap();
         let alerts = Alerts::new(&aws, "alerts".into());
         let access = AccessTable::new(&aws, "access".into());

@@ -201,7 +201,7 @@ async fn board_creation_progress_is_stored() {
         kind: Kind::parse("disk").unwrap(),
         category: Category::Operations,
         asked_at: at(0),
-        gone: false,
+        resolved: false,
     };
     for (version, expected) in [(0, saved(1)), (0, SaveOutcome::Conflict)] {
         let save = config.test_ticket.save(&partner, &test, version).await;

@@ -133,7 +133,7 @@ async fn a_blocked_test_is_released_alone() {
         kind: Kind::parse("ransomware_encryption").unwrap(),
         category: Category::CyberAlerts,
         asked_at,
-        gone: false,
+        resolved: false,
     };
     let saved = env.config.test_ticket.save(&partner(), &test, 0).await;
     saved.unwrap();
