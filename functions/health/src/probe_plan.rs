@@ -1,5 +1,5 @@
-//! Plans the calls of one probe: at most six for a healthy connection. What does not fit rotates with
-//! each probe. Pure.
+//! Plans the calls of one probe: at most six for a healthy connection. What does not fit rotates
+//! with each probe. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -34,8 +34,8 @@ pub(crate) fn areas_with_issues(health: &Health) -> BTreeSet<ProbeArea> {
     issues.map(Issue::area).collect()
 }
 
-/// The companies to read: those with an issue, so that its end is seen, and as many of the others as
-/// fit. The others rotate with each probe.
+/// The companies to read: those with an issue, so that its end is seen, and as many of the others
+/// as fit. The others rotate with each probe.
 pub(crate) fn companies(
     needed: &Requirements,
     with_issues: &BTreeSet<ProbeArea>,
@@ -57,8 +57,8 @@ pub(crate) fn companies(
     wrong.into_iter().chain(scope.iter().copied()).collect()
 }
 
-/// The calls of one probe after the first. What blocks most alerts is read each time. The rest rotates
-/// with each probe, as far as it fits. What had an issue is read each time too.
+/// The calls of one probe after the first. What blocks most alerts is read each time. The rest
+/// rotates with each probe, as far as it fits. What had an issue is read each time too.
 pub(crate) fn checks(
     needed: &Requirements,
     with_issues: &BTreeSet<ProbeArea>,

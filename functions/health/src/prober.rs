@@ -200,8 +200,8 @@ enum CallsMayContinue {
 }
 
 impl<'a> Progress<'a> {
-    /// Adds the companies that were read. Some are usable or not depending on their status, which is
-    /// read later.
+    /// Adds the companies that were read. Some are usable or not depending on their status, which
+    /// is read later.
     fn add_companies(&mut self, read: &[RecordId], found: &[CompanyRecord]) {
         let needed = self.needed;
         let tenants = needed.companies.iter().filter(|(_, id)| read.contains(id));

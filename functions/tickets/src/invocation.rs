@@ -9,8 +9,8 @@ use domain::ClaimId;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// A step begins only if this much time is left for its calls, or a quarter of the invocation's time
-/// if that is less.
+/// A step begins only if this much time is left for its calls, or a quarter of the invocation's
+/// time if that is less.
 const STEP: Duration = Duration::from_secs(6);
 
 /// A write begins only if this much time is left for its answer, or an eighth of the invocation's

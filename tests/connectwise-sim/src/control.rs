@@ -1,5 +1,5 @@
-//! The control API `/_sim`: faults, reset, bulk tickets, people's actions, and the journal. It needs no
-//! keys, because the simulator listens on the loopback only.
+//! The control API `/_sim`: faults, reset, bulk tickets, people's actions, and the journal. It
+//! needs no keys, because the simulator listens on the loopback only.
 
 use std::sync::Arc;
 
@@ -74,8 +74,8 @@ struct BulkTickets {
     references: Vec<String>,
 }
 
-/// `POST /_sim/tickets`: creates one ticket for each reference, without a journal entry. The response is
-/// `{"first": number, "made": count}`.
+/// `POST /_sim/tickets`: creates one ticket for each reference, without a journal entry. The
+/// response is `{"first": number, "made": count}`.
 pub(crate) async fn create_bulk(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let create_bulk: BulkTickets = match serde_json::from_slice(&body) {
         Ok(create_bulk) => create_bulk,

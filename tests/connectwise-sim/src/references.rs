@@ -1,5 +1,5 @@
-//! References in request bodies, and the expanded references in responses. Shared by tickets and set-up
-//! tables.
+//! References in request bodies, and the expanded references in responses. Shared by tickets and
+//! set-up tables.
 
 use serde_json::{Value, json};
 
@@ -65,9 +65,9 @@ impl<'v> Key<'v> {
     }
 }
 
-/// The record that `value` refers to, expanded, or the problem with it. `parent` is the board or company
-/// that the record must belong to, if any. References to records that this site does not have are not
-/// found.
+/// The record that `value` refers to, expanded, or the problem with it. `parent` is the board or
+/// company that the record must belong to, if any. References to records that this site does not
+/// have are not found.
 pub(crate) fn referred(
     site: &Site,
     shape: &str,

@@ -1,5 +1,5 @@
-//! Responses of endpoints, and every error in ConnectWise's own words. No HTTP server types beyond status
-//! and header names: `delivery` turns an `ApiResponse` into bytes.
+//! Responses of endpoints, and every error in ConnectWise's own words. No HTTP server types beyond
+//! status and header names: `delivery` turns an `ApiResponse` into bytes.
 
 use std::fmt::Display;
 
@@ -210,7 +210,8 @@ impl ApiError {
         )
     }
 
-    /// A 429 has its own format: `error` instead of `code`. The message never changes; the header counts down.
+    /// A 429 has its own format: `error` instead of `code`. The message never changes; the header
+    /// counts down.
     pub(crate) fn too_many_requests(retry_after: Option<String>) -> Self {
         let error = Self::json(
             StatusCode::TOO_MANY_REQUESTS,

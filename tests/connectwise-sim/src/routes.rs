@@ -1,4 +1,5 @@
-//! The endpoints by path, with the right of the security role that each needs. Each path is one match arm.
+//! The endpoints by path, with the right of the security role that each needs. Each path is one
+//! match arm.
 
 use axum::http::Method;
 

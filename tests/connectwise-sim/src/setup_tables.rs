@@ -1,5 +1,5 @@
-//! Set-up tables for lists, the read-only tables (teams, members, locations, departments), and the site's
-//! description of itself.
+//! Set-up tables for lists, the read-only tables (teams, members, locations, departments), and the
+//! site's description of itself.
 
 use axum::http::Method;
 use serde_json::{Value, json};

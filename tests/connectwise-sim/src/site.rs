@@ -1,5 +1,5 @@
-//! The state of the simulated site, which `shared` keeps behind one mutex. Only data and look-ups; the
-//! endpoints define what calls do with it.
+//! The state of the simulated site, which `shared` keeps behind one mutex. Only data and look-ups;
+//! the endpoints define what calls do with it.
 
 use std::sync::Arc;
 
@@ -105,7 +105,8 @@ impl Site {
         };
     }
 
-    /// A GUID for `x-cw-request-id`. Its own generator, so that rates repeat whatever was called before.
+    /// A GUID for `x-cw-request-id`. Its own generator, so that rates repeat whatever was called
+    /// before.
     pub(crate) fn request_id(&mut self) -> String {
         let (high, low) = (self.request_ids.u64(..), self.request_ids.u64(..));
         let hex = format!("{high:016x}{low:016x}");

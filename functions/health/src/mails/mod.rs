@@ -1,6 +1,6 @@
-//! The mails to the emergency contact: what is broken, since when, which alerts are blocked, what to
-//! do, and where. Text and HTML say the same. Names are chosen by people, so each is one short line,
-//! and escaped. Pure.
+//! The mails to the emergency contact: what is broken, since when, which alerts are blocked, what
+//! to do, and where. Text and HTML say the same. Names are chosen by people, so each is one short
+//! line, and escaped. Pure.
 
 mod draft;
 mod words;
@@ -108,7 +108,8 @@ fn are_writes(issues: &BTreeSet<Issue>) -> bool {
     issues.all(|issue| matches!(issue, Issue::Writes { .. }))
 }
 
-/// The mail when an incident ends. `late` blocked alerts have continued. `blocked` ones have not yet.
+/// The mail when an incident ends. `late` blocked alerts have continued. `blocked` ones have not
+/// yet.
 pub(crate) fn works(
     context: MailContext<'_>,
     scope: IncidentScope,

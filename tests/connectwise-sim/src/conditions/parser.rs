@@ -1,5 +1,5 @@
-//! Parses tokens into a tree. `and` binds closer than `or`. `not` is allowed before `contains`, `like` and
-//! `in` only.
+//! Parses tokens into a tree. `and` binds closer than `or`. `not` is allowed before `contains`,
+//! `like` and `in` only.
 
 use super::lexer::{Token, tokens};
 use super::{Condition, Literal, Operator, Test};

@@ -175,7 +175,8 @@ impl WritableTable {
         }
     }
 
-    /// The member of a ticket that refers to this table. A record that a ticket uses cannot be deleted.
+    /// The member of a ticket that refers to this table. A record that a ticket uses cannot be
+    /// deleted.
     fn ticket_member(self) -> Option<&'static str> {
         match self {
             Self::Board => Some("board"),
@@ -346,7 +347,8 @@ fn main_site(site: &Site, company: &crate::seed::Company) -> Value {
 }
 
 impl WritableTable {
-    /// Whether `Site::setup` has the record, and this storage only the members that it has no place for.
+    /// Whether `Site::setup` has the record, and this storage only the members that it has no place
+    /// for.
     fn is_in_setup(self) -> bool {
         matches!(
             self,
@@ -362,7 +364,8 @@ impl WritableTable {
 }
 
 impl StoredRecords {
-    /// The stored records of a new site. `first` is the id of the first record that a client creates.
+    /// The stored records of a new site. `first` is the id of the first record that a client
+    /// creates.
     pub(crate) fn starting_at(first: i64) -> Self {
         Self {
             records: defaults::records(),

@@ -1,5 +1,5 @@
-//! Changes of tickets without a call of the integration: people's actions in ConnectWise, and workflow
-//! rules after a call. The API's rules do not apply to them.
+//! Changes of tickets without a call of the integration: people's actions in ConnectWise, and
+//! workflow rules after a call. The API's rules do not apply to them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,8 @@ pub(crate) enum TicketAction {
     /// Overwrites `externalXRef`. `null` clears it.
     Reference(Option<String>),
     Summary(String),
-    /// Merges the ticket into another one: it is closed and refers to its parent, and its notes move there.
+    /// Merges the ticket into another one: it is closed and refers to its parent, and its notes
+    /// move there.
     MergeInto(i64),
     Delete,
     /// Saves the ticket without a change: only `lastUpdated` changes.
@@ -59,9 +60,8 @@ pub(crate) enum BoardAction {
     MoveTicketsTo(i64),
 }
 
-/// A workflow rule: after an operation, ConnectWise acts on the ticket. A workflow's action triggers no
-/// other
-/// workflow.
+/// A workflow rule: after an operation, ConnectWise acts on the ticket. A workflow's action
+/// triggers no other workflow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Workflow {
@@ -76,8 +76,8 @@ pub(crate) struct Workflow {
     pub(crate) times: Option<u32>,
 }
 
-/// The actions of workflow rules after an operation, each with its delay in seconds. Counts the rules
-/// down.
+/// The actions of workflow rules after an operation, each with its delay in seconds. Counts the
+/// rules down.
 pub(crate) fn workflows_after(site: &mut Site, operation: Operation) -> Vec<(f64, TicketAction)> {
     let mut due = Vec::new();
     for workflow in &mut site.faults.workflows {

@@ -55,9 +55,8 @@ pub(crate) fn create(site: &mut Site, call: &Call) -> Outcome {
     Ok(ApiResponse::created(TicketRow { site, ticket }.record()))
 }
 
-/// Creates many tickets that differ in their references only, each as a POST of `body` by the first API
-/// member, but without the texts
-/// of its notes. Returns the id of the first; the others follow.
+/// Creates many tickets that differ in their references only, each as a POST of `body` by the first
+/// API member, but without the texts of its notes. Returns the id of the first; the others follow.
 pub(crate) fn create_bulk(
     site: &mut Site,
     body: &Map<String, Value>,
@@ -99,8 +98,8 @@ pub(crate) fn create_bulk(
     Ok(first)
 }
 
-/// The ticket that a body requests, with defaults, or all problems with it. `before` is the ticket that
-/// it replaces.
+/// The ticket that a body requests, with defaults, or all problems with it. `before` is the ticket
+/// that it replaces.
 pub(super) fn checked(
     site: &Site,
     call: &Call,

@@ -1,5 +1,5 @@
-//! `PATCH` and `PUT /service/tickets/{id}`. As in ConnectWise, a PATCH of a read-only member answers 200 and
-//! changes nothing.
+//! `PATCH` and `PUT /service/tickets/{id}`. As in ConnectWise, a PATCH of a read-only member
+//! answers 200 and changes nothing.
 
 use serde_json::{Map, Value};
 

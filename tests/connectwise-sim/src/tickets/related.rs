@@ -9,8 +9,8 @@ use crate::response::{ApiError, ApiResponse, Outcome, Problem};
 use crate::schema::Schema;
 use crate::site::{Call, Site};
 
-/// `POST /service/tickets/{id}/merge`: merges other tickets into this one, with a status of their own
-/// boards.
+/// `POST /service/tickets/{id}/merge`: merges other tickets into this one, with a status of their
+/// own boards.
 pub(crate) fn merge(site: &mut Site, call: &Call, id: i64) -> Outcome {
     let schema = Schema::named("TicketMerge");
     let body = schema.read(&call.body)?;

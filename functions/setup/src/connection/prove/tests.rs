@@ -297,7 +297,8 @@ fn a_missing_right_proves_the_keys() {
 async fn no_notation_of_another_host_opens_a_socket() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    // The listed host and port differ from the listener, so any notation of this machine would reach it.
+    // The listed host and port differ from the listener, so any notation of this machine would
+    // reach it.
     let connections = connections(&["http://127.0.0.2:1", "https://psa.msp.example"]);
     let mut refused = 0;
     for (notation, expected) in notations::NOTATIONS {
