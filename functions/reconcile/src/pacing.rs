@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use scheduled::Period;
 use store::RunProgress;
 
-/// Alerts of one connection that may go on in a minute. A connection that was mended is not flooded
+/// Alerts of one connection that may go on in a minute. A repaired connection is not flooded
 /// by all alerts that were blocked.
 const ALLOWANCE: u32 = 300;
 pub(crate) const MINUTE: SignedDuration = SignedDuration::from_secs(60);

@@ -83,10 +83,8 @@ pub(crate) fn referred(
         "MemberReference" => {
             let mut members = setup.members.iter().filter(|row| !row.inactive_flag);
             let found = members.find(|row| key.fits(row.id, &row.identifier, &row.identifier));
-            (
-                "Member",
-                found.map(|row| render::member_reference(site, row)),
-            )
+            let found = found.map(|row| render::member_reference(site, row));
+            ("Member", found)
         }
         "ServiceTeamReference" => {
             let mut teams = setup.teams.iter();
@@ -96,10 +94,8 @@ pub(crate) fn referred(
         "SystemLocationReference" => {
             let mut locations = setup.locations.iter();
             let found = locations.find(|row| key.fits(row.id, "", &row.name));
-            (
-                "Location",
-                found.map(|row| render::location_reference(site, row.id)),
-            )
+            let found = found.map(|row| render::location_reference(site, row.id));
+            ("Location", found)
         }
         "SystemDepartmentReference" => {
             let mut departments = setup.departments.iter();
@@ -110,18 +106,14 @@ pub(crate) fn referred(
         "BoardReference" => {
             let mut boards = setup.boards.iter();
             let found = boards.find(|row| key.fits(row.id, "", &row.name));
-            (
-                "Service Board",
-                found.map(|row| render::board_reference(site, row)),
-            )
+            let found = found.map(|row| render::board_reference(site, row));
+            ("Service Board", found)
         }
         "CompanyReference" => {
             let mut companies = setup.companies.iter().filter(|row| !row.deleted_flag);
             let found = companies.find(|row| key.fits(row.id, &row.identifier, &row.name));
-            (
-                "Company",
-                found.map(|row| render::company_reference(site, row)),
-            )
+            let found = found.map(|row| render::company_reference(site, row));
+            ("Company", found)
         }
         "CompanyStatusReference" => {
             let mut statuses = setup.company_statuses.iter();
