@@ -13,7 +13,7 @@ use crate::rate_limiter::RateLimiter;
 use crate::response::ApiError;
 use crate::seed::Seed;
 use crate::storage::StoredRecords;
-use crate::tickets::Tickets;
+use crate::tickets::{Stamp, Tickets};
 
 /// Everything that a reset restores.
 #[derive(Debug)]
@@ -70,6 +70,14 @@ pub(crate) enum Licence {
 }
 
 impl Call {
+    /// The caller and the time of its change.
+    pub(crate) fn stamp(&self) -> Stamp {
+        Stamp {
+            at: self.now,
+            by: self.caller.identifier.clone(),
+        }
+    }
+
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.query
             .iter()

@@ -54,24 +54,20 @@ pub(crate) struct Rights {
     pub(crate) inquire: &'static str,
 }
 
-const TABLE_SETUP: Rights = Rights {
-    add: "table_setup.add",
-    edit: "table_setup.edit",
-    delete: "table_setup.delete",
-    inquire: "table_setup.inquire",
-};
-const COMPANY_MAINTENANCE: Rights = Rights {
-    add: "company_maintenance.add",
-    edit: "company_maintenance.edit",
-    delete: "company_maintenance.delete",
-    inquire: "company_maintenance.inquire",
-};
-const MEMBER_MAINTENANCE: Rights = Rights {
-    add: "member_maintenance.add",
-    edit: "member_maintenance.edit",
-    delete: "member_maintenance.delete",
-    inquire: "member_maintenance.inquire",
-};
+macro_rules! rights {
+    ($function:literal) => {
+        Rights {
+            add: concat!($function, ".add"),
+            edit: concat!($function, ".edit"),
+            delete: concat!($function, ".delete"),
+            inquire: concat!($function, ".inquire"),
+        }
+    };
+}
+
+const TABLE_SETUP: Rights = rights!("table_setup");
+const COMPANY_MAINTENANCE: Rights = rights!("company_maintenance");
+const MEMBER_MAINTENANCE: Rights = rights!("member_maintenance");
 
 impl WritableTable {
     pub(crate) fn schema_name(self) -> &'static str {

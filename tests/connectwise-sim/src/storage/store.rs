@@ -8,7 +8,6 @@ use super::{StoredRecord, WritableTable};
 use crate::faults::NewBoardStatuses;
 use crate::seed::{Board, BoardStatus, BoardType, Company, CompanyStatus, Priority, Ref, Team};
 use crate::site::{Call, Site};
-use crate::tickets::Stamp;
 
 /// A record's members that are not yet stored in `Site::setup`.
 struct Members(Map<String, Value>);
@@ -45,10 +44,7 @@ pub(super) fn store_record(
     id: i64,
     members: Map<String, Value>,
 ) {
-    let stamp = Stamp {
-        at: call.now,
-        by: call.caller.identifier.clone(),
-    };
+    let stamp = call.stamp();
     let before = site.stored.records.remove(&(collection.table, id));
     let is_new = before.is_none() && id + 1 == site.stored.next_id;
     let mut members = Members(members);

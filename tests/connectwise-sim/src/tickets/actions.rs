@@ -89,20 +89,25 @@ pub(crate) fn workflows_after(site: &mut Site, operation: Operation) -> Vec<(f64
     due
 }
 
-/// The technician whose name people's actions have.
-pub(crate) fn any_member(site: &Site) -> String {
-    let member = site
-        .setup
-        .members
-        .iter()
-        .find(|member| !member.inactive_flag);
-    member.map_or_else(|| AUTOMATION.to_owned(), |member| member.identifier.clone())
+/// The stamp of people's actions: the first technician, now.
+pub(crate) fn by_technician(site: &Site) -> Stamp {
+    let mut members = site.setup.members.iter();
+    let member = members.find(|member| !member.inactive_flag);
+    let by = member.map_or(AUTOMATION, |member| &member.identifier);
+    Stamp {
+        at: site.clock(),
+        by: by.to_owned(),
+    }
 }
 
 /// Runs a workflow rule's action, if the ticket still exists.
 pub(crate) fn run_workflow(site: &mut Site, ticket: i64, action: &TicketAction, now: Timestamp) {
     // A workflow that is impossible on the site does nothing, as in ConnectWise.
-    let _ = act(site, ticket, action, AUTOMATION, now);
+    let stamp = Stamp {
+        at: now,
+        by: AUTOMATION.to_owned(),
+    };
+    let _ = act(site, ticket, action, &stamp);
 }
 
 /// Runs an action on a ticket. The error says why it is impossible.
@@ -110,13 +115,8 @@ pub(crate) fn act(
     site: &mut Site,
     id: i64,
     action: &TicketAction,
-    by: &str,
-    now: Timestamp,
+    stamp: &Stamp,
 ) -> Result<(), String> {
-    let stamp = Stamp {
-        at: now,
-        by: by.to_owned(),
-    };
     let mut ticket = site
         .tickets
         .get(id)
@@ -125,19 +125,19 @@ pub(crate) fn act(
     match action {
         TicketAction::Close => {
             let status = status_of(site, ticket.board, IsClosed(true))?;
-            set_status(&mut ticket, status, IsClosed(true), &stamp);
+            set_status(&mut ticket, status, IsClosed(true), stamp);
         }
         TicketAction::Reopen if ticket.closed.is_none() => return Ok(()),
         TicketAction::Reopen => {
             let status = status_of(site, ticket.board, IsClosed(false))?;
-            set_status(&mut ticket, status, IsClosed(false), &stamp);
+            set_status(&mut ticket, status, IsClosed(false), stamp);
         }
         TicketAction::Status(status) => {
             let board = site.setup.board(ticket.board);
             let row = board
                 .and_then(|board| board.status(*status))
                 .ok_or_else(|| format!("status {status} is not on the board"))?;
-            set_status(&mut ticket, *status, IsClosed(row.closed_status), &stamp);
+            set_status(&mut ticket, *status, IsClosed(row.closed_status), stamp);
         }
         TicketAction::MoveToBoard(board) => move_to_board(site, &mut ticket, *board)?,
         TicketAction::MoveToCompany(company) => {
@@ -171,14 +171,14 @@ pub(crate) fn act(
         }
         TicketAction::Reference(reference) => ticket.external_x_ref.clone_from(reference),
         TicketAction::Summary(summary) => ticket.summary.clone_from(summary),
-        TicketAction::MergeInto(parent) => merge_into(site, &mut ticket, *parent, &stamp)?,
+        TicketAction::MergeInto(parent) => merge_into(site, &mut ticket, *parent, stamp)?,
         TicketAction::Delete => {
             site.tickets.remove(id);
             return Ok(());
         }
         TicketAction::Touch => {}
     }
-    ticket.updated = stamp;
+    ticket.updated = stamp.clone();
     site.tickets.put(ticket);
     Ok(())
 }
@@ -188,8 +188,7 @@ pub(crate) fn act_on_company(
     site: &mut Site,
     id: i64,
     action: &CompanyAction,
-    by: &str,
-    now: Timestamp,
+    stamp: &Stamp,
 ) -> Result<(), String> {
     require_company(site, id)?;
     let target = match action {
@@ -206,7 +205,7 @@ pub(crate) fn act_on_company(
     }
     if let Some(target) = target {
         let action = TicketAction::MoveToCompany(target);
-        act_on_all(site, |ticket| ticket.company == id, &action, by, now)?;
+        act_on_all(site, |ticket| ticket.company == id, &action, stamp)?;
     }
     Ok(())
 }
@@ -216,8 +215,7 @@ pub(crate) fn act_on_board(
     site: &mut Site,
     id: i64,
     action: &BoardAction,
-    by: &str,
-    now: Timestamp,
+    stamp: &Stamp,
 ) -> Result<(), String> {
     site.setup
         .board(id)
@@ -226,20 +224,19 @@ pub(crate) fn act_on_board(
         BoardAction::DeleteTickets => TicketAction::Delete,
         BoardAction::MoveTicketsTo(board) => TicketAction::MoveToBoard(*board),
     };
-    act_on_all(site, |ticket| ticket.board == id, &action, by, now)
+    act_on_all(site, |ticket| ticket.board == id, &action, stamp)
 }
 
 fn act_on_all(
     site: &mut Site,
     concerns: impl Fn(&Ticket) -> bool,
     action: &TicketAction,
-    by: &str,
-    now: Timestamp,
+    stamp: &Stamp,
 ) -> Result<(), String> {
     let tickets = site.tickets.all().filter(|ticket| concerns(ticket));
     let ids: Vec<i64> = tickets.map(|ticket| ticket.id).collect();
     ids.into_iter()
-        .try_for_each(|ticket| act(site, ticket, action, by, now))
+        .try_for_each(|ticket| act(site, ticket, action, stamp))
 }
 
 fn require_company(site: &Site, id: i64) -> Result<(), String> {

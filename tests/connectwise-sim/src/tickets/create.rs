@@ -25,10 +25,7 @@ pub(crate) fn create(site: &mut Site, call: &Call) -> Outcome {
     site.require(&call.caller, RIGHT)?;
 
     let id = site.tickets.new_id();
-    let stamp = Stamp {
-        at: call.now,
-        by: call.caller.identifier.clone(),
-    };
+    let stamp = call.stamp();
     let ticket = finished(site, id, draft, &stamp).ok_or_else(ApiError::server_error)?;
     site.tickets.put(ticket);
     for (member, detail, internal, resolution) in [
@@ -81,10 +78,7 @@ pub(crate) fn create_bulk(
         is_ignored: false,
     };
     let draft = checked(site, &call, body, None)?;
-    let stamp = Stamp {
-        at: now,
-        by: call.caller.identifier,
-    };
+    let stamp = call.stamp();
     let first = site.tickets.next_ticket;
     for reference in references {
         let draft = Draft {

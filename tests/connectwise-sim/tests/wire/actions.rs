@@ -270,10 +270,7 @@ async fn a_company_status_may_disallow_new_tickets() {
     let message =
         "Company Acme Dental Group has the status Legal dispute, which does not allow saving.";
     let error = ("InvalidObject", message, "company/id");
-    assert_eq!(
-        refused.status_and_body(),
-        invalid_object("ticket", &[error])
-    );
+    refused.assert_invalid("ticket", &[error]);
     let summary = replace("summary", "c");
     assert_eq!(site.patch(TICKET, summary.clone()).await.status, 200);
     site.variant("disallow_saving", "every_change").await;

@@ -67,6 +67,12 @@ impl Reply {
         assert_eq!(self.status_and_body(), (status, body));
     }
 
+    /// Asserts an invalid record with these errors: code, message and field of each.
+    #[track_caller]
+    pub(crate) fn assert_invalid(&self, resource: &str, errors: &[(&str, &str, &str)]) {
+        assert_eq!(self.status_and_body(), invalid_object(resource, errors));
+    }
+
     pub(crate) fn ids(&self) -> Vec<i64> {
         let rows = self.json();
         let rows = rows.as_array().expect("a list").iter();

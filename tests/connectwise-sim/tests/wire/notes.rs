@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::client::{Site, assert_has, encoded, invalid_object};
+use crate::client::{Site, assert_has, encoded};
 
 async fn notes_of_a_ticket(site: &Site) -> String {
     format!("{}/notes", site.new_ticket().await)
@@ -38,9 +38,6 @@ async fn a_note_without_a_flag_is_refused() {
     let reply = site.post(&path, json!({ "text": "Nowhere" })).await;
     let message = "Please choose where to display the notes in order to save this record.";
     let error = ("MissingRequiredField", message, "detailDescriptionFlag");
-    assert_eq!(
-        reply.status_and_body(),
-        invalid_object("serviceNote", &[error])
-    );
+    reply.assert_invalid("serviceNote", &[error]);
     assert_eq!(site.get(&path).await.json(), json!([]));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{Site, assert_has, invalid_object, replace, replace_id, ticket};
+use crate::client::{Site, assert_has, replace, replace_id, ticket};
 
 async fn new_ticket(site: &Site) -> String {
     let mut body = ticket();
@@ -49,10 +49,7 @@ async fn a_patch_changes_all_members_or_none() {
     let refused = site.patch(&path, bad).await;
     let message = "Service Status 17 not found for Service Board 22";
     let error = ("NotFound", message, "status/id");
-    assert_eq!(
-        refused.status_and_body(),
-        invalid_object("ticket", &[error])
-    );
+    refused.assert_invalid("ticket", &[error]);
     assert_eq!(site.get(&path).await.json()["summary"], "CPU again");
     let moved = site.patch(&path, replace_id("board", 21)).await.json();
     assert_has!(moved, { "board": { "id": 21 }, "status": { "id": 211 } });
