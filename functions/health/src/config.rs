@@ -1,6 +1,7 @@
 //! The environment variables of this function.
 
 use aws::config::{Environment, MissingVariables, optional};
+use connections::ConnectionsConfig;
 use domain::EmailAddress;
 use jiff::SignedDuration;
 
@@ -10,7 +11,7 @@ pub struct Config {
     pub page_origin: String,
     pub alerts_table: String,
     /// The tables and secrets of connections. Its config table also says when partners are due.
-    pub connections: connections::Config,
+    pub connections: ConnectionsConfig,
     /// The sender of mails.
     pub mail_from: String,
     /// Gets mail about problems of Ticketbridge itself.
@@ -38,7 +39,7 @@ impl Config {
         let config = Self {
             page_origin: environment.address("PAGE_ORIGIN"),
             alerts_table: environment.text("ALERTS_TABLE"),
-            connections: connections::Config::read(&mut environment),
+            connections: ConnectionsConfig::read(&mut environment),
             mail_from: environment.text("MAIL_FROM"),
             operator_mail: environment
                 .parsed("OPERATOR_MAIL", |text| EmailAddress::parse(text).ok()),

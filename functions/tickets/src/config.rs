@@ -1,6 +1,7 @@
 //! The environment variables of this function.
 
 use aws::config::{Environment, MissingVariables};
+use connections::ConnectionsConfig;
 use jiff::SignedDuration;
 
 #[derive(Debug, Clone)]
@@ -10,7 +11,7 @@ pub struct Config {
     /// The queue for messages that can never be processed.
     pub dead_letter_queue_url: String,
     pub alerts_table: String,
-    pub connections: connections::Config,
+    pub connections: ConnectionsConfig,
     /// How long ConnectWise may take to show a ticket whose creation it did not confirm.
     pub settle: SignedDuration,
 }
@@ -28,7 +29,7 @@ impl Config {
             queue_url: environment.address("QUEUE_URL"),
             dead_letter_queue_url: environment.address("DEAD_LETTER_QUEUE_URL"),
             alerts_table: environment.text("ALERTS_TABLE"),
-            connections: connections::Config::read(&mut environment),
+            connections: ConnectionsConfig::read(&mut environment),
             settle: SignedDuration::from_secs(i64::from(environment.number("SETTLE_SECONDS"))),
         };
         environment.complete(config)

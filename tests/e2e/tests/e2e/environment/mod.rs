@@ -18,6 +18,7 @@ use std::time::Duration;
 use aws::secrets::{ConnectionSecret, SigningSecret, SourceDocument};
 use aws_lambda_events::sqs::SqsMessage;
 use aws_types::SdkConfig;
+use connections::ConnectionsConfig;
 use connectwise_sim::Seed;
 use domain::alert::record::Record;
 use domain::setup::contact::Contact;
@@ -102,7 +103,7 @@ impl TestEnvironment {
             queue_url: queue.url.clone(),
             dead_letter_queue_url: dead_letter_queue.url.clone(),
             alerts_table: "alerts".into(),
-            connections: connections::Config {
+            connections: ConnectionsConfig {
                 config_table: "config".into(),
                 access_table: "access".into(),
                 connection_secret_prefix: CONNECTION_PREFIX.into(),
@@ -275,7 +276,7 @@ impl TestEnvironment {
         };
         self.put_connection_secret(&prefix, &keys).await;
         tickets::Config {
-            connections: connections::Config {
+            connections: ConnectionsConfig {
                 config_table,
                 access_table,
                 connection_secret_prefix: prefix,
