@@ -164,6 +164,18 @@ def test_a_test_ticket_is_created_shown_and_closed_and_no_other_is(setup_page, s
     assert wait_until("the test ticket closed", closed) == [newest["id"]]
 
 
+def test_the_simulators_page_shows_the_tickets(page, inspector, stack):
+    # Chromium asks for it where a page names no icon.
+    page.route("**/favicon.ico", lambda route: route.fulfill(status=204))
+    page.goto(stack.connectwise["base_url"])
+    # The newest is the closed test. Behind it is the ticket of the last tenant.
+    expect(page.locator("tbody tr")).to_have_count(5)
+    page.locator("summary").nth(1).click()
+    expect(page.locator("details[open] article").first).to_contain_text("Disk full on h1")
+    inspector.inspect("simulator")
+    page.go_back()
+
+
 @pytest.mark.parametrize("path", ["/setup/waiting", "/setup/history", "/setup"])
 def test_the_other_pages_are_in_order(setup_page, path):
     setup_page.go_to(path)
