@@ -317,8 +317,8 @@ pub(crate) fn replace_id(path: &str, id: i64) -> Value {
     replace(path, json!({ "id": id }))
 }
 
-/// Asserts that a value has these members, also inside nested objects. `null` also stands for an
-/// omitted member.
+/// Asserts that a value has these members, also inside nested objects. An omitted member counts as
+/// `null`.
 macro_rules! assert_has {
     ($value:expr, $members:tt) => {
         $crate::client::assert_members(&$value, &serde_json::json!($members))
