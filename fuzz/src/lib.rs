@@ -43,9 +43,9 @@ pub fn is_readable(message: &Message) -> usize {
     json.len()
 }
 
-/// The message of a rejection is short and printable.
-pub fn can_be_told(err: &impl std::fmt::Display) {
-    let told = err.to_string();
-    assert!(told.len() < 1024, "{} bytes", told.len());
-    assert!(!told.chars().any(char::is_control), "{told:?}");
+/// Checks that the message of a rejection is short and printable.
+pub fn expect_printable(err: &impl std::fmt::Display) {
+    let message = err.to_string();
+    assert!(message.len() < 1024, "{} bytes", message.len());
+    assert!(!message.chars().any(char::is_control), "{message:?}");
 }

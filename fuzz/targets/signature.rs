@@ -9,7 +9,7 @@ use ring::hmac;
 use signature::{SignatureHeaders, SignedRequest, SigningKey};
 
 /// Only this file: the whole of `ingest` would build and instrument the AWS SDK for minutes.
-#[expect(dead_code, reason = "what the door alone says")]
+#[expect(dead_code, reason = "used by ingest only")]
 #[path = "../../functions/ingest/src/signature.rs"]
 mod signature;
 
@@ -42,13 +42,13 @@ fuzz_target!(|input: &[u8]| {
         if signed.matches(&keys, body) {
             // Then the header contains exactly this signature.
             let signed = [id, b".", timestamp, b".", body].concat();
-            let stands = SECRETS.iter().any(|secret| {
+            let is_signed = SECRETS.iter().any(|secret| {
                 let key = STANDARD.decode(&secret[6..]).expect("base64");
                 let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), &signed);
                 let word = format!("v1,{}", STANDARD.encode(tag));
                 headers.signature.split(' ').any(|part| part == word)
             });
-            assert!(stands);
+            assert!(is_signed);
         }
     }
 });

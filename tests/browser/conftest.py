@@ -77,7 +77,7 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-# The tests of a file marked `story` are steps: each begins where the one before it ended.
+# The tests of a file marked `steps` are steps: each begins where the one before it ended.
 
 
 @pytest.hookimpl(wrapper=True)
@@ -85,7 +85,7 @@ def pytest_collection_modifyitems(items):
     """Runs the steps before a selected step too (`-k`)."""
     collected = list(items)
     result = yield
-    last_steps = {item.path: item for item in items if item.get_closest_marker("story")}
+    last_steps = {item.path: item for item in items if item.get_closest_marker("steps")}
     needed = set(items)
     for path, last_step in last_steps.items():
         before = collected[: collected.index(last_step)]
@@ -96,7 +96,7 @@ def pytest_collection_modifyitems(items):
 
 def pytest_runtest_setup(item):
     """Skips the steps after a failed step."""
-    if not item.get_closest_marker("story"):
+    if not item.get_closest_marker("steps"):
         return
     for step in item.session.items:
         if step.path == item.path and getattr(step, "failed", False):

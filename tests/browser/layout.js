@@ -11,7 +11,7 @@
     faults.splice(6);
   }
 
-  // A word that is broken over two lines stands in a column that is too narrow for it.
+  // A word that is broken over two lines is in a column that is too narrow for it.
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const text = walker.currentNode;

@@ -1,6 +1,6 @@
 """The partner's page as a person uses it: each method is one thing that a person does.
 
-The names of buttons, links and fields stand here alone, each once.
+The names of buttons, links and fields are in this file only, each once.
 """
 
 import re

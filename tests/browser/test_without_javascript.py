@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import pytest
 from playwright.sync_api import expect
 
-pytestmark = pytest.mark.story
+pytestmark = pytest.mark.steps
 
 
 @pytest.fixture(scope="module")

@@ -209,7 +209,7 @@ fn each_function_of_a_walkthrough_is_in_its_file() {
     let walkthroughs = walkthroughs.split("\n## ").next().unwrap();
     let mut found = 0;
     let mut source: Option<(String, String)> = None;
-    // Each second piece stands between backticks.
+    // Each second piece is between backticks.
     for quoted in walkthroughs.split('`').skip(1).step_by(2) {
         if quoted.ends_with(".rs") {
             let text = fs::read_to_string(root.join(quoted)).unwrap_or_default();

@@ -1,44 +1,45 @@
-//! The environment of this function.
+//! The environment variables of this function.
 
 use aws::config::{Environment, MissingVariables, optional};
+use connections::ConnectionsConfig;
 use domain::EmailAddress;
 use jiff::SignedDuration;
 
-/// What this function is told.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where people's browsers find the page: `scheme://host[:port]`.
+    /// The origin of the set-up page: `scheme://host[:port]`.
     pub page_origin: String,
-    /// The table of alert records, for what waits.
     pub alerts_table: String,
-    /// Where connections and their keys are found; in its table is also when partners are due.
-    pub connections: connections::Config,
-    /// Whom mails come from.
+    /// The tables and secrets of connections. Its config table also says when partners are due.
+    pub connections: ConnectionsConfig,
+    /// The sender of mails.
     pub mail_from: String,
-    /// Who is told of trouble with Ticketbridge itself, if anybody is.
+    /// Gets mail about problems of Ticketbridge itself.
     pub operator_mail: Option<EmailAddress>,
-    /// Where messages are that can never work.
+    /// The queue of messages that can never be processed.
     pub dead_letter_queue_url: String,
-    /// Which of the operator's Ticketbridges this is.
+    /// The deployment's name in mails to the operator, such as `prod`.
     pub stage: String,
-    /// Its own name, for running beside itself.
+    /// Its own name, to start further invocations.
     pub function_name: String,
-    /// How often a connection is tried that is well.
+    /// How often a healthy connection is probed.
     pub period: SignedDuration,
 }
 
 impl Config {
-    /// Reads `PAGE_ORIGIN`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `MAIL_FROM`,
-    /// `DEAD_LETTER_QUEUE_URL`, `HEALTH_SECONDS`, `ALLOWED_ORIGINS`, `OPERATOR_MAIL` and `STAGE` (may be empty), and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
+    /// Reads `PAGE_ORIGIN`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`,
+    /// `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `MAIL_FROM`, `DEAD_LETTER_QUEUE_URL`,
+    /// `HEALTH_SECONDS`, `ALLOWED_ORIGINS`, `OPERATOR_MAIL` and `STAGE` (may be empty), and
+    /// Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
-    /// All variables that are missing.
+    /// Names all variables that are missing.
     pub fn from_env() -> Result<Self, MissingVariables> {
         let mut environment = Environment::default();
         let config = Self {
             page_origin: environment.address("PAGE_ORIGIN"),
             alerts_table: environment.text("ALERTS_TABLE"),
-            connections: connections::Config::read(&mut environment),
+            connections: ConnectionsConfig::read(&mut environment),
             mail_from: environment.text("MAIL_FROM"),
             operator_mail: environment
                 .parsed("OPERATOR_MAIL", |text| EmailAddress::parse(text).ok()),

@@ -1,9 +1,9 @@
 //! Runs on a schedule. It probes the partners' connections, closes their breakers, and notifies a
 //! person of what is broken.
 //!
-//! Its only input is what the tables and ConnectWise say. A run that dies, is repeated or comes late
-//! changes nothing but the time. It writes nothing to ConnectWise, no alert record, and no message
-//! to the queue.
+//! Its only input is what the tables and ConnectWise say. A run that dies, is repeated or comes
+//! late changes nothing but the time. It writes nothing to ConnectWise, no alert record, and no
+//! message to the queue.
 
 mod blocked_counts;
 mod config;

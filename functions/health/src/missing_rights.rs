@@ -11,8 +11,8 @@ use crate::connection_case::ConnectionCase;
 use crate::prober::ProbeResult;
 use crate::run_result::HealthError;
 
-/// If the API member may not list its own rights, a missing right is tried again after this time: the
-/// next call shows whether it is still missing.
+/// If the API member may not list its own rights, a missing right is tried again after this time:
+/// the next call shows whether it is still missing.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
 /// Updates a partner's missing rights.

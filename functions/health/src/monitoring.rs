@@ -93,8 +93,8 @@ impl Monitor {
         let Some(lease) = lease.await? else {
             return Ok(());
         };
-        // A notification counts as sent once SES has accepted it. If the process dies in between, it
-        // is sent again.
+        // A notification counts as sent once SES has accepted it. If the process dies in between,
+        // it is sent again.
         let incident = match (incident, notification) {
             (Some(incident), Some(notification)) => {
                 let sent = self

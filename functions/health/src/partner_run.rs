@@ -100,8 +100,8 @@ impl PartnerRun<'_> {
         Ok((totals, next))
     }
 
-    /// No notification is sent before the partner confirms: the page shows what is wrong. But a test
-    /// ticket may be blocked by the breaker.
+    /// No notification is sent before the partner confirms: the page shows what is wrong. But a
+    /// test ticket may be blocked by the breaker.
     async fn run_unconfirmed(&self, case: &ConnectionCase<'_>) -> Result<NextRun, HealthError> {
         let breaker = case.breaker;
         let is_open = breaker.open.is_some() && breaker.pause(self.invocation.now()).is_none();
@@ -157,8 +157,9 @@ impl PartnerRun<'_> {
         Ok((kept, blocked))
     }
 
-    /// Closes the breaker if the probe succeeded, updates the missing rights, and schedules reconcile
-    /// if blocked alerts may go on. Each write may be repeated, so the process may die anywhere.
+    /// Closes the breaker if the probe succeeded, updates the missing rights, and schedules
+    /// reconcile if blocked alerts may go on. Each write may be repeated, so the process may die
+    /// anywhere.
     async fn recover(
         &self,
         case: &ConnectionCase<'_>,

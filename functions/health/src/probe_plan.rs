@@ -1,5 +1,5 @@
-//! Plans the calls of one probe: at most six for a healthy connection. What does not fit rotates with
-//! each probe. Pure.
+//! Plans the calls of one probe: at most six for a healthy connection. What does not fit rotates
+//! with each probe. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -34,8 +34,8 @@ pub(crate) fn areas_with_issues(health: &Health) -> BTreeSet<ProbeArea> {
     issues.map(Issue::area).collect()
 }
 
-/// The companies to read: those with an issue, so that its end is seen, and as many of the others as
-/// fit. The others rotate with each probe.
+/// The companies to read: those with an issue, so that its end is seen, and as many of the others
+/// as fit. The others rotate with each probe.
 pub(crate) fn companies(
     needed: &Requirements,
     with_issues: &BTreeSet<ProbeArea>,
@@ -57,8 +57,8 @@ pub(crate) fn companies(
     wrong.into_iter().chain(scope.iter().copied()).collect()
 }
 
-/// The calls of one probe after the first. What blocks most alerts is read each time. The rest rotates
-/// with each probe, as far as it fits. What had an issue is read each time too.
+/// The calls of one probe after the first. What blocks most alerts is read each time. The rest
+/// rotates with each probe, as far as it fits. What had an issue is read each time too.
 pub(crate) fn checks(
     needed: &Requirements,
     with_issues: &BTreeSet<ProbeArea>,
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn two_boards_are_looked_at_in_six_calls_rotating_and_one_at_once() {
+    fn two_boards_rotate_within_six_calls_and_one_is_read_each_time() {
         let two = needed([22, 23], 1);
         let always = [
             Check::Rights,
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_wrong_is_looked_at_always() {
+    fn areas_with_an_issue_are_read_each_time() {
         let two = needed([22, 23], 1);
         let wrong = BTreeSet::from([
             ProbeArea::Types(Category::CyberAlerts),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_companies_rotate_and_those_with_issues_come_always() {
+    fn companies_rotate_and_those_with_issues_are_read_each_time() {
         let many = needed([22, 23], 1000);
         let nothing = BTreeSet::new();
         let mut seen = BTreeSet::new();
@@ -247,7 +247,7 @@ mod tests {
             seen.extend(asked);
         }
         assert_eq!(seen.len(), 1000);
-        // However many are wrong, the others come round too.
+        // The others rotate too, however many are wrong.
         let most: BTreeSet<_> = (0..900).map(|n| ProbeArea::Company(tenant(n))).collect();
         assert_eq!(companies(&many, &most, 3).len(), 100);
         assert!(companies(&needed([22, 23], 0), &nothing, 5).is_empty());

@@ -200,8 +200,8 @@ enum CallsMayContinue {
 }
 
 impl<'a> Progress<'a> {
-    /// Adds the companies that were read. Some are usable or not depending on their status, which is
-    /// read later.
+    /// Adds the companies that were read. Some are usable or not depending on their status, which
+    /// is read later.
     fn add_companies(&mut self, read: &[RecordId], found: &[CompanyRecord]) {
         let needed = self.needed;
         let tenants = needed.companies.iter().filter(|(_, id)| read.contains(id));
@@ -445,124 +445,87 @@ mod tests {
         assert_eq!(of(Some(&with(2, false))), Some(CompanyIssue::Inactive));
         assert_eq!(of(Some(&with(3, false))), Some(CompanyIssue::Disallowed));
         assert_eq!(of(Some(&with(4, false))), None);
-        assert_eq!(
-            of(Some(&with(9, false))),
-            None,
-            "a status that is not listed"
-        );
+        assert_eq!(of(Some(&with(9, false))), None, "its status is not listed");
         assert_eq!(of(Some(&company(serde_json::json!({ "id": 7 })))), None);
     }
 
     #[test]
     fn each_failure_of_the_first_call_has_its_answer() {
-        let cause = String::new;
-        let words = String::new;
+        let (cause, words, path) = (String::new(), String::new(), String::new());
         let second = std::time::Duration::from_secs(1);
-        for (err, own, expected) in [
+        let right = COMPANIES_INQUIRE;
+        let (refused, failed) = (ProbeAnswer::Refused, ProbeAnswer::Failed);
+        let own_client_id = refused(ConnectionRefusal::OwnClientId);
+        assert_eq!(answer(&Error::ClientIdRefused, true), own_client_id);
+        for (expected, errors) in [
+            (refused(ConnectionRefusal::Keys), vec![Error::KeysRefused]),
             (
-                Error::KeysRefused,
-                false,
-                ProbeAnswer::Refused(ConnectionRefusal::Keys),
+                refused(ConnectionRefusal::ClientId),
+                vec![Error::ClientIdRefused],
             ),
             (
-                Error::ClientIdRefused,
-                false,
-                ProbeAnswer::Refused(ConnectionRefusal::ClientId),
+                refused(ConnectionRefusal::Site),
+                vec![Error::HostRefused {
+                    cause: cause.clone(),
+                }],
             ),
             (
-                Error::ClientIdRefused,
-                true,
-                ProbeAnswer::Refused(ConnectionRefusal::OwnClientId),
+                failed(Outage::Misrouted),
+                vec![
+                    Error::NotRouted {
+                        status: 400,
+                        words: words.clone(),
+                    },
+                    Error::EndpointMissing { path },
+                    Error::RedirectRefused { status: 302 },
+                    Error::Forbidden {
+                        right,
+                        words: words.clone(),
+                    },
+                ],
             ),
             (
-                Error::NotRouted {
-                    status: 400,
-                    words: words(),
-                },
-                false,
-                ProbeAnswer::Failed(Outage::Misrouted),
+                failed(Outage::Failing),
+                vec![
+                    Error::AnswerUnreadable {
+                        status: 200,
+                        cause: cause.clone(),
+                    },
+                    Error::AnswerTooLarge { limit: 1 },
+                    Error::ServerError {
+                        status: 503,
+                        words: words.clone(),
+                    },
+                ],
             ),
             (
-                Error::EndpointMissing { path: words() },
-                false,
-                ProbeAnswer::Failed(Outage::Misrouted),
+                failed(Outage::Unreachable),
+                vec![
+                    Error::NotSent {
+                        cause: cause.clone(),
+                    },
+                    Error::NoAnswer { cause },
+                ],
             ),
             (
-                Error::RedirectRefused { status: 302 },
-                false,
-                ProbeAnswer::Failed(Outage::Misrouted),
+                failed(Outage::Slow),
+                vec![Error::TimedOut { after: second }],
             ),
             (
-                Error::Forbidden {
-                    right: COMPANIES_INQUIRE,
-                    words: words(),
-                },
-                false,
-                ProbeAnswer::Failed(Outage::Misrouted),
-            ),
-            (
-                Error::HostRefused { cause: cause() },
-                false,
-                ProbeAnswer::Refused(ConnectionRefusal::Site),
-            ),
-            (
-                Error::AnswerUnreadable {
-                    status: 200,
-                    cause: cause(),
-                },
-                false,
-                ProbeAnswer::Failed(Outage::Failing),
-            ),
-            (
-                Error::AnswerTooLarge { limit: 1 },
-                false,
-                ProbeAnswer::Failed(Outage::Failing),
-            ),
-            (
-                Error::NotSent { cause: cause() },
-                false,
-                ProbeAnswer::Failed(Outage::Unreachable),
-            ),
-            (
-                Error::NoAnswer { cause: cause() },
-                false,
-                ProbeAnswer::Failed(Outage::Unreachable),
-            ),
-            (
-                Error::TimedOut { after: second },
-                false,
-                ProbeAnswer::Failed(Outage::Slow),
-            ),
-            (
-                Error::ServerError {
-                    status: 503,
-                    words: words(),
-                },
-                false,
-                ProbeAnswer::Failed(Outage::Failing),
-            ),
-            (
-                Error::Throttled {
+                failed(Outage::Throttling),
+                vec![Error::Throttled {
                     retry_after: second,
-                },
-                false,
-                ProbeAnswer::Failed(Outage::Throttling),
+                }],
             ),
             (
-                Error::MissingRight {
-                    right: COMPANIES_INQUIRE,
-                },
-                false,
                 ProbeAnswer::Accepted,
+                vec![Error::MissingRight { right }, Error::Rejected { words }],
             ),
-            (
-                Error::Rejected { words: words() },
-                false,
-                ProbeAnswer::Accepted,
-            ),
-            (Error::DeadlineTooShort, false, ProbeAnswer::Unknown),
+            (ProbeAnswer::Unknown, vec![Error::DeadlineTooShort]),
         ] {
-            assert_eq!(answer(&err, own), expected, "{err}");
+            for err in errors {
+                assert_eq!(answer(&err, false), expected, "{err}");
+            }
         }
     }
 }

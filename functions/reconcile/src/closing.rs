@@ -31,9 +31,9 @@ pub(crate) struct Closing<'a> {
 }
 
 impl Closing<'_> {
-    /// Returns the commands to send, at most `room`, and whether there are more. Returns none unless
-    /// it is time to compare, an alert expires or a snapshot arrived. If the process dies here,
-    /// nothing was sent, and the next run finds the same.
+    /// Returns the commands to send, at most `room`, and whether there are more. Returns none
+    /// unless it is time to compare, an alert expires or a snapshot arrived. If the process dies
+    /// here, nothing was sent, and the next run finds the same.
     pub(crate) async fn commands(
         &self,
         progress: &mut RunProgress,

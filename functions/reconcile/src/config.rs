@@ -1,15 +1,15 @@
 //! The environment variables of this function.
 
 use aws::config::{Environment, MissingVariables};
+use connections::ConnectionsConfig;
 use jiff::SignedDuration;
 
-/// The configuration of this function.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub queue_url: String,
     pub alerts_table: String,
     /// The tables and secrets of connections. Its config table also says when partners are due.
-    pub connections: connections::Config,
+    pub connections: ConnectionsConfig,
     /// Its own name, to start further invocations.
     pub function_name: String,
     /// How often a partner is due if nothing happens.
@@ -19,8 +19,9 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be
-    /// empty), `RECONCILE_SECONDS`, `SNAPSHOT_LAG_SECONDS`, and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
+    /// Reads `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`,
+    /// `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be empty),
+    /// `RECONCILE_SECONDS`, `SNAPSHOT_LAG_SECONDS`, and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
     /// Names all variables that are missing.
@@ -29,7 +30,7 @@ impl Config {
         let config = Self {
             queue_url: environment.address("QUEUE_URL"),
             alerts_table: environment.text("ALERTS_TABLE"),
-            connections: connections::Config::read(&mut environment),
+            connections: ConnectionsConfig::read(&mut environment),
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),
             period: SignedDuration::from_secs(i64::from(environment.number("RECONCILE_SECONDS"))),
             snapshot_lag: SignedDuration::from_secs(i64::from(

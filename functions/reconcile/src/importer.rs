@@ -1,5 +1,5 @@
-//! Imports tickets into a table that was lost or restored: each ticket of Ticketbridge in ConnectWise
-//! gets its record back.
+//! Imports tickets into a table that was lost or restored: each ticket of Ticketbridge in
+//! ConnectWise gets its record back.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,9 +36,9 @@ pub(crate) struct Importer<'a> {
 }
 
 impl Importer<'_> {
-    /// Imports page by page as long as there is time. Returns whether anything is left to import. If
-    /// the process dies in the middle, the next run reads the page again, and leaves known tickets
-    /// as they are.
+    /// Imports page by page as long as there is time. Returns whether anything is left to import.
+    /// If the process dies in the middle, the next run reads the page again, and leaves known
+    /// tickets as they are.
     pub(crate) async fn import(&self) -> Result<bool, ReconcileError> {
         let Some((index, client)) = self.begin().await? else {
             return Ok(false);
@@ -179,8 +179,8 @@ impl Importer<'_> {
     }
 }
 
-/// A placeholder for the key of an alert of which only the hashes in its ticket reference are known.
-/// It is never stored.
+/// A placeholder for the key of an alert of which only the hashes in its ticket reference are
+/// known. It is never stored.
 fn placeholder_key(partner: &PartnerId) -> Result<AlertKey, domain::InvalidId> {
     Ok(AlertKey {
         partner: partner.clone(),

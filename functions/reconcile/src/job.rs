@@ -78,8 +78,8 @@ impl ScheduledJob for ReconcileJob {
         pacing::MINUTE
     }
 
-    /// Records the tick, and checks that the other schedule runs. If this fails, the tick still runs
-    /// the partners.
+    /// Records the tick, and checks that the other schedule runs. If this fails, the tick still
+    /// runs the partners.
     async fn on_tick(&self, invocation: &Invocation) {
         count(Metric::ReconcileTicks, 1);
         let now = invocation.now();
@@ -188,8 +188,8 @@ impl ReconcileJob {
         Ok((config, view))
     }
 
-    /// The view of a test alert, because a test alert may go on when no other may. For a partner who
-    /// has neither confirmed nor asked for a test ticket, nothing can go on.
+    /// The view of a test alert, because a test alert may go on when no other may. For a partner
+    /// who has neither confirmed nor asked for a test ticket, nothing can go on.
     async fn view_of_test_alert(
         &self,
         partner: &PartnerId,

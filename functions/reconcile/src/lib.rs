@@ -1,10 +1,10 @@
-//! Runs on a schedule. It finds the blocked alerts that may go on, the alerts that are resolved, and
-//! the tickets that differ from their records, and asks the consumer of the queue to decide about
-//! them again.
+//! Runs on a schedule. It finds the blocked alerts that may go on, the alerts that are resolved,
+//! and the tickets that differ from their records, and asks the consumer of the queue to decide
+//! about them again.
 //!
-//! Its only input is what the tables and ConnectWise say. A run that dies, is repeated or comes late
-//! changes nothing but the time. It writes no ticket, and no records but those that a restored table
-//! lacks.
+//! Its only input is what the tables and ConnectWise say. A run that dies, is repeated or comes
+//! late changes nothing but the time. It writes no ticket, and no records but those that a restored
+//! table lacks.
 
 mod closing;
 mod commands;

@@ -1,4 +1,4 @@
-//! The Lambda function that finds what may go on.
+//! The Lambda function that compares records with snapshots and tickets.
 
 // The SDK's futures nest deeper than the default limit.
 #![recursion_limit = "256"]

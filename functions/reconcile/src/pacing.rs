@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use scheduled::Period;
 use store::RunProgress;
 
-/// Alerts of one connection that may go on in a minute. A connection that was mended is not flooded
+/// Alerts of one connection that may go on in a minute. A repaired connection is not flooded
 /// by all alerts that were blocked.
 const ALLOWANCE: u32 = 300;
 pub(crate) const MINUTE: SignedDuration = SignedDuration::from_secs(60);
@@ -47,8 +47,8 @@ impl DueTimes<'_> {
         minute_end(progress, self.now).unwrap_or(self.in_a_minute())
     }
 
-    /// When a record is to be looked at or an alert expires, but at the earliest in a minute. At the
-    /// latest, the partner's own time in the period.
+    /// When a record is to be looked at or an alert expires, but at the earliest in a minute. At
+    /// the latest, the partner's own time in the period.
     pub(crate) fn next(&self, progress: &RunProgress, look: Option<Timestamp>) -> Timestamp {
         let own = self.period.next(self.partner, self.now);
         let first = look.into_iter().chain(progress.expires_at).min();

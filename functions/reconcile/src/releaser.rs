@@ -84,8 +84,8 @@ impl Releaser<'_> {
         Ok(found)
     }
 
-    /// Applies the results of earlier retries, and whether the partner changed its configuration. If
-    /// the process dies right after, the next run finds the same.
+    /// Applies the results of earlier retries, and whether the partner changed its configuration.
+    /// If the process dies right after, the next run finds the same.
     pub(crate) async fn settle_retries(
         &self,
         progress: &mut RunProgress,

@@ -1,4 +1,5 @@
-//! Finds the alerts that are resolved: their sources' snapshots no longer list them, or they expired.
+//! Finds the alerts that are resolved: their sources' snapshots no longer list them, or they
+//! expired.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -26,7 +27,8 @@ pub(crate) struct ResolutionFinder<'a> {
 /// What the snapshots of all scopes show.
 struct AllSnapshots {
     by_scope: HashMap<u32, ScopeSnapshots>,
-    /// Tenants with a snapshot that closes nothing, because it is incomplete, empty or contradictory.
+    /// Tenants with a snapshot that closes nothing, because it is incomplete, empty or
+    /// contradictory.
     uncertain_tenants: BTreeSet<TenantId>,
 }
 
@@ -77,8 +79,8 @@ impl ResolutionFinder<'_> {
         }
     }
 
-    /// Stores the held closings. Health notifies the partner. If the process dies before the probe is
-    /// scheduled, health does so at its own time.
+    /// Stores the held closings. Health notifies the partner. If the process dies before the probe
+    /// is scheduled, health does so at its own time.
     async fn hold(&self, plan: &ResolutionPlan, now: Timestamp) -> Result<(), store::Error> {
         for (tenant, hold) in &plan.held {
             let table = &self.connections.table;

@@ -47,8 +47,8 @@ impl<'a> TargetChecker<'a> {
         self.context.invocation.now()
     }
 
-    /// Whether ConnectWise's own lists show that a ticket of this alert can use the target. What the
-    /// settings leave open can be used: ConnectWise chooses it.
+    /// Whether ConnectWise's own lists show that a ticket of this alert can use the target. What
+    /// the settings leave open can be used: ConnectWise chooses it.
     pub(crate) async fn check(
         &mut self,
         target: TicketTarget,

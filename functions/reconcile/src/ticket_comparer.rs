@@ -127,8 +127,8 @@ struct ListReader<'a> {
 }
 
 impl ListReader<'_> {
-    /// Reads the tickets behind this one. Returns the ticket behind which the next run continues, or
-    /// `None` at the end of the list.
+    /// Reads the tickets behind this one. Returns the ticket behind which the next run continues,
+    /// or `None` at the end of the list.
     async fn read_from(&mut self, behind: RecordId) -> Result<Option<RecordId>, Error> {
         let mut cursor = RecordCursor::after(behind);
         loop {

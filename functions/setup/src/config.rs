@@ -1,6 +1,7 @@
 //! The environment variables of this function.
 
 use aws::config::{Environment, MissingVariables};
+use connections::ConnectionsConfig;
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -11,7 +12,7 @@ pub struct Config {
     /// The queue of test alerts and of requests to decide alerts again.
     pub queue_url: String,
     pub alerts_table: String,
-    pub connections: connections::Config,
+    pub connections: ConnectionsConfig,
     /// The name of a source's secret is this prefix and the source's id.
     pub source_secret_prefix: String,
     /// The sender of mails.
@@ -26,7 +27,7 @@ impl Config {
     /// `MAIL_FROM`, `ALLOWED_ORIGINS` (may be empty), and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
-    /// All variables that are missing.
+    /// Names all variables that are missing.
     pub fn from_env() -> Result<Self, MissingVariables> {
         let mut environment = Environment::default();
         let config = Self {
@@ -34,7 +35,7 @@ impl Config {
             webhook_url: environment.address("WEBHOOK_URL"),
             queue_url: environment.address("QUEUE_URL"),
             alerts_table: environment.text("ALERTS_TABLE"),
-            connections: connections::Config::read(&mut environment),
+            connections: ConnectionsConfig::read(&mut environment),
             source_secret_prefix: environment.text("SOURCE_SECRET_PREFIX"),
             mail_from: environment.text("MAIL_FROM"),
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),

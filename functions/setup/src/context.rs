@@ -8,7 +8,7 @@ use aws::mail::{Mail, MailError, Mailer};
 use aws::queue::QueueSender;
 use aws::secret_writer::SecretWriter;
 use aws_types::SdkConfig;
-use connections::{BuildError, Connections};
+use connections::{BuildError, Connections, RunSchedule};
 use domain::PartnerId;
 use domain::alert::kind::KindInfo;
 use store::{AccessTable, Alerts, ConfigTable, OperatorEvent};
@@ -52,6 +52,11 @@ impl Setup {
     /// The table of partners, sources, sessions and history entries.
     pub(crate) fn access(&self) -> &AccessTable {
         &self.connections.access
+    }
+
+    /// When the partner's scheduled runs are due.
+    pub(crate) fn schedule(&self) -> &RunSchedule {
+        &self.connections.schedule
     }
 
     /// Sends a mail. A failure is also reported to the operator, unless SES rejects the recipient:

@@ -21,10 +21,10 @@ mod mails;
 mod operator;
 mod overview;
 mod page;
+mod page_routes;
 mod paths;
 mod quarantine;
 mod random;
-mod routes;
 mod step;
 mod tenants;
 #[cfg(test)]
@@ -59,7 +59,7 @@ pub const OPERATOR_ROUTE: &str = "ANY /v1/operator/{proxy+}";
 pub const PAGE_ROUTES: [&str; 2] = ["ANY /setup", "ANY /setup/{proxy+}"];
 
 #[derive(Debug)]
-pub struct App {
+pub struct SetupHandler {
     setup: Arc<Setup>,
     operator: Router,
     page: Router,
@@ -75,7 +75,7 @@ pub enum InvokeError {
     Link(#[from] LinkError),
 }
 
-impl App {
+impl SetupHandler {
     /// Builds the clients, once, in the init phase.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl App {
     pub fn build(config: &Config, aws: &SdkConfig) -> Result<Self, BuildError> {
         let setup = Arc::new(Setup::build(config, aws)?);
         let (operator, mut routes) = operator::routes(Arc::clone(&setup));
-        let (page, page_routes) = routes::page(Arc::clone(&setup));
+        let (page, page_routes) = page_routes::build(Arc::clone(&setup));
         routes.extend(page_routes);
         Ok(Self {
             setup,

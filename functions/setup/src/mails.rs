@@ -48,7 +48,7 @@ pub(crate) fn confirm_contact(to: EmailAddress, partner: &str, url: &str) -> Mai
 pub(crate) fn contact_change_requested(to: EmailAddress, partner: &str, at: Timestamp) -> Mail {
     let at = at.strftime("%-d %B %Y at %H:%M UTC");
     let change = format!(
-        "Another address was entered as the emergency contact of {partner} on Ticketbridge's set-up page on {at}. Mails come here as before until somebody confirms the new address from there."
+        "Another address was entered as the emergency contact of {partner} on Ticketbridge's set-up page on {at}. Mails come here as before until the new address is confirmed from there."
     );
     let otherwise = "If none of you did this, open the page Emergency contact, cancel the change, and tell the operator of your Ticketbridge at once: they can end all sessions and links.";
     let subject = format!("Ticketbridge: the emergency contact of {partner} is to change");

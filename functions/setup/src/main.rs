@@ -9,7 +9,7 @@ use aws::invocation::Invocation;
 use aws::panics::catch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
-use setup::{App, Config};
+use setup::{Config, SetupHandler};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -18,11 +18,11 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     let aws = aws::startup::init()?;
-    let app = &App::build(&Config::from_env()?, &aws)?;
+    let handler = &SetupHandler::build(&Config::from_env()?, &aws)?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let _flush = aws::metrics::flush_on_drop();
         let invocation = Invocation::of(&event.context.request_id, event.context.deadline);
-        Ok::<_, Error>(catch(app.invoke(event.payload, invocation)).await??)
+        Ok::<_, Error>(catch(handler.invoke(event.payload, invocation)).await??)
     }))
     .await
 }

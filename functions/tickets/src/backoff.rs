@@ -11,11 +11,12 @@ const LONGEST_SPREAD: Duration = Duration::from_secs(10);
 /// After this many receipts a message no longer waits in the queue: its alert is blocked in the
 /// table.
 pub(crate) const MAX_RECEIPTS: u32 = 30;
-/// The delay of a message that not even the table takes. SQS must not move it to the dead-letter
-/// queue: with this delay, a thousand receipts take longer than SQS keeps a message.
+/// The delay of a message that cannot be written to the table either. SQS must not move it to the
+/// dead-letter queue: with this delay, a thousand receipts take longer than SQS keeps a message.
 const SELDOM: Duration = Duration::from_mins(30);
 
-/// How long a message is hidden that is received again after this time, or after the usual back-off.
+/// How long a message is hidden that is received again after this time, or after the usual
+/// back-off.
 pub(crate) fn delay(after: Option<Duration>, received: u32, message_id: &str) -> Duration {
     let delay = match after {
         Some(after) => after + spread(after, message_id).min(LONGEST_SPREAD),
@@ -63,7 +64,7 @@ mod tests {
         assert_ne!(back_off(1, "a"), back_off(1, "b"));
     }
 
-    /// A number of the queue in the template.
+    /// Reads a number of the queue from the template.
     fn queue_property(name: &str) -> u64 {
         let template = include_str!("../../../infra/template.yaml");
         let (_, line) = template.split_once(&format!("{name}: ")).unwrap();

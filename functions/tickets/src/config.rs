@@ -1,9 +1,9 @@
 //! The environment variables of this function.
 
 use aws::config::{Environment, MissingVariables};
+use connections::ConnectionsConfig;
 use jiff::SignedDuration;
 
-/// The configuration of this function.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The queue that it reads, to delay messages.
@@ -11,14 +11,15 @@ pub struct Config {
     /// The queue for messages that can never be processed.
     pub dead_letter_queue_url: String,
     pub alerts_table: String,
-    pub connections: connections::Config,
+    pub connections: ConnectionsConfig,
     /// How long ConnectWise may take to show a ticket whose creation it did not confirm.
     pub settle: SignedDuration,
 }
 
 impl Config {
-    /// Reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`,
-    /// `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be empty) and `SETTLE_SECONDS`.
+    /// Reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`,
+    /// `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be empty) and
+    /// `SETTLE_SECONDS`.
     ///
     /// # Errors
     /// Names all variables that are missing.
@@ -28,7 +29,7 @@ impl Config {
             queue_url: environment.address("QUEUE_URL"),
             dead_letter_queue_url: environment.address("DEAD_LETTER_QUEUE_URL"),
             alerts_table: environment.text("ALERTS_TABLE"),
-            connections: connections::Config::read(&mut environment),
+            connections: ConnectionsConfig::read(&mut environment),
             settle: SignedDuration::from_secs(i64::from(environment.number("SETTLE_SECONDS"))),
         };
         environment.complete(config)

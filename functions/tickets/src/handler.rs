@@ -1,4 +1,4 @@
-//! Processes a batch of SQS messages, and tells SQS which of them it must show again.
+//! Processes a batch of SQS messages, and returns those that SQS must show again.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! One invocation: how much time is left, and the ids of its claims.
+//! An invocation that processes a batch of messages.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,15 +9,16 @@ use domain::ClaimId;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// A step begins only if this much time is left for its calls, or a quarter of the invocation's time
-/// if that is less.
+/// A step begins only if this much time is left for its calls, or a quarter of the invocation's
+/// time if that is less.
 const STEP: Duration = Duration::from_secs(6);
 
 /// A write begins only if this much time is left for its answer, or an eighth of the invocation's
 /// time if that is less.
 const WRITE: Duration = Duration::from_secs(4);
 
-/// One invocation of the function.
+/// An invocation with what only this function needs: time limits for a step and a write, and claim
+/// ids.
 #[derive(Debug)]
 pub struct BatchInvocation {
     time: Invocation,

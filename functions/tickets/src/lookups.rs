@@ -289,8 +289,8 @@ impl Lookups<'_> {
         PartnerConnection::new(self.connections, &record.key.partner, case)
     }
 
-    /// Searches for the tickets that carry this reference. If the search is blind, sentinels that no
-    /// longer exist are dropped: the next search is not blind because of them.
+    /// Searches for the tickets that carry this reference. If the search is blind, sentinels that
+    /// no longer exist are dropped: the next search is not blind because of them.
     async fn find(
         &self,
         record: &Record,

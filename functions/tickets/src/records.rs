@@ -84,7 +84,7 @@ impl RecordWriter<'_> {
     }
 
     /// Changes a record whose claim this worker holds. If another worker wrote the record
-    /// meanwhile, the change applies to what it is now. `change` is told whether the claim is
+    /// meanwhile, the change applies to what it is now. `change` gets whether the claim is
     /// still held.
     pub(crate) async fn change(
         &self,

@@ -34,8 +34,8 @@ pub(crate) struct TicketWrites<'a> {
 }
 
 impl TicketWrites<'_> {
-    /// Claims the step, then makes its call. Folding and claiming are one write: a worker that loses
-    /// the race reads the record again.
+    /// Claims the step, then makes its call. Folding and claiming are one write: a worker that
+    /// loses the race reads the record again.
     pub(crate) async fn claim_and_write(
         &self,
         record: Record,

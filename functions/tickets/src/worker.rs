@@ -31,8 +31,8 @@ pub(crate) struct AlertWorker {
 }
 
 impl AlertWorker {
-    /// Processes a message as far as possible now. If the process dies anywhere in here, the message
-    /// is received again, and the next worker continues from the record in the table.
+    /// Processes a message as far as possible now. If the process dies anywhere in here, the
+    /// message is received again, and the next worker continues from the record in the table.
     pub(crate) async fn process(
         &self,
         key: &AlertKey,
@@ -46,9 +46,9 @@ impl AlertWorker {
         })
     }
 
-    /// Folds a message that was received too often into its record, and blocks the alert, so that it
-    /// no longer waits in the queue. If the process dies before the write, the message is received
-    /// again. After the write, doing it again changes nothing.
+    /// Folds a message that was received too often into its record, and blocks the alert, so that
+    /// it no longer waits in the queue. If the process dies before the write, the message is
+    /// received again. After the write, doing it again changes nothing.
     pub(crate) async fn defer(
         &self,
         key: &AlertKey,

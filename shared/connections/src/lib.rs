@@ -32,7 +32,7 @@ const PROBE_DELAY: SignedDuration = SignedDuration::from_mins(1);
 
 /// Where connections and their keys are stored.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub struct ConnectionsConfig {
     pub config_table: String,
     pub access_table: String,
     /// Precedes a partner's id in the name of its connection's secret.
@@ -43,7 +43,7 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
 }
 
-impl Config {
+impl ConnectionsConfig {
     /// Reads `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET` and
     /// `ALLOWED_ORIGINS`, which may be empty.
     pub fn read(environment: &mut Environment) -> Self {
@@ -89,7 +89,7 @@ impl Connections {
     ///
     /// # Errors
     /// When an allowed origin is malformed, or the HTTP client cannot be built.
-    pub fn build(config: &Config, aws: &SdkConfig) -> Result<Self, BuildError> {
+    pub fn build(config: &ConnectionsConfig, aws: &SdkConfig) -> Result<Self, BuildError> {
         let hosts = HostList::new(&config.allowed_origins)?;
         Ok(Self {
             table: ConfigTable::new(aws, config.config_table.clone()),

@@ -5,8 +5,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::faults::{ClientId, Keys, UnauthorizedBody, WrongCompany};
+use crate::faults::{ClientId, KeyStatus, UnauthorizedBody, WrongCompany};
 use crate::response::ApiError;
+use crate::seed::Keys;
 use crate::site::{Caller, Licence, Site};
 
 /// A failed authentication.
@@ -29,7 +30,7 @@ pub(crate) fn authenticate(site: &Site, headers: &HeaderMap) -> Result<Caller, D
         return Err(Denied::Refused(unauthorized(site)));
     };
     let is_integration = caller.licence == Licence::ApiMember;
-    if is_integration && site.faults.keys == Keys::Revoked {
+    if is_integration && site.faults.keys == KeyStatus::Revoked {
         return Err(Denied::Refused(unauthorized(site)));
     }
     let client_id = headers
@@ -62,40 +63,25 @@ fn basic(headers: &HeaderMap) -> Option<(String, String, String)> {
 }
 
 fn caller(site: &Site, public_key: &str, private_key: &str) -> Option<Caller> {
-    let integrations = site
-        .setup
-        .api_members
-        .iter()
-        .filter(|member| !member.inactive_flag)
-        .map(|member| {
-            let caller = Caller {
-                id: member.id,
-                identifier: member.identifier.clone(),
-                licence: Licence::ApiMember,
-            };
-            (Some(&member.keys), caller)
-        });
-    let technicians = site
-        .setup
-        .members
-        .iter()
-        .filter(|member| !member.inactive_flag)
-        .map(|member| {
-            let caller = Caller {
-                id: member.id,
-                identifier: member.identifier.clone(),
-                licence: Licence::Member,
-            };
-            (member.keys.as_ref(), caller)
-        });
-    integrations
-        .chain(technicians)
-        .find(|(keys, _)| {
-            keys.is_some_and(|keys| {
-                keys.public_key == public_key && keys.private_key == private_key
-            })
-        })
-        .map(|(_, caller)| caller)
+    let fits = |keys: &Keys| keys.public_key == public_key && keys.private_key == private_key;
+    let caller = |id, identifier: &str, licence| Caller {
+        id,
+        identifier: identifier.to_owned(),
+        licence,
+    };
+    let mut integrations = site.setup.api_members.iter();
+    let integration = integrations.find(|member| !member.inactive_flag && fits(&member.keys));
+    if let Some(member) = integration {
+        return Some(caller(member.id, &member.identifier, Licence::ApiMember));
+    }
+    let mut technicians = site.setup.members.iter();
+    let technician = technicians
+        .find(|member| !member.inactive_flag && member.keys.as_ref().is_some_and(fits))?;
+    Some(caller(
+        technician.id,
+        &technician.identifier,
+        Licence::Member,
+    ))
 }
 
 fn unauthorized(site: &Site) -> ApiError {

@@ -1,5 +1,5 @@
-//! The control API `/_sim`: faults, reset, bulk tickets, people's actions, and the journal. It needs no
-//! keys, because the simulator listens on the loopback only.
+//! The control API `/_sim`: faults, reset, bulk tickets, people's actions, and the journal. It
+//! needs no keys, because the simulator listens on the loopback only.
 
 use std::sync::Arc;
 
@@ -74,22 +74,19 @@ struct BulkTickets {
     references: Vec<String>,
 }
 
-/// `POST /_sim/tickets`: creates one ticket for each reference, without a journal entry. The response is
-/// `{"first": number, "made": count}`.
+/// `POST /_sim/tickets`: creates one ticket for each reference, without a journal entry. The
+/// response is `{"first": number, "made": count}`.
 pub(crate) async fn create_bulk(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let create_bulk: BulkTickets = match serde_json::from_slice(&body) {
         Ok(create_bulk) => create_bulk,
-        Err(error) => return refused(&format!("the body is not a stock of tickets: {error}")),
+        Err(error) => return refused(&format!("the body is not a list of tickets: {error}")),
     };
     let made = create_bulk.references.len();
     let mut site = shared.lock();
     let now = site.clock();
     match create::create_bulk(&mut site, &create_bulk.ticket, create_bulk.references, now) {
         Ok(first) => answer(StatusCode::OK, &json!({ "first": first, "made": made })),
-        Err(error) => {
-            let id = "stock";
-            delivery::response(&error.into(), id).into_response()
-        }
+        Err(error) => delivery::response(&error.into(), "bulk").into_response(),
     }
 }
 
@@ -101,8 +98,8 @@ pub(crate) async fn act(
     Json(action): Json<TicketAction>,
 ) -> Response {
     let mut site = shared.lock();
-    let (by, now) = (actions::any_member(&site), site.clock());
-    action_response(actions::act(&mut site, ticket, &action, &by, now))
+    let stamp = actions::by_technician(&site);
+    action_response(actions::act(&mut site, ticket, &action, &stamp))
 }
 
 /// `POST /_sim/companies/{id}`: such as `{"merge_into": 302}`.
@@ -112,10 +109,8 @@ pub(crate) async fn act_on_company(
     Json(action): Json<CompanyAction>,
 ) -> Response {
     let mut site = shared.lock();
-    let (by, now) = (actions::any_member(&site), site.clock());
-    action_response(actions::act_on_company(
-        &mut site, company, &action, &by, now,
-    ))
+    let stamp = actions::by_technician(&site);
+    action_response(actions::act_on_company(&mut site, company, &action, &stamp))
 }
 
 /// `POST /_sim/boards/{id}`: such as `"delete_tickets"`.
@@ -125,8 +120,8 @@ pub(crate) async fn act_on_board(
     Json(action): Json<BoardAction>,
 ) -> Response {
     let mut site = shared.lock();
-    let (by, now) = (actions::any_member(&site), site.clock());
-    action_response(actions::act_on_board(&mut site, board, &action, &by, now))
+    let stamp = actions::by_technician(&site);
+    action_response(actions::act_on_board(&mut site, board, &action, &stamp))
 }
 
 fn action_response(outcome: Result<(), String>) -> Response {

@@ -1,5 +1,5 @@
-//! The dashboard at `/`: boards, and the newest tickets as they open and close. All text from clients is
-//! escaped. The page reloads its table every two seconds and keeps opened notes open.
+//! The dashboard at `/`: boards, and the newest tickets as they open and close. All text from
+//! clients is escaped. The page reloads its table every two seconds and keeps opened notes open.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

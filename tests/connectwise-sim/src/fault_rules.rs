@@ -1,6 +1,6 @@
-//! Fault rules: effects on an integration's calls that match a pattern, such as a firewall that refuses a
-//! text, a maintenance page for every call, a write that commits late, or a PATCH without effect. Only
-//! data and matching; `pipeline` applies the effects.
+//! Fault rules: effects on an integration's calls that match a pattern, such as a firewall that
+//! refuses a text, a maintenance page for every call, a write that commits late, or a PATCH without
+//! effect. Only data and matching; `pipeline` applies the effects.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,8 @@ use crate::references::Key;
 use crate::response::{ApiResponse, Body};
 use crate::site::{Call, Site};
 
-/// A rule applies to a call if everything in `when` matches. Only the first rule that applies counts.
+/// A rule applies to a call if everything in `when` matches. Only the first rule that applies
+/// counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
@@ -36,8 +37,8 @@ fn always() -> f64 {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct When {
     pub(crate) method: Option<String>,
-    /// The path after `/v4_6_release/apis/3.0`, or a whole path such as `/login/companyinfo/*`. `*` matches one
-    /// segment, `**` at the end any number of them.
+    /// The path after `/v4_6_release/apis/3.0`, or a whole path such as `/login/companyinfo/*`. `*`
+    /// matches one segment, `**` at the end any number of them.
     pub(crate) path: Option<String>,
     /// Text in the request's body or in its decoded query.
     pub(crate) text: Option<String>,
@@ -219,10 +220,10 @@ impl Operation {
         };
         let board = site.setup.board(ticket.board);
         let mut statuses = board.into_iter().flat_map(|board| &board.statuses);
-        let wanted = Key::of(&value)
+        let new_status = Key::of(&value)
             .and_then(|key| statuses.find(|status| key.fits(status.id, "", &status.name)));
         match (
-            wanted.is_some_and(|status| status.closed_status),
+            new_status.is_some_and(|status| status.closed_status),
             &ticket.closed,
         ) {
             (true, _) => Self::Close,

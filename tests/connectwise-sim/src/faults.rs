@@ -1,5 +1,5 @@
-//! The faults and open questions that a test can set through `/_sim/faults`. Only data and its merge rules:
-//! `pipeline` and the endpoints apply them.
+//! The faults and open questions that a test can set through `/_sim/faults`. Only data and its
+//! merge rules: `pipeline` and the endpoints apply them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,15 +26,15 @@ pub(crate) struct Faults {
     /// 503 for every call.
     pub(crate) outage: bool,
     pub(crate) throttle: Throttle,
-    /// Effects on the integration's calls that match a pattern. They do not affect technicians. The list is
-    /// set as a whole.
+    /// Effects on the integration's calls that match a pattern. They do not affect technicians. The
+    /// list is set as a whole.
     pub(crate) rules: Vec<Rule>,
     /// Actions of ConnectWise on a ticket after a call. The list is set as a whole.
     pub(crate) workflows: Vec<Workflow>,
     pub(crate) required: Required,
     pub(crate) clock: ClockOffsets,
     /// The integration's keys. A technician's keys keep working.
-    pub(crate) keys: Keys,
+    pub(crate) keys: KeyStatus,
     /// The integration's client id. A technician's calls keep working.
     pub(crate) client_id: ClientId,
     /// Rights that the integration's security role lacks, such as `service_tickets.add`.
@@ -50,8 +50,8 @@ pub(crate) struct LateCommit {
     pub(crate) seconds: f64,
 }
 
-/// 429 for every call of the integration until it is switched off. `variants.retry_after` says how the
-/// header is written.
+/// 429 for every call of the integration until it is switched off. `variants.retry_after` says how
+/// the header is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Throttle {
@@ -72,14 +72,15 @@ impl Default for Throttle {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ClockOffsets {
-    /// The offset of every date that is stored from now on: `dateEntered`, `closedDate`, `lastUpdated`, and
-    /// those of notes.
+    /// The offset of every date that is stored from now on: `dateEntered`, `closedDate`,
+    /// `lastUpdated`, and those of notes.
     pub(crate) records_seconds: i32,
     /// The offset of the `Date` header, and of a `Retry-After` that is a date.
     pub(crate) date_header_seconds: i32,
 }
 
-/// Members of a ticket that the site requires: names such as `subType`, or `customFields/` and a caption.
+/// Members of a ticket that the site requires: names such as `subType`, or `customFields/` and a
+/// caption.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Required {
@@ -91,7 +92,7 @@ pub(crate) struct Required {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Keys {
+pub(crate) enum KeyStatus {
     #[default]
     Ok,
     Revoked,
@@ -244,8 +245,8 @@ switch!(WrongCompany {
 });
 
 impl Faults {
-    /// These faults with the members of `change` applied, also inside nested objects. The error says
-    /// what to fix.
+    /// These faults with the members of `change` applied, also inside nested objects. The error
+    /// says what to fix.
     pub(crate) fn merged(&self, change: &Value) -> Result<Self, String> {
         let Some(members) = change.as_object() else {
             return Err("the faults must be a JSON object".to_owned());

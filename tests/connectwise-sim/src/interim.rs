@@ -1,5 +1,5 @@
-//! Interim responses (`100 Continue`, `103 Early Hints`) before the final one. The connection writes them,
-//! because the HTTP server does not.
+//! Interim responses (`100 Continue`, `103 Early Hints`) before the final one. The connection
+//! writes them, because the HTTP server does not.
 
 use std::io;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! Lists as in ConnectWise: `conditions`, `orderBy`, `fields`, pages with a `Link` header, forward-only
-//! cursors and counts. It is independent of record types: records are `Row`s.
+//! Lists as in ConnectWise: `conditions`, `orderBy`, `fields`, pages with a `Link` header,
+//! forward-only cursors and counts. It is independent of record types: records are `Row`s.
 
 use axum::http::header;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

@@ -11,7 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Simulates the ConnectWise PSA REST API on 127.0.0.1.
 ///
-/// Open the address in a browser to watch the tickets; /_sim/faults, /_sim/reset, /_sim/tickets and /_sim/journal control it.
+/// Open the address in a browser to watch the tickets; /_sim/faults, /_sim/reset, /_sim/tickets and
+/// /_sim/journal control it.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The port to listen on. 0 takes any free port.

@@ -1,6 +1,6 @@
-//! The stages that every call to ConnectWise passes, in this order: latency, rules, outage, throttle,
-//! server error, route, keys, right, endpoint, journal, delivery. Only here do faults affect a call as a
-//! whole.
+//! The stages that every call to ConnectWise passes, in this order: latency, rules, outage,
+//! throttle, server error, route, keys, right, endpoint, journal, delivery. Only here do faults
+//! affect a call as a whole.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! References in request bodies, and the expanded references in responses. Shared by tickets and set-up
-//! tables.
+//! References in request bodies, and the expanded references in responses. Shared by tickets and
+//! set-up tables.
 
 use serde_json::{Value, json};
 
@@ -30,9 +30,9 @@ impl<'v> Key<'v> {
 
     pub(crate) fn fits(&self, id: i64, identifier: &str, name: &str) -> bool {
         match self {
-            Self::Id(wanted) => *wanted == id,
-            Self::Identifier(wanted) => wanted.eq_ignore_ascii_case(identifier),
-            Self::Name(wanted) => wanted.to_lowercase() == name.to_lowercase(),
+            Self::Id(own) => *own == id,
+            Self::Identifier(own) => own.eq_ignore_ascii_case(identifier),
+            Self::Name(own) => own.to_lowercase() == name.to_lowercase(),
         }
     }
 
@@ -65,9 +65,9 @@ impl<'v> Key<'v> {
     }
 }
 
-/// The record that `value` refers to, expanded, or the problem with it. `parent` is the board or company
-/// that the record must belong to, if any. References to records that this site does not have are not
-/// found.
+/// The record that `value` refers to, expanded, or the problem with it. `parent` is the board or
+/// company that the record must belong to, if any. References to records that this site does not
+/// have are not found.
 pub(crate) fn referred(
     site: &Site,
     shape: &str,
@@ -83,10 +83,8 @@ pub(crate) fn referred(
         "MemberReference" => {
             let mut members = setup.members.iter().filter(|row| !row.inactive_flag);
             let found = members.find(|row| key.fits(row.id, &row.identifier, &row.identifier));
-            (
-                "Member",
-                found.map(|row| render::member_reference(site, row)),
-            )
+            let found = found.map(|row| render::member_reference(site, row));
+            ("Member", found)
         }
         "ServiceTeamReference" => {
             let mut teams = setup.teams.iter();
@@ -96,10 +94,8 @@ pub(crate) fn referred(
         "SystemLocationReference" => {
             let mut locations = setup.locations.iter();
             let found = locations.find(|row| key.fits(row.id, "", &row.name));
-            (
-                "Location",
-                found.map(|row| render::location_reference(site, row.id)),
-            )
+            let found = found.map(|row| render::location_reference(site, row.id));
+            ("Location", found)
         }
         "SystemDepartmentReference" => {
             let mut departments = setup.departments.iter();
@@ -110,18 +106,14 @@ pub(crate) fn referred(
         "BoardReference" => {
             let mut boards = setup.boards.iter();
             let found = boards.find(|row| key.fits(row.id, "", &row.name));
-            (
-                "Service Board",
-                found.map(|row| render::board_reference(site, row)),
-            )
+            let found = found.map(|row| render::board_reference(site, row));
+            ("Service Board", found)
         }
         "CompanyReference" => {
             let mut companies = setup.companies.iter().filter(|row| !row.deleted_flag);
             let found = companies.find(|row| key.fits(row.id, &row.identifier, &row.name));
-            (
-                "Company",
-                found.map(|row| render::company_reference(site, row)),
-            )
+            let found = found.map(|row| render::company_reference(site, row));
+            ("Company", found)
         }
         "CompanyStatusReference" => {
             let mut statuses = setup.company_statuses.iter();

@@ -1,5 +1,5 @@
-//! Set-up records and references as ConnectWise returns them: references are expanded with a link, and
-//! members without a value are omitted.
+//! Set-up records and references as ConnectWise returns them: references are expanded with a link,
+//! and members without a value are omitted.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! Responses of endpoints, and every error in ConnectWise's own words. No HTTP server types beyond status
-//! and header names: `delivery` turns an `ApiResponse` into bytes.
+//! Responses of endpoints, and every error in ConnectWise's own words. No HTTP server types beyond
+//! status and header names: `delivery` turns an `ApiResponse` into bytes.
 
 use std::fmt::Display;
 
@@ -129,11 +129,12 @@ impl ApiError {
         Self(Box::new(ApiResponse::new(status, Body::Json(body))))
     }
 
+    fn coded(status: StatusCode, code: &str, message: &str) -> Self {
+        Self::json(status, json!({ "code": code, "message": message }))
+    }
+
     fn api(status: StatusCode, message: &str) -> Self {
-        Self::json(
-            status,
-            json!({ "code": "ConnectWiseApi", "message": message }),
-        )
+        Self::coded(status, "ConnectWiseApi", message)
     }
 
     fn text(status: StatusCode, text: &'static str) -> Self {
@@ -162,25 +163,18 @@ impl ApiError {
     }
 
     pub(crate) fn wrong_media_type() -> Self {
-        Self::api(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "The request entity's media type is not supported for this resource.",
-        )
+        let message = "The request entity's media type is not supported for this resource.";
+        Self::api(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
     }
 
     pub(crate) fn record_not_found(record: &str, id: impl Display) -> Self {
         let message = format!("{record} {id} not found");
-        Self::json(
-            StatusCode::NOT_FOUND,
-            json!({ "code": "NotFound", "message": message }),
-        )
+        Self::coded(StatusCode::NOT_FOUND, "NotFound", &message)
     }
 
     pub(crate) fn unauthorized() -> Self {
-        Self::json(
-            StatusCode::UNAUTHORIZED,
-            json!({ "code": "Unauthorized", "message": "The supplied authentication is incorrect." }),
-        )
+        let message = "The supplied authentication is incorrect.";
+        Self::coded(StatusCode::UNAUTHORIZED, "Unauthorized", message)
     }
 
     /// The other body that was observed for wrong keys.
@@ -189,10 +183,8 @@ impl ApiError {
     }
 
     pub(crate) fn bad_client_id(status: StatusCode) -> Self {
-        Self::api(
-            status,
-            "The clientId header is missing or invalid. Please include a valid clientId in the request.",
-        )
+        let message = "The clientId header is missing or invalid. Please include a valid clientId in the request.";
+        Self::api(status, message)
     }
 
     /// A login company that this site does not have.
@@ -201,16 +193,12 @@ impl ApiError {
     }
 
     pub(crate) fn forbidden() -> Self {
-        Self::json(
-            StatusCode::FORBIDDEN,
-            json!({
-                "code": "Security",
-                "message": "You do not have security permission to perform this action.",
-            }),
-        )
+        let message = "You do not have security permission to perform this action.";
+        Self::coded(StatusCode::FORBIDDEN, "Security", message)
     }
 
-    /// A 429 has its own format: `error` instead of `code`. The message never changes; the header counts down.
+    /// A 429 has its own format: `error` instead of `code`. The message never changes; the header
+    /// counts down.
     pub(crate) fn too_many_requests(retry_after: Option<String>) -> Self {
         let error = Self::json(
             StatusCode::TOO_MANY_REQUESTS,
@@ -226,17 +214,13 @@ impl ApiError {
     }
 
     pub(crate) fn server_timeout() -> Self {
-        Self::api(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "A timeout has occured. Please try again.",
-        )
+        let message = "A timeout has occured. Please try again.";
+        Self::api(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
     pub(crate) fn server_error() -> Self {
-        Self::api(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "An error occurred while processing your request.",
-        )
+        let message = "An error occurred while processing your request.";
+        Self::api(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
     pub(crate) fn outage() -> Self {
@@ -244,19 +228,14 @@ impl ApiError {
     }
 
     pub(crate) fn body_too_large() -> Self {
-        Self::api(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "Maximum request length exceeded.",
-        )
+        let message = "Maximum request length exceeded.";
+        Self::api(StatusCode::PAYLOAD_TOO_LARGE, message)
     }
 
     /// A record that others use. Only the status is known; the message is made up.
     pub(crate) fn in_use(record: &str, id: i64) -> Self {
         let message = format!("{record} {id} is in use and cannot be deleted.");
-        Self::json(
-            StatusCode::CONFLICT,
-            json!({ "code": "ConflictingObject", "message": message }),
-        )
+        Self::coded(StatusCode::CONFLICT, "ConflictingObject", &message)
     }
 
     pub(crate) fn malformed(message: &str) -> Self {
@@ -279,10 +258,7 @@ impl ApiError {
     }
 
     pub(crate) fn condition(message: &str) -> Self {
-        Self::json(
-            StatusCode::BAD_REQUEST,
-            json!({ "code": "ApiFindCondition", "message": message }),
-        )
+        Self::coded(StatusCode::BAD_REQUEST, "ApiFindCondition", message)
     }
 
     pub(crate) fn unknown_field(field: &str) -> Self {

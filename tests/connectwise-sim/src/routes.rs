@@ -1,4 +1,5 @@
-//! The endpoints by path, with the right of the security role that each needs. Each path is one match arm.
+//! The endpoints by path, with the right of the security role that each needs. Each path is one
+//! match arm.
 
 use axum::http::Method;
 
@@ -6,7 +7,7 @@ use crate::response::{ApiError, Outcome};
 use crate::security;
 use crate::setup_tables::{self as tables, Table};
 use crate::site::{Call, Site};
-use crate::storage::write::{self, Place};
+use crate::storage::write::{self, Collection};
 use crate::storage::{self, WritableTable};
 use crate::tickets::{changelog, create, notes, patch, read, related};
 
@@ -62,13 +63,13 @@ fn system(method: &Method, path: &[&str]) -> Found {
         ["mySecurity", "customizeItems"] | ["mySecurity", "customizeItems", ""] => {
             reads(Box::new(|w, c| security::customize_items(w, c)))
         }
-        ["members", wanted] if *wanted != "count" => {
-            let wanted = (*wanted).to_owned();
+        ["members", key] if *key != "count" => {
+            let key = (*key).to_owned();
             only(
                 method,
                 &Method::GET,
                 Some(MEMBERS),
-                Box::new(move |w, c| tables::member(w, c, &wanted)),
+                Box::new(move |w, c| tables::member(w, c, &key)),
             )
         }
         ["members", rest @ ..] => read_only(method, MEMBERS, rest, |w, _| Ok(tables::members(w))),
@@ -294,27 +295,27 @@ fn light(
 /// A table that can be changed.
 fn changing(method: &Method, table: WritableTable, parent: Option<i64>, rest: &[&str]) -> Found {
     let rights = table.rights();
-    let place = Place { table, parent };
+    let collection = Collection { table, parent };
     let reads = method == Method::GET || !table.takes(method);
     match (rest, method.as_str()) {
         ([], "POST") if !reads => Ok(Route {
             right: Some(rights.add),
             asks_itself: true,
-            run: Box::new(move |w, c| write::create(w, c, place)),
+            run: Box::new(move |w, c| write::create(w, c, collection)),
         }),
         ([id], "PUT") if !reads => {
             let id = id_or_refuse(id)?;
-            let run = Box::new(move |w: &mut Site, c: &Call| write::replace(w, c, place, id));
+            let run = Box::new(move |w: &mut Site, c: &Call| write::replace(w, c, collection, id));
             found(rights.edit, run)
         }
         ([id], "PATCH") if !reads => {
             let id = id_or_refuse(id)?;
-            let run = Box::new(move |w: &mut Site, c: &Call| write::patch(w, c, place, id));
+            let run = Box::new(move |w: &mut Site, c: &Call| write::patch(w, c, collection, id));
             found(rights.edit, run)
         }
         ([id], "DELETE") if !reads => {
             let id = id_or_refuse(id)?;
-            let run = Box::new(move |w: &mut Site, c: &Call| write::delete(w, c, place, id));
+            let run = Box::new(move |w: &mut Site, c: &Call| write::delete(w, c, collection, id));
             found(rights.delete, run)
         }
         _ => read_only(method, rights.inquire, rest, move |w, c| {

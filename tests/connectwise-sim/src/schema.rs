@@ -1,6 +1,6 @@
-//! ConnectWise's record schemas, parsed from `schemas.txt`: the members of a body with type and length, and
-//! the names that a condition may use. They are separate from the client's types, so that a misspelt
-//! member is refused.
+//! ConnectWise's record schemas, parsed from `schemas.txt`: the members of a body with type and
+//! length, and the names that a condition may use. They are separate from the client's types, so
+//! that a misspelt member is refused.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -13,11 +13,11 @@ use crate::response::{ApiError, Problem};
 #[derive(Debug)]
 pub(crate) struct Schema {
     pub(crate) name: String,
-    members: BTreeMap<String, Member>,
+    members: BTreeMap<String, SchemaMember>,
 }
 
 #[derive(Debug)]
-struct Member {
+struct SchemaMember {
     kind: Kind,
     required: bool,
 }
@@ -109,8 +109,8 @@ fn all() -> &'static BTreeMap<String, Schema> {
 }
 
 impl Schema {
-    /// The schema called `name`. Unlisted schemas, which are rare references, have the members of a plain
-    /// reference.
+    /// The schema called `name`. Unlisted schemas, which are rare references, have the members of a
+    /// plain reference.
     pub(crate) fn named(name: &str) -> &'static Self {
         static PLAIN: OnceLock<Schema> = OnceLock::new();
         all().get(name).unwrap_or_else(|| {
@@ -123,7 +123,7 @@ impl Schema {
             .split(", ")
             .filter_map(|member| member.split_once(':'))
             .map(|(name, kind)| {
-                let member = Member {
+                let member = SchemaMember {
                     kind: Kind::parse(kind),
                     required: name.ends_with('*'),
                 };
@@ -141,8 +141,9 @@ impl Schema {
         self.members.get(member).map(|member| &member.kind)
     }
 
-    /// The kind of the field that a condition or `orderBy` names, such as `board/name`. `None` for a name that
-    /// ConnectWise would not recognize. The dates and names of `_info` may be used bare.
+    /// The kind of the field that a condition or `orderBy` names, such as `board/name`. `None` for
+    /// a name that ConnectWise would not recognize. The dates and names of `_info` may be used
+    /// bare.
     pub(crate) fn field(&self, path: &str) -> Option<Kind> {
         match path.strip_prefix("_info/").unwrap_or(path) {
             "dateEntered" | "lastUpdated" => return Some(Kind::Date),
@@ -165,8 +166,8 @@ impl Schema {
         }
     }
 
-    /// Parses a request's body as this record. Unknown members and wrong types are refused first, as by
-    /// ConnectWise's JSON parser, before any rule of the record is checked.
+    /// Parses a request's body as this record. Unknown members and wrong types are refused first,
+    /// as by ConnectWise's JSON parser, before any rule of the record is checked.
     pub(crate) fn read(&self, body: &[u8]) -> Result<Map<String, Value>, ApiError> {
         let Some(text) = std::str::from_utf8(body).ok() else {
             return Err(ApiError::malformed("The request is not valid UTF-8."));
@@ -280,8 +281,8 @@ pub(crate) fn check_value(
     }
 }
 
-/// Line and column after the colon of the first member with this name. In valid JSON `"name"` before a colon cannot
-/// be a part of a string, whose quotes would be escaped.
+/// Line and column after the colon of the first member with this name. In valid JSON `"name"`
+/// before a colon cannot be a part of a string, whose quotes would be escaped.
 fn place_of(member: &str, text: &str) -> (usize, usize) {
     let quoted = format!("\"{member}\"");
     let end = text

@@ -1,5 +1,5 @@
-//! The HTTP server on the loopback. It accepts connections itself, so that it can close one without a
-//! response.
+//! The HTTP server on the loopback. It accepts connections itself, so that it can close one without
+//! a response.
 
 use std::convert::Infallible;
 use std::io;
@@ -95,8 +95,8 @@ async fn accept(listener: TcpListener, router: Router) {
             Ok((stream, _)) => {
                 connections.spawn(serve(stream, router.clone()));
             }
-            // Out of file descriptors, or a client that left before it was accepted: neither stops the server. The
-            // pause prevents a busy loop in the first case.
+            // Out of file descriptors, or a client that left before it was accepted: neither stops
+            // the server. The pause prevents a busy loop in the first case.
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
         while connections.try_join_next().is_some() {}

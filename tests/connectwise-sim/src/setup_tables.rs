@@ -1,5 +1,5 @@
-//! Set-up tables for lists, the read-only tables (teams, members, locations, departments), and the site's
-//! description of itself.
+//! Set-up tables for lists, the read-only tables (teams, members, locations, departments), and the
+//! site's description of itself.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -123,13 +123,13 @@ pub(crate) fn members(site: &Site) -> Table {
 }
 
 /// `/system/members/{identifier}`, or by number.
-pub(crate) fn member(site: &Site, call: &Call, wanted: &str) -> Outcome {
+pub(crate) fn member(site: &Site, call: &Call, key: &str) -> Outcome {
     let mut members = site.setup.members.iter();
-    let found = members
-        .find(|row| row.identifier.eq_ignore_ascii_case(wanted) || row.id.to_string() == wanted);
+    let found =
+        members.find(|row| row.identifier.eq_ignore_ascii_case(key) || row.id.to_string() == key);
     match found {
         Some(row) => listing::one(call, Schema::named("Member"), &render::member(site, row)),
-        None => Err(ApiError::record_not_found("Member", wanted)),
+        None => Err(ApiError::record_not_found("Member", key)),
     }
 }
 

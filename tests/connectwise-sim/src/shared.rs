@@ -13,8 +13,8 @@ impl Shared {
         Self(Mutex::new(site))
     }
 
-    /// The lock is held for one call and never across an await. A panic while it is held is a bug of one
-    /// endpoint; the others keep working.
+    /// The lock is held for one call and never across an await. A panic while it is held is a bug
+    /// of one endpoint; the others keep working.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Site> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

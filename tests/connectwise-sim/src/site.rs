@@ -1,5 +1,5 @@
-//! The state of the simulated site, which `shared` keeps behind one mutex. Only data and look-ups; the
-//! endpoints define what calls do with it.
+//! The state of the simulated site, which `shared` keeps behind one mutex. Only data and look-ups;
+//! the endpoints define what calls do with it.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::rate_limiter::RateLimiter;
 use crate::response::ApiError;
 use crate::seed::Seed;
 use crate::storage::StoredRecords;
-use crate::tickets::Tickets;
+use crate::tickets::{Stamp, Tickets};
 
 /// Everything that a reset restores.
 #[derive(Debug)]
@@ -70,6 +70,14 @@ pub(crate) enum Licence {
 }
 
 impl Call {
+    /// The caller and the time of its change.
+    pub(crate) fn stamp(&self) -> Stamp {
+        Stamp {
+            at: self.now,
+            by: self.caller.identifier.clone(),
+        }
+    }
+
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
@@ -105,7 +113,8 @@ impl Site {
         };
     }
 
-    /// A GUID for `x-cw-request-id`. Its own generator, so that rates repeat whatever was called before.
+    /// A GUID for `x-cw-request-id`. Its own generator, so that rates repeat whatever was called
+    /// before.
     pub(crate) fn request_id(&mut self) -> String {
         let (high, low) = (self.request_ids.u64(..), self.request_ids.u64(..));
         let hex = format!("{high:016x}{low:016x}");

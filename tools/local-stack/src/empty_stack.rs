@@ -15,7 +15,7 @@ use crate::operator::OperatorClient;
 use crate::progress::step;
 use crate::proxy::Proxy;
 use crate::run_folder::RunFolder;
-use crate::simulator::Simulator;
+use crate::simulator::SimulatorProcess;
 use crate::venv::{EMULATOR, Venv};
 
 /// How often the schedules run. The emulator reads this as "at each of its own rounds", every ten
@@ -71,9 +71,9 @@ pub struct EmptyStack {
     /// Gives the HTTP API a plain address.
     pub proxy: Proxy,
     pub emulator: Emulator,
-    pub simulator: Simulator,
+    pub simulator: SimulatorProcess,
     /// More ConnectWise sites that connections may point at.
-    pub other_sites: Vec<Simulator>,
+    pub other_sites: Vec<SimulatorProcess>,
     pub deployed: DeployedStack,
     pub operator: OperatorClient,
     folder: RunFolder,
@@ -88,11 +88,12 @@ impl EmptyStack {
         let what = "starting the emulator and the simulator";
         let (emulator, simulator, other_sites) = step(what, async {
             let program = binaries::program(&built, "connectwise-sim")?;
-            let simulator = Simulator::start(program, &folder.path().join("simulator.log")).await?;
+            let simulator =
+                SimulatorProcess::start(program, &folder.path().join("simulator.log")).await?;
             let mut other_sites = Vec::new();
             for number in 0..others {
                 let log = folder.path().join(format!("other-site-{number}.log"));
-                other_sites.push(Simulator::start(program, &log).await?);
+                other_sites.push(SimulatorProcess::start(program, &log).await?);
             }
             let emulator = Emulator::start(&venv, folder.path(), IamMode::Enforced).await?;
             Ok((emulator, simulator, other_sites))
@@ -107,7 +108,7 @@ impl EmptyStack {
             }
             prepare_account(&emulator, &simulator).await?;
             let sites = std::iter::once(&simulator).chain(&other_sites);
-            let origins: Vec<_> = sites.map(Simulator::origin).collect();
+            let origins: Vec<_> = sites.map(SimulatorProcess::origin).collect();
             let parameters = [
                 ("Stage", "local".to_owned()),
                 ("AllowedOrigins", origins.join(",")),
@@ -193,7 +194,7 @@ async fn build() -> Result<BTreeMap<String, PathBuf>> {
 }
 
 /// What an operator does in an account before deploying the template.
-async fn prepare_account(emulator: &Emulator, simulator: &Simulator) -> Result<()> {
+async fn prepare_account(emulator: &Emulator, simulator: &SimulatorProcess) -> Result<()> {
     let calls = [
         json!({ "service": "secretsmanager", "operation": "CreateSecret", "parameters": {
             "Name": CLIENT_ID_SECRET, "SecretString": simulator.integration.client_id,

@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::empty_stack::EmptyStack;
 use crate::emulator::sdk_config;
-use crate::simulator::Simulator;
+use crate::simulator::SimulatorProcess;
 
 /// How often a waiting test polls the stack. Each poll takes some of the stack's time.
 const POLL_EVERY: Duration = Duration::from_secs(2);
@@ -142,7 +142,7 @@ impl<'a> Inspector<'a> {
     }
 
     /// All tickets of a site that carry a reference, as a technician sees them.
-    pub async fn tickets_of(site: &Simulator) -> Result<Vec<ReferencedTicket>> {
+    pub async fn tickets_of(site: &SimulatorProcess) -> Result<Vec<ReferencedTicket>> {
         const PAGE: usize = 200;
         let mut all = Vec::new();
         for page in 1.. {

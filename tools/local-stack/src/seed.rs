@@ -21,7 +21,7 @@ use crate::deployment::DeployedStack;
 use crate::empty_stack::EmptyStack;
 use crate::emulator::{Emulator, sdk_config};
 use crate::partner_page::PartnerPage;
-use crate::simulator::Simulator;
+use crate::simulator::SimulatorProcess;
 
 const PARTNER: &str = "northwind";
 /// Enabled tenants, each with the identifier of its ConnectWise company.
@@ -67,7 +67,7 @@ pub async fn seed(stack: &EmptyStack) -> Result<SeededPartner> {
 pub async fn set_up_partner(
     stack: &EmptyStack,
     partner: PartnerId,
-    site: &Simulator,
+    site: &SimulatorProcess,
 ) -> Result<SeededPartner> {
     let operator = &stack.operator;
     operator
@@ -180,7 +180,7 @@ pub struct PartnerFleet {
 pub async fn seed_fleet(
     stack: &EmptyStack,
     partners: usize,
-    other_site: &Simulator,
+    other_site: &SimulatorProcess,
 ) -> Result<PartnerFleet> {
     let seeder = Seeder::new(&stack.emulator, &stack.deployed)?;
     let webhook_secret = format!("whsec_{}", STANDARD.encode(random_bytes::<32>()?));
@@ -226,7 +226,7 @@ pub async fn seed_fleet(
 pub async fn seed_connection(
     stack: &EmptyStack,
     partner: &PartnerId,
-    site: &Simulator,
+    site: &SimulatorProcess,
 ) -> Result<()> {
     let seeder = Seeder::new(&stack.emulator, &stack.deployed)?;
     seeder.put_connection(partner, site).await?;
@@ -279,7 +279,7 @@ impl<'a> Seeder<'a> {
             .await
     }
 
-    async fn put_connection(&self, partner: &PartnerId, site: &Simulator) -> Result<()> {
+    async fn put_connection(&self, partner: &PartnerId, site: &SimulatorProcess) -> Result<()> {
         let keys = &site.integration;
         let secret = ConnectionSecret {
             origin: site.origin().to_owned(),
@@ -315,7 +315,7 @@ impl<'a> Seeder<'a> {
     }
 }
 
-async fn priorities(site: &Simulator) -> Result<BTreeMap<Severity, RecordId>> {
+async fn priorities(site: &SimulatorProcess) -> Result<BTreeMap<Severity, RecordId>> {
     let mut priorities = BTreeMap::new();
     for (severity, name) in [
         (Severity::Critical, "Priority 1 - Critical"),
@@ -330,7 +330,7 @@ async fn priorities(site: &Simulator) -> Result<BTreeMap<Severity, RecordId>> {
     Ok(priorities)
 }
 
-async fn settings(site: &Simulator) -> Result<Settings> {
+async fn settings(site: &SimulatorProcess) -> Result<Settings> {
     let operations = board(site, Category::Operations, "Operations", OnResolve::Close);
     let cyber_alerts = board(site, Category::CyberAlerts, "Cyber Alerts", OnResolve::Note);
     Ok(Settings {
@@ -342,7 +342,7 @@ async fn settings(site: &Simulator) -> Result<Settings> {
 }
 
 async fn board(
-    site: &Simulator,
+    site: &SimulatorProcess,
     category: Category,
     name: &str,
     on_resolve: OnResolve,
@@ -366,12 +366,12 @@ async fn board(
     })
 }
 
-async fn company_id(site: &Simulator, identifier: &str) -> Result<RecordId> {
+async fn company_id(site: &SimulatorProcess, identifier: &str) -> Result<RecordId> {
     id_of(site, "/company/companies", "identifier", identifier).await
 }
 
 /// The id of the record in a list whose member has this value.
-async fn id_of(site: &Simulator, list: &str, member: &str, value: &str) -> Result<RecordId> {
+async fn id_of(site: &SimulatorProcess, list: &str, member: &str, value: &str) -> Result<RecordId> {
     let records = site.get(list, &[("pageSize", "1000")]).await?;
     let found = records
         .as_array()

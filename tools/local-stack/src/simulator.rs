@@ -22,7 +22,7 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 const ANNOUNCEMENT: &str = "listening on ";
 
 #[derive(Debug)]
-pub struct Simulator {
+pub struct SimulatorProcess {
     _process: ProcessGroup,
     origin: String,
     http: reqwest::Client,
@@ -31,7 +31,7 @@ pub struct Simulator {
     technician: Credentials,
 }
 
-impl Simulator {
+impl SimulatorProcess {
     /// Starts a site on a free port and waits until it listens.
     pub async fn start(program: &Path, log: &Path) -> Result<Self> {
         let mut command = Command::new(program);

@@ -37,7 +37,7 @@ pub struct AlertSource {
 
 /// The type of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AlertChange {
+pub enum EventType {
     Raised,
     Updated,
     Resolved,
@@ -91,11 +91,11 @@ impl AlertSource {
     }
 
     pub fn raised(alert: &SourceAlert<'_>, id: &str) -> Value {
-        event(alert, AlertChange::Raised, id, Timestamp::now())
+        event(alert, EventType::Raised, id, Timestamp::now())
     }
 
     pub fn resolved(alert: &SourceAlert<'_>, id: &str) -> Value {
-        event(alert, AlertChange::Resolved, id, Timestamp::now())
+        event(alert, EventType::Resolved, id, Timestamp::now())
     }
 
     /// A snapshot of a tenant's active alerts, taken now.
@@ -103,7 +103,7 @@ impl AlertSource {
         json!({
             "specversion": "1.0",
             "id": id,
-            "source": "https://alerts.example.com/story",
+            "source": "https://alerts.example.com/demo",
             "type": "alerts.snapshot",
             "data": {
                 "tenant": tenant,
@@ -216,11 +216,11 @@ pub fn signature(key: &hmac::Key, id: &str, timestamp: i64, body: &[u8]) -> Stri
 }
 
 /// An event as a source sends it. A resolved alert has no details.
-pub fn event(alert: &SourceAlert<'_>, change: AlertChange, id: &str, at: Timestamp) -> Value {
+pub fn event(alert: &SourceAlert<'_>, change: EventType, id: &str, at: Timestamp) -> Value {
     let (kind, data) = match change {
-        AlertChange::Raised => ("alert.raised", details(alert)),
-        AlertChange::Updated => ("alert.updated", details(alert)),
-        AlertChange::Resolved => (
+        EventType::Raised => ("alert.raised", details(alert)),
+        EventType::Updated => ("alert.updated", details(alert)),
+        EventType::Resolved => (
             "alert.resolved",
             json!({ "tenant": alert.tenant, "alert_id": alert.id }),
         ),

@@ -1,6 +1,6 @@
-//! The mails to the emergency contact: what is broken, since when, which alerts are blocked, what to
-//! do, and where. Text and HTML say the same. Names are chosen by people, so each is one short line,
-//! and escaped. Pure.
+//! The mails to the emergency contact: what is broken, since when, which alerts are blocked, what
+//! to do, and where. Text and HTML say the same. Names are chosen by people, so each is one short
+//! line, and escaped. Pure.
 
 mod draft;
 mod words;
@@ -24,7 +24,7 @@ const MAX_NAMED: usize = 10;
 const HOW_OFTEN: &str = "You get one mail when something breaks, one a day while it lasts, and one when it works again.";
 const FIX_LINK: &str = "Fix it on the set-up page";
 
-/// Something broke.
+/// The mail when an incident begins.
 pub(crate) fn broken(
     context: MailContext<'_>,
     scope: IncidentScope,
@@ -35,7 +35,7 @@ pub(crate) fn broken(
     draft.mail(context)
 }
 
-/// More broke while an incident was open.
+/// The mail when an open incident grows.
 pub(crate) fn more(
     context: MailContext<'_>,
     scope: IncidentScope,
@@ -53,7 +53,7 @@ pub(crate) fn more(
     draft.mail(context)
 }
 
-/// The incident of which the contact was notified a day ago is still open.
+/// The mail a day after the last one, while the incident is still open.
 pub(crate) fn reminder(
     context: MailContext<'_>,
     scope: IncidentScope,
@@ -108,7 +108,8 @@ fn are_writes(issues: &BTreeSet<Issue>) -> bool {
     issues.all(|issue| matches!(issue, Issue::Writes { .. }))
 }
 
-/// It works again. `late` alerts that were blocked have continued. `blocked` ones have not yet.
+/// The mail when an incident ends. `late` blocked alerts have continued. `blocked` ones have not
+/// yet.
 pub(crate) fn works(
     context: MailContext<'_>,
     scope: IncidentScope,

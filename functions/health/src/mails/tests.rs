@@ -47,7 +47,7 @@ fn writes(op: Option<Op>, cause: RefusalCause, words: &str) -> Issue {
     Issue::Writes { group, words }
 }
 
-/// A mail for people who are called so.
+/// A recipient with names in order.
 fn to<R>(partner: &str, named: &str, mail: impl FnOnce(MailContext<'_>) -> R) -> R {
     let tenants = BTreeMap::from([(tenant("acme"), named.to_owned())]);
     mail(MailContext {
@@ -56,6 +56,19 @@ fn to<R>(partner: &str, named: &str, mail: impl FnOnce(MailContext<'_>) -> R) ->
         tenants: &tenants,
         origin: "https://alerts.example",
     })
+}
+
+/// The mail to Northwind about these issues of its configuration. A tenant is called so.
+fn broken_mail(named: &str, issues: &[Issue], counts: &BlockedCount) -> Mail {
+    let scope = IncidentScope::PartnerConfig;
+    to("Northwind", named, |context| {
+        broken(context, scope, &incident(issues), counts)
+    })
+}
+
+#[track_caller]
+fn assert_says(mail: &Mail, words: &str) {
+    assert!(mail.text.contains(words), "{}", mail.text);
 }
 
 fn every_issue() -> Vec<Issue> {
@@ -149,7 +162,7 @@ fn no_mail_about_an_outage_says_to_connect_again() {
         let mail = to("Northwind IT", "Acme Dental", |context| {
             broken(context, IncidentScope::Connection, &incident, &none)
         });
-        // A connection to another address drops what is mapped.
+        // A connection to another address drops the mappings.
         assert!(!mail.text.contains("connect again"), "{}", mail.text);
         assert!(!mail.text.contains("No alert waits"), "{}", mail.text);
     }
@@ -175,11 +188,9 @@ fn a_reminder_and_the_end_are_seen_in_the_subject() {
     let mail = to("Northwind", "", |context| {
         reminder(context, IncidentScope::Connection, &incident, &none)
     });
-    assert_eq!(
-        mail.subject,
-        "Ticketbridge: still, ConnectWise does not answer in time (Northwind)"
-    );
-    assert!(mail.text.contains("No alert is blocked yet."));
+    let subject = "Ticketbridge: still, ConnectWise does not answer in time (Northwind)";
+    assert_eq!(mail.subject, subject);
+    assert_says(&mail, "No alert is blocked yet.");
     let left = blocked(&[("acme", 700)]);
     for (late, words) in [
         (0, "No alert was blocked by it."),
@@ -190,12 +201,8 @@ fn a_reminder_and_the_end_are_seen_in_the_subject() {
             works(context, IncidentScope::Connection, &incident, late, &left)
         });
         assert_eq!(mail.subject, "Ticketbridge: working again (Northwind)");
-        assert!(mail.text.contains(words), "{}", mail.text);
-        assert!(
-            mail.text.contains("700 alerts are blocked, and"),
-            "{}",
-            mail.text
-        );
+        assert_says(&mail, words);
+        assert_says(&mail, "700 alerts are blocked, and");
     }
 }
 
@@ -203,27 +210,12 @@ fn a_reminder_and_the_end_are_seen_in_the_subject() {
 fn every_issue_has_its_own_words_and_an_action() {
     let mut said = BTreeSet::new();
     for issue in every_issue() {
-        let incident = incident(std::slice::from_ref(&issue));
-        let mail = to("Northwind", "Acme Dental", |context| {
-            broken(
-                context,
-                IncidentScope::PartnerConfig,
-                &incident,
-                &BlockedCount::default(),
-            )
-        });
-        let (what, rest) = mail
-            .text
-            .split_once("\n- ")
-            .unwrap()
-            .1
-            .split_once('\n')
-            .unwrap();
-        assert!(
-            rest.trim_start().starts_with("What to do: "),
-            "{}",
-            mail.text
-        );
+        let issues = std::slice::from_ref(&issue);
+        let mail = broken_mail("Acme Dental", issues, &BlockedCount::default());
+        let (_, list) = mail.text.split_once("\n- ").unwrap();
+        let (what, rest) = list.split_once('\n').unwrap();
+        let has_action = rest.trim_start().starts_with("What to do: ");
+        assert!(has_action, "{}", mail.text);
         assert!(said.insert(what.to_owned()), "twice: {what}");
         let is_of_company = matches!(&issue, Issue::Writes { group, .. } if matches!(group.cause, RefusalCause::Target(RefusedTarget::Company(_))));
         if is_of_company || matches!(issue, Issue::Company { .. }) {
@@ -241,82 +233,44 @@ fn a_refusal_quotes_connectwise() {
     };
     let mut counts = blocked(&[("acme", 5)]);
     counts.refused.insert(group.clone(), 5);
-    let mail = to("Northwind", "Acme Dental", |context| {
-        broken(
-            context,
-            IncidentScope::PartnerConfig,
-            &incident(std::slice::from_ref(&issue)),
-            &counts,
-        )
-    });
+    let mail = broken_mail("Acme Dental", std::slice::from_ref(&issue), &counts);
     insta::assert_snapshot!("refused", format!("{}\n\n{}", mail.subject, mail.text));
     assert!(!mail.html.contains("<b>ID"), "{}", mail.html);
+    let (ended, none) = (incident(&[issue]), BlockedCount::default());
     let mail = to("Northwind", "Acme Dental", |context| {
-        works(
-            context,
-            IncidentScope::PartnerConfig,
-            &incident(&[issue]),
-            5,
-            &BlockedCount::default(),
-        )
+        works(context, IncidentScope::PartnerConfig, &ended, 5, &none)
     });
-    assert!(
-        mail.text.starts_with(
-            "ConnectWise accepts all requests for Northwind again. It had refused some since 22 November 2026 at 07:05 UTC.\n\n5 alerts that were blocked by it have continued"
-        ),
-        "{}",
-        mail.text
-    );
-    let silent = writes(
-        Some(Op::Close),
-        RefusalCause::Target(RefusedTarget::Status(Category::Operations)),
-        "",
-    );
-    let mail = to("Northwind", "Acme Dental", |context| {
-        broken(
-            context,
-            IncidentScope::PartnerConfig,
-            &incident(&[silent]),
-            &counts,
-        )
-    });
-    assert!(
-        mail.text.contains("- ConnectWise refuses to close tickets with the status that is set for operations alerts. It reports success, but the tickets do not change.\n"),
-        "{}",
-        mail.text
+    let start = "ConnectWise accepts all requests for Northwind again. It had refused some since \
+                 22 November 2026 at 07:05 UTC.\n\n5 alerts that were blocked by it have continued";
+    assert!(mail.text.starts_with(start), "{}", mail.text);
+    let status = RefusalCause::Target(RefusedTarget::Status(Category::Operations));
+    let silent = writes(Some(Op::Close), status, "");
+    let mail = broken_mail("Acme Dental", &[silent], &counts);
+    assert_says(
+        &mail,
+        "- ConnectWise refuses to close tickets with the status that is set for operations \
+         alerts. It reports success, but the tickets do not change.\n",
     );
 }
 
 #[test]
 fn a_long_list_is_cut_and_counted() {
     let tenants: Vec<String> = (0..25).map(|n| format!("tenant-{n:02}")).collect();
-    let gone = |id: &String| Issue::Company {
+    let issue = |id: &String| Issue::Company {
         tenant: tenant(id),
         why: CompanyIssue::Missing,
     };
-    let issues: Vec<_> = tenants.iter().map(gone).collect();
+    let issues: Vec<_> = tenants.iter().map(issue).collect();
     let counts: Vec<_> = tenants.iter().map(|id| (id.as_str(), 1)).collect();
     let mut counts = blocked(&counts);
     counts.more = true;
-    let mail = to("Northwind", "", |context| {
-        broken(
-            context,
-            IncidentScope::PartnerConfig,
-            &incident(&issues),
-            &counts,
-        )
-    });
-    assert_eq!(
-        mail.subject,
-        "Ticketbridge: 25 things in ConnectWise stop tickets (Northwind)"
-    );
+    let mail = broken_mail("", &issues, &counts);
+    let subject = "Ticketbridge: 25 things in ConnectWise stop tickets (Northwind)";
+    assert_eq!(mail.subject, subject);
     assert_eq!(mail.text.matches("What to do").count(), 10);
-    assert!(
-        mail.text
-            .contains("And 15 more. The page shows all of them.")
-    );
-    assert!(mail.text.contains("At least 25 alerts are blocked by it: "));
-    assert!(mail.text.contains("and 15 tenants more"), "{}", mail.text);
+    assert_says(&mail, "And 15 more. The page shows all of them.");
+    assert_says(&mail, "At least 25 alerts are blocked by it: ");
+    assert_says(&mail, "and 15 tenants more");
 }
 
 #[test]
@@ -332,19 +286,17 @@ fn held_closings_of_all_tenants_are_in_one_mail() {
     };
     let one = BTreeMap::from([(tenant("acme"), stop(42))]);
     let mail = to("Northwind", "Acme Dental", |context| held(context, &one));
-    assert!(
-        mail.text.contains(
-            "- 42 of 60 alerts of Acme Dental would have counted as resolved at once, on 22 November 2026 at 07:05 UTC.\n"
-        ),
-        "{}",
-        mail.text
+    assert_says(
+        &mail,
+        "- 42 of 60 alerts of Acme Dental would have counted as resolved at once, on \
+         22 November 2026 at 07:05 UTC.\n",
     );
     let many = (0..30).map(|n| (tenant(&format!("t{n}")), stop(30)));
     let mail = to("Northwind", "", |context| held(context, &many.collect()));
-    assert!(mail.text.contains("And 20 more"), "{}", mail.text);
+    assert_says(&mail, "And 20 more");
 }
 
-/// Names as bad as they come.
+/// Names with markup, control characters and excessive length.
 fn nasty() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         any::<String>(),
@@ -367,7 +319,7 @@ proptest! {
         digest: String::new(),
             closings: 42, open: 60, since: time("2026-11-22T07:05:00Z"), approved: None, approved_at: None, notified_at: None,
         })]);
-        // What is there without any name: as many lines, and the same tags.
+        // The same mail without names has as many lines, and the same tags.
         let mails = |partner: &str, named: &str| to(partner, named, |context| {
             let new = BTreeSet::from([Issue::Company { tenant: tenant("acme"), why: CompanyIssue::Missing }]);
             [

@@ -67,13 +67,8 @@ pub(crate) async fn show(
     let view = BacklogView::new(backlog, query.from);
     let content = render(&view, &session)?;
     let flash = FlashQuery::new(query.done);
-    Ok(page::step(
-        &session,
-        SetupStep::Waiting,
-        &flash,
-        &view,
-        &content,
-    ))
+    let page = page::step(&session, SetupStep::Waiting, &flash, &view, &content);
+    Ok(page)
 }
 
 /// Releases alerts of one tenant or of all. Releasing them again is harmless: each is decided by

@@ -37,13 +37,8 @@ pub(crate) async fn show(
 ) -> Result<PageResponse, Problem> {
     let view = read(&setup, &session.partner, &invocation).await?;
     let content = render(&view, &session);
-    Ok(page::step(
-        &session,
-        SetupStep::Boards,
-        &flash,
-        &view,
-        &content,
-    ))
+    let page = page::step(&session, SetupStep::Boards, &flash, &view, &content);
+    Ok(page)
 }
 
 /// Sends all tickets to the API member's default board. If it has none, everything is left to
@@ -85,11 +80,8 @@ pub(crate) async fn choose_default(
     let detail = [("board", name)];
     audit::record(&setup, partner, action, &detail, &invocation).await;
     stop_provisioning(&setup, partner).await?;
-    setup
-        .connections
-        .schedule
-        .reconcile_and_probe(partner, invocation.now())
-        .await?;
+    let now = invocation.now();
+    setup.schedule().reconcile_and_probe(partner, now).await?;
     Ok(ChangeResponse::next(format!("{PATH}?done=saved")))
 }
 

@@ -61,8 +61,7 @@ pub(super) async fn create_boards(
     ];
     audit::record(setup, partner, action, &detail, invocation).await;
     setup
-        .connections
-        .schedule
+        .schedule()
         .reconcile_and_probe(partner, invocation.now())
         .await?;
     Ok(progress)

@@ -1,5 +1,5 @@
-//! Creates the two dedicated boards: carries out the plan of `domain::setup::dedicated_board` until a request's
-//! time is over.
+//! Creates the two dedicated boards: carries out the plan of `domain::setup::dedicated_board` until
+//! a request's time is over.
 //!
 //! Each write is sent once. After a failure, or a write with an unknown outcome, everything is
 //! listed again and the plan continues from what exists.

@@ -56,13 +56,8 @@ pub(crate) async fn show(
     };
     let view = ConfirmView::new(connection, missing, backlog);
     let content = render(&view, &session);
-    Ok(page::step(
-        &session,
-        SetupStep::Confirm,
-        &flash,
-        &view,
-        &content,
-    ))
+    let page = page::step(&session, SetupStep::Confirm, &flash, &view, &content);
+    Ok(page)
 }
 
 /// Confirms, unless something is missing or ConnectWise is not ready. One conditional write. If the
@@ -105,11 +100,7 @@ pub(crate) async fn confirm(
     let version = saved_version(saved)?;
     let action = (Actor::Partner, "confirmed");
     audit::record(&setup, partner, action, &[], &invocation).await;
-    setup
-        .connections
-        .schedule
-        .reconcile_and_probe(partner, now)
-        .await?;
+    setup.schedule().reconcile_and_probe(partner, now).await?;
     Ok(ChangeResponse::next("/setup/confirm?done=confirmed").with("version", version))
 }
 

@@ -48,9 +48,9 @@ pub(crate) async fn require_connected(
         .ok_or_else(|| Problem::refused("Nothing is connected yet: connect ConnectWise first."))
 }
 
-/// The keys that are stored for this connection, read without a cache: another session may have replaced
-/// them a moment ago. `None` if they belong to another site or are unreadable; entering them again
-/// repairs both.
+/// The keys that are stored for this connection, read without a cache: another session may have
+/// replaced them a moment ago. `None` if they belong to another site or are unreadable; entering
+/// them again repairs both.
 ///
 /// # Errors
 /// When Secrets Manager cannot be reached.

@@ -35,13 +35,8 @@ pub(crate) async fn show(
     };
     let view = ConnectionPageView::new(stored, keys);
     let content = render(&view, &session);
-    Ok(page::step(
-        &session,
-        SetupStep::Connection,
-        &flash,
-        &view,
-        &content,
-    ))
+    let page = page::step(&session, SetupStep::Connection, &flash, &view, &content);
+    Ok(page)
 }
 
 /// Proves the entered connection, then saves it. Keys that are not proven are not stored.
@@ -93,11 +88,8 @@ pub(crate) async fn save(
         .breaker
         .keys_stored(partner, &key_version)
         .await?;
-    setup
-        .connections
-        .schedule
-        .reconcile_and_probe(partner, invocation.now())
-        .await?;
+    let now = invocation.now();
+    setup.schedule().reconcile_and_probe(partner, now).await?;
     let code = match change {
         AddressChange::SameConnectWise => "address_changed",
         AddressChange::New | AddressChange::Unchanged | AddressChange::OtherConnectWise => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws::invocation::Invocation;
 use aws::startup::{Account, sdk_config};
 use aws_credential_types::Credentials;
-use connections::Connections;
+use connections::{Connections, ConnectionsConfig};
 use connectwise_sim::{Seed, Simulator};
 use domain::Secret;
 use domain::setup::rights::RightStatus;
@@ -123,7 +123,7 @@ pub(super) fn connections(listed: &[&str]) -> Connections {
         endpoint_url: Some("http://127.0.0.1:9".into()),
         credentials: Credentials::new("test", "test", None, None, "test"),
     };
-    let config = connections::Config {
+    let config = ConnectionsConfig {
         config_table: "config".into(),
         access_table: "access".into(),
         connection_secret_prefix: "connection/".into(),

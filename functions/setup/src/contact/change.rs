@@ -89,11 +89,7 @@ pub(crate) async fn set_by_operator(
     }
     let action = (Actor::Operator, "contact_set");
     store(setup, partner, (&contact, version), action, invocation).await?;
-    setup
-        .connections
-        .schedule
-        .probe(partner, invocation.now())
-        .await?;
+    setup.schedule().probe(partner, invocation.now()).await?;
     if let Some(before) = value
         .address
         .filter(|before| contact.address.as_ref() != Some(before))

@@ -51,13 +51,8 @@ pub(crate) async fn show(
     let read = setup.access().contacts.get(&session.partner).await?;
     let view = ContactView::new(read.value, read.version, invocation.now());
     let content = render(&view, &session);
-    Ok(page::step(
-        &session,
-        SetupStep::Contact,
-        &flash,
-        &view,
-        &content,
-    ))
+    let page = page::step(&session, SetupStep::Contact, &flash, &view, &content);
+    Ok(page)
 }
 
 /// Mails a confirmation link to a new address, stores the address as pending, then notifies the
@@ -175,7 +170,7 @@ pub(crate) async fn confirm(
     let action = (Actor::Partner, "contact_confirmed");
     audit::record(&setup, &id, action, &[], &invocation).await;
     // The probe notifies the new contact of issues that no mail was sent about yet.
-    setup.connections.schedule.probe(&id, now).await?;
+    setup.schedule().probe(&id, now).await?;
     if let Some(former) = former {
         notify_former_contact(&setup, &id, former, &invocation).await;
     }

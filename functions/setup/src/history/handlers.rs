@@ -37,11 +37,6 @@ pub(crate) async fn show(
     };
     let content = render(&view)?;
     let flash = FlashQuery::default();
-    Ok(page::step(
-        &session,
-        SetupStep::History,
-        &flash,
-        &view,
-        &content,
-    ))
+    let page = page::step(&session, SetupStep::History, &flash, &view, &content);
+    Ok(page)
 }

@@ -207,11 +207,8 @@ async fn suspend_or_resume(
             if done && enabled {
                 // If the process dies before this, the alerts are decided at the partner's next
                 // regular reconcile run.
-                setup
-                    .connections
-                    .schedule
-                    .reconcile_and_probe(id, invocation.now())
-                    .await?;
+                let now = invocation.now();
+                setup.schedule().reconcile_and_probe(id, now).await?;
             }
             return Ok(done);
         };

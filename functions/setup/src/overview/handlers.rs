@@ -22,11 +22,6 @@ pub(crate) async fn show(
 ) -> Result<PageResponse, Problem> {
     let view = read(&setup, &session.partner, &invocation).await?;
     let content = render(&view, &session);
-    Ok(page::step(
-        &session,
-        SetupStep::Overview,
-        &flash,
-        &view,
-        &content,
-    ))
+    let page = page::step(&session, SetupStep::Overview, &flash, &view, &content);
+    Ok(page)
 }

@@ -32,13 +32,8 @@ pub(crate) async fn list(
     let view = read_list(&setup, &session.partner, from, &invocation).await?;
     let content = render_list(&view, &session)?;
     let flash = FlashQuery::new(query.done);
-    Ok(page::step(
-        &session,
-        SetupStep::Tenants,
-        &flash,
-        &view,
-        &content,
-    ))
+    let page = page::step(&session, SetupStep::Tenants, &flash, &view, &content);
+    Ok(page)
 }
 
 /// Shows one tenant, and the companies that a search finds; at first, those with its name.
@@ -51,13 +46,8 @@ pub(crate) async fn show(
     let view = read_one(&setup, &session.partner, query, &invocation).await?;
     let content = render_one(&view, &session)?;
     let flash = FlashQuery::default();
-    Ok(page::step(
-        &session,
-        SetupStep::Tenants,
-        &flash,
-        &view,
-        &content,
-    ))
+    let page = page::step(&session, SetupStep::Tenants, &flash, &view, &content);
+    Ok(page)
 }
 
 /// Maps a tenant, and switches it on or off. If the process dies after the save, the tenant's
@@ -87,11 +77,7 @@ pub(crate) async fn save(
         ("tickets", tickets.to_owned()),
     ];
     audit::record(&setup, partner, action, &detail, &invocation).await;
-    setup
-        .connections
-        .schedule
-        .reconcile_and_probe(partner, now)
-        .await?;
+    setup.schedule().reconcile_and_probe(partner, now).await?;
     Ok(ChangeResponse::next("/setup/tenants?done=saved").with("version", version))
 }
 

@@ -35,13 +35,8 @@ pub(crate) async fn show(
 ) -> Result<PageResponse, Problem> {
     let view = read(&setup, &session.partner).await?;
     let content = render(&view, &session);
-    Ok(page::step(
-        &session,
-        SetupStep::Test,
-        &flash,
-        &view,
-        &content,
-    ))
+    let page = page::step(&session, SetupStep::Test, &flash, &view, &content);
+    Ok(page)
 }
 
 /// Creates a test. It is stored first and then sent. If the process dies in between, the same
@@ -92,7 +87,7 @@ pub(crate) async fn create(
     ];
     audit::record(&setup, partner, action, &detail, &invocation).await;
     // Before the partner confirms, only a test causes a probe of its connection.
-    setup.connections.schedule.probe(partner, now).await?;
+    setup.schedule().probe(partner, now).await?;
     let path = SetupStep::Test.path();
     Ok(ChangeResponse::next(format!("{path}?done=test_asked")))
 }

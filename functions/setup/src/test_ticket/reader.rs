@@ -131,7 +131,7 @@ fn last_test(test: TestTicket, record: Option<&Record>, name: Option<String>) ->
         category: test.category,
         asked_at: test.asked_at,
         can_close: !test.close_requested && !state.is_over() && state != TestState::Closing,
-        stands: state,
+        state,
         ticket,
     }
 }

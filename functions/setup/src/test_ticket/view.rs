@@ -40,7 +40,7 @@ pub(super) struct LastTestView {
     pub(super) category: Category,
     pub(super) asked_at: Timestamp,
     #[serde(flatten)]
-    pub(super) stands: TestState,
+    pub(super) state: TestState,
     /// The ticket's number, once it is created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ticket: Option<RecordId>,
@@ -99,8 +99,8 @@ pub(super) fn render(view: &TestTicketView, session: &PartnerSession) -> Markup 
 }
 
 fn last_test(last: &LastTestView, session: &PartnerSession) -> Markup {
-    let is_pending = matches!(last.stands, TestState::Waiting | TestState::Closing);
-    let may_change = is_pending || matches!(last.stands, TestState::Blocked { .. });
+    let is_pending = matches!(last.state, TestState::Waiting | TestState::Closing);
+    let may_change = is_pending || matches!(last.state, TestState::Blocked { .. });
     html! {
         section data-poll=[is_pending.then_some(PATH)] {
             h2 { "The last test" }
@@ -109,9 +109,9 @@ fn last_test(last: &LastTestView, session: &PartnerSession) -> Markup {
                 dt { "Board" } dd { (board_name(last.category)) }
                 dt { "Created" } dd { (last.asked_at.strftime("%Y-%m-%d %H:%M UTC")) }
                 @if let Some(ticket) = last.ticket { dt { "Ticket" } dd { (ticket) } }
-                dt { "State" } dd { (state(&last.stands)) }
+                dt { "State" } dd { (state(&last.state)) }
             }
-            @match &last.stands {
+            @match &last.state {
                 TestState::Blocked { why, .. } => p class="problem" role="alert" { (why) },
                 TestState::Closed { how } => p { (how) },
                 TestState::Waiting | TestState::Open | TestState::Closing | TestState::Withdrawn => {}
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn test_ticket_shows_the_last_test() {
-        for (name, stands) in [
+        for (name, state) in [
             ("open", TestState::Open),
             (
                 "blocked",
@@ -161,8 +161,8 @@ mod tests {
                     tenant_name: "Acme Dental".to_owned(),
                     category: Category::Operations,
                     asked_at: "2026-11-02T07:05:00Z".parse().unwrap(),
-                    ticket: (stands == TestState::Open).then_some(7001),
-                    stands,
+                    ticket: (state == TestState::Open).then_some(7001),
+                    state,
                     can_close: true,
                 }),
                 tenants: vec![TenantOption {

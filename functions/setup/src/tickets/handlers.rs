@@ -29,13 +29,8 @@ pub(crate) async fn show(
 ) -> Result<PageResponse, Problem> {
     let view = read(&setup, &session.partner, &invocation).await?;
     let content = render(&view, &session);
-    Ok(page::step(
-        &session,
-        SetupStep::Tickets,
-        &flash,
-        &view,
-        &content,
-    ))
+    let page = page::step(&session, SetupStep::Tickets, &flash, &view, &content);
+    Ok(page)
 }
 
 /// Saves the choices if ConnectWise has them. One conditional write: if the process dies right
@@ -65,11 +60,8 @@ pub(crate) async fn save(
     let action = (Actor::Partner, "tickets_saved");
     let detail = changes(&before, &after);
     audit::record(&setup, partner, action, &detail, &invocation).await;
-    setup
-        .connections
-        .schedule
-        .reconcile_and_probe(partner, invocation.now())
-        .await?;
+    let now = invocation.now();
+    setup.schedule().reconcile_and_probe(partner, now).await?;
     let path = SetupStep::Tickets.path();
     Ok(ChangeResponse::next(format!("{path}?done=saved")))
 }

@@ -16,7 +16,7 @@ const LISTED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 /// The result for one page of ConnectWise's list of open tickets.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Comparison {
+pub struct PageComparison {
     pub proposals: Vec<Proposal>,
     /// Tickets that are recorded as open and not on the page, by id: closed, merged, deleted or
     /// invisible.
@@ -58,7 +58,7 @@ impl RecordedTickets {
         to: Option<RecordId>,
         listed: &[FoundTicket],
         began: Timestamp,
-    ) -> Comparison {
+    ) -> PageComparison {
         let from = self.by_number.partition_point(|(id, _)| *id <= behind);
         let end = to.map_or(self.by_number.len(), |to| {
             self.by_number.partition_point(|(id, _)| *id <= to)
@@ -68,9 +68,9 @@ impl RecordedTickets {
             .iter()
             .map(|found| (found.ticket_id, found))
             .collect();
-        let mut comparison = Comparison {
+        let mut comparison = PageComparison {
             compared: recorded.len(),
-            ..Comparison::default()
+            ..PageComparison::default()
         };
         let young = earlier(began, LISTED_AFTER);
         for (id, alert) in recorded {

@@ -43,15 +43,6 @@ impl Schedule {
             Self::Health => "health",
         }
     }
-
-    /// The schedule that monitors it.
-    #[must_use]
-    pub fn other(self) -> Self {
-        match self {
-            Self::Reconcile => Self::Health,
-            Self::Health => Self::Reconcile,
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

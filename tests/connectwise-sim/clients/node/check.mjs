@@ -65,7 +65,7 @@ async function discover(site, cwm) {
   const company = await (await fetch(`${site}/login/companyinfo/${KEYS.companyId}`)).json();
   equal('codebase', [company.Codebase, company.CompanyID], ['v4_6_release/', 'tbdemo']);
   equal('the entry point is the codebase', `${cwm.config.entryPoint}/`, company.Codebase);
-  equal('an unknown login company', await (await fetch(`${site}/login/companyinfo/nobody`)).json(), null);
+  equal('an unknown login company', await (await fetch(`${site}/login/companyinfo/unknown`)).json(), null);
   const info = await cwm.SystemAPI.getSystemInfo();
   equal('system info', [info.version.slice(0, 7), info.isCloud], ['v2025.1', true]);
   equal('myself', (await cwm.SystemAPI.getSystemMyMembers()).identifier, 'Ticketbridge');

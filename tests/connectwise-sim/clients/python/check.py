@@ -93,7 +93,7 @@ def discover(checks, client, control, host):
     unknown = {"variants": {"company_info_unknown": "not_found"}}
     with control.faults(unknown, {"variants": {"company_info_unknown": "null"}}):
         with checks.raises("an unknown login company", NotFoundException, "does not exist"):
-            ConnectWiseManageAPIClient(manage_url=host, **{**KEYS, "company_name": "nobody"})
+            ConnectWiseManageAPIClient(manage_url=host, **{**KEYS, "company_name": "unknown"})
 
 
 def read(checks, client):

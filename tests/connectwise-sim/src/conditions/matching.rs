@@ -166,7 +166,8 @@ mod tests {
     use super::*;
     use crate::schema::Schema;
 
-    /// One ticket: id 7, board "Operations", summary "CPU at 99 % (web-1)", no type, open, entered in August 2016.
+    /// One ticket: id 7, board "Operations", summary "CPU at 99 % (web-1)", no type, open, entered
+    /// in August 2016.
     fn field(path: &str) -> Scalar<'static> {
         match path {
             "id" => Scalar::integer(7),

@@ -1,6 +1,6 @@
-//! The `conditions` language of ConnectWise's lists: `board/name = "Operations" and (id > 5 or summary like "CPU*")`.
-//! Parses text into a checked tree, which is matched against the fields of one record at a time. It must
-//! never panic, because the text comes from a client.
+//! The `conditions` language of ConnectWise's lists: `board/name = "Operations" and (id > 5 or
+//! summary like "CPU*")`. Parses text into a checked tree, which is matched against the fields of
+//! one record at a time. It must never panic, because the text comes from a client.
 
 mod lexer;
 mod matching;
@@ -56,8 +56,8 @@ pub(crate) enum Literal {
 }
 
 impl Condition {
-    /// Parses conditions on records of `schema`. A field that the record's GET does not return is refused by
-    /// name.
+    /// Parses conditions on records of `schema`. A field that the record's GET does not return is
+    /// refused by name.
     pub(crate) fn read(text: &str, schema: &Schema) -> Result<Self, ApiError> {
         if text.trim().is_empty() {
             return Ok(Self::Everything);
@@ -67,8 +67,8 @@ impl Condition {
         Ok(condition)
     }
 
-    /// Parses conditions on the items of one of the record's lists: `types/name="Vendor"` is about the items
-    /// of `types`. Returns the list's name and the conditions on an item.
+    /// Parses conditions on the items of one of the record's lists: `types/name="Vendor"` is about
+    /// the items of `types`. Returns the list's name and the conditions on an item.
     pub(crate) fn read_on_items(text: &str, schema: &Schema) -> Result<(String, Self), ApiError> {
         let mut condition = parser::parse(text).map_err(|error| ApiError::condition(&error))?;
         let mut list: Option<String> = None;

@@ -1,5 +1,5 @@
-//! Parses tokens into a tree. `and` binds closer than `or`. `not` is allowed before `contains`, `like` and
-//! `in` only.
+//! Parses tokens into a tree. `and` binds closer than `or`. `not` is allowed before `contains`,
+//! `like` and `in` only.
 
 use super::lexer::{Token, tokens};
 use super::{Condition, Literal, Operator, Test};
@@ -149,17 +149,17 @@ impl Parser {
             .is_some()
     }
 
-    fn expect(&mut self, wanted: &Token) -> Result<(), String> {
+    fn expect(&mut self, expected: &Token) -> Result<(), String> {
         match self.tokens.next() {
-            Some(token) if token == *wanted => Ok(()),
+            Some(token) if token == *expected => Ok(()),
             Some(token) => Err(format!(
                 "{} was expected, not {}.",
-                describe(wanted),
+                describe(expected),
                 describe(&token)
             )),
             None => Err(format!(
                 "The conditions end where {} was expected.",
-                describe(wanted)
+                describe(expected)
             )),
         }
     }

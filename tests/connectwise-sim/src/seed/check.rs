@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Ref, Seed, SeedError};
+use super::{BoardStatus, Ref, Seed, SeedError};
 
 impl Seed {
     pub(super) fn check(&self) -> Result<(), SeedError> {
@@ -12,33 +12,19 @@ impl Seed {
         let members = ids("members", self.members.iter().map(|row| row.id))?;
         ids("apiMembers", self.api_members.iter().map(|row| row.id))?;
         ids("teams", self.teams.iter().map(|row| row.id))?;
-        let company_statuses = ids(
-            "companyStatuses",
-            self.company_statuses.iter().map(|row| row.id),
-        )?;
+        let statuses = self.company_statuses.iter().map(|row| row.id);
+        let company_statuses = ids("companyStatuses", statuses)?;
         ids("companies", self.companies.iter().map(|row| row.id))?;
         ids("priorities", self.priorities.iter().map(|row| row.id))?;
         let boards = ids("boards", self.boards.iter().map(|row| row.id))?;
-        ids(
-            "statuses",
-            self.boards
-                .iter()
-                .flat_map(|board| &board.statuses)
-                .map(|row| row.id),
-        )?;
-        ids(
-            "types",
-            self.boards
-                .iter()
-                .flat_map(|board| &board.types)
-                .map(|row| row.id),
-        )?;
+        let statuses = self.boards.iter().flat_map(|board| &board.statuses);
+        ids("statuses", statuses.map(|row| row.id))?;
+        let types = self.boards.iter().flat_map(|board| &board.types);
+        ids("types", types.map(|row| row.id))?;
 
         if self.api_members.is_empty() {
-            return Err(remedy(
-                "apiMembers",
-                "give at least one API member with keys",
-            ));
+            let remedy = "give at least one API member with keys";
+            return Err(inconsistent("apiMembers", remedy));
         }
         for member in &self.api_members {
             let place = format!("apiMembers[{}].serviceDefaultBoard", member.id);
@@ -50,86 +36,45 @@ impl Seed {
         }
         known("defaultBoard", self.default_board, &boards)?;
         for team in &self.teams {
-            known(
-                &format!("teams[{}].leader", team.id),
-                Some(team.leader),
-                &members,
-            )?;
-            known(
-                &format!("teams[{}].location", team.id),
-                Some(team.location),
-                &locations,
-            )?;
-            known(
-                &format!("teams[{}].department", team.id),
-                Some(team.department),
-                &departments,
-            )?;
-        }
-        for team in &self.teams {
-            known(&format!("teams[{}].board", team.id), team.board, &boards)?;
+            let place = |member| format!("teams[{}].{member}", team.id);
+            known(&place("leader"), Some(team.leader), &members)?;
+            known(&place("location"), Some(team.location), &locations)?;
+            known(&place("department"), Some(team.department), &departments)?;
+            known(&place("board"), team.board, &boards)?;
             for member in &team.members {
-                let place = format!("teams[{}].members", team.id);
-                known(&place, Some(Ref { id: *member }), &members)?;
+                known(&place("members"), Some(Ref { id: *member }), &members)?;
             }
         }
         for company in &self.companies {
-            known(
-                &format!("companies[{}].status", company.id),
-                Some(company.status),
-                &company_statuses,
-            )?;
+            let place = format!("companies[{}].status", company.id);
+            known(&place, Some(company.status), &company_statuses)?;
         }
         for board in &self.boards {
-            known(
-                &format!("boards[{}].location", board.id),
-                Some(board.location),
-                &locations,
-            )?;
-            known(
-                &format!("boards[{}].department", board.id),
-                Some(board.department),
-                &departments,
-            )?;
-            let start = board
-                .statuses
-                .iter()
-                .filter(|status| status.default_flag)
-                .collect::<Vec<_>>();
-            let usable = start
-                .iter()
-                .all(|status| !status.closed_status && !status.inactive);
-            if start.len() != 1 || !usable {
-                let place = format!("boards[{}].statuses", board.id);
-                return Err(remedy(
-                    &place,
-                    "set defaultFlag on exactly one status, an active and open one",
-                ));
+            let place = |member| format!("boards[{}].{member}", board.id);
+            known(&place("location"), Some(board.location), &locations)?;
+            known(&place("department"), Some(board.department), &departments)?;
+            let statuses = board.statuses.iter();
+            let start: Vec<_> = statuses.filter(|status| status.default_flag).collect();
+            let is_usable = |status: &BoardStatus| !status.closed_status && !status.inactive;
+            if !matches!(start[..], [status] if is_usable(status)) {
+                let remedy = "set defaultFlag on exactly one status, an active and open one";
+                return Err(inconsistent(&place("statuses"), remedy));
             }
         }
         if !self.boards.iter().any(|board| !board.inactive_flag) {
-            return Err(remedy(
-                "boards",
-                "give at least one board without inactiveFlag",
-            ));
+            let remedy = "give at least one board without inactiveFlag";
+            return Err(inconsistent("boards", remedy));
         }
-        if self
-            .priorities
-            .iter()
-            .filter(|priority| priority.default_flag)
-            .count()
-            != 1
-        {
-            return Err(remedy(
-                "priorities",
-                "set defaultFlag on exactly one priority",
-            ));
+        let defaults = self.priorities.iter().filter(|row| row.default_flag);
+        if defaults.count() != 1 {
+            let remedy = "set defaultFlag on exactly one priority";
+            return Err(inconsistent("priorities", remedy));
         }
         Ok(())
     }
 }
 
-fn remedy(place: &str, remedy: &str) -> SeedError {
+fn inconsistent(place: &str, remedy: &str) -> SeedError {
     SeedError::Inconsistent {
         place: place.to_owned(),
         remedy: remedy.to_owned(),
@@ -140,10 +85,8 @@ fn ids(place: &str, ids: impl Iterator<Item = i64>) -> Result<BTreeSet<i64>, See
     let mut seen = BTreeSet::new();
     for id in ids {
         if !seen.insert(id) {
-            return Err(remedy(
-                place,
-                &format!("id {id} is given twice; ids of one sort must differ"),
-            ));
+            let remedy = format!("id {id} is given twice; ids of one sort must differ");
+            return Err(inconsistent(place, &remedy));
         }
     }
     Ok(seen)
@@ -151,10 +94,10 @@ fn ids(place: &str, ids: impl Iterator<Item = i64>) -> Result<BTreeSet<i64>, See
 
 fn known(place: &str, reference: Option<Ref>, ids: &BTreeSet<i64>) -> Result<(), SeedError> {
     match reference {
-        Some(Ref { id }) if !ids.contains(&id) => Err(remedy(
-            place,
-            &format!("id {id} is not in the seed; add it or name another"),
-        )),
+        Some(Ref { id }) if !ids.contains(&id) => {
+            let remedy = format!("id {id} is not in the seed; add it or name another");
+            Err(inconsistent(place, &remedy))
+        }
         _ => Ok(()),
     }
 }

@@ -1,5 +1,5 @@
-//! The initial records of a simulated ConnectWise site: a JSON file in ConnectWise's own terms. Reading
-//! it checks that every referenced record exists.
+//! The initial records of a simulated ConnectWise site: a JSON file in ConnectWise's own terms.
+//! Reading it checks that every referenced record exists.
 
 mod check;
 
@@ -16,8 +16,8 @@ pub struct Seed {
     pub(crate) client_id: String,
     #[serde(default = "first_ticket_id")]
     pub(crate) first_ticket_id: i64,
-    /// The board of a ticket when neither the ticket nor its author names one. Without it, the active board
-    /// with the lowest id.
+    /// The board of a ticket when neither the ticket nor its author names one. Without it, the
+    /// active board with the lowest id.
     pub(crate) default_board: Option<Ref>,
     pub(crate) locations: Vec<Location>,
     pub(crate) departments: Vec<Department>,

@@ -1,7 +1,7 @@
 //! `POST /service/boards/copy`: a board with its statuses and types under a new name.
 
 use super::WritableTable;
-use super::write::{self, Place};
+use super::write::{self, Collection};
 use crate::response::{ApiError, ApiResponse, Outcome};
 use crate::schema::Schema;
 use crate::site::{Call, Site};
@@ -9,12 +9,12 @@ use crate::site::{Call, Site};
 pub(crate) fn board(site: &mut Site, call: &Call) -> Outcome {
     let schema = Schema::named("BoardCopy");
     let body = schema.read(&call.body)?;
-    let place = Place {
+    let collection = Collection {
         table: WritableTable::Board,
         parent: None,
     };
     let mut problems = schema.problems(&body, true);
-    problems.extend(write::taken(site, place, None, &body));
+    problems.extend(write::taken(site, collection, None, &body));
     if !problems.is_empty() {
         return Err(ApiError::invalid_object("boardCopy", &problems));
     }
@@ -37,5 +37,5 @@ pub(crate) fn board(site: &mut Site, call: &Call) -> Outcome {
     }
     let id = board.id;
     site.setup.boards.push(board);
-    Ok(ApiResponse::patched(place.row(site, call, id)?, true))
+    Ok(ApiResponse::patched(collection.row(site, call, id)?, true))
 }

@@ -55,6 +55,6 @@ fn scale() -> Value {
     json!([
         { "id": 1, "name": "Low", "description": "One person is hindered", "defaultFlag": false },
         { "id": 2, "name": "Medium", "description": "A group is hindered", "defaultFlag": true },
-        { "id": 3, "name": "High", "description": "Work stands still", "defaultFlag": false },
+        { "id": 3, "name": "High", "description": "No work is possible", "defaultFlag": false },
     ])
 }

@@ -54,24 +54,20 @@ pub(crate) struct Rights {
     pub(crate) inquire: &'static str,
 }
 
-const TABLE_SETUP: Rights = Rights {
-    add: "table_setup.add",
-    edit: "table_setup.edit",
-    delete: "table_setup.delete",
-    inquire: "table_setup.inquire",
-};
-const COMPANY_MAINTENANCE: Rights = Rights {
-    add: "company_maintenance.add",
-    edit: "company_maintenance.edit",
-    delete: "company_maintenance.delete",
-    inquire: "company_maintenance.inquire",
-};
-const MEMBER_MAINTENANCE: Rights = Rights {
-    add: "member_maintenance.add",
-    edit: "member_maintenance.edit",
-    delete: "member_maintenance.delete",
-    inquire: "member_maintenance.inquire",
-};
+macro_rules! rights {
+    ($function:literal) => {
+        Rights {
+            add: concat!($function, ".add"),
+            edit: concat!($function, ".edit"),
+            delete: concat!($function, ".delete"),
+            inquire: concat!($function, ".inquire"),
+        }
+    };
+}
+
+const TABLE_SETUP: Rights = rights!("table_setup");
+const COMPANY_MAINTENANCE: Rights = rights!("company_maintenance");
+const MEMBER_MAINTENANCE: Rights = rights!("member_maintenance");
 
 impl WritableTable {
     pub(crate) fn schema_name(self) -> &'static str {
@@ -175,7 +171,8 @@ impl WritableTable {
         }
     }
 
-    /// The member of a ticket that refers to this table. A record that a ticket uses cannot be deleted.
+    /// The member of a ticket that refers to this table. A record that a ticket uses cannot be
+    /// deleted.
     fn ticket_member(self) -> Option<&'static str> {
         match self {
             Self::Board => Some("board"),
@@ -346,7 +343,8 @@ fn main_site(site: &Site, company: &crate::seed::Company) -> Value {
 }
 
 impl WritableTable {
-    /// Whether `Site::setup` has the record, and this storage only the members that it has no place for.
+    /// Whether `Site::setup` has the record, and this storage only the members that it has no place
+    /// for.
     fn is_in_setup(self) -> bool {
         matches!(
             self,
@@ -362,7 +360,8 @@ impl WritableTable {
 }
 
 impl StoredRecords {
-    /// The stored records of a new site. `first` is the id of the first record that a client creates.
+    /// The stored records of a new site. `first` is the id of the first record that a client
+    /// creates.
     pub(crate) fn starting_at(first: i64) -> Self {
         Self {
             records: defaults::records(),

@@ -3,12 +3,11 @@
 
 use serde_json::{Map, Value};
 
-use super::write::Place;
+use super::write::Collection;
 use super::{StoredRecord, WritableTable};
 use crate::faults::NewBoardStatuses;
 use crate::seed::{Board, BoardStatus, BoardType, Company, CompanyStatus, Priority, Ref, Team};
 use crate::site::{Call, Site};
-use crate::tickets::Stamp;
 
 /// A record's members that are not yet stored in `Site::setup`.
 struct Members(Map<String, Value>);
@@ -41,34 +40,31 @@ impl Members {
 pub(super) fn store_record(
     site: &mut Site,
     call: &Call,
-    place: Place,
+    collection: Collection,
     id: i64,
     members: Map<String, Value>,
 ) {
-    let stamp = Stamp {
-        at: call.now,
-        by: call.caller.identifier.clone(),
-    };
-    let before = site.stored.records.remove(&(place.table, id));
+    let stamp = call.stamp();
+    let before = site.stored.records.remove(&(collection.table, id));
     let is_new = before.is_none() && id + 1 == site.stored.next_id;
     let mut members = Members(members);
-    apply_to_setup(site, place, id, &mut members);
+    apply_to_setup(site, collection, id, &mut members);
     let entered = match before {
         Some(before) => before.entered,
         None => is_new.then(|| stamp.clone()),
     };
     let stored = StoredRecord {
-        parent: place.parent,
+        parent: collection.parent,
         members: members.0,
         entered,
         updated: Some(stamp),
     };
-    site.stored.records.insert((place.table, id), stored);
+    site.stored.records.insert((collection.table, id), stored);
 }
 
-fn apply_to_setup(site: &mut Site, place: Place, id: i64, members: &mut Members) {
-    let parent = place.parent.unwrap_or_default();
-    match place.table {
+fn apply_to_setup(site: &mut Site, collection: Collection, id: i64, members: &mut Members) {
+    let parent = collection.parent.unwrap_or_default();
+    match collection.table {
         WritableTable::Board => apply_board(site, id, members),
         WritableTable::Status => {
             let status = BoardStatus {
@@ -169,7 +165,7 @@ fn apply_to_setup(site: &mut Site, place: Place, id: i64, members: &mut Members)
             }
         }
         WritableTable::Source | WritableTable::ServiceLocation => {
-            clear_other_defaults(site, place.table, members);
+            clear_other_defaults(site, collection.table, members);
         }
         WritableTable::SubType
         | WritableTable::Item
@@ -269,9 +265,9 @@ fn apply_team(site: &mut Site, board: i64, id: i64, members: &mut Members) {
 }
 
 /// Removes a record. A company stays and is marked as deleted.
-pub(super) fn remove_record(site: &mut Site, place: Place, id: i64) {
-    let parent = place.parent.unwrap_or_default();
-    match place.table {
+pub(super) fn remove_record(site: &mut Site, collection: Collection, id: i64) {
+    let parent = collection.parent.unwrap_or_default();
+    match collection.table {
         WritableTable::Company => {
             let mut companies = site.setup.companies.iter_mut();
             if let Some(company) = companies.find(|row| row.id == id) {
@@ -305,7 +301,7 @@ pub(super) fn remove_record(site: &mut Site, place: Place, id: i64) {
         | WritableTable::ApiMember
         | WritableTable::Callback => {}
     }
-    site.stored.records.remove(&(place.table, id));
+    site.stored.records.remove(&(collection.table, id));
 }
 
 fn board_mut(site: &mut Site, id: i64) -> Option<&mut Board> {
@@ -314,11 +310,11 @@ fn board_mut(site: &mut Site, id: i64) -> Option<&mut Board> {
 
 /// Inserts a row sorted by id: look-ups need the order.
 fn put<R>(rows: &mut Vec<R>, row: R, id: impl Fn(&R) -> i64) {
-    let wanted = id(&row);
-    match rows.iter_mut().find(|row| id(row) == wanted) {
+    let new_id = id(&row);
+    match rows.iter_mut().find(|row| id(row) == new_id) {
         Some(slot) => *slot = row,
         None => {
-            let at = rows.partition_point(|row| id(row) < wanted);
+            let at = rows.partition_point(|row| id(row) < new_id);
             rows.insert(at, row);
         }
     }

@@ -16,12 +16,12 @@ use crate::{listing, patch_operations};
 
 /// The table and the parent of a record.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Collection {
     pub(crate) table: WritableTable,
     pub(crate) parent: Option<i64>,
 }
 
-impl Place {
+impl Collection {
     fn schema(self) -> &'static Schema {
         Schema::named(self.table.schema_name())
     }
@@ -32,87 +32,90 @@ impl Place {
 }
 
 /// `POST`
-pub(crate) fn create(site: &mut Site, call: &Call, place: Place) -> Outcome {
-    find_parent(site, call, place.table, place.parent)?;
-    let body = place.schema().read(&call.body)?;
-    let members = checked(site, place, None, &body, &call.caller)?;
+pub(crate) fn create(site: &mut Site, call: &Call, collection: Collection) -> Outcome {
+    find_parent(site, call, collection.table, collection.parent)?;
+    let body = collection.schema().read(&call.body)?;
+    let members = checked(site, collection, None, &body, &call.caller)?;
     // Some sites check the body first: `execution` then leaves the right to this function.
-    site.require(&call.caller, place.table.rights().add)?;
+    site.require(&call.caller, collection.table.rights().add)?;
     let id = site.stored.new_id();
-    store::store_record(site, call, place, id, members);
-    Ok(ApiResponse::created(place.row(site, call, id)?))
+    store::store_record(site, call, collection, id, members);
+    Ok(ApiResponse::created(collection.row(site, call, id)?))
 }
 
 /// `PATCH`: sub-paths have no effect, as for tickets.
-pub(crate) fn patch(site: &mut Site, call: &Call, place: Place, id: i64) -> Outcome {
-    let before = place.row(site, call, id)?;
+pub(crate) fn patch(site: &mut Site, call: &Call, collection: Collection, id: i64) -> Outcome {
+    let before = collection.row(site, call, id)?;
     let sub_paths = site.faults.variants.patch_status_id;
-    let changes = patch_operations::changes(place.schema(), &call.body, sub_paths)?;
+    let changes = patch_operations::changes(collection.schema(), &call.body, sub_paths)?;
     let mut members = before.as_object().cloned().unwrap_or_default();
     members.extend(changes.clone());
-    let members = checked(site, place, Some(id), &members, &call.caller)?;
+    let members = checked(site, collection, Some(id), &members, &call.caller)?;
     let commits = !changes.is_empty();
     if commits {
-        store::store_record(site, call, place, id, members);
+        store::store_record(site, call, collection, id, members);
     }
-    Ok(ApiResponse::patched(place.row(site, call, id)?, commits))
+    Ok(ApiResponse::patched(
+        collection.row(site, call, id)?,
+        commits,
+    ))
 }
 
 /// `PUT`: omitted members are reset.
-pub(crate) fn replace(site: &mut Site, call: &Call, place: Place, id: i64) -> Outcome {
-    place.row(site, call, id)?;
-    let body = place.schema().read(&call.body)?;
-    let members = checked(site, place, Some(id), &body, &call.caller)?;
-    store::store_record(site, call, place, id, members);
-    Ok(ApiResponse::patched(place.row(site, call, id)?, true))
+pub(crate) fn replace(site: &mut Site, call: &Call, collection: Collection, id: i64) -> Outcome {
+    collection.row(site, call, id)?;
+    let body = collection.schema().read(&call.body)?;
+    let members = checked(site, collection, Some(id), &body, &call.caller)?;
+    store::store_record(site, call, collection, id, members);
+    Ok(ApiResponse::patched(collection.row(site, call, id)?, true))
 }
 
 /// `DELETE`: refused for a record that a ticket uses.
-pub(crate) fn delete(site: &mut Site, call: &Call, place: Place, id: i64) -> Outcome {
-    let row = place.row(site, call, id)?;
-    let has_companies = place.table == WritableTable::CompanyStatus
+pub(crate) fn delete(site: &mut Site, call: &Call, collection: Collection, id: i64) -> Outcome {
+    let row = collection.row(site, call, id)?;
+    let has_companies = collection.table == WritableTable::CompanyStatus
         && site.setup.companies.iter().any(|row| row.status.id == id);
-    let used = place.table.ticket_member().is_some_and(|member| {
+    let used = collection.table.ticket_member().is_some_and(|member| {
         let path = format!("{member}/id");
-        let wanted = listing::scalar(row.get("id").unwrap_or(&Value::Null)).into_owned();
+        let value = listing::scalar(row.get("id").unwrap_or(&Value::Null)).into_owned();
         site.tickets
             .all()
-            .any(|ticket| TicketRow { site, ticket }.field(&path) == wanted)
+            .any(|ticket| TicketRow { site, ticket }.field(&path) == value)
     });
     let is_start =
-        place.table == WritableTable::Status && row.get("defaultFlag") == Some(&true.into());
-    let is_main = place.table == WritableTable::Site && Some(id) == place.parent;
+        collection.table == WritableTable::Status && row.get("defaultFlag") == Some(&true.into());
+    let is_main = collection.table == WritableTable::Site && Some(id) == collection.parent;
     if used || has_companies || is_start || is_main {
-        return Err(ApiError::in_use(place.table.schema_name(), id));
+        return Err(ApiError::in_use(collection.table.schema_name(), id));
     }
-    store::remove_record(site, place, id);
+    store::remove_record(site, collection, id);
     Ok(ApiResponse::deleted())
 }
 
 /// The members to store, with references expanded, or all problems with them.
 fn checked(
     site: &Site,
-    place: Place,
+    collection: Collection,
     id: Option<i64>,
     members: &Map<String, Value>,
     caller: &Caller,
 ) -> Result<Map<String, Value>, ApiError> {
-    let schema = place.schema();
+    let schema = collection.schema();
     let mut problems = schema.problems(members, true);
     let mut table = Map::new();
-    let parent = if place.table == WritableTable::Board {
+    let parent = if collection.table == WritableTable::Board {
         Some(id.unwrap_or_default())
-    } else if place.table == WritableTable::Contact {
+    } else if collection.table == WritableTable::Contact {
         let company = members.get("company");
         company.and_then(|company| company.get("id")?.as_i64())
     } else {
-        place.parent
+        collection.parent
     };
     for (name, value) in members {
         let read_only = matches!(name.as_str(), "id" | "_info" | "enteredBy" | "dateEntered");
         // The path names a record's parent. Only a contact names its company in the body.
         let from_path =
-            name == "board" || (name == "company" && place.table != WritableTable::Contact);
+            name == "board" || (name == "company" && collection.table != WritableTable::Contact);
         if read_only || from_path || value.is_null() {
             continue;
         }
@@ -127,13 +130,13 @@ fn checked(
             Err(problem) => problems.push(problem),
         }
     }
-    problems.extend(taken(site, place, id, &table));
-    problems.extend(check_table_rules(site, place, id, &mut table, caller));
+    problems.extend(taken(site, collection, id, &table));
+    problems.extend(check_table_rules(site, collection, id, &mut table, caller));
     if problems.is_empty() {
         Ok(table)
     } else {
         Err(ApiError::invalid_object(
-            &resource(place.table.schema_name()),
+            &resource(collection.table.schema_name()),
             &problems,
         ))
     }
@@ -152,23 +155,23 @@ fn resource(schema: &str) -> String {
 
 pub(super) fn taken(
     site: &Site,
-    place: Place,
+    collection: Collection,
     id: Option<i64>,
     members: &Map<String, Value>,
 ) -> Option<Problem> {
-    let unique = place.table.unique()?;
+    let unique = collection.table.unique()?;
     let lower = |value: &Value| value.as_str().map(str::to_lowercase);
-    let wanted = members.get(unique).and_then(lower)?;
-    let rows = storage::rows(site, place.table, place.parent);
+    let name = members.get(unique).and_then(lower)?;
+    let rows = storage::rows(site, collection.table, collection.parent);
     let clash = rows.iter().find(|row| {
-        Some(Row::id(*row)) != id && row.get(unique).and_then(lower).as_ref() == Some(&wanted)
+        Some(Row::id(*row)) != id && row.get(unique).and_then(lower).as_ref() == Some(&name)
     })?;
     let shown = clash.get(unique).and_then(Value::as_str)?;
     Some(Problem {
         code: "ObjectExists",
         message: format!(
             "A {} with the {unique} {shown} already exists.",
-            place.table.schema_name()
+            collection.table.schema_name()
         ),
         field: unique.to_owned(),
     })
@@ -176,12 +179,12 @@ pub(super) fn taken(
 
 fn check_table_rules(
     site: &Site,
-    place: Place,
+    collection: Collection,
     id: Option<i64>,
     members: &mut Map<String, Value>,
     caller: &Caller,
 ) -> Vec<Problem> {
-    match place.table {
+    match collection.table {
         WritableTable::Company if id.is_none() => {
             let address = [
                 "addressLine1",
@@ -208,7 +211,7 @@ fn check_table_rules(
             unknown_ids(members.get("members"), "members", "Member", known)
         }
         WritableTable::SubType => {
-            let board = place.parent.and_then(|board| site.setup.board(board));
+            let board = collection.parent.and_then(|board| site.setup.board(board));
             let all = members.remove("addAllTypesFlag") == Some(Value::Bool(true));
             let none = members.remove("removeAllTypesFlag") == Some(Value::Bool(true));
             if let Some(board) = board.filter(|_| all) {

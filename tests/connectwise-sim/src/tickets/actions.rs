@@ -1,5 +1,5 @@
-//! Changes of tickets without a call of the integration: people's actions in ConnectWise, and workflow
-//! rules after a call. The API's rules do not apply to them.
+//! Changes of tickets without a call of the integration: people's actions in ConnectWise, and
+//! workflow rules after a call. The API's rules do not apply to them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,8 @@ pub(crate) enum TicketAction {
     /// Overwrites `externalXRef`. `null` clears it.
     Reference(Option<String>),
     Summary(String),
-    /// Merges the ticket into another one: it is closed and refers to its parent, and its notes move there.
+    /// Merges the ticket into another one: it is closed and refers to its parent, and its notes
+    /// move there.
     MergeInto(i64),
     Delete,
     /// Saves the ticket without a change: only `lastUpdated` changes.
@@ -59,9 +60,8 @@ pub(crate) enum BoardAction {
     MoveTicketsTo(i64),
 }
 
-/// A workflow rule: after an operation, ConnectWise acts on the ticket. A workflow's action triggers no
-/// other
-/// workflow.
+/// A workflow rule: after an operation, ConnectWise acts on the ticket. A workflow's action
+/// triggers no other workflow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Workflow {
@@ -76,8 +76,8 @@ pub(crate) struct Workflow {
     pub(crate) times: Option<u32>,
 }
 
-/// The actions of workflow rules after an operation, each with its delay in seconds. Counts the rules
-/// down.
+/// The actions of workflow rules after an operation, each with its delay in seconds. Counts the
+/// rules down.
 pub(crate) fn workflows_after(site: &mut Site, operation: Operation) -> Vec<(f64, TicketAction)> {
     let mut due = Vec::new();
     for workflow in &mut site.faults.workflows {
@@ -89,20 +89,25 @@ pub(crate) fn workflows_after(site: &mut Site, operation: Operation) -> Vec<(f64
     due
 }
 
-/// The technician whose name people's actions have.
-pub(crate) fn any_member(site: &Site) -> String {
-    let member = site
-        .setup
-        .members
-        .iter()
-        .find(|member| !member.inactive_flag);
-    member.map_or_else(|| AUTOMATION.to_owned(), |member| member.identifier.clone())
+/// The stamp of people's actions: the first technician, now.
+pub(crate) fn by_technician(site: &Site) -> Stamp {
+    let mut members = site.setup.members.iter();
+    let member = members.find(|member| !member.inactive_flag);
+    let by = member.map_or(AUTOMATION, |member| &member.identifier);
+    Stamp {
+        at: site.clock(),
+        by: by.to_owned(),
+    }
 }
 
 /// Runs a workflow rule's action, if the ticket still exists.
 pub(crate) fn run_workflow(site: &mut Site, ticket: i64, action: &TicketAction, now: Timestamp) {
     // A workflow that is impossible on the site does nothing, as in ConnectWise.
-    let _ = act(site, ticket, action, AUTOMATION, now);
+    let stamp = Stamp {
+        at: now,
+        by: AUTOMATION.to_owned(),
+    };
+    let _ = act(site, ticket, action, &stamp);
 }
 
 /// Runs an action on a ticket. The error says why it is impossible.
@@ -110,51 +115,46 @@ pub(crate) fn act(
     site: &mut Site,
     id: i64,
     action: &TicketAction,
-    by: &str,
-    now: Timestamp,
+    stamp: &Stamp,
 ) -> Result<(), String> {
-    let stamp = Stamp {
-        at: now,
-        by: by.to_owned(),
-    };
     let mut ticket = site
         .tickets
         .get(id)
         .cloned()
-        .ok_or_else(|| format!("ticket {id} is not there"))?;
+        .ok_or_else(|| format!("ticket {id} does not exist"))?;
     match action {
         TicketAction::Close => {
             let status = status_of(site, ticket.board, IsClosed(true))?;
-            set_status(&mut ticket, status, IsClosed(true), &stamp);
+            set_status(&mut ticket, status, IsClosed(true), stamp);
         }
         TicketAction::Reopen if ticket.closed.is_none() => return Ok(()),
         TicketAction::Reopen => {
             let status = status_of(site, ticket.board, IsClosed(false))?;
-            set_status(&mut ticket, status, IsClosed(false), &stamp);
+            set_status(&mut ticket, status, IsClosed(false), stamp);
         }
         TicketAction::Status(status) => {
             let board = site.setup.board(ticket.board);
             let row = board
                 .and_then(|board| board.status(*status))
                 .ok_or_else(|| format!("status {status} is not on the board"))?;
-            set_status(&mut ticket, *status, IsClosed(row.closed_status), &stamp);
+            set_status(&mut ticket, *status, IsClosed(row.closed_status), stamp);
         }
         TicketAction::MoveToBoard(board) => move_to_board(site, &mut ticket, *board)?,
         TicketAction::MoveToCompany(company) => {
-            company_must_be_there(site, *company)?;
+            require_company(site, *company)?;
             ticket.company = *company;
         }
         TicketAction::Priority(priority) => {
             site.setup
                 .priority(*priority)
-                .ok_or_else(|| format!("priority {priority} is not there"))?;
+                .ok_or_else(|| format!("priority {priority} does not exist"))?;
             ticket.priority = *priority;
         }
         TicketAction::Assign(member) => {
             let mut members = site.setup.members.iter();
             let member = members
                 .find(|row| row.id == *member)
-                .ok_or_else(|| format!("member {member} is not there"))?;
+                .ok_or_else(|| format!("member {member} does not exist"))?;
             let owner = render::member_reference(site, member);
             ticket.other.insert("owner".to_owned(), owner);
         }
@@ -171,14 +171,14 @@ pub(crate) fn act(
         }
         TicketAction::Reference(reference) => ticket.external_x_ref.clone_from(reference),
         TicketAction::Summary(summary) => ticket.summary.clone_from(summary),
-        TicketAction::MergeInto(parent) => merge_into(site, &mut ticket, *parent, &stamp)?,
+        TicketAction::MergeInto(parent) => merge_into(site, &mut ticket, *parent, stamp)?,
         TicketAction::Delete => {
             site.tickets.remove(id);
             return Ok(());
         }
         TicketAction::Touch => {}
     }
-    ticket.updated = stamp;
+    ticket.updated = stamp.clone();
     site.tickets.put(ticket);
     Ok(())
 }
@@ -188,13 +188,12 @@ pub(crate) fn act_on_company(
     site: &mut Site,
     id: i64,
     action: &CompanyAction,
-    by: &str,
-    now: Timestamp,
+    stamp: &Stamp,
 ) -> Result<(), String> {
-    company_must_be_there(site, id)?;
+    require_company(site, id)?;
     let target = match action {
         CompanyAction::MergeInto(target) | CompanyAction::MoveTicketsTo(target) => {
-            company_must_be_there(site, *target)?;
+            require_company(site, *target)?;
             Some(*target)
         }
         CompanyAction::Delete => None,
@@ -206,7 +205,7 @@ pub(crate) fn act_on_company(
     }
     if let Some(target) = target {
         let action = TicketAction::MoveToCompany(target);
-        act_on_all(site, |ticket| ticket.company == id, &action, by, now)?;
+        act_on_all(site, |ticket| ticket.company == id, &action, stamp)?;
     }
     Ok(())
 }
@@ -216,52 +215,50 @@ pub(crate) fn act_on_board(
     site: &mut Site,
     id: i64,
     action: &BoardAction,
-    by: &str,
-    now: Timestamp,
+    stamp: &Stamp,
 ) -> Result<(), String> {
     site.setup
         .board(id)
-        .ok_or_else(|| format!("board {id} is not there"))?;
+        .ok_or_else(|| format!("board {id} does not exist"))?;
     let action = match action {
         BoardAction::DeleteTickets => TicketAction::Delete,
         BoardAction::MoveTicketsTo(board) => TicketAction::MoveToBoard(*board),
     };
-    act_on_all(site, |ticket| ticket.board == id, &action, by, now)
+    act_on_all(site, |ticket| ticket.board == id, &action, stamp)
 }
 
 fn act_on_all(
     site: &mut Site,
     concerns: impl Fn(&Ticket) -> bool,
     action: &TicketAction,
-    by: &str,
-    now: Timestamp,
+    stamp: &Stamp,
 ) -> Result<(), String> {
     let tickets = site.tickets.all().filter(|ticket| concerns(ticket));
     let ids: Vec<i64> = tickets.map(|ticket| ticket.id).collect();
     ids.into_iter()
-        .try_for_each(|ticket| act(site, ticket, action, by, now))
+        .try_for_each(|ticket| act(site, ticket, action, stamp))
 }
 
-fn company_must_be_there(site: &Site, id: i64) -> Result<(), String> {
+fn require_company(site: &Site, id: i64) -> Result<(), String> {
     site.setup
         .company(id)
         .map(|_| ())
-        .ok_or_else(|| format!("company {id} is not there"))
+        .ok_or_else(|| format!("company {id} does not exist"))
 }
 
 /// The status that closes or opens a ticket of the board.
-fn status_of(site: &Site, board: i64, wanted: IsClosed) -> Result<i64, String> {
+fn status_of(site: &Site, board: i64, is_closed: IsClosed) -> Result<i64, String> {
     let board = site
         .setup
         .board(board)
-        .ok_or_else(|| format!("board {board} is not there"))?;
-    let usable = |is_closed: bool| {
+        .ok_or_else(|| format!("board {board} does not exist"))?;
+    let usable = || {
         let statuses = board.statuses.iter();
-        statuses.filter(move |row| !row.inactive && row.closed_status == is_closed)
+        statuses.filter(|row| !row.inactive && row.closed_status == is_closed.0)
     };
-    usable(wanted.0)
+    usable()
         .find(|row| row.default_flag)
-        .or_else(|| usable(wanted.0).next())
+        .or_else(|| usable().next())
         .map(|row| row.id)
         .ok_or_else(|| format!("board {} has no such status", board.id))
 }
@@ -279,7 +276,7 @@ fn merge_into(site: &mut Site, ticket: &mut Ticket, id: i64, stamp: &Stamp) -> R
     let parent = site.tickets.get(id).filter(|parent| parent.id != ticket.id);
     let mut parent = parent
         .cloned()
-        .ok_or_else(|| format!("ticket {id} is not there to merge into"))?;
+        .ok_or_else(|| format!("ticket {id} does not exist to merge into"))?;
     let reference = json!({ "id": id, "summary": parent.summary });
     let member = "mergedParentTicket".to_owned();
     ticket.other.insert(member, reference);

@@ -1,4 +1,5 @@
-//! `/service/tickets/changelogs`: which tickets were added, updated and deleted, until a client clears it.
+//! `/service/tickets/changelogs`: which tickets were added, updated and deleted, until a client
+//! clears it.
 
 use serde_json::{Value, json};
 

@@ -25,10 +25,7 @@ pub(crate) fn create(site: &mut Site, call: &Call) -> Outcome {
     site.require(&call.caller, RIGHT)?;
 
     let id = site.tickets.new_id();
-    let stamp = Stamp {
-        at: call.now,
-        by: call.caller.identifier.clone(),
-    };
+    let stamp = call.stamp();
     let ticket = finished(site, id, draft, &stamp).ok_or_else(ApiError::server_error)?;
     site.tickets.put(ticket);
     for (member, detail, internal, resolution) in [
@@ -55,9 +52,8 @@ pub(crate) fn create(site: &mut Site, call: &Call) -> Outcome {
     Ok(ApiResponse::created(TicketRow { site, ticket }.record()))
 }
 
-/// Creates many tickets that differ in their references only, each as a POST of `body` by the first API
-/// member, but without the texts
-/// of its notes. Returns the id of the first; the others follow.
+/// Creates many tickets that differ in their references only, each as a POST of `body` by the first
+/// API member, but without the texts of its notes. Returns the id of the first; the others follow.
 pub(crate) fn create_bulk(
     site: &mut Site,
     body: &Map<String, Value>,
@@ -82,10 +78,7 @@ pub(crate) fn create_bulk(
         is_ignored: false,
     };
     let draft = checked(site, &call, body, None)?;
-    let stamp = Stamp {
-        at: now,
-        by: call.caller.identifier,
-    };
+    let stamp = call.stamp();
     let first = site.tickets.next_ticket;
     for reference in references {
         let draft = Draft {
@@ -99,8 +92,8 @@ pub(crate) fn create_bulk(
     Ok(first)
 }
 
-/// The ticket that a body requests, with defaults, or all problems with it. `before` is the ticket that
-/// it replaces.
+/// The ticket that a body requests, with defaults, or all problems with it. `before` is the ticket
+/// that it replaces.
 pub(super) fn checked(
     site: &Site,
     call: &Call,

@@ -1,5 +1,5 @@
-//! A ticket that a POST or a PATCH requests, checked against the site by one set of rules. A failing draft
-//! is dropped, so that an error never leaves half a change.
+//! A ticket that a POST or a PATCH requests, checked against the site by one set of rules. A
+//! failing draft is dropped, so that an error never leaves half a change.
 
 use serde_json::{Map, Value};
 
@@ -56,7 +56,8 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Applies the members of `changes` to the draft. Types, lengths and required members were checked before.
+    /// Applies the members of `changes` to the draft. Types, lengths and required members were
+    /// checked before.
     pub(super) fn apply(
         &mut self,
         site: &Site,

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Note;
 use super::read::visible;
-use super::{Note, Stamp};
 use crate::faults::Newlines;
 use crate::render;
 use crate::response::{ApiError, ApiResponse, Outcome, Problem};
@@ -57,10 +57,7 @@ pub(crate) fn create(site: &mut Site, call: &Call, id: i64) -> Outcome {
     if !problems.is_empty() {
         return Err(ApiError::invalid_object("serviceNote", &problems));
     }
-    let created = Stamp {
-        at: call.now,
-        by: call.caller.identifier.clone(),
-    };
+    let created = call.stamp();
     let note = Note {
         id: 0,
         text: note_text(site, text),
@@ -171,10 +168,7 @@ fn find<'w>(site: &'w Site, call: &Call, ticket: i64, id: i64) -> Result<&'w Not
 /// A change of a note also updates the ticket.
 fn touch(site: &mut Site, call: &Call, ticket: i64) -> Result<(), ApiError> {
     let mut ticket = visible(site, &call.caller, ticket)?.clone();
-    ticket.updated = Stamp {
-        at: call.now,
-        by: call.caller.identifier.clone(),
-    };
+    ticket.updated = call.stamp();
     site.tickets.put(ticket);
     Ok(())
 }

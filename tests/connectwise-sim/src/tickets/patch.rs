@@ -1,10 +1,10 @@
-//! `PATCH` and `PUT /service/tickets/{id}`. As in ConnectWise, a PATCH of a read-only member answers 200 and
-//! changes nothing.
+//! `PATCH` and `PUT /service/tickets/{id}`. As in ConnectWise, a PATCH of a read-only member
+//! answers 200 and changes nothing.
 
 use serde_json::{Map, Value};
 
 use super::draft::Draft;
-use super::{Stamp, Ticket, TicketRow};
+use super::{Ticket, TicketRow};
 use crate::faults::DisallowSaving;
 use crate::listing::Row;
 use crate::patch_operations;
@@ -86,10 +86,7 @@ fn changed(
 
 /// The changed ticket, unless the site requires more members or the caller may not close it.
 fn finish(site: &Site, call: &Call, before: &Ticket, draft: Draft) -> Result<Ticket, ApiError> {
-    let stamp = Stamp {
-        at: call.now,
-        by: call.caller.identifier.clone(),
-    };
+    let stamp = call.stamp();
     let closes = draft
         .status(site)
         .is_some_and(|status| status.closed_status);

@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::Ticket;
 use super::read::visible;
-use super::{Stamp, Ticket};
 use crate::references::Key;
 use crate::response::{ApiError, ApiResponse, Outcome, Problem};
 use crate::schema::Schema;
 use crate::site::{Call, Site};
 
-/// `POST /service/tickets/{id}/merge`: merges other tickets into this one, with a status of their own
-/// boards.
+/// `POST /service/tickets/{id}/merge`: merges other tickets into this one, with a status of their
+/// own boards.
 pub(crate) fn merge(site: &mut Site, call: &Call, id: i64) -> Outcome {
     let schema = Schema::named("TicketMerge");
     let body = schema.read(&call.body)?;
@@ -21,31 +21,28 @@ pub(crate) fn merge(site: &mut Site, call: &Call, id: i64) -> Outcome {
     for child in &mut children {
         let board = site.setup.board(child.board);
         let mut statuses = board.into_iter().flat_map(|board| &board.statuses);
-        let wanted = key.as_ref().and_then(|key| {
+        let status = key.as_ref().and_then(|key| {
             let status = statuses.find(|row| key.fits(row.id, "", &row.name));
             status
                 .ok_or_else(|| key.missing_on("Service Status", "status", child.board))
                 .map_err(|problem| problems.push(problem))
                 .ok()
         });
-        if let Some(status) = wanted {
+        if let Some(status) = status {
             child.status = status.id;
-            child.closed = status.closed_status.then(|| stamp(call));
+            child.closed = status.closed_status.then(|| call.stamp());
         }
         let reference = json!({ "id": id, "summary": parent.summary });
-        child
-            .other
-            .insert("mergedParentTicket".to_owned(), reference);
+        let member = "mergedParentTicket".to_owned();
+        child.other.insert(member, reference);
     }
-    apply_to_setup(
+    reject("ticketMerge", &problems)?;
+    Ok(save(
         site,
         call,
-        parent,
-        "hasMergedChildTicketFlag",
+        (parent, "hasMergedChildTicketFlag"),
         children,
-        &problems,
-        "ticketMerge",
-    )
+    ))
 }
 
 /// `POST /service/tickets/{id}/attachChildren`
@@ -57,15 +54,8 @@ pub(crate) fn attach(site: &mut Site, call: &Call, id: i64) -> Outcome {
     for child in &mut children {
         child.other.insert("parentTicketId".to_owned(), json!(id));
     }
-    apply_to_setup(
-        site,
-        call,
-        parent,
-        "hasChildTicket",
-        children,
-        &problems,
-        "ticketBundle",
-    )
+    reject("ticketBundle", &problems)?;
+    Ok(save(site, call, (parent, "hasChildTicket"), children))
 }
 
 fn relatives(
@@ -90,30 +80,24 @@ fn relatives(
     found
 }
 
-fn apply_to_setup(
-    site: &mut Site,
-    call: &Call,
-    mut parent: Ticket,
-    flag: &str,
-    children: Vec<Ticket>,
-    problems: &[Problem],
-    resource: &str,
-) -> Outcome {
-    if !problems.is_empty() {
-        return Err(ApiError::invalid_object(resource, problems));
+fn reject(resource: &str, problems: &[Problem]) -> Result<(), ApiError> {
+    match problems {
+        [] => Ok(()),
+        problems => Err(ApiError::invalid_object(resource, problems)),
     }
-    parent.other.insert(flag.to_owned(), json!(true));
-    for mut ticket in children.into_iter().chain([parent]) {
-        ticket.updated = stamp(call);
-        site.tickets.put(ticket);
-    }
-    let done = json!({ "success": true, "message": "" });
-    Ok(ApiResponse::patched(done, true))
 }
 
-fn stamp(call: &Call) -> Stamp {
-    Stamp {
-        at: call.now,
-        by: call.caller.identifier.clone(),
+/// Saves the parent, with a flag that it has children, and the children.
+fn save(
+    site: &mut Site,
+    call: &Call,
+    (mut parent, flag): (Ticket, &str),
+    children: Vec<Ticket>,
+) -> ApiResponse {
+    parent.other.insert(flag.to_owned(), json!(true));
+    for mut ticket in children.into_iter().chain([parent]) {
+        ticket.updated = call.stamp();
+        site.tickets.put(ticket);
     }
+    ApiResponse::patched(json!({ "success": true, "message": "" }), true)
 }

@@ -11,7 +11,9 @@ use hyper::{HeaderMap, Request};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 pub(crate) const API: &str = "/v4_6_release/apis/3.0";
 
@@ -47,9 +49,28 @@ impl Reply {
         self.json()["id"].as_i64().expect("an id")
     }
 
-    /// Status and body.
-    pub(crate) fn told(&self) -> (u16, Value) {
+    pub(crate) fn status_and_body(&self) -> (u16, Value) {
         (self.status, self.json())
+    }
+
+    /// Asserts the status, and that the body has these members.
+    #[track_caller]
+    pub(crate) fn assert_is(&self, status: u16, members: &Value) {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_members(&self.json(), members);
+    }
+
+    /// Asserts an error with exactly this code and message.
+    #[track_caller]
+    pub(crate) fn assert_error(&self, status: u16, code: &str, message: &str) {
+        let body = json!({ "code": code, "message": message });
+        assert_eq!(self.status_and_body(), (status, body));
+    }
+
+    /// Asserts an invalid record with these errors: code, message and field of each.
+    #[track_caller]
+    pub(crate) fn assert_invalid(&self, resource: &str, errors: &[(&str, &str, &str)]) {
+        assert_eq!(self.status_and_body(), invalid_object(resource, errors));
     }
 
     pub(crate) fn ids(&self) -> Vec<i64> {
@@ -86,7 +107,7 @@ impl Site {
     }
 
     /// Sends one request. The error is a closed connection.
-    pub(crate) async fn send(
+    async fn try_send(
         &self,
         method: &str,
         path: &str,
@@ -119,7 +140,22 @@ impl Site {
         })
     }
 
-    pub(crate) async fn try_as(
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
+        let reply = self.try_send(method, path, headers, body).await;
+        reply.expect("an answer")
+    }
+
+    pub(crate) async fn without_keys(&self, method: &str, path: &str, body: &str) -> Reply {
+        self.send(method, path, &[], body).await
+    }
+
+    async fn try_call(
         &self,
         who: &Credentials,
         method: &str,
@@ -132,49 +168,125 @@ impl Site {
             ("clientid", who.client_id.as_str()),
             ("content-type", "application/json"),
         ];
-        self.send(method, &format!("{API}{path}"), &headers, body)
+        self.try_send(method, &format!("{API}{path}"), &headers, body)
             .await
+    }
+
+    /// Creates a ticket over a connection that may end without a response.
+    pub(crate) async fn try_create(&self, ticket: &Value) -> Result<Reply, String> {
+        let body = ticket.to_string();
+        self.try_call(&self.integration, "POST", "/service/tickets", &body)
+            .await
+    }
+
+    /// Sends a create over a connection of its own. Its response is not read.
+    pub(crate) async fn send_raw_create(&self, header: &str) -> TcpStream {
+        let address = self.origin().trim_start_matches("http://").to_owned();
+        let body = ticket().to_string();
+        let request = format!(
+            "POST {API}/service/tickets HTTP/1.1\r\nhost: {address}\r\nauthorization: {}\r\n\
+             clientid: {}\r\ncontent-type: application/json\r\n{header}content-length: {}\r\n\r\n\
+             {body}",
+            authorization(&self.integration),
+            self.integration.client_id,
+            body.len(),
+        );
+        let mut stream = TcpStream::connect(&address).await.expect("a connection");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        stream
+    }
+
+    pub(crate) async fn call(
+        &self,
+        who: &Credentials,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Reply {
+        let reply = self.try_call(who, method, path, body).await;
+        reply.expect("an answer")
+    }
+
+    pub(crate) async fn as_technician(&self, method: &str, path: &str, body: &str) -> Reply {
+        self.call(&self.technician, method, path, body).await
+    }
+
+    pub(crate) async fn as_integration(&self, method: &str, path: &str, body: &str) -> Reply {
+        self.call(&self.integration, method, path, body).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
-        self.try_as(&self.integration, "GET", path, "")
-            .await
-            .expect("an answer")
+        self.as_integration("GET", path, "").await
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
-        self.try_as(&self.integration, "POST", path, &body.to_string())
-            .await
-            .expect("an answer")
+        self.as_integration("POST", path, &body.to_string()).await
     }
 
     pub(crate) async fn patch(&self, path: &str, body: Value) -> Reply {
-        self.try_as(&self.integration, "PATCH", path, &body.to_string())
-            .await
-            .expect("an answer")
+        self.as_integration("PATCH", path, &body.to_string()).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Reply {
+        self.as_integration("PUT", path, &body.to_string()).await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Reply {
-        self.try_as(&self.integration, "DELETE", path, "")
-            .await
-            .expect("an answer")
+        self.as_integration("DELETE", path, "").await
+    }
+
+    /// The number of records of a list.
+    pub(crate) async fn count(&self, list: &str) -> Value {
+        self.get(&format!("{list}/count")).await.json()["count"].clone()
+    }
+
+    /// Creates a ticket, and returns its path.
+    pub(crate) async fn new_ticket(&self) -> String {
+        let reply = self.post("/service/tickets", ticket()).await;
+        format!("/service/tickets/{}", reply.id())
+    }
+
+    pub(crate) async fn company_info(&self, company: &str) -> Reply {
+        let path = format!("/login/companyinfo/{company}");
+        self.without_keys("GET", &path, "").await
+    }
+
+    pub(crate) async fn reset(&self) {
+        let reply = self.without_keys("POST", "/_sim/reset", "").await;
+        assert_eq!(reply.status, 204);
+    }
+
+    /// The present faults.
+    pub(crate) async fn present_faults(&self) -> Value {
+        self.without_keys("GET", "/_sim/faults", "").await.json()
+    }
+
+    /// A change of faults that may be refused.
+    pub(crate) async fn try_faults(&self, change: &str) -> Reply {
+        self.without_keys("PUT", "/_sim/faults", change).await
+    }
+
+    /// Sets one variant of the site.
+    pub(crate) async fn variant(&self, name: &str, value: impl Into<Value>) {
+        let value: Value = value.into();
+        self.faults(json!({ "variants": { name: value } })).await;
+    }
+
+    /// Takes rights from the integration, and gives back all others.
+    pub(crate) async fn missing_rights(&self, rights: &[&str]) {
+        self.faults(json!({ "missing_rights": rights })).await;
     }
 
     /// Sets faults that must be accepted.
     pub(crate) async fn faults(&self, change: Value) -> Value {
-        let reply = self
-            .send("PUT", "/_sim/faults", &[], &change.to_string())
-            .await
-            .expect("an answer");
+        let reply = self.try_faults(&change.to_string()).await;
         assert_eq!(reply.status, 200, "{}", reply.text);
         reply.json()
     }
 
     pub(crate) async fn journal(&self, after: usize) -> Vec<Value> {
-        let reply = self
-            .send("GET", &format!("/_sim/journal?after={after}"), &[], "")
-            .await
-            .expect("an answer");
+        let path = format!("/_sim/journal?after={after}");
+        let reply = self.without_keys("GET", &path, "").await;
         reply.json().as_array().expect("a list").clone()
     }
 }
@@ -187,4 +299,65 @@ pub(crate) fn authorization(who: &Credentials) -> String {
 /// Percent-encodes a query value.
 pub(crate) fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// The smallest valid ticket.
+pub(crate) fn ticket() -> Value {
+    json!({ "summary": "CPU", "company": { "id": 301 } })
+}
+
+/// A PATCH of one member.
+pub(crate) fn replace(path: &str, value: impl Into<Value>) -> Value {
+    let value: Value = value.into();
+    json!([{ "op": "replace", "path": path, "value": value }])
+}
+
+/// A PATCH that refers a member to another record.
+pub(crate) fn replace_id(path: &str, id: i64) -> Value {
+    replace(path, json!({ "id": id }))
+}
+
+/// Asserts that a value has these members, also inside nested objects. An omitted member counts as
+/// `null`.
+macro_rules! assert_has {
+    ($value:expr, $members:tt) => {
+        $crate::client::assert_members(&$value, &serde_json::json!($members))
+    };
+}
+pub(crate) use assert_has;
+
+#[track_caller]
+pub(crate) fn assert_members(value: &Value, members: &Value) {
+    match members.as_object() {
+        Some(members) => {
+            for (name, expected) in members {
+                assert_members(&value[name], expected);
+            }
+        }
+        None => assert_eq!(value, members),
+    }
+}
+
+/// These members of each row.
+pub(crate) fn columns<const N: usize>(rows: &Value, names: [&str; N]) -> Value {
+    let rows = rows.as_array().expect("a list").iter();
+    rows.map(|row| Value::from(names.map(|name| row[name].clone()).to_vec()))
+        .collect()
+}
+
+/// The status and body of a call whose right is missing.
+pub(crate) fn forbidden() -> (u16, Value) {
+    let message = "You do not have security permission to perform this action.";
+    (403, json!({ "code": "Security", "message": message }))
+}
+
+/// The status and body of an invalid record, with code, message and field of each error.
+pub(crate) fn invalid_object(resource: &str, errors: &[(&str, &str, &str)]) -> (u16, Value) {
+    let errors = errors.iter().map(|(code, message, field)| {
+        json!({ "code": code, "message": message, "resource": resource, "field": field })
+    });
+    let errors: Vec<Value> = errors.collect();
+    let message = format!("{resource} object is invalid");
+    let body = json!({ "code": "InvalidObject", "message": message, "errors": errors });
+    (400, body)
 }

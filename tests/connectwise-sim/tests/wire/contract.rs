@@ -1,7 +1,6 @@
 //! The simulator's responses against ConnectWise's OpenAPI description: every path and method of
-//! `openapi.json` is called, and every member of every response must be described there, with its type,
-//! length and choices. Endpoints that are not
-//! simulated are listed in `not_simulated.txt`.
+//! `openapi.json` is called, and every member of every response must be described there, with its
+//! type, length and choices. Endpoints that are not simulated are listed in `not_simulated.txt`.
 
 use std::collections::BTreeSet;
 
@@ -177,14 +176,8 @@ fn is_served(reply: &Reply) -> bool {
     !no_endpoint && reply.status != 405
 }
 
-async fn call(site: &Site, method: &str, path: &str, body: &str) -> Reply {
-    site.try_as(&site.integration, method, path, body)
-        .await
-        .expect("an answer")
-}
-
-/// The path with an id for each `{…}`: the last record of the list before it. `None` if that list is not
-/// served or empty.
+/// The path with an id for each `{…}`: the last record of the list before it. `None` if that list
+/// is not served or empty.
 async fn filled(site: &Site, template: &str) -> Option<String> {
     let mut path = String::new();
     for segment in template.split('/').skip(1) {
@@ -194,7 +187,9 @@ async fn filled(site: &Site, template: &str) -> Option<String> {
                 "/system/securityRoles" => "/system/securityroles",
                 other => other,
             };
-            let rows = call(site, "GET", &format!("{list}?pageSize=1000"), "").await;
+            let rows = site
+                .as_integration("GET", &format!("{list}?pageSize=1000"), "")
+                .await;
             if rows.status != 200 || !rows.json().is_array() {
                 return None;
             }
@@ -209,13 +204,9 @@ async fn filled(site: &Site, template: &str) -> Option<String> {
 /// A site with one created record of every type, tickets first. Responses are checked.
 async fn make_everything(site: &Site, contract: &Contract, report: &mut Report) {
     for _ in 0..3 {
-        let reply = call(
-            site,
-            "POST",
-            "/service/tickets",
-            &sample("Ticket").to_string(),
-        )
-        .await;
+        let reply = site
+            .as_integration("POST", "/service/tickets", &sample("Ticket").to_string())
+            .await;
         report.check(contract, "POST", "/service/tickets", &reply);
     }
     let is_made = |path: &&String| {
@@ -230,11 +221,11 @@ async fn make_everything(site: &Site, contract: &Contract, report: &mut Report) 
         let Some(path) = filled(site, template).await else {
             continue;
         };
-        if !is_served(&call(site, "POST", &path, "{}").await) {
+        if !is_served(&site.as_integration("POST", &path, "{}").await) {
             continue;
         }
         let body = sample(contract.body("POST", template).expect("a body"));
-        let reply = call(site, "POST", &path, &body.to_string()).await;
+        let reply = site.as_integration("POST", &path, &body.to_string()).await;
         report.check(contract, "POST", template, &reply);
     }
 }
@@ -261,8 +252,8 @@ impl Report {
                 None => self.complaints.push(format!("{operation}: has a body")),
             }
         } else {
-            let told = format!("{operation}: {} {}", reply.status, reply.text);
-            self.complaints.push(told);
+            let complaint = format!("{operation}: {} {}", reply.status, reply.text);
+            self.complaints.push(complaint);
         }
         self.served.insert(operation);
     }
@@ -270,7 +261,7 @@ impl Report {
 
 /// The body of a call that changes nothing: a record as it is.
 async fn unchanged(site: &Site, method: &str, path: &str) -> String {
-    let record = call(site, "GET", path, "").await.json();
+    let record = site.as_integration("GET", path, "").await.json();
     let text = ["summary", "name", "text", "description", "firstName"]
         .into_iter()
         .find(|member| record.get(member).is_some())
@@ -304,13 +295,15 @@ async fn every_response_matches_connectwises_openapi() {
                 "PATCH" | "PUT" => unchanged(&site, method, &path).await,
                 _ => String::new(),
             };
-            let reply = call(&site, method, &path, &body).await;
+            let reply = site.as_integration(method, &path, &body).await;
             if is_served(&reply) {
                 report.check(&contract, method, template, &reply);
             }
         }
     }
-    let search = call(&site, "POST", "/service/tickets/search", "{}").await;
+    let search = site
+        .as_integration("POST", "/service/tickets/search", "{}")
+        .await;
     report.check(&contract, "POST", "/service/tickets/search", &search);
 
     assert_eq!(report.complaints, Vec::<String>::new());
@@ -378,7 +371,7 @@ async fn only_endpoints_of_connectwise_are_served() {
             if method == "DELETE" && path.ends_with("/changelogs") {
                 continue;
             }
-            if is_served(&call(&site, method, &path, "[]").await) {
+            if is_served(&site.as_integration(method, &path, "[]").await) {
                 served += 1;
                 if !described(method, &template) {
                     astray.push(format!("{method} {template}"));

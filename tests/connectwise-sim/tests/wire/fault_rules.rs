@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::AsyncReadExt as _;
 
-use crate::client::{API, Site, authorization};
+use crate::client::{API, Site, assert_has, columns, replace, replace_id};
 
-fn ticket(summary: &str) -> Value {
+fn titled(summary: &str) -> Value {
     json!({ "summary": summary, "company": { "id": 301 } })
 }
 
@@ -16,19 +15,20 @@ fn note(text: &str) -> Value {
     json!({ "text": text, "internalAnalysisFlag": true })
 }
 
-fn replace(path: &str, id: i64) -> Value {
-    json!([{ "op": "replace", "path": path, "value": { "id": id } }])
-}
-
 impl Site {
     async fn rules(&self, rules: Value) {
         self.faults(json!({ "rules": rules })).await;
     }
 
+    /// Sets one rule for one operation.
+    async fn rule(&self, operation: &str, then: Value) {
+        self.rules(json!([{ "when": { "operations": [operation] }, "then": then }]))
+            .await;
+    }
+
     /// Reads as a technician, whom no rule affects.
     async fn look(&self, path: &str) -> Value {
-        let reply = self.try_as(&self.technician, "GET", path, "").await;
-        reply.expect("an answer").json()
+        self.as_technician("GET", path, "").await.json()
     }
 
     async fn until(&self, path: &str, is_there: impl Fn(&Value) -> bool) {
@@ -52,76 +52,55 @@ async fn a_rule_refuses_a_text_anywhere_in_a_call() {
         "then": { "answer": { "status": 403 } },
     }]))
     .await;
-    let refused = site.post("/service/tickets", ticket("a <script> b")).await;
+    let refused = site.post("/service/tickets", titled("a <script> b")).await;
     assert_eq!(refused.status, 403);
-    assert_eq!(
-        refused.header("content-type"),
-        Some("text/html; charset=utf-8")
-    );
-    assert!(
-        refused.text.starts_with("<!DOCTYPE html>"),
-        "{}",
-        refused.text
-    );
-    assert_eq!(
-        refused.header("x-cw-request-id"),
-        None,
-        "no answer of the API"
-    );
-    assert_eq!(site.post("/service/tickets", ticket("b")).await.status, 201);
+    let page = Some("text/html; charset=utf-8");
+    assert_eq!(refused.header("content-type"), page);
+    let text = &refused.text;
+    assert!(text.starts_with("<!DOCTYPE html>"), "{text}");
+    let request_id = refused.header("x-cw-request-id");
+    assert_eq!(request_id, None, "no answer of the API");
+    assert_eq!(site.post("/service/tickets", titled("b")).await.status, 201);
     let notes = "/service/tickets/10001/notes";
     assert_eq!(site.post(notes, note("<script>")).await.status, 403);
     assert_eq!(site.post(notes, note("plain")).await.status, 201);
     let search = "/service/tickets?conditions=summary%3D%22%3Cscript%3E%22";
     assert_eq!(site.get(search).await.status, 403);
     assert_eq!(site.get("/service/tickets/10001").await.status, 200);
-    let journal = site.journal(0).await;
-    assert_eq!(
-        (&journal[0]["status"], &journal[0]["committed"]),
-        (&json!(403), &json!(false))
-    );
+    assert_has!(site.journal(0).await[0], { "status": 403, "committed": false });
 }
 
 #[tokio::test]
 async fn a_rules_answer_is_sent_as_written() {
     let site = Site::start().await;
+    let html = Some("text/html; charset=utf-8");
+    let plain = Some("text/plain; charset=utf-8");
+    let json = Some("application/json; charset=utf-8");
+    let text = json!({ "custom": "Access denied" });
+    let object = json!({ "custom": { "error": { "id": 7 } } });
     for status in [
         200, 302, 400, 401, 403, 404, 406, 413, 422, 429, 500, 503, 599,
     ] {
         for (body, content_type, text) in [
-            (json!("page"), Some("text/html; charset=utf-8"), "<h1>"),
-            (
-                json!("json"),
-                Some("application/json; charset=utf-8"),
-                "\"message\":",
-            ),
-            (json!("text"), Some("text/plain; charset=utf-8"), ""),
-            (json!("empty"), None, ""),
-            (
-                json!({ "custom": "Access denied" }),
-                Some("text/plain; charset=utf-8"),
-                "Access denied",
-            ),
-            (
-                json!({ "custom": { "error": { "id": 7 } } }),
-                Some("application/json; charset=utf-8"),
-                "{\"error\":{\"id\":7}}",
-            ),
+            (&json!("page"), html, "<h1>"),
+            (&json!("json"), json, "\"message\":"),
+            (&json!("text"), plain, ""),
+            (&json!("empty"), None, ""),
+            (&text, plain, "Access denied"),
+            (&object, json, "{\"error\":{\"id\":7}}"),
         ] {
             site.rules(json!([{ "then": { "answer": { "status": status, "body": body } } }]))
                 .await;
-            let reply = site.post("/service/tickets", ticket("a")).await;
+            let reply = site.post("/service/tickets", titled("a")).await;
             assert_eq!(reply.status, status);
             assert_eq!(reply.header("content-type"), content_type, "{body}");
             assert!(reply.text.contains(text), "{body}: {}", reply.text);
-            assert_eq!(reply.text.is_empty(), body == "empty", "{body}");
+            assert_eq!(reply.text.is_empty(), *body == "empty", "{body}");
         }
     }
-    site.rules(json!([{ "then": { "answer": {
-        "status": 204, "body": "empty",
-    } } }]))
-    .await;
-    assert_eq!(site.post("/service/tickets", ticket("a")).await.status, 204);
+    site.rules(json!([{ "then": { "answer": { "status": 204, "body": "empty" } } }]))
+        .await;
+    assert_eq!(site.post("/service/tickets", titled("a")).await.status, 204);
     assert_eq!(site.look("/service/tickets").await, json!([]));
 }
 
@@ -146,8 +125,8 @@ async fn maintenance_answers_every_integration_call() {
             assert_eq!(json!(reply.status), answer["status"], "{path}");
             assert_eq!(reply.header("location"), location, "{path}");
         }
-        let login = site.send("GET", "/login/companyinfo/tbdemo", &[], "").await;
-        assert_eq!(json!(login.expect("an answer").status), answer["status"]);
+        let login = site.company_info("tbdemo").await;
+        assert_eq!(json!(login.status), answer["status"]);
         assert_eq!(site.look("/service/tickets/count").await["count"], 0);
     }
     site.rules(json!([])).await;
@@ -168,14 +147,13 @@ async fn the_first_matching_rule_applies_until_used_up() {
         statuses.push(site.get("/system/info").await.status);
     }
     assert_eq!(statuses, [406, 406, 422, 200]);
-    let faults = site.send("GET", "/_sim/faults", &[], "").await;
-    assert_eq!(faults.expect("an answer").json()["rules"][1]["times"], 0);
+    assert_eq!(site.present_faults().await["rules"][1]["times"], 0);
 }
 
 #[tokio::test]
 async fn each_operation_has_its_own_rule() {
     let site = Site::start().await;
-    site.post("/service/tickets", ticket("a")).await;
+    site.post("/service/tickets", titled("a")).await;
     let path = "/service/tickets/10001";
     for (operation, status) in [
         ("create", 471),
@@ -187,120 +165,97 @@ async fn each_operation_has_its_own_rule() {
         ("read", 477),
         ("other", 478),
     ] {
-        site.rules(json!([{
-            "when": { "operations": [operation] },
-            "then": { "answer": { "status": status } },
-        }]))
-        .await;
+        site.rule(operation, json!({ "answer": { "status": status } }))
+            .await;
         let seen = [
-            site.post("/service/tickets", ticket("b")).await.status,
+            site.post("/service/tickets", titled("b")).await.status,
             site.post(&format!("{path}/notes"), note("b")).await.status,
-            site.patch(path, replace("priority", 31)).await.status,
-            site.patch(path, replace("status", 214)).await.status,
+            site.patch(path, replace_id("priority", 31)).await.status,
+            site.patch(path, replace_id("status", 214)).await.status,
             // The close may have been refused, so that there is no closed ticket to reopen.
             match operation {
                 "close" => 200,
-                _ => site.patch(path, replace("status", 211)).await.status,
+                _ => site.patch(path, replace_id("status", 211)).await.status,
             },
             match operation {
                 "reopen" => 200,
-                _ => site.patch(path, replace("status", 212)).await.status,
+                _ => site.patch(path, replace_id("status", 212)).await.status,
             },
             site.get(path).await.status,
-            site.patch(
-                path,
-                json!([{ "op": "replace", "path": "summary", "value": "c" }]),
-            )
-            .await
-            .status,
+            site.patch(path, replace("summary", "c")).await.status,
         ];
         let mut expected = [201, 201, 200, 200, 200, 200, 200, 200];
-        let place = usize::try_from(status - 471).expect("an index");
-        expected[place] = u16::try_from(status).expect("a status");
+        let index = usize::try_from(status - 471).expect("an index");
+        expected[index] = u16::try_from(status).expect("a status");
         assert_eq!(seen, expected, "{operation}");
         site.rules(json!([])).await;
-        site.patch(path, replace("status", 211)).await;
+        site.patch(path, replace_id("status", 211)).await;
     }
     // The other spellings of a status are the same operations.
-    site.rules(json!([{
-        "when": { "operations": ["close"] },
-        "then": { "answer": { "status": 474 } },
-    }]))
-    .await;
+    site.rule("close", json!({ "answer": { "status": 474 } }))
+        .await;
     for change in [
-        json!([{ "op": "replace", "path": "status/id", "value": 214 }]),
-        json!([{ "op": "replace", "path": "status/name", "value": ">Closed" }]),
-        json!([{ "op": "replace", "path": "status", "value": { "name": ">Closed" } }]),
+        replace("status/id", 214),
+        replace("status/name", ">Closed"),
+        replace("status", json!({ "name": ">Closed" })),
         json!([
             { "op": "replace", "path": "priority", "value": { "id": 31 } },
             { "op": "replace", "path": "status", "value": { "id": 214 } },
         ]),
     ] {
-        assert_eq!(
-            site.patch(path, change.clone()).await.status,
-            474,
-            "{change}"
-        );
+        let refused = site.patch(path, change.clone()).await;
+        assert_eq!(refused.status, 474, "{change}");
     }
 }
 
 #[tokio::test]
 async fn a_late_write_overwrites_newer_changes() {
     let site = Site::start().await;
-    site.post("/service/tickets", ticket("a")).await;
+    site.post("/service/tickets", titled("a")).await;
     let path = "/service/tickets/10001";
     let notes = format!("{path}/notes");
-    let late = |operation: &str| {
-        json!([{
-            "when": { "operations": [operation] },
-            "then": { "late": { "seconds": 0.3 } },
-        }])
-    };
-    site.rules(late("create")).await;
-    assert_eq!(site.post("/service/tickets", ticket("b")).await.status, 500);
+    let late = json!({ "late": { "seconds": 0.3 } });
+    let set = async |member, id| site.patch(path, replace_id(member, id)).await.status;
+    site.rule("create", late.clone()).await;
+    assert_eq!(site.post("/service/tickets", titled("b")).await.status, 500);
     assert_eq!(site.look("/service/tickets/count").await["count"], 1);
     site.until("/service/tickets/count", |seen| seen["count"] == 2)
         .await;
 
-    site.rules(late("note")).await;
+    site.rule("note", late.clone()).await;
     assert_eq!(site.post(&notes, note("late")).await.status, 500);
     assert_eq!(site.look(&notes).await, json!([]));
     site.until(&notes, |seen| seen[0]["text"] == "late").await;
 
-    site.rules(late("priority")).await;
-    assert_eq!(site.patch(path, replace("priority", 31)).await.status, 500);
+    site.rule("priority", late.clone()).await;
+    assert_eq!(set("priority", 31).await, 500);
     assert_eq!(site.look(path).await["priority"]["id"], 33);
     site.until(path, |seen| seen["priority"]["id"] == 31).await;
 
-    site.rules(late("close")).await;
-    assert_eq!(site.patch(path, replace("status", 214)).await.status, 500);
+    site.rule("close", late.clone()).await;
+    assert_eq!(set("status", 214).await, 500);
     assert_eq!(site.look(path).await["closedFlag"], false);
     // A change in the meantime is overwritten.
-    assert_eq!(site.patch(path, replace("status", 212)).await.status, 200);
+    assert_eq!(set("status", 212).await, 200);
     site.until(path, |seen| seen["status"]["id"] == 214).await;
 
-    site.rules(late("reopen")).await;
-    assert_eq!(site.patch(path, replace("status", 211)).await.status, 500);
+    site.rule("reopen", late.clone()).await;
+    assert_eq!(set("status", 211).await, 500);
     assert_eq!(site.look(path).await["closedFlag"], true);
     site.until(path, |seen| seen["closedFlag"] == false).await;
-    let journal = site.journal(0).await;
-    let late: Vec<_> = journal
-        .iter()
-        .filter(|entry| entry["status"] == 500)
-        .map(|entry| entry["committed"].clone())
-        .collect();
-    assert_eq!(late, vec![json!(true); 5]);
+    let mut late = site.journal(0).await;
+    late.retain(|entry| entry["status"] == 500);
+    assert_eq!(late.len(), 5);
+    assert!(late.iter().all(|entry| entry["committed"] == true));
 }
 
 #[tokio::test]
 async fn a_late_write_answers_as_the_rule_says() {
     let site = Site::start().await;
-    site.rules(json!([{
-        "when": { "operations": ["create"] },
-        "then": { "late": { "seconds": 0.1, "answer": { "status": 404, "body": "json" } } },
-    }]))
-    .await;
-    assert_eq!(site.post("/service/tickets", ticket("a")).await.status, 404);
+    let answer = json!({ "status": 404, "body": "json" });
+    let late = json!({ "late": { "seconds": 0.1, "answer": answer } });
+    site.rule("create", late).await;
+    assert_eq!(site.post("/service/tickets", titled("a")).await.status, 404);
     site.until("/service/tickets/count", |seen| seen["count"] == 1)
         .await;
 }
@@ -313,46 +268,34 @@ async fn answer_faults_can_apply_to_one_operation() {
         (json!("cut"), 2),
         (json!({ "slow": { "seconds": 0.2 } }), 3),
     ] {
-        site.rules(json!([{ "when": { "operations": ["create"] }, "then": effect }]))
-            .await;
+        site.rule("create", effect.clone()).await;
         let start = Instant::now();
-        let body = ticket("a").to_string();
-        let reply = site.try_as(&site.integration, "POST", "/service/tickets", &body);
-        let reply = reply.await;
-        match effect.as_str() {
-            Some(_) => assert!(reply.is_err(), "{effect}: {reply:?}"),
-            None => {
-                assert_eq!(reply.expect("an answer").status, 201);
-                assert!(start.elapsed() >= Duration::from_millis(200));
-            }
+        let reply = site.try_create(&titled("a")).await;
+        if effect.is_string() {
+            assert!(reply.is_err(), "{effect}: {reply:?}");
+        } else {
+            assert_eq!(reply.expect("an answer").status, 201);
+            assert!(start.elapsed() >= Duration::from_millis(200));
         }
-        let counted = site.get("/service/tickets/count").await;
-        assert_eq!(counted.json()["count"], count, "{effect}");
+        assert_eq!(site.count("/service/tickets").await, count, "{effect}");
     }
 }
 
 #[tokio::test]
 async fn a_rule_makes_a_patch_ineffective() {
     let site = Site::start().await;
-    site.post("/service/tickets", ticket("a")).await;
+    site.post("/service/tickets", titled("a")).await;
     let path = "/service/tickets/10001";
-    site.rules(json!([{ "when": { "operations": ["close"] }, "then": "ignored" }]))
-        .await;
-    let reply = site.patch(path, replace("status", 214)).await;
-    assert_eq!(
-        (reply.status, &reply.json()["status"]["id"]),
-        (200, &json!(211))
-    );
-    let reply = site.patch(path, replace("priority", 31)).await;
+    site.rule("close", json!("ignored")).await;
+    let reply = site.patch(path, replace_id("status", 214)).await;
+    reply.assert_is(200, &json!({ "status": { "id": 211 } }));
+    let reply = site.patch(path, replace_id("priority", 31)).await;
     assert_eq!(reply.json()["priority"]["id"], 31);
     assert_eq!(site.look(path).await["closedFlag"], false);
-    let journal = site.journal(1).await;
-    let committed: Vec<_> = journal
-        .iter()
-        .filter(|entry| entry["method"] == "PATCH")
-        .map(|entry| entry["committed"].clone())
-        .collect();
-    assert_eq!(committed, [json!(false), json!(true)]);
+    let mut journal = site.journal(1).await;
+    journal.retain(|entry| entry["method"] == "PATCH");
+    let committed = columns(&json!(journal), ["committed"]);
+    assert_eq!(committed, json!([[false], [true]]));
 }
 
 #[tokio::test]
@@ -363,11 +306,8 @@ async fn interim_answers_precede_the_final_one_or_never_end() {
         (102, 1, "HTTP/1.1 102 Processing\r\n"),
         (103, 1200, "HTTP/1.1 103 Early Hints\r\n"),
     ] {
-        site.rules(json!([{
-            "when": { "operations": ["create"] },
-            "then": { "interim": { "status": status, "count": count } },
-        }]))
-        .await;
+        let interim = json!({ "interim": { "status": status, "count": count } });
+        site.rule("create", interim).await;
         let text = raw(&site, usize::MAX).await;
         assert_eq!(text.matches(line).count(), count, "{status}");
         let end = text.rsplit(line).next().expect("an end");
@@ -380,27 +320,14 @@ async fn interim_answers_precede_the_final_one_or_never_end() {
     assert!(!text.contains("HTTP/1.1 2"));
     let journal = site.journal(0).await;
     let last = journal.last().expect("a call");
-    assert_eq!(
-        (&last["status"], &last["committed"]),
-        (&json!(null), &json!(true))
-    );
+    assert_has!(last, { "status": null, "committed": true });
     // The site serves other calls meanwhile and afterwards.
     assert_eq!(site.look("/service/tickets/count").await["count"], 4);
 }
 
 /// The first bytes of the response to a create, up to the end of the connection.
 async fn raw(site: &Site, most: usize) -> String {
-    let address = site.origin().trim_start_matches("http://").to_owned();
-    let mut stream = TcpStream::connect(&address).await.expect("a connection");
-    let body = ticket("a").to_string();
-    let request = format!(
-        "POST {API}/service/tickets HTTP/1.1\r\nhost: {address}\r\nauthorization: {}\r\nclientid: {}\r\n\
-         content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-        authorization(&site.integration),
-        site.integration.client_id,
-        body.len(),
-    );
-    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut stream = site.send_raw_create("connection: close\r\n").await;
     let mut bytes = Vec::new();
     let mut piece = [0; 65536];
     while bytes.len() < most {
@@ -415,36 +342,32 @@ async fn raw(site: &Site, most: usize) -> String {
 #[tokio::test]
 async fn an_invalid_rule_is_refused() {
     let site = Site::start().await;
+    let answer = |answer: Value| json!({ "then": { "answer": answer } });
+    let headers = json!({ "status": 302, "headers": { "a b": "c" } });
     for (rule, words) in [
-        (
-            json!({ "then": { "answer": { "status": 100 } } }),
-            "rules[0].status: from 200 to 599",
-        ),
+        (answer(json!({ "status": 100 })), "status: from 200 to 599"),
+        (answer(headers), "headers: a b is no header"),
         (
             json!({ "then": "lost", "rate": 2 }),
-            "rules[0].rate: a rate is from 0 to 1",
+            "rate: a rate is from 0 to 1",
         ),
         (
             json!({ "then": { "interim": { "status": 101 } } }),
-            "rules[0].status: 100, 102 or 103",
+            "status: 100, 102 or 103",
         ),
         (
             json!({ "then": { "late": { "seconds": -1 } } }),
-            "rules[0].seconds: from 0 to 86400",
-        ),
-        (
-            json!({ "then": { "answer": { "status": 302, "headers": { "a b": "c" } } } }),
-            "rules[0].headers: a b is no header",
+            "seconds: from 0 to 86400",
         ),
     ] {
         let body = json!({ "rules": [rule] }).to_string();
-        let reply = site.send("PUT", "/_sim/faults", &[], &body).await;
-        let reply = reply.expect("an answer");
-        assert_eq!(reply.told(), (400, json!({ "error": words })));
+        let reply = site.try_faults(&body).await;
+        let error = json!({ "error": format!("rules[0].{words}") });
+        assert_eq!(reply.status_and_body(), (400, error));
     }
     let unknown = r#"{"rules":[{"then":{"explode":{}}}]}"#;
-    let reply = site.send("PUT", "/_sim/faults", &[], unknown).await;
-    assert_eq!(reply.expect("an answer").status, 400);
+    let reply = site.try_faults(unknown).await;
+    assert_eq!(reply.status, 400);
 }
 
 #[tokio::test]
@@ -454,15 +377,12 @@ async fn a_lasting_throttle_refuses_calls_until_disabled() {
         .await;
     for _ in 0..3 {
         let reply = site.get("/system/info").await;
-        assert_eq!(
-            (reply.status, reply.header("retry-after")),
-            (429, Some("1"))
-        );
+        assert_eq!(reply.status, 429);
+        assert_eq!(reply.header("retry-after"), Some("1"));
     }
     for (variant, header) in [("absent", None), ("absurd", Some("31536000"))] {
-        site.faults(json!({ "variants": { "retry_after": variant } }))
-            .await;
-        let reply = site.post("/service/tickets", ticket("a")).await;
+        site.variant("retry_after", variant).await;
+        let reply = site.post("/service/tickets", titled("a")).await;
         assert_eq!((reply.status, reply.header("retry-after")), (429, header));
     }
     assert_eq!(site.look("/service/tickets/count").await["count"], 0);
@@ -489,11 +409,10 @@ async fn faults_do_not_affect_technicians() {
         let site = Site::start().await;
         site.faults(fault.clone()).await;
         for subject in ["a", "b"] {
-            let body = ticket(subject).to_string();
-            let made = site
-                .try_as(&site.technician, "POST", "/service/tickets", &body)
-                .await;
-            assert_eq!(made.expect("an answer").status, 201, "{fault}");
+            let body = titled(subject).to_string();
+            let path = "/service/tickets";
+            let made = site.as_technician("POST", path, &body).await;
+            assert_eq!(made.status, 201, "{fault}");
         }
         let tickets = site.look("/service/tickets").await;
         assert_eq!(tickets.as_array().map(Vec::len), Some(2), "{fault}");

@@ -3,27 +3,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::AsyncReadExt as _;
 
-use crate::client::{API, Site, authorization};
+use crate::client::{Site, assert_has, replace, replace_id, ticket};
 
-fn ticket() -> serde_json::Value {
-    json!({ "summary": "CPU", "company": { "id": 301 } })
-}
-
-/// The raw bytes of the response to one request, until the connection ends.
-async fn raw(site: &Site, method: &str, path: &str, body: &str) -> Vec<u8> {
-    let address = site.origin().trim_start_matches("http://").to_owned();
-    let mut stream = TcpStream::connect(&address).await.expect("a connection");
-    let request = format!(
-        "{method} {API}{path} HTTP/1.1\r\nhost: {address}\r\nauthorization: {}\r\nclientid: {}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        authorization(&site.integration),
-        site.integration.client_id,
-        body.len(),
-    );
-    stream.write_all(request.as_bytes()).await.expect("sent");
+/// The raw bytes of the response to a create, until the connection ends.
+async fn raw_create(site: &Site) -> Vec<u8> {
+    let mut stream = site.send_raw_create("").await;
     let mut bytes = Vec::new();
     // A connection reset ends the bytes like an end of the stream.
     let _ = stream.read_to_end(&mut bytes).await;
@@ -34,33 +20,20 @@ async fn raw(site: &Site, method: &str, path: &str, body: &str) -> Vec<u8> {
 async fn a_lost_answer_commits_and_returns_no_byte() {
     let site = Site::start().await;
     site.faults(json!({ "lost_answer_rate": 1 })).await;
-    assert_eq!(
-        raw(&site, "POST", "/service/tickets", &ticket().to_string()).await,
-        b""
-    );
-    let client = site
-        .try_as(
-            &site.integration,
-            "POST",
-            "/service/tickets",
-            &ticket().to_string(),
-        )
-        .await;
+    assert_eq!(raw_create(&site).await, b"");
+    let client = site.try_create(&ticket()).await;
     assert!(client.is_err(), "{client:?}");
     site.faults(json!({ "lost_answer_rate": 0 })).await;
     assert_eq!(site.get("/service/tickets").await.ids(), [10001, 10002]);
     let journal = site.journal(0).await;
-    assert_eq!(
-        (&journal[0]["status"], &journal[0]["committed"]),
-        (&json!(null), &json!(true))
-    );
+    assert_has!(journal[0], { "status": null, "committed": true });
 }
 
 #[tokio::test]
 async fn a_truncated_answer_is_shorter_than_its_length() {
     let site = Site::start().await;
     site.faults(json!({ "truncate_rate": 1 })).await;
-    let bytes = raw(&site, "POST", "/service/tickets", &ticket().to_string()).await;
+    let bytes = raw_create(&site).await;
     let text = String::from_utf8(bytes).expect("UTF-8");
     let (head, body) = text.split_once("\r\n\r\n").expect("a head");
     assert!(head.starts_with("HTTP/1.1 201 Created"), "{head}");
@@ -79,10 +52,7 @@ async fn a_server_error_commits_nothing() {
     site.faults(json!({ "error_rate": 1 })).await;
     assert_eq!(site.post("/service/tickets", ticket()).await.status, 500);
     site.faults(json!({ "error_rate": 0 })).await;
-    assert_eq!(
-        site.get("/service/tickets/count").await.json(),
-        json!({ "count": 0 })
-    );
+    assert_eq!(site.count("/service/tickets").await, 0);
 }
 
 #[tokio::test]
@@ -91,16 +61,10 @@ async fn an_outage_affects_the_api_but_not_the_control_api() {
     site.faults(json!({ "outage": true })).await;
     assert_eq!(site.get("/system/info").await.status, 503);
     assert_eq!(site.post("/service/tickets", ticket()).await.status, 503);
-    let login = site
-        .send("GET", "/login/companyinfo/tbdemo", &[], "")
-        .await
-        .expect("an answer");
+    let login = site.company_info("tbdemo").await;
     assert_eq!(login.status, 200);
     site.faults(json!({ "outage": false })).await;
-    assert_eq!(
-        site.get("/service/tickets/count").await.json(),
-        json!({ "count": 0 })
-    );
+    assert_eq!(site.count("/service/tickets").await, 0);
 }
 
 #[tokio::test]
@@ -109,16 +73,12 @@ async fn a_late_commit_fails_first_and_commits_later() {
     site.faults(json!({ "late_commit": { "rate": 1, "seconds": 0.3 } }))
         .await;
     let reply = site.post("/service/tickets", ticket()).await;
-    let timeout =
-        json!({ "code": "ConnectWiseApi", "message": "A timeout has occured. Please try again." });
-    assert_eq!(reply.told(), (500, timeout));
-    assert_eq!(
-        site.get("/service/tickets/count").await.json(),
-        json!({ "count": 0 })
-    );
+    let message = "A timeout has occured. Please try again.";
+    reply.assert_error(500, "ConnectWiseApi", message);
+    assert_eq!(site.count("/service/tickets").await, 0);
     assert_eq!(site.journal(0).await[0]["committed"], false);
     let deadline = Instant::now() + Duration::from_secs(10);
-    while site.get("/service/tickets/count").await.json() != json!({ "count": 1 }) {
+    while site.count("/service/tickets").await != 1 {
         assert!(Instant::now() < deadline, "never committed");
     }
     assert_eq!(site.journal(0).await[0]["committed"], true);
@@ -129,28 +89,16 @@ async fn a_reset_cancels_a_late_commit() {
     let site = Site::start().await;
     site.faults(json!({ "late_commit": { "rate": 1, "seconds": 0.2 }, "variants": { "late_commit_answer": "timeout" } }))
         .await;
-    let body = ticket().to_string();
-    let call = site.try_as(&site.integration, "POST", "/service/tickets", &body);
-    assert!(
-        tokio::time::timeout(Duration::from_millis(100), call)
-            .await
-            .is_err(),
-        "an answer came"
-    );
+    let body = ticket();
+    let answer = tokio::time::timeout(Duration::from_millis(100), site.try_create(&body)).await;
+    assert!(answer.is_err(), "an answer came");
     assert_eq!(site.journal(0).await.len(), 1);
-    let reset = site
-        .send("POST", "/_sim/reset", &[], "")
-        .await
-        .expect("an answer");
-    assert_eq!(reset.status, 204);
+    site.reset().await;
     // Nothing announces that a commit does not happen: a later one shows that its time has passed.
     site.faults(json!({ "late_commit": { "rate": 1, "seconds": 0.3 } }))
         .await;
-    site.post(
-        "/service/tickets",
-        json!({ "summary": "second", "company": { "id": 301 } }),
-    )
-    .await;
+    let second = json!({ "summary": "second", "company": { "id": 301 } });
+    site.post("/service/tickets", second).await;
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         let tickets = site.get("/service/tickets?fields=summary").await.json();
@@ -170,7 +118,7 @@ async fn too_many_calls_get_a_retry_after() {
     assert_eq!(site.get("/system/info").await.status, 200);
     let body = json!({ "error": "ConnectWiseAPI", "message": "Too many requests. Please try again in 30 seconds." });
     let refused = site.post("/service/tickets", ticket()).await;
-    assert_eq!(refused.told(), (429, body));
+    assert_eq!(refused.status_and_body(), (429, body));
     assert_eq!(refused.header("retry-after"), Some("30"));
     for (variant, header) in [("absent", None), ("absurd", Some("31536000"))] {
         site.faults(json!({ "rate_limit_per_minute": 1, "variants": { "retry_after": variant } }))
@@ -178,8 +126,7 @@ async fn too_many_calls_get_a_retry_after() {
         site.get("/system/info").await;
         assert_eq!(site.get("/system/info").await.header("retry-after"), header);
     }
-    site.faults(json!({ "variants": { "retry_after": "date" } }))
-        .await;
+    site.variant("retry_after", "date").await;
     site.get("/system/info").await;
     let date = site.get("/system/info").await;
     let date = date.header("retry-after").expect("a date");
@@ -211,7 +158,7 @@ async fn record_clock_and_date_header_skew_independently() {
         assert_eq!(off_by(&header(&made, "date")), 0);
         let path = format!("/service/tickets/{}", made.id());
         assert_eq!(off_by(&made.json()["_info"]["dateEntered"]), offset);
-        let close = json!([{ "op": "replace", "path": "status", "value": { "id": 214 } }]);
+        let close = replace_id("status", 214);
         let closed = site.patch(&path, close).await.json();
         assert_eq!(off_by(&closed["closedDate"]), offset);
         assert_eq!(off_by(&closed["_info"]["lastUpdated"]), offset);
@@ -221,11 +168,9 @@ async fn record_clock_and_date_header_skew_independently() {
         let action = format!("/_sim/tickets/{}", made.id());
         let headers = [("content-type", "application/json")];
         let touched = site.send("POST", &action, &headers, "\"touch\"");
-        assert_eq!(touched.await.expect("an answer").status, 204);
-        assert_eq!(
-            off_by(&site.get(&path).await.json()["_info"]["lastUpdated"]),
-            offset
-        );
+        assert_eq!(touched.await.status, 204);
+        let seen = site.get(&path).await.json();
+        assert_eq!(off_by(&seen["_info"]["lastUpdated"]), offset);
     }
     assert_eq!(site.get("/service/tickets").await.ids().len(), 3);
     site.faults(json!({ "clock": { "records_seconds": 0, "date_header_seconds": 3600 } }))
@@ -258,12 +203,11 @@ async fn references_may_change_case_and_lose_spaces() {
         let made = site.post("/service/tickets", body).await;
         assert_eq!(made.json()["externalXRef"], kept);
         let path = format!("/service/tickets/{}", made.id());
-        let change = json!([{ "op": "replace", "path": "externalXRef", "value": " Tb1-Ab " }]);
+        let change = replace("externalXRef", " Tb1-Ab ");
         assert_eq!(site.patch(&path, change).await.json()["externalXRef"], kept);
     }
     for (search, found) in [("ignores_case", 2), ("exact", 1)] {
-        site.faults(json!({ "variants": { "reference_search": search } }))
-            .await;
+        site.variant("reference_search", search).await;
         for condition in [
             "externalXRef%3D%22Tb1-Ab%22",
             "externalXRef%20in%20(%22Tb1-Ab%22)",
@@ -286,55 +230,24 @@ async fn latency_delays_the_call() {
 #[tokio::test]
 async fn faults_are_merged_validated_and_returned() {
     let site = Site::start().await;
-    let whole = site
-        .send("GET", "/_sim/faults", &[], "")
-        .await
-        .expect("an answer")
-        .json();
-    let members: Vec<&String> = whole.as_object().expect("an object").keys().collect();
-    assert_eq!(
-        members,
-        [
-            "client_id",
-            "clock",
-            "error_rate",
-            "keys",
-            "late_commit",
-            "latency_ms",
-            "lost_answer_rate",
-            "missing_rights",
-            "outage",
-            "rate_limit_per_minute",
-            "required",
-            "rules",
-            "throttle",
-            "truncate_rate",
-            "variants",
-            "workflows",
-        ]
-    );
-    assert_eq!(
-        (&whole["keys"], &whole["client_id"]),
-        (&json!("ok"), &json!("ok"))
-    );
+    let whole = site.present_faults().await;
+    let members: Vec<&str> = whole
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(|n| &**n)
+        .collect();
+    let expected = "client_id clock error_rate keys late_commit latency_ms lost_answer_rate \
+                    missing_rights outage rate_limit_per_minute required rules throttle \
+                    truncate_rate variants workflows";
+    assert_eq!(members.join(" "), expected);
+    assert_has!(whole, { "keys": "ok", "client_id": "ok" });
     site.faults(json!({ "keys": "revoked" })).await;
     let merged = site.faults(json!({ "latency_ms": 1 })).await;
-    assert_eq!(
-        (&merged["keys"], &merged["latency_ms"]),
-        (&json!("revoked"), &json!(1))
-    );
-    let refused = site
-        .send("PUT", "/_sim/faults", &[], r#"{"outage":true,"latency":5}"#)
-        .await
-        .expect("an answer");
-    assert_eq!(
-        refused.told(),
-        (400, json!({ "error": "unknown members: latency" }))
-    );
-    let kept = site
-        .send("GET", "/_sim/faults", &[], "")
-        .await
-        .expect("an answer")
-        .json();
+    assert_has!(merged, { "keys": "revoked", "latency_ms": 1 });
+    let refused = site.try_faults(r#"{"outage":true,"latency":5}"#).await;
+    let error = json!({ "error": "unknown members: latency" });
+    assert_eq!(refused.status_and_body(), (400, error));
+    let kept = site.present_faults().await;
     assert_eq!(kept["outage"], false, "a refused change changes nothing");
 }

@@ -2,50 +2,29 @@
 
 use serde_json::json;
 
-use crate::client::Site;
+use crate::client::{Site, assert_has, columns, ticket};
 
 #[tokio::test]
 async fn the_journal_has_every_call_and_no_secret() {
     let site = Site::start().await;
     site.get("/system/info").await;
-    site.post(
-        "/service/tickets",
-        json!({ "summary": "CPU", "company": { "id": 301 } }),
-    )
-    .await;
+    site.post("/service/tickets", ticket()).await;
     site.post("/service/tickets", json!({ "summary": "CPU" }))
         .await;
     site.get("/service/tickets?conditions=id%20%3E%205").await;
     let journal = site.journal(0).await;
-    let told: Vec<_> = journal
-        .iter()
-        .map(|entry| {
-            (
-                entry["n"].clone(),
-                entry["method"].clone(),
-                entry["status"].clone(),
-                entry["committed"].clone(),
-            )
-        })
-        .collect();
     assert_eq!(
-        told,
-        [
-            (json!(1), json!("GET"), json!(200), json!(false)),
-            (json!(2), json!("POST"), json!(201), json!(true)),
-            (json!(3), json!("POST"), json!(400), json!(false)),
-            (json!(4), json!("GET"), json!(200), json!(false)),
-        ]
+        columns(&json!(journal), ["n", "method", "status", "committed"]),
+        json!([
+            [1, "GET", 200, false],
+            [2, "POST", 201, true],
+            [3, "POST", 400, false],
+            [4, "GET", 200, false],
+        ])
     );
     assert_eq!(journal[1]["path"], "/v4_6_release/apis/3.0/service/tickets");
-    assert_eq!(
-        journal[1]["body"],
-        json!({ "summary": "CPU", "company": { "id": 301 } })
-    );
-    assert_eq!(
-        (&journal[3]["query"], &journal[3]["body"]),
-        (&json!("conditions=id%20%3E%205"), &json!(null))
-    );
+    assert_eq!(journal[1]["body"], ticket());
+    assert_has!(journal[3], { "query": "conditions=id%20%3E%205", "body": null });
     let text = serde_json::to_string(&journal).expect("JSON");
     for secret in [
         &site.integration.private_key,
@@ -61,30 +40,17 @@ async fn the_journal_has_every_call_and_no_secret() {
 #[tokio::test]
 async fn a_reset_restores_the_seed() {
     let site = Site::start().await;
-    let ticket = json!({ "summary": "CPU", "company": { "id": 301 } });
+    let ticket = ticket();
     assert_eq!(
         site.post("/service/tickets", ticket.clone()).await.id(),
         10001
     );
     site.faults(json!({ "outage": true, "variants": { "newlines": "flattened" } }))
         .await;
-    assert_eq!(
-        site.send("POST", "/_sim/reset", &[], "")
-            .await
-            .expect("an answer")
-            .status,
-        204
-    );
+    site.reset().await;
     assert!(site.journal(0).await.is_empty());
-    let faults = site
-        .send("GET", "/_sim/faults", &[], "")
-        .await
-        .expect("an answer")
-        .json();
-    assert_eq!(
-        (&faults["outage"], &faults["variants"]["newlines"]),
-        (&json!(false), &json!("kept"))
-    );
+    let faults = site.present_faults().await;
+    assert_has!(faults, { "outage": false, "variants": { "newlines": "kept" } });
     assert_eq!(site.get("/service/tickets").await.json(), json!([]));
     assert_eq!(site.post("/service/tickets", ticket).await.id(), 10001);
 }

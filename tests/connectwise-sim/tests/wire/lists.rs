@@ -1,8 +1,8 @@
 //! Filtering, order, pages and fields.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::client::{API, Site, authorization, encoded};
+use crate::client::{API, Reply, Site, authorization, encoded};
 
 /// Seven tickets, ids 10001 to 10007: summaries "a" to "g", odd ones on the board Operations.
 async fn seven(site: &Site) {
@@ -15,53 +15,48 @@ async fn seven(site: &Site) {
     }
 }
 
+/// A page of a list with a cursor instead of page numbers.
+async fn forward_only(site: &Site, path: &str) -> Reply {
+    let headers = [
+        ("authorization", &*authorization(&site.integration)),
+        ("clientid", &site.integration.client_id),
+        ("pagination-type", "forward-only"),
+    ];
+    site.send("GET", path, &headers, "").await
+}
+
 #[tokio::test]
 async fn conditions_filter_lists_counts_and_searches_alike() {
     let site = Site::start().await;
     seven(&site).await;
+    let with_reference = "externalXRef like \"tb1-*\" and closedFlag = false and id > 10005";
     for (conditions, ids) in [
         (
             "board/name = \"Operations\"",
-            vec![10001, 10003, 10005, 10007],
+            &[10001, 10003, 10005, 10007][..],
         ),
         (
             "externalXRef in (\"tb1-b\",\"tb1-g\",\"tb1-zzz\")",
-            vec![10002, 10007],
+            &[10002, 10007],
         ),
-        (
-            "externalXRef like \"tb1-*\" and closedFlag = false and id > 10005",
-            vec![10006, 10007],
-        ),
-        ("company/identifier = 'Fjord'", vec![]),
+        (with_reference, &[10006, 10007]),
+        ("company/identifier = 'Fjord'", &[]),
         (
             "dateEntered > [2020-01-01T00:00:00Z] and summary = 'c'",
-            vec![10003],
+            &[10003],
         ),
     ] {
-        let listed = site
-            .get(&format!(
-                "/service/tickets?conditions={}",
-                encoded(conditions)
-            ))
-            .await;
+        let query = format!("conditions={}", encoded(conditions));
+        let listed = site.get(&format!("/service/tickets?{query}")).await;
         assert_eq!(listed.ids(), ids, "{conditions}");
-        let searched = site
-            .post(
-                "/service/tickets/search",
-                json!({ "conditions": conditions }),
-            )
-            .await;
+        let body = json!({ "conditions": conditions });
+        let searched = site.post("/service/tickets/search", body).await;
         assert_eq!(
-            (searched.status, searched.ids()),
-            (200, ids.clone()),
+            (searched.status, &*searched.ids()),
+            (200, ids),
             "{conditions}"
         );
-        let counted = site
-            .get(&format!(
-                "/service/tickets/count?conditions={}",
-                encoded(conditions)
-            ))
-            .await;
+        let counted = site.get(&format!("/service/tickets/count?{query}")).await;
         assert_eq!(
             counted.json(),
             json!({ "count": ids.len() }),
@@ -73,12 +68,12 @@ async fn conditions_filter_lists_counts_and_searches_alike() {
 #[tokio::test]
 async fn invalid_queries_are_refused_by_name() {
     let site = Site::start().await;
-    let unknown = json!({ "code": "ApiFindCondition", "message": "resources/identifier is not a recognized name." });
     let conditions = encoded("resources/identifier='Jason'");
     let listed = site
         .get(&format!("/service/tickets?conditions={conditions}"))
         .await;
-    assert_eq!(listed.told(), (400, unknown));
+    let message = "resources/identifier is not a recognized name.";
+    listed.assert_error(400, "ApiFindCondition", message);
     for query in [
         "orderBy=colour",
         "fields=dateEntered",
@@ -86,29 +81,14 @@ async fn invalid_queries_are_refused_by_name() {
         "page=x",
         "conditions=id",
     ] {
-        assert_eq!(
-            site.get(&format!("/service/tickets?{query}")).await.status,
-            400,
-            "{query}"
-        );
+        let refused = site.get(&format!("/service/tickets?{query}")).await;
+        assert_eq!(refused.status, 400, "{query}");
     }
-    let searched = site
-        .post(
-            "/service/tickets/search",
-            json!({ "conditions": "id > 0", "page": 2 }),
-        )
-        .await;
-    assert_eq!(
-        searched.told(),
-        (
-            400,
-            json!({
-                "code": "ConnectWiseApi",
-                "message": "Could not find member 'page' on object of type 'FilterValues'. Path 'page', line 1, position 30.\
-                            Check your accept header to make sure you are using the correct version.",
-            })
-        )
-    );
+    let body = json!({ "conditions": "id > 0", "page": 2 });
+    let searched = site.post("/service/tickets/search", body).await;
+    let message = "Could not find member 'page' on object of type 'FilterValues'. Path 'page', line 1, position 30.\
+        Check your accept header to make sure you are using the correct version.";
+    searched.assert_error(400, "ConnectWiseApi", message);
 }
 
 #[tokio::test]
@@ -155,87 +135,44 @@ async fn pages_have_link_headers() {
 #[tokio::test]
 async fn a_page_has_25_rows_by_default_and_1000_at_most() {
     let site = Site::start().await;
-    for n in 0..1_005 {
-        site.post(
-            "/service/tickets",
-            json!({ "summary": format!("t{n}"), "company": { "id": 301 } }),
-        )
-        .await;
+    for _ in 0..1_005 {
+        site.new_ticket().await;
     }
     assert_eq!(site.get("/service/tickets").await.ids().len(), 25);
     let capped = site.get("/service/tickets?pageSize=5000&fields=id").await;
     assert_eq!(capped.ids().len(), 1_000);
-    assert!(
-        capped
-            .header("link")
-            .expect("a link")
-            .contains("pageSize=1000&page=2>; rel=\"next\"")
-    );
+    let link = capped.header("link").expect("a link");
+    assert!(link.contains("pageSize=1000&page=2>; rel=\"next\""));
 }
 
 #[tokio::test]
 async fn a_forward_only_cursor_reaches_every_row() {
     let site = Site::start().await;
     seven(&site).await;
-    let authorization = authorization(&site.integration);
-    let headers = [
-        ("authorization", authorization.as_str()),
-        ("clientid", site.integration.client_id.as_str()),
-        ("pagination-type", "forward-only"),
-    ];
     let mut path = format!("{API}/service/tickets?pageSize=3&fields=id");
     let mut pages = Vec::new();
     loop {
-        let reply = site
-            .send("GET", &path, &headers, "")
-            .await
-            .expect("an answer");
+        let reply = forward_only(&site, &path).await;
         pages.push(reply.ids());
-        let link = reply.header("link").expect("always there").to_owned();
-        let url = link
-            .trim_start_matches('<')
-            .split('>')
-            .next()
-            .expect("an address")
-            .to_owned();
+        let link = reply.header("link").expect("always there");
+        let (url, _) = link[1..].split_once('>').expect("an address");
         if url.ends_with("&pageId=") {
             break;
         }
-        url.strip_prefix(&site.origin())
-            .expect("the same origin")
-            .clone_into(&mut path);
+        path = url.strip_prefix(&site.origin()).expect("the origin").into();
     }
-    assert_eq!(
-        pages,
-        [
-            vec![10001, 10002, 10003],
-            vec![10004, 10005, 10006],
-            vec![10007]
-        ]
-    );
-    let full = site
-        .send(
-            "GET",
-            &format!("{API}/service/tickets?pageSize=7&fields=id"),
-            &headers,
-            "",
-        )
-        .await
-        .expect("an answer");
+    let expected: [&[i64]; 3] = [&[10001, 10002, 10003], &[10004, 10005, 10006], &[10007]];
+    assert_eq!(pages, expected);
+    let full = forward_only(
+        &site,
+        &format!("{API}/service/tickets?pageSize=7&fields=id"),
+    )
+    .await;
     let link = full.header("link").expect("always there");
-    assert!(
-        link.ends_with("&pageId=>; rel=\"next\""),
-        "a full last page has no next: {link}"
-    );
-    let ordered = site
-        .send(
-            "GET",
-            &format!("{API}/service/tickets?orderBy=id"),
-            &headers,
-            "",
-        )
-        .await;
-    assert_eq!(ordered.expect("an answer").status, 400);
+    let end = "&pageId=>; rel=\"next\"";
+    assert!(link.ends_with(end), "a full last page has no next: {link}");
+    let ordered = forward_only(&site, &format!("{API}/service/tickets?orderBy=id")).await;
+    assert_eq!(ordered.status, 400);
 }
 
 #[tokio::test]
@@ -262,70 +199,56 @@ async fn order_by_and_fields_are_honoured() {
 #[tokio::test]
 async fn the_seeded_setup_records_are_listed() {
     let site = Site::start().await;
+    let companies = "/company/companies";
+    let active = "deletedFlag=false and status/name=\"Active\"";
     for (path, conditions, ids) in [
         (
-            "/company/companies",
+            companies,
             "",
-            vec![250, 301, 302, 303, 304, 305, 306, 307, 308],
+            &[250, 301, 302, 303, 304, 305, 306, 307, 308][..],
         ),
-        (
-            "/company/companies",
-            "deletedFlag=false and status/name=\"Active\"",
-            vec![250, 301, 302, 303, 306, 307],
-        ),
-        ("/company/companies", "name contains \"élan\"", vec![306]),
-        ("/company/companies", "identifier=\"Fjord\"", vec![307]),
-        ("/service/boards", "inactiveFlag=false", vec![21, 22, 23]),
-        ("/service/info/boards", "", vec![21, 22, 23, 24]),
-        (
-            "/service/boards/22/statuses",
-            "closedStatus=true",
-            vec![224],
-        ),
-        ("/service/boards/22/statuses", "defaultFlag=true", vec![221]),
-        (
-            "/service/boards/23/types",
-            "name=\"Zero-Trust\"",
-            vec![2305],
-        ),
-        ("/service/priorities", "", vec![31, 32, 33, 34]),
-        ("/service/teams", "", vec![41, 42]),
-        ("/system/locations", "", vec![2, 3]),
-        ("/system/departments", "", vec![10, 11]),
-        ("/system/members", "inactiveFlag=false", vec![151, 152]),
-        (
-            "/system/apiMembers",
-            "identifier=\"Ticketbridge\"",
-            vec![181],
-        ),
+        (companies, active, &[250, 301, 302, 303, 306, 307]),
+        (companies, "name contains \"élan\"", &[306]),
+        (companies, "identifier=\"Fjord\"", &[307]),
+        ("/service/boards", "inactiveFlag=false", &[21, 22, 23]),
+        ("/service/info/boards", "", &[21, 22, 23, 24]),
+        ("/service/boards/22/statuses", "closedStatus=true", &[224]),
+        ("/service/boards/22/statuses", "defaultFlag=true", &[221]),
+        ("/service/boards/23/types", "name=\"Zero-Trust\"", &[2305]),
+        ("/service/priorities", "", &[31, 32, 33, 34]),
+        ("/service/teams", "", &[41, 42]),
+        ("/system/locations", "", &[2, 3]),
+        ("/system/departments", "", &[10, 11]),
+        ("/system/members", "inactiveFlag=false", &[151, 152]),
+        ("/system/apiMembers", "identifier=\"Ticketbridge\"", &[181]),
     ] {
-        let reply = site
-            .get(&format!("{path}?conditions={}", encoded(conditions)))
-            .await;
+        let query = format!("{path}?conditions={}", encoded(conditions));
+        let reply = site.get(&query).await;
         assert_eq!(
-            (reply.status, reply.ids()),
+            (reply.status, &*reply.ids()),
             (200, ids),
             "{path} {conditions}"
         );
     }
-    assert_eq!(
-        site.get("/company/companies/302").await.json()["name"],
-        "Baker & Sons \"Roofing\""
-    );
-    assert_eq!(
-        site.get("/service/boards/21").await.json()["department"]["identifier"],
-        "Services"
-    );
-    assert_eq!(
-        site.get("/service/boards/21/statuses/214").await.json()["closedStatus"],
-        true
-    );
-    assert_eq!(
-        site.get("/service/boards/21/statuses/221").await.status,
-        404,
-        "of another board"
-    );
-    let no_board: Value = site.get("/service/boards/99/types").await.json();
+    for (path, members) in [
+        (
+            "/company/companies/302",
+            json!({ "name": "Baker & Sons \"Roofing\"" }),
+        ),
+        (
+            "/service/boards/21",
+            json!({ "department": { "identifier": "Services" } }),
+        ),
+        (
+            "/service/boards/21/statuses/214",
+            json!({ "closedStatus": true }),
+        ),
+    ] {
+        site.get(path).await.assert_is(200, &members);
+    }
+    let astray = site.get("/service/boards/21/statuses/221").await;
+    assert_eq!(astray.status, 404, "of another board");
+    let no_board = site.get("/service/boards/99/types").await.json();
     assert_eq!(no_board["message"], "Board 99 not found");
 }
 
@@ -339,9 +262,8 @@ async fn bulk_tickets_equal_posted_ones() {
     let references: Vec<String> = (0..2500).map(|n| format!("tb1-{n}")).collect();
     let stock = json!({ "ticket": ticket, "references": references }).to_string();
     let before = site.journal(0).await.len();
-    let made = site.send("POST", "/_sim/tickets", &[], &stock).await;
-    let made = made.expect("an answer").json();
-    assert_eq!(made, json!({ "first": 10002, "made": 2500 }));
+    let made = site.without_keys("POST", "/_sim/tickets", &stock).await;
+    assert_eq!(made.json(), json!({ "first": 10002, "made": 2500 }));
     assert_eq!(site.journal(0).await.len(), before);
 
     let mut one = site.get("/service/tickets/12501").await.json();
@@ -351,22 +273,13 @@ async fn bulk_tickets_equal_posted_ones() {
     }
     assert_eq!(one, posted);
 
-    let authorization = authorization(&site.integration);
-    let headers = [
-        ("authorization", authorization.as_str()),
-        ("clientid", site.integration.client_id.as_str()),
-        ("pagination-type", "forward-only"),
-    ];
     let conditions = encoded("externalXRef like \"tb1-*\" and closedFlag = false");
     let mut ids = vec![];
     for page in 0..3 {
         let after = ids.last().copied().unwrap_or(0);
         let path =
             format!("{API}/service/tickets?conditions={conditions}&pageSize=1000&pageId={after}");
-        let listed = site
-            .send("GET", &path, &headers, "")
-            .await
-            .expect("an answer");
+        let listed = forward_only(&site, &path).await;
         let link = listed.header("link").expect("a link").to_owned();
         assert_eq!(link.contains("pageId=>"), page == 2, "{link}");
         ids.extend(listed.ids());
@@ -375,8 +288,8 @@ async fn bulk_tickets_equal_posted_ones() {
 
     let elsewhere =
         json!({ "ticket": { "summary": "CPU", "company": { "id": 9 } }, "references": ["tb1-a"] });
-    for (refused, status) in [(elsewhere.to_string(), 400), ("[]".to_owned(), 400)] {
-        let reply = site.send("POST", "/_sim/tickets", &[], &refused).await;
-        assert_eq!(reply.expect("an answer").status, status, "{refused}");
+    for refused in [&*elsewhere.to_string(), "[]"] {
+        let reply = site.without_keys("POST", "/_sim/tickets", refused).await;
+        assert_eq!(reply.status, 400, "{refused}");
     }
 }

@@ -3,30 +3,22 @@
 use connectwise_sim::Credentials;
 use serde_json::{Value, json};
 
-use crate::client::{API, Site, authorization};
+use crate::client::{API, Site, assert_has, authorization, forbidden, replace_id, ticket};
 
 #[tokio::test]
 async fn company_info_needs_no_keys() {
     let site = Site::start().await;
-    let known = site
-        .send("GET", "/login/companyinfo/tbdemo", &[], "")
-        .await
-        .expect("an answer");
-    assert_eq!(known.status, 200);
-    assert_eq!(known.json()["Codebase"], "v4_6_release/");
-    assert_eq!(known.json()["CompanyID"], "tbdemo");
-    let unknown = site
-        .send("GET", "/login/companyinfo/nobody", &[], "")
-        .await
-        .expect("an answer");
-    assert_eq!(unknown.told(), (200, Value::Null));
-    site.faults(json!({ "variants": { "company_info_unknown": "not_found" } }))
-        .await;
-    let unknown = site
-        .send("GET", "/login/companyinfo/nobody", &[], "")
-        .await
-        .expect("an answer");
-    assert_eq!(unknown.status, 404);
+    let known = site.company_info("tbdemo").await;
+    known.assert_is(
+        200,
+        &json!({ "Codebase": "v4_6_release/", "CompanyID": "tbdemo" }),
+    );
+    assert_eq!(
+        site.company_info("unknown").await.status_and_body(),
+        (200, Value::Null)
+    );
+    site.variant("company_info_unknown", "not_found").await;
+    assert_eq!(site.company_info("unknown").await.status, 404);
 }
 
 #[tokio::test]
@@ -42,20 +34,10 @@ async fn valid_keys_identify_their_member() {
     assert_eq!(info.header("api-current-version"), Some("2025.1"));
     assert_eq!(info.header("x-cw-request-id").map(str::len), Some(36));
     let me = site.get("/system/myMembers").await.json();
-    assert_eq!(
-        (&me["identifier"], &me["licenseClass"]),
-        (&json!("Ticketbridge"), &json!("A"))
-    );
-    assert_eq!(me["serviceDefaultBoard"]["id"], 21);
-    let them = site
-        .try_as(&site.technician, "GET", "/system/myMembers", "")
-        .await
-        .expect("an answer")
-        .json();
-    assert_eq!(
-        (&them["identifier"], &them["licenseClass"]),
-        (&json!("TSmith"), &json!("F"))
-    );
+    assert_has!(me, { "identifier": "Ticketbridge", "licenseClass": "A" });
+    assert_has!(me, { "serviceDefaultBoard": { "id": 21 } });
+    let them = site.as_technician("GET", "/system/myMembers", "").await;
+    assert_has!(them.json(), { "identifier": "TSmith", "licenseClass": "F" });
 }
 
 #[tokio::test]
@@ -81,57 +63,31 @@ async fn each_wrong_login_has_its_own_error() {
         "message": "The clientId header is missing or invalid. Please include a valid clientId in the request.",
     });
     let company = json!({ "code": "ConnectWiseApi", "message": "The company does not exist." });
-    for (who, told) in [
+    for (who, expected) in [
         (&wrong_key, (401, unauthorized.clone())),
         (&wrong_company, (404, company)),
         (&wrong_client, (400, client_id.clone())),
     ] {
-        let reply = site
-            .try_as(who, "GET", "/system/info", "")
-            .await
-            .expect("an answer");
-        assert_eq!(reply.told(), told);
+        let reply = site.call(who, "GET", "/system/info", "").await;
+        assert_eq!(reply.status_and_body(), expected);
     }
-    let nothing = site
-        .send("GET", &format!("{API}/system/info"), &[], "")
-        .await
-        .expect("an answer");
-    assert_eq!(nothing.told(), (401, unauthorized.clone()));
+    let path = format!("{API}/system/info");
+    let without_keys = site.without_keys("GET", &path, "").await;
+    assert_eq!(without_keys.status_and_body(), (401, unauthorized.clone()));
     for status in [400, 401, 403] {
-        site.faults(json!({ "variants": { "client_id_status": status } }))
-            .await;
-        let reply = site
-            .try_as(&wrong_client, "GET", "/system/info", "")
-            .await
-            .expect("an answer");
-        assert_eq!(reply.told(), (status, client_id.clone()));
+        site.variant("client_id_status", status).await;
+        let reply = site.call(&wrong_client, "GET", "/system/info", "").await;
+        assert_eq!(reply.status_and_body(), (status, client_id.clone()));
     }
-    site.faults(json!({ "variants": { "wrong_company": "unauthorized" } }))
+    site.variant("wrong_company", "unauthorized").await;
+    let reply = site.call(&wrong_company, "GET", "/system/info", "").await;
+    assert_eq!(reply.status_and_body(), (401, unauthorized));
+    site.variant("unauthorized_body", "user_not_authenticated")
         .await;
-    let reply = site
-        .try_as(&wrong_company, "GET", "/system/info", "")
-        .await
-        .expect("an answer");
-    assert_eq!(reply.told(), (401, unauthorized));
-    site.faults(json!({ "variants": { "unauthorized_body": "user_not_authenticated" } }))
-        .await;
-    let reply = site
-        .try_as(&wrong_key, "GET", "/system/info", "")
-        .await
-        .expect("an answer");
-    assert_eq!(
-        reply.told(),
-        (
-            401,
-            json!({ "code": "ConnectWiseApi", "message": "UserNotAuthenticated" })
-        )
-    );
-    site.faults(json!({ "variants": { "system_info_auth": "open" } }))
-        .await;
-    let reply = site
-        .try_as(&wrong_key, "GET", "/system/info", "")
-        .await
-        .expect("an answer");
+    let reply = site.call(&wrong_key, "GET", "/system/info", "").await;
+    reply.assert_error(401, "ConnectWiseApi", "UserNotAuthenticated");
+    site.variant("system_info_auth", "open").await;
+    let reply = site.call(&wrong_key, "GET", "/system/info", "").await;
     assert_eq!(reply.status, 200);
 }
 
@@ -144,10 +100,7 @@ async fn key_faults_affect_only_the_integration() {
     ] {
         site.faults(faults).await;
         assert_eq!(site.get("/service/tickets").await.status, status);
-        let technician = site
-            .try_as(&site.technician, "GET", "/service/tickets", "")
-            .await
-            .expect("an answer");
+        let technician = site.as_technician("GET", "/service/tickets", "").await;
         assert_eq!(technician.status, 200);
     }
 }
@@ -165,49 +118,30 @@ async fn missing_routes_and_records_differ() {
         "/v2024_1/apis/3.0/system/info",
         "/nothing",
     ] {
-        let reply = site
-            .send("GET", path, &headers, "")
-            .await
-            .expect("an answer");
+        let reply = site.send("GET", path, &headers, "").await;
         assert_eq!(
             (reply.status, reply.text.as_str()),
             (400, "Cannot route. Codebase/company is invalid"),
             "{path}"
         );
     }
-    let no_endpoint =
-        json!({ "code": "ConnectWiseApi", "message": "The endpoint does not exist." });
     for path in ["/service/nothing", "/service/tickets/abc", "/service"] {
-        assert_eq!(
-            site.get(path).await.told(),
-            (404, no_endpoint.clone()),
-            "{path}"
-        );
+        let reply = site.get(path).await;
+        reply.assert_error(404, "ConnectWiseApi", "The endpoint does not exist.");
     }
-    assert_eq!(
-        site.get("/service/tickets/1255787").await.told(),
-        (
-            404,
-            json!({ "code": "NotFound", "message": "Ticket 1255787 not found" })
-        )
-    );
+    let reply = site.get("/service/tickets/1255787").await;
+    reply.assert_error(404, "NotFound", "Ticket 1255787 not found");
     assert_eq!(site.delete("/service/tickets").await.status, 405);
     let untyped = site
         .send("POST", &format!("{API}/service/tickets"), &headers, "{}")
-        .await
-        .expect("an answer");
+        .await;
     assert_eq!(untyped.status, 415);
 }
 
 #[tokio::test]
 async fn missing_rights_are_refused_where_needed() {
     let site = Site::start().await;
-    let forbidden = json!({
-        "code": "Security",
-        "message": "You do not have security permission to perform this action.",
-    });
-    let ticket = json!({ "summary": "CPU", "company": { "id": 301 } });
-    let id = site.post("/service/tickets", ticket.clone()).await.id();
+    let path = site.new_ticket().await;
     for (right, path) in [
         ("company_maintenance.inquire", "/company/companies"),
         ("table_setup.inquire", "/service/boards"),
@@ -216,44 +150,25 @@ async fn missing_rights_are_refused_where_needed() {
         ("service_tickets.inquire", "/service/info/boards"),
     ] {
         assert_eq!(site.get(path).await.status, 200, "{path}");
-        site.faults(json!({ "missing_rights": [right] })).await;
-        assert_eq!(
-            site.get(path).await.told(),
-            (403, forbidden.clone()),
-            "{path}"
-        );
+        site.missing_rights(&[right]).await;
+        let refused = site.get(path).await;
+        assert_eq!(refused.status_and_body(), forbidden(), "{path}");
     }
-    site.faults(json!({ "missing_rights": ["service_tickets.add", "close_service_tickets.edit"] }))
+    site.missing_rights(&["service_tickets.add", "close_service_tickets.edit"])
         .await;
-    assert_eq!(
-        site.post("/service/tickets", ticket.clone()).await.told(),
-        (403, forbidden.clone())
-    );
-    assert_eq!(
-        site.post("/service/tickets", json!({})).await.status,
-        403,
-        "the right comes first"
-    );
-    let close = json!([{ "op": "replace", "path": "status", "value": { "id": 214 } }]);
-    assert_eq!(
-        site.patch(&format!("/service/tickets/{id}"), close)
-            .await
-            .told(),
-        (403, forbidden)
-    );
-    assert_eq!(
-        site.get(&format!("/service/tickets/{id}")).await.json()["closedFlag"],
-        false
-    );
+    let tickets = "/service/tickets";
+    let refused = site.post(tickets, ticket()).await;
+    assert_eq!(refused.status_and_body(), forbidden());
+    let invalid = site.post(tickets, json!({})).await;
+    assert_eq!(invalid.status, 403, "the right comes first");
+    let close = site.patch(&path, replace_id("status", 214)).await;
+    assert_eq!(close.status_and_body(), forbidden());
+    assert_eq!(site.get(&path).await.json()["closedFlag"], false);
 
-    site.faults(json!({ "variants": { "rights_checked": "after_validation" } }))
-        .await;
-    assert_eq!(
-        site.post("/service/tickets", json!({})).await.status,
-        400,
-        "the body comes first"
-    );
-    assert_eq!(site.post("/service/tickets", ticket).await.status, 403);
+    site.variant("rights_checked", "after_validation").await;
+    let invalid = site.post(tickets, json!({})).await;
+    assert_eq!(invalid.status, 400, "the body comes first");
+    assert_eq!(site.post(tickets, ticket()).await.status, 403);
 }
 
 #[tokio::test]
@@ -274,9 +189,6 @@ async fn only_loopback_is_served_and_a_busy_port_is_an_error() {
         .expect_err("busy");
     assert_eq!(busy.kind(), std::io::ErrorKind::AddrInUse);
     site.stop().await;
-    Simulator::start(Seed::demo(), address)
-        .await
-        .expect("free again")
-        .stop()
-        .await;
+    let again = Simulator::start(Seed::demo(), address).await;
+    again.expect("free again").stop().await;
 }

@@ -2,21 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{Reply, Site, encoded};
+use crate::client::{Reply, Site, assert_has, columns, encoded, replace, replace_id};
 
 fn board(name: &str) -> Value {
     json!({ "name": name, "location": { "id": 2 }, "department": { "name": "Professional Services" } })
 }
 
-/// Code and field of each item of an error.
-fn problems(reply: &Reply) -> Vec<(String, String)> {
+/// Asserts a refusal with code and field of each error.
+#[track_caller]
+fn assert_refused(reply: &Reply, errors: &[[&str; 2]]) {
     assert_eq!(reply.status, 400, "{}", reply.text);
-    let body = reply.json();
-    let text = |value: &Value| value.as_str().expect("text").to_owned();
-    let errors = body["errors"].as_array().expect("errors").iter();
-    errors
-        .map(|error| (text(&error["code"]), text(&error["field"])))
-        .collect()
+    let found = columns(&reply.json()["errors"], ["code", "field"]);
+    assert_eq!(found, json!(errors), "{}", reply.text);
 }
 
 fn names(reply: &Reply) -> Vec<String> {
@@ -30,18 +27,14 @@ fn names(reply: &Reply) -> Vec<String> {
 async fn a_created_board_accepts_a_ticket() {
     let site = Site::start().await;
     let made = site.post("/service/boards", board("Alerts")).await;
-    assert_eq!(made.status, 201, "{}", made.text);
-    assert_eq!(made.json()["location"]["name"], "Springfield");
-    assert_eq!(made.json()["department"]["identifier"], "Services");
-    assert_eq!(made.json()["_info"]["updatedBy"], "Ticketbridge");
+    made.assert_is(201, &json!({ "location": { "name": "Springfield" } }));
+    assert_has!(made.json(), { "department": { "identifier": "Services" } });
+    assert_has!(made.json(), { "_info": { "updatedBy": "Ticketbridge" } });
     let path = format!("/service/boards/{}", made.id());
 
     let closed = json!({ "name": "Closed", "closedStatus": true, "sortOrder": 99 });
     let closed = site.post(&format!("{path}/statuses"), closed).await;
-    assert_eq!(
-        (closed.status, &closed.json()["closedStatus"]),
-        (201, &json!(true))
-    );
+    closed.assert_is(201, &json!({ "closedStatus": true }));
     let fresh = json!({ "name": "Fresh", "defaultFlag": true });
     let fresh = site.post(&format!("{path}/statuses"), fresh).await.id();
     let kind = site
@@ -51,10 +44,7 @@ async fn a_created_board_accepts_a_ticket() {
         json!({ "name": "Night", "teamLeader": { "identifier": "JMiller" }, "members": [151] });
     let team = site.post(&format!("{path}/teams"), team).await;
     assert_eq!(team.json()["teamLeader"]["name"], "Jonas Miller");
-    assert_eq!(
-        (&team.json()["boardId"], &team.json()["locationId"]),
-        (&json!(made.id()), &json!(2))
-    );
+    assert_has!(team.json(), { "boardId": made.id(), "locationId": 2 });
     assert!(names(&site.get("/service/teams").await).contains(&"Night".to_owned()));
 
     let ticket = json!({
@@ -62,10 +52,9 @@ async fn a_created_board_accepts_a_ticket() {
         "type": { "name": "Disk" }, "team": { "id": team.id() },
     });
     let ticket = site.post("/service/tickets", ticket).await.json();
-    assert_eq!(ticket["status"]["id"], fresh);
-    assert_eq!(ticket["type"]["id"], kind.id());
-    assert_eq!(ticket["team"]["name"], "Night");
-    let close = json!([{ "op": "replace", "path": "status", "value": { "id": closed.id() } }]);
+    assert_has!(ticket, { "status": { "id": fresh }, "type": { "id": kind.id() } });
+    assert_has!(ticket, { "team": { "name": "Night" } });
+    let close = replace_id("status", closed.id());
     let ticket = site
         .patch(&format!("/service/tickets/{}", ticket["id"]), close)
         .await;
@@ -75,65 +64,53 @@ async fn a_created_board_accepts_a_ticket() {
 #[tokio::test]
 async fn an_inconsistent_board_is_refused() {
     let site = Site::start().await;
-    let told = |code: &str, field: &str| vec![(code.to_owned(), field.to_owned())];
     let bare = site.post("/service/boards", json!({ "name": "x" })).await;
-    assert_eq!(
-        bare.json()["errors"][1]["message"],
-        "The location/id field is required."
+    let error = bare.json()["errors"][1]["message"].clone();
+    assert_eq!(error, "The location/id field is required.");
+    assert_refused(
+        &bare,
+        &[
+            ["MissingRequiredField", "department"],
+            ["MissingRequiredField", "location"],
+        ],
     );
-    assert_eq!(problems(&bare).len(), 2);
     let taken = site.post("/service/boards", board("service desk")).await;
-    assert_eq!(problems(&taken), told("ObjectExists", "name"));
+    assert_refused(&taken, &[["ObjectExists", "name"]]);
     assert_eq!(taken.json()["message"], "board object is invalid");
     let mut elsewhere = board("x");
     elsewhere["location"]["id"] = json!(99);
     let elsewhere = site.post("/service/boards", elsewhere).await;
-    assert_eq!(problems(&elsewhere), told("NotFound", "location/id"));
+    assert_refused(&elsewhere, &[["NotFound", "location/id"]]);
     let long = site.post("/service/boards", board(&"x".repeat(51))).await;
-    assert_eq!(problems(&long), told("MaxLengthField", "name"));
+    assert_refused(&long, &[["MaxLengthField", "name"]]);
     let mut misspelt = board("x");
     misspelt["colour"] = json!("red");
     let misspelt = site.post("/service/boards", misspelt).await;
-    assert!(
-        misspelt
-            .text
-            .contains("Could not find member 'colour' on object of type 'Board'")
-    );
-    assert_eq!(
-        site.get("/service/boards/count").await.json(),
-        json!({ "count": 4 })
-    );
-    for (path, body, field) in [
-        ("statuses", json!({ "name": "new" }), "name"),
-        ("types", json!({ "name": "Incident" }), "name"),
-        (
-            "teams",
-            json!({ "name": "Service Team", "teamLeader": { "id": 151 } }),
-            "name",
-        ),
+    let message = "Could not find member 'colour' on object of type 'Board'";
+    assert!(misspelt.text.contains(message));
+    assert_eq!(site.count("/service/boards").await, 4);
+    let team = json!({ "name": "Service Team", "teamLeader": { "id": 151 } });
+    for (path, body) in [
+        ("statuses", json!({ "name": "new" })),
+        ("types", json!({ "name": "Incident" })),
+        ("teams", team),
     ] {
         let reply = site.post(&format!("/service/boards/21/{path}"), body).await;
-        assert_eq!(problems(&reply), told("ObjectExists", field), "{path}");
+        assert_refused(&reply, &[["ObjectExists", "name"]]);
     }
     let leaderless = json!({ "name": "x", "members": [999] });
     let leaderless = site.post("/service/boards/21/teams", leaderless).await;
-    assert_eq!(
-        problems(&leaderless),
-        [
-            ("MissingRequiredField".to_owned(), "teamLeader".to_owned()),
-            ("NotFound".to_owned(), "members".to_owned()),
-        ]
+    assert_refused(
+        &leaderless,
+        &[
+            ["MissingRequiredField", "teamLeader"],
+            ["NotFound", "members"],
+        ],
     );
     let nowhere = site
         .post("/service/boards/99/statuses", json!({ "name": "x" }))
         .await;
-    assert_eq!(
-        nowhere.told(),
-        (
-            404,
-            json!({ "code": "NotFound", "message": "Board 99 not found" })
-        )
-    );
+    nowhere.assert_error(404, "NotFound", "Board 99 not found");
 }
 
 #[tokio::test]
@@ -142,7 +119,7 @@ async fn a_board_is_copied_with_its_statuses_and_types() {
     let copy = site
         .post("/service/boards/copy", json!({ "id": 22, "name": "Copy" }))
         .await;
-    assert_eq!((copy.status, &copy.json()["name"]), (200, &json!("Copy")));
+    copy.assert_is(200, &json!({ "name": "Copy" }));
     let path = format!("/service/boards/{}", copy.id());
     let types = site.get(&format!("{path}/types")).await;
     assert_eq!(
@@ -151,10 +128,7 @@ async fn a_board_is_copied_with_its_statuses_and_types() {
     );
     assert_ne!(types.ids()[0], 2201);
     let again = site.post("/service/boards/copy", json!({ "id": 22, "name": "Copy" }));
-    assert_eq!(
-        problems(&again.await),
-        [("ObjectExists".to_owned(), "name".to_owned())]
-    );
+    assert_refused(&again.await, &[["ObjectExists", "name"]]);
     let nothing = site.post("/service/boards/copy", json!({ "id": 99, "name": "x" }));
     assert_eq!(nothing.await.status, 404);
 }
@@ -163,17 +137,14 @@ async fn a_board_is_copied_with_its_statuses_and_types() {
 async fn an_api_members_default_board_is_where_its_tickets_go() {
     let site = Site::start().await;
     let ticket = json!({ "summary": "x", "company": { "id": 301 } });
-    let change = json!([{ "op": "replace", "path": "serviceDefaultBoard", "value": { "id": 23 } }]);
+    let change = replace_id("serviceDefaultBoard", 23);
     let changed = site.patch("/system/apiMembers/181", change).await;
-    assert_eq!(
-        changed.json()["serviceDefaultBoard"]["name"],
-        "Cyber Alerts"
-    );
+    assert_has!(changed.json(), { "serviceDefaultBoard": { "name": "Cyber Alerts" } });
     let me = site.get("/system/myMembers").await.json();
     assert_eq!(me["serviceDefaultBoard"]["id"], 23);
     let made = site.post("/service/tickets", ticket.clone()).await.json();
     assert_eq!(made["board"]["id"], 23);
-    let hide = json!([{ "op": "replace", "path": "excludedServiceBoardIds", "value": [23] }]);
+    let hide = replace("excludedServiceBoardIds", json!([23]));
     site.patch("/system/apiMembers/181", hide).await;
     assert_eq!(site.get("/service/boards/23").await.status, 404);
     assert_eq!(site.get("/service/tickets").await.ids(), [0_i64; 0]);
@@ -197,34 +168,21 @@ async fn used_setup_records_cannot_be_deleted() {
         { "op": "replace", "path": "defaultFlag", "value": true },
     ]);
     let changed = site.patch(&path, change).await.json();
-    assert_eq!(
-        (&changed["name"], &changed["customerPortalDescription"]),
-        (&json!("Parked for now"), &json!("We wait."))
-    );
+    assert_has!(changed, { "name": "Parked for now", "customerPortalDescription": "We wait." });
     let others = site
         .get("/service/boards/21/statuses?conditions=defaultFlag=true")
         .await;
     assert_eq!(others.ids(), [status], "one status alone is the default");
-    let sub_path = json!([{ "op": "replace", "path": "board/id", "value": 22 }]);
+    let sub_path = replace("board/id", 22);
     let false_200 = site.patch(&path, sub_path).await;
-    assert_eq!(
-        (false_200.status, &false_200.json()["board"]["id"]),
-        (200, &json!(21))
-    );
+    false_200.assert_is(200, &json!({ "board": { "id": 21 } }));
     let last = site.journal(0).await;
     assert_eq!(last.last().expect("a line")["committed"], false);
     let replace = site
-        .try_as(
-            &site.technician,
-            "PUT",
-            &path,
-            &json!({ "name": "Parked" }).to_string(),
-        )
-        .await
-        .expect("an answer");
+        .as_technician("PUT", &path, &json!({ "name": "Parked" }).to_string())
+        .await;
     assert_eq!(replace.json().get("customerPortalDescription"), None);
-    assert_eq!(replace.json()["sortOrder"], 0);
-    assert_eq!(replace.json()["_info"]["updatedBy"], "TSmith");
+    assert_has!(replace.json(), { "sortOrder": 0, "_info": { "updatedBy": "TSmith" } });
 
     assert_eq!(site.delete(&path).await.status, 204);
     assert_eq!(site.get(&path).await.status, 404);
@@ -247,14 +205,11 @@ async fn sub_types_and_items_belong_to_a_board_and_their_types() {
     assert_eq!(all["typeAssociationIds"], json!([2101, 2102, 2103]));
     let astray = json!({ "name": "Astray", "typeAssociationIds": [2201] });
     let astray = site.post(&format!("{path}/subtypes"), astray).await;
-    assert_eq!(
-        astray.json()["errors"][0]["message"],
-        "BoardType 2201 not found"
-    );
+    let error = astray.json()["errors"][0]["message"].clone();
+    assert_eq!(error, "BoardType 2201 not found");
+    let condition = format!("conditions=subType/id={printer}");
     let triples = site
-        .get(&format!(
-            "{path}/typeSubTypeItemAssociations?conditions=subType/id={printer}"
-        ))
+        .get(&format!("{path}/typeSubTypeItemAssociations?{condition}"))
         .await;
     assert_eq!(triples.json()[1]["type"]["name"], "Service Request");
     assert_eq!(triples.ids().len(), 2);
@@ -273,16 +228,19 @@ async fn sub_types_and_items_belong_to_a_board_and_their_types() {
     let mut elsewhere = ticket;
     elsewhere["board"] = json!({ "id": 22 });
     let elsewhere = site.post("/service/tickets", elsewhere).await;
-    assert_eq!(problems(&elsewhere).len(), 2, "{}", elsewhere.text);
+    assert_refused(
+        &elsewhere,
+        &[["NotFound", "item/id"], ["NotFound", "subType/id"]],
+    );
 }
 
 #[tokio::test]
 async fn companies_are_searched_created_and_soft_deleted() {
     let site = Site::start().await;
-    let found = |condition: &str| {
-        let path = format!("/company/companies?conditions={}", encoded(condition));
-        let site = &site;
-        async move { site.get(&path).await }
+    let found = async |condition: &str| {
+        let condition = encoded(condition);
+        site.get(&format!("/company/companies?conditions={condition}"))
+            .await
     };
     assert_eq!(found("name contains \"cedar\"").await.ids(), [303, 304]);
     let live = "deletedFlag=false AND status/name=\"Active\" AND name contains \"ced\"";
@@ -291,21 +249,12 @@ async fn companies_are_searched_created_and_soft_deleted() {
 
     let company = json!({ "identifier": "Harbour", "name": "Harbour Cafe", "city": "Shelbyville" });
     let made = site.post("/company/companies", company.clone()).await;
-    assert_eq!(
-        (made.status, &made.json()["status"]["name"]),
-        (201, &json!("Active"))
-    );
+    made.assert_is(201, &json!({ "status": { "name": "Active" } }));
     let again = site.post("/company/companies", company).await;
-    assert_eq!(
-        problems(&again),
-        [("ObjectExists".to_owned(), "identifier".to_owned())]
-    );
+    assert_refused(&again, &[["ObjectExists", "identifier"]]);
     let homeless = json!({ "identifier": "x", "name": "x" });
     let homeless = site.post("/company/companies", homeless).await;
-    assert_eq!(
-        problems(&homeless),
-        [("MissingRequiredField".to_owned(), "addressLine1".to_owned())]
-    );
+    assert_refused(&homeless, &[["MissingRequiredField", "addressLine1"]]);
     let path = format!("/company/companies/{}", made.id());
     let sites = site.get(&format!("{path}/sites")).await;
     assert_eq!(names(&sites), ["Main"]);
@@ -328,41 +277,36 @@ async fn records_are_found_by_nested_members() {
         });
         assert_eq!(site.post("/company/contacts", contact).await.status, 201);
     }
-    let found = |name: &str, condition: &str| {
-        let path = format!("/company/contacts?{name}={}", encoded(condition));
-        let site = &site;
-        async move { site.get(&path).await }
+    let found = async |condition: &str| {
+        let condition = encoded(condition);
+        site.get(&format!("/company/contacts?childConditions={condition}"))
+            .await
     };
     let mail =
         "communicationItems/value like \"bob*\" AND communicationItems/communicationType=\"Email\"";
-    let rows = found("childConditions", mail).await.json();
+    let rows = found(mail).await.json();
     assert_eq!((&rows[0]["firstName"], rows.get(1)), (&json!("Bob"), None));
     let split = mail.replace("Email", "Phone");
-    assert_eq!(
-        found("childConditions", &split).await.json(),
-        json!([]),
-        "one item must fulfil all"
-    );
+    let none = found(&split).await.json();
+    assert_eq!(none, json!([]), "one item must fulfil all");
     for refused in [
         "communicationItems/colour=\"red\"",
         "firstName=\"Bob\"",
         "communicationItems/value=\"x\" and types/name=\"y\"",
         "communicationItems/value in (\"x\")",
     ] {
-        let reply = found("childConditions", refused).await;
+        let reply = found(refused).await;
         assert_eq!(reply.json()["code"], "ApiFindCondition", "{refused}");
     }
 
-    let field = json!([{ "id": 7, "caption": "Door", "type": "Text", "value": "B" }]);
+    let field = json!([{ "id": 7, "caption": "Room", "type": "Text", "value": "B" }]);
     let ticket = json!({ "summary": "x", "company": { "id": 301 }, "customFields": field });
     let id = site.post("/service/tickets", ticket).await.id();
     for (value, ids) in [("\"B\"", vec![id]), ("\"C\"", vec![]), ("5", vec![])] {
-        let condition = format!("caption=\"Door\" AND value={value}");
-        let path = format!(
-            "/service/tickets?customFieldConditions={}",
-            encoded(&condition)
-        );
-        assert_eq!(site.get(&path).await.ids(), ids);
+        let condition = format!("caption=\"Room\" AND value={value}");
+        let query = format!("customFieldConditions={}", encoded(&condition));
+        let found = site.get(&format!("/service/tickets?{query}")).await;
+        assert_eq!(found.ids(), ids);
         let body = json!({ "customfieldconditions": condition });
         assert_eq!(site.post("/service/tickets/search", body).await.ids(), ids);
     }
@@ -379,16 +323,11 @@ async fn info_lists_counts_and_fixed_tables_answer() {
         [21, 22, 23]
     );
     let statuses = site.get("/service/boards/21/statuses/info").await.json();
-    assert_eq!(
-        (&statuses[3]["closedFlag"], &statuses[4]["inactiveFlag"]),
-        (&json!(true), &json!(true))
-    );
+    assert_has!(statuses[3], { "closedFlag": true });
+    assert_has!(statuses[4], { "inactiveFlag": true });
     let member = site.get("/system/members/JMiller").await.json();
-    assert_eq!(
-        (&member["id"], &member["teams"]),
-        (&json!(152), &json!([42]))
-    );
-    assert_eq!(site.get("/system/members/nobody").await.status, 404);
+    assert_has!(member, { "id": 152, "teams": [42] });
+    assert_eq!(site.get("/system/members/unknown").await.status, 404);
     let members = site.get("/system/info/members").await.json();
     assert_eq!(members[0]["fullName"], "Tara Smith");
     for (path, count) in [
@@ -403,8 +342,7 @@ async fn info_lists_counts_and_fixed_tables_answer() {
         ("/service/boards/22/teams", 2),
         ("/service/boards/22/subtypes", 0),
     ] {
-        let counted = site.get(&format!("{path}/count")).await.json();
-        assert_eq!(counted, json!({ "count": count }), "{path}");
+        assert_eq!(site.count(path).await, count, "{path}");
         assert_eq!(site.get(path).await.ids().len(), count, "{path}");
     }
     let fixed = site.post("/service/severities", json!({ "description": "x" }));
@@ -417,9 +355,7 @@ async fn a_reset_removes_created_setup_records() {
     site.post("/service/boards", board("Alerts")).await;
     site.post("/service/sources", json!({ "name": "Alerts" }))
         .await;
-    site.send("POST", "/_sim/reset", &[], "")
-        .await
-        .expect("an answer");
+    site.reset().await;
     assert_eq!(site.get("/service/boards").await.ids(), [21, 22, 23, 24]);
     assert_eq!(site.get("/service/sources").await.ids(), [1, 2, 3]);
 }

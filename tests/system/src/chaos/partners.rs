@@ -3,7 +3,7 @@
 use anyhow::Result;
 use domain::{PartnerId, TenantId};
 use local_stack::seed::{self, SeededPartner};
-use local_stack::simulator::Simulator;
+use local_stack::simulator::SimulatorProcess;
 use local_stack::source::AlertSource;
 use local_stack::stack::Stack;
 
@@ -12,7 +12,7 @@ const WITH_FAULTS: usize = 3;
 
 pub(crate) struct ChaosPartner<'a> {
     pub(crate) source: AlertSource,
-    pub(crate) site: &'a Simulator,
+    pub(crate) site: &'a SimulatorProcess,
     pub(crate) tenants: &'a [TenantId],
     pub(crate) has_faults: bool,
 }
@@ -34,7 +34,7 @@ pub(crate) fn all<'a>(
 ) -> Result<Vec<ChaosPartner<'a>>> {
     let sites = std::iter::once(&stack.simulator).chain(&stack.other_sites);
     let seeded = std::iter::once(&stack.seeded).chain(others);
-    let partner = |(number, (site, seeded)): (usize, (&'a Simulator, &'a SeededPartner))| {
+    let partner = |(number, (site, seeded)): (usize, (&'a SimulatorProcess, &'a SeededPartner))| {
         let secret = &seeded.webhook_secret;
         Ok(ChaosPartner {
             source: AlertSource::new(stack, &seeded.partner, &seeded.source, secret)?,

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use domain::TenantId;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
-use local_stack::source::{self, AlertChange, SourceAlert};
+use local_stack::source::{self, EventType, SourceAlert};
 use serde_json::Value;
 
 /// The number of partners, each with a ConnectWise site of its own.
@@ -92,7 +92,7 @@ pub(crate) struct AlertScenario {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ScenarioEvent {
-    change: AlertChange,
+    change: EventType,
     severity: &'static str,
     /// How long before the round it happened.
     seconds_ago: i64,
@@ -139,10 +139,10 @@ impl AlertScenario {
             // A source that raises again says that the alert is still active.
             let again = rng.u8(0..=3) == 0;
             let change = match index {
-                0 => AlertChange::Raised,
-                _ if is_end => AlertChange::Resolved,
-                _ if again => AlertChange::Raised,
-                _ => AlertChange::Updated,
+                0 => EventType::Raised,
+                _ if is_end => EventType::Resolved,
+                _ if again => EventType::Raised,
+                _ => EventType::Updated,
             };
             let severity = rng.choice(SEVERITIES).unwrap_or("medium");
             generated.push(ScenarioEvent {
@@ -342,10 +342,10 @@ mod tests {
         assert!(poisoned[0].is_active() && poisoned[0].partner == 0 && !poisoned[0].is_untimed);
         for scenario in &scenarios {
             assert!((2..=MAX_EVENTS).contains(&scenario.events.len()));
-            assert_eq!(scenario.events[0].change, AlertChange::Raised);
+            assert_eq!(scenario.events[0].change, EventType::Raised);
             let (last, before) = scenario.events.split_last().unwrap();
             assert_eq!(
-                last.change == AlertChange::Resolved,
+                last.change == EventType::Resolved,
                 !scenario.is_active(),
                 "{}",
                 scenario.id
@@ -353,7 +353,7 @@ mod tests {
             assert!(
                 before
                     .iter()
-                    .all(|event| event.change != AlertChange::Resolved)
+                    .all(|event| event.change != EventType::Resolved)
             );
             assert!(
                 scenario

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use fastrand::Rng;
 use local_stack::inspector::{Inspector, ReferencedTicket};
-use local_stack::simulator::Simulator;
+use local_stack::simulator::SimulatorProcess;
 use local_stack::stack::Stack;
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -129,7 +129,7 @@ pub(crate) async fn end_faults(partners: &[ChaosPartner<'_>]) -> Result<()> {
 
 fn sites_with_faults<'a>(
     partners: &'a [ChaosPartner<'_>],
-) -> impl Iterator<Item = (usize, &'a Simulator)> {
+) -> impl Iterator<Item = (usize, &'a SimulatorProcess)> {
     let numbered = partners.iter().enumerate();
     let with_faults = numbered.filter(|(_, partner)| partner.has_faults);
     with_faults.map(|(number, partner)| (number, partner.site))

@@ -7,9 +7,9 @@ use super::call::{IamCall, call};
 /// A key that fits the table. A wrong key would be refused only after the permission check.
 fn key(table: &str) -> Value {
     if table.contains("Alerts") {
-        json!({ "pk": { "S": "nobody" } })
+        json!({ "pk": { "S": "unknown" } })
     } else {
-        json!({ "pk": { "S": "P#nobody" }, "sk": { "S": "connection" } })
+        json!({ "pk": { "S": "P#unknown" }, "sk": { "S": "connection" } })
     }
 }
 
@@ -17,12 +17,12 @@ fn key(table: &str) -> Value {
 const ACCESS_ITEMS: [(&str, &str, &str); 8] = [
     ("a session", "S#0000", "session"),
     ("a link", "S#0000", "link"),
-    ("a partner", "OPERATOR", "partner#nobody"),
-    ("a source", "OPERATOR", "source#nobody"),
-    ("a connection", "P#nobody", "connection"),
-    ("a contact", "P#nobody", "contact"),
-    ("a partner's source", "P#nobody", "source#nobody"),
-    ("the history", "P#nobody", "audit#2026-11-22"),
+    ("a partner", "OPERATOR", "partner#unknown"),
+    ("a source", "OPERATOR", "source#unknown"),
+    ("a connection", "P#unknown", "connection"),
+    ("a contact", "P#unknown", "contact"),
+    ("a partner's source", "P#unknown", "source#unknown"),
+    ("the history", "P#unknown", "audit#2026-11-22"),
 ];
 
 /// Each write to each kind of item of the access table.
@@ -71,7 +71,7 @@ pub(super) fn query(table: &str) -> IamCall {
     let parameters = json!({
         "TableName": table,
         "KeyConditionExpression": "pk = :pk",
-        "ExpressionAttributeValues": { ":pk": { "S": "P#nobody" } },
+        "ExpressionAttributeValues": { ":pk": { "S": "P#unknown" } },
     });
     call("dynamodb", "Query", table, parameters)
 }
@@ -95,7 +95,7 @@ pub(super) fn list(table: &str, index: &str, hash: &str) -> IamCall {
         "TableName": table,
         "IndexName": index,
         "KeyConditionExpression": format!("{hash} = :of"),
-        "ExpressionAttributeValues": { ":of": { "S": "nobody" } },
+        "ExpressionAttributeValues": { ":of": { "S": "unknown" } },
     });
     let on = format!("{table}/index/{index}");
     call("dynamodb", "Query", &on, parameters)

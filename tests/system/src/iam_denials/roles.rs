@@ -5,9 +5,9 @@ use local_stack::empty_stack::MAIL_FROM;
 use super::call::IamCall;
 use super::requests::{
     access, administration_of_queue, administration_of_secret, administration_of_table,
-    batch_get_item, consuming, create_secret, delete_item, delete_secret, get_item, get_secret,
-    invoke, list, mail, put_secret, query, queue_attributes, reads, restore_secret, send, sending,
-    unrelated, update_item, writes, writes_of_access,
+    batch_get_item, consuming, create_secret, delete_secret, get_item, get_secret, invoke, list,
+    mail, put_secret, query, queue_attributes, reads, restore_secret, send, sending, unrelated,
+    update_item, writes, writes_of_access,
 };
 use super::resources::ResourceNames;
 
@@ -19,20 +19,39 @@ pub(super) struct RolePermissions {
     pub(super) denied: Vec<IamCall>,
 }
 
-pub(super) fn ingest(names: &ResourceNames) -> RolePermissions {
-    let mut denied = Vec::new();
-    for table in [&names.alerts, &names.config] {
-        denied.extend(reads(table));
-        denied.extend(writes(table));
-        denied.extend(administration_of_table(table));
-    }
-    denied.extend(access(&names.access, &[]));
-    // It sends to its queue, but neither receives from it nor reads its attributes.
-    denied.extend(consuming(&names.queue, &names.queue_url));
+/// All calls on the table but these.
+fn table_except(table: &str, allowed: &[&str]) -> Vec<IamCall> {
+    let calls = reads(table).into_iter().chain(writes(table));
+    let denied = calls.filter(|call| !allowed.contains(&call.operation));
+    denied.chain(administration_of_table(table)).collect()
+}
+
+/// All calls on both queues, for a role that sends to the event queue. It neither receives from it
+/// nor reads its attributes.
+fn queues_except_send(names: &ResourceNames) -> Vec<IamCall> {
+    let mut denied = consuming(&names.queue, &names.queue_url);
     denied.push(queue_attributes(&names.queue, &names.queue_url));
     denied.extend(administration_of_queue(&names.queue, &names.queue_url));
     denied.extend(sending(&names.dead_letters, &names.dead_letters_url));
     denied.extend(consuming(&names.dead_letters, &names.dead_letters_url));
+    denied
+}
+
+/// Reads of secrets of sources and of another stage, for a role that reads those of connections.
+fn secrets_of_others(names: &ResourceNames) -> [IamCall; 3] {
+    let others = [
+        &names.source_secret,
+        &names.other_source_secret,
+        &names.other_connection_secret,
+    ];
+    others.map(|name| get_secret(name))
+}
+
+pub(super) fn ingest(names: &ResourceNames) -> RolePermissions {
+    let mut denied = table_except(&names.alerts, &[]);
+    denied.extend(table_except(&names.config, &[]));
+    denied.extend(access(&names.access, &[]));
+    denied.extend(queues_except_send(names));
     for name in [
         &names.connection_secret,
         &names.client_id_secret,
@@ -55,33 +74,17 @@ pub(super) fn ingest(names: &ResourceNames) -> RolePermissions {
 }
 
 pub(super) fn tickets(names: &ResourceNames) -> RolePermissions {
-    let mut denied = Vec::new();
-    let allowed_reads = [
-        (&names.alerts, ["GetItem", "BatchGetItem"].as_slice()),
-        (&names.config, &["BatchGetItem"]),
-    ];
-    for (table, allowed) in allowed_reads {
-        // It may get, put and update items by key. It lists nothing and deletes nothing.
-        denied.extend(
-            reads(table)
-                .into_iter()
-                .filter(|call| !allowed.contains(&call.operation)),
-        );
-        denied.push(delete_item(table));
-        denied.extend(administration_of_table(table));
-    }
+    // It may get, put and update items by key. It lists nothing and deletes nothing.
+    let by_key = ["GetItem", "BatchGetItem", "PutItem", "UpdateItem"];
+    let mut denied = table_except(&names.alerts, &by_key);
+    let by_key = ["BatchGetItem", "PutItem", "UpdateItem"];
+    denied.extend(table_except(&names.config, &by_key));
     denied.extend(access(&names.access, &["BatchGetItem"]));
     // A consumer that sends to its own queue would be a loop.
     denied.extend(sending(&names.queue, &names.queue_url));
     denied.extend(administration_of_queue(&names.queue, &names.queue_url));
     denied.extend(consuming(&names.dead_letters, &names.dead_letters_url));
-    for name in [
-        &names.source_secret,
-        &names.other_source_secret,
-        &names.other_connection_secret,
-    ] {
-        denied.push(get_secret(name));
-    }
+    denied.extend(secrets_of_others(names));
     denied.extend(administration_of_secret(&names.connection_secret));
     denied.extend(unrelated(&names.tickets, &names.ingest));
     let allowed = vec![
@@ -102,32 +105,12 @@ pub(super) fn tickets(names: &ResourceNames) -> RolePermissions {
 pub(super) fn reconcile(names: &ResourceNames) -> RolePermissions {
     // Apart from the lists it reads and writes single records, after a table was lost. It writes no
     // batches and deletes nothing.
-    let alerts = &names.alerts;
-    let others = reads(alerts).into_iter().chain(writes(alerts));
-    let mut denied: Vec<_> = others
-        .filter(|call| !matches!(call.operation, "GetItem" | "UpdateItem"))
-        .collect();
-    denied.extend(administration_of_table(&names.alerts));
-    let config = &names.config;
-    let others = reads(config).into_iter().chain(writes(config));
-    denied.extend(
-        others.filter(|call| !matches!(call.operation, "GetItem" | "Query" | "UpdateItem")),
-    );
-    denied.extend(administration_of_table(config));
+    let (alerts, config) = (&names.alerts, &names.config);
+    let mut denied = table_except(alerts, &["GetItem", "UpdateItem"]);
+    denied.extend(table_except(config, &["GetItem", "Query", "UpdateItem"]));
     denied.extend(access(&names.access, &["GetItem", "Query"]));
-    // It sends to the queue, but neither receives from it nor reads its attributes.
-    denied.extend(consuming(&names.queue, &names.queue_url));
-    denied.push(queue_attributes(&names.queue, &names.queue_url));
-    denied.extend(administration_of_queue(&names.queue, &names.queue_url));
-    denied.extend(sending(&names.dead_letters, &names.dead_letters_url));
-    denied.extend(consuming(&names.dead_letters, &names.dead_letters_url));
-    for name in [
-        &names.source_secret,
-        &names.other_source_secret,
-        &names.other_connection_secret,
-    ] {
-        denied.push(get_secret(name));
-    }
+    denied.extend(queues_except_send(names));
+    denied.extend(secrets_of_others(names));
     denied.extend(administration_of_secret(&names.connection_secret));
     // It may invoke itself, but no other function.
     denied.extend([invoke(&names.ingest), invoke(&names.health)]);
@@ -156,16 +139,10 @@ pub(super) fn reconcile(names: &ResourceNames) -> RolePermissions {
 
 pub(super) fn health(names: &ResourceNames) -> RolePermissions {
     // It lists blocked alerts. It reads and writes no record.
-    let alerts = &names.alerts;
-    let mut denied: Vec<_> = reads(alerts).into_iter().chain(writes(alerts)).collect();
+    let (alerts, config) = (&names.alerts, &names.config);
+    let mut denied = table_except(alerts, &[]);
     denied.push(list(alerts, "by_look", "look_of"));
-    denied.extend(administration_of_table(alerts));
-    let config = &names.config;
-    let others = reads(config).into_iter().chain(writes(config));
-    denied.extend(
-        others.filter(|call| !matches!(call.operation, "GetItem" | "Query" | "UpdateItem")),
-    );
-    denied.extend(administration_of_table(config));
+    denied.extend(table_except(config, &["GetItem", "Query", "UpdateItem"]));
     denied.extend(access(&names.access, &["GetItem", "Query"]));
     for (name, url) in [
         (&names.queue, &names.queue_url),
@@ -176,13 +153,7 @@ pub(super) fn health(names: &ResourceNames) -> RolePermissions {
     }
     denied.push(queue_attributes(&names.queue, &names.queue_url));
     denied.extend(administration_of_queue(&names.queue, &names.queue_url));
-    for name in [
-        &names.source_secret,
-        &names.other_source_secret,
-        &names.other_connection_secret,
-    ] {
-        denied.push(get_secret(name));
-    }
+    denied.extend(secrets_of_others(names));
     denied.extend(administration_of_secret(&names.connection_secret));
     // It may invoke itself, but no other function.
     denied.extend([invoke(&names.ingest), invoke(&names.reconcile)]);
@@ -211,10 +182,8 @@ pub(super) fn health(names: &ResourceNames) -> RolePermissions {
 pub(super) fn setup(names: &ResourceNames) -> RolePermissions {
     // It lists blocked alerts and reads single records. Only `tickets` writes them.
     let alerts = &names.alerts;
-    let others = reads(alerts).into_iter().chain(writes(alerts));
-    let mut denied: Vec<_> = others.filter(|call| call.operation != "GetItem").collect();
+    let mut denied = table_except(alerts, &["GetItem"]);
     denied.push(list(alerts, "by_look", "look_of"));
-    denied.extend(administration_of_table(alerts));
     // It writes partners' settings, one item at a time, and scans no table.
     let (config, access) = (&names.config, &names.access);
     let no_need = |call: &IamCall| matches!(call.operation, "Scan" | "PutItem" | "DeleteItem");
@@ -228,12 +197,7 @@ pub(super) fn setup(names: &ResourceNames) -> RolePermissions {
         of_access.partition(|call| call.operation == "Scan");
     denied.extend(of_access);
     denied.extend(administration_of_table(access));
-    // It sends to the queue, but neither receives from it nor reads its attributes.
-    denied.extend(consuming(&names.queue, &names.queue_url));
-    denied.push(queue_attributes(&names.queue, &names.queue_url));
-    denied.extend(administration_of_queue(&names.queue, &names.queue_url));
-    denied.extend(sending(&names.dead_letters, &names.dead_letters_url));
-    denied.extend(consuming(&names.dead_letters, &names.dead_letters_url));
+    denied.extend(queues_except_send(names));
     for name in [&names.other_source_secret, &names.other_connection_secret] {
         denied.push(get_secret(name));
         denied.push(put_secret(name));

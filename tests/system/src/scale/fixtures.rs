@@ -14,7 +14,7 @@ use futures_util::{TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use local_stack::empty_stack::EmptyStack;
 use local_stack::emulator::sdk_config;
-use local_stack::simulator::Simulator;
+use local_stack::simulator::SimulatorProcess;
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 use serde_json::{Value, json};
 use store::Alerts;
@@ -41,7 +41,7 @@ const COMPANY: RecordId = 301;
 pub(crate) async fn create(
     stack: &EmptyStack,
     partner: &PartnerId,
-    site: &Simulator,
+    site: &SimulatorProcess,
     count: usize,
 ) -> Result<()> {
     let aws = sdk_config(stack.emulator.endpoint())?;
@@ -80,7 +80,7 @@ fn key(partner: &PartnerId, n: usize) -> Result<AlertKey> {
 }
 
 /// Creates the tickets of these alerts, and returns the id of the first. The others follow it.
-async fn tickets(site: &Simulator, keys: &[AlertKey]) -> Result<RecordId> {
+async fn tickets(site: &SimulatorProcess, keys: &[AlertKey]) -> Result<RecordId> {
     let references = keys
         .iter()
         .map(|key| Record::new(key.clone()).occurrence_ref());

@@ -21,7 +21,7 @@ use local_stack::journal::JournalEntry;
 use local_stack::process::ProcessGroup;
 use local_stack::progress::step;
 use local_stack::seed;
-use local_stack::simulator::Simulator;
+use local_stack::simulator::SimulatorProcess;
 use rustix::process::Pid;
 use serde_json::{Value, json};
 use store::Due;
@@ -72,7 +72,8 @@ pub async fn run() -> Result<()> {
     let mut results = vec![];
     for tickets in SIZES {
         let log = stack.folder().join(format!("simulator-{tickets}.log"));
-        let site = Simulator::start(binaries::program(&built, "connectwise-sim")?, &log).await?;
+        let site =
+            SimulatorProcess::start(binaries::program(&built, "connectwise-sim")?, &log).await?;
         let partner = PartnerId::parse(format!("with-{tickets}"))?;
         seed::seed_connection(&stack, &partner, &site).await?;
         let what = format!("{tickets} open tickets, and their records");
@@ -121,7 +122,7 @@ async fn stop_schedules(stack: &EmptyStack) -> Result<()> {
 
 async fn measure(
     stack: &EmptyStack,
-    site: &Simulator,
+    site: &SimulatorProcess,
     partner: &PartnerId,
     program: &Path,
     tickets: usize,

@@ -21,8 +21,8 @@ fn desired(category: Category) -> DesiredBoard {
     }
 }
 
-/// A complete board, except that "New" is not its default. The server confirms that change and never
-/// makes it.
+/// A complete board, except that "New" is not its default. The server confirms that change and
+/// never makes it.
 fn without_effect(method: &str, path: &str) -> Value {
     let new = json!({ "id": 11, "name": "New", "defaultFlag": false });
     let last = path.rsplit('/').next().unwrap_or_default();

@@ -98,11 +98,8 @@ async fn update_missing_rights(
             .await?;
     }
     if changed {
-        setup
-            .connections
-            .schedule
-            .reconcile_and_probe(partner, invocation.now())
-            .await?;
+        let now = invocation.now();
+        setup.schedule().reconcile_and_probe(partner, now).await?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -11,6 +11,16 @@ use crate::test_server::server;
 
 #[path = "../../../../../shared/connectwise/src/wire_tests/notations.rs"]
 mod notations;
+
+fn entered(site: &str, company_id: &str) -> EnteredConnection {
+    EnteredConnection {
+        site: site.to_owned(),
+        company_id: company_id.to_owned(),
+        public_key: "public".to_owned(),
+        private_key: Secret::new("private"),
+        client_id: Some(Secret::new("client")),
+    }
+}
 
 #[tokio::test]
 async fn a_good_connection_names_its_owner() {
@@ -40,96 +50,95 @@ async fn each_broken_connection_has_its_own_code() {
         change(&mut candidate);
         candidate
     };
+    let at = |site: &str| EnteredConnection {
+        site: site.to_owned(),
+        ..good()
+    };
     let company = || of(|typed| typed.company_id = "unknown".to_owned());
-    for (faults, candidate, expected) in [
-        (json!({}), good(), "proven"),
+    for (expected, candidates) in [
+        ("proven", vec![good()]),
         (
-            json!({}),
-            of(|typed| typed.site = "  ".to_owned()),
             "not_an_address",
+            vec![
+                at("  "),
+                at("ftp://na.myconnectwise.net"),
+                at("http://na.myconnectwise.net"),
+            ],
         ),
+        ("host_not_allowed", vec![at("https://evil.example")]),
+        ("host_unknown", vec![at(DEAD)]),
         (
-            json!({}),
-            of(|typed| typed.site = "ftp://na.myconnectwise.net".to_owned()),
-            "not_an_address",
-        ),
-        (
-            json!({}),
-            of(|typed| typed.site = "http://na.myconnectwise.net".to_owned()),
-            "not_an_address",
-        ),
-        (
-            json!({}),
-            of(|typed| typed.site = "https://evil.example".to_owned()),
-            "host_not_allowed",
-        ),
-        (
-            json!({}),
-            of(|typed| typed.site = DEAD.to_owned()),
-            "host_unknown",
-        ),
-        (
-            json!({}),
-            of(|typed| typed.company_id = " ".to_owned()),
             "company_unknown",
+            vec![of(|typed| typed.company_id = " ".to_owned())],
         ),
-        (json!({}), company(), "company_or_site_wrong"),
+        ("company_or_site_wrong", vec![company()]),
         (
-            json!({ "variants": { "company_info_unknown": "not_found" } }),
-            company(),
-            "company_or_site_wrong",
-        ),
-        (
-            json!({ "variants": { "wrong_company": "cannot_route" } }),
-            company(),
-            "company_or_site_wrong",
-        ),
-        (
-            json!({ "variants": { "wrong_company": "unauthorized" } }),
-            company(),
-            "company_or_keys_refused",
-        ),
-        (
-            json!({}),
-            of(|typed| typed.private_key = Secret::new("tbPrivateKey02")),
             "keys_refused",
+            vec![
+                of(|typed| typed.private_key = Secret::new("tbPrivateKey02")),
+                of(|typed| typed.public_key = "tbPublicKey02".to_owned()),
+            ],
         ),
-        (
-            json!({}),
-            of(|typed| typed.public_key = "tbPublicKey02".to_owned()),
-            "keys_refused",
-        ),
-        (json!({ "keys": "revoked" }), good(), "keys_refused"),
-        (
-            json!({ "keys": "revoked", "variants": { "unauthorized_body": "user_not_authenticated" } }),
-            good(),
-            "keys_refused",
-        ),
-        (
-            json!({ "client_id": "refused" }),
-            good(),
-            "own_client_id_refused",
-        ),
-        (
-            json!({ "client_id": "refused", "variants": { "client_id_status": 401 } }),
-            good(),
-            "own_client_id_refused",
-        ),
-        (
-            json!({ "client_id": "refused", "variants": { "client_id_status": 403 } }),
-            good(),
-            "own_client_id_refused",
-        ),
-        (json!({ "outage": true }), good(), "down"),
-        (json!({ "error_rate": 1.0 }), good(), "down"),
-        (json!({ "lost_answer_rate": 1.0 }), good(), "down"),
         // The operator's own clientId is read from AWS, which does not exist here.
-        (json!({}), of(|typed| typed.client_id = None), "internal"),
+        ("internal", vec![of(|typed| typed.client_id = None)]),
     ] {
-        let about = faults.to_string();
-        site.faults(faults).await;
-        assert_eq!(site.code(candidate).await, expected, "{about}");
-        site.clear_faults().await;
+        for candidate in candidates {
+            let entered = (candidate.site.clone(), candidate.company_id.clone());
+            assert_eq!(site.code(candidate).await, expected, "{entered:?}");
+        }
+    }
+
+    let variants = |variants: Value| json!({ "variants": variants });
+    let client_id =
+        |status: u16| json!({ "client_id": "refused", "variants": { "client_id_status": status } });
+    for (expected, candidate, faults) in [
+        (
+            "company_or_site_wrong",
+            company(),
+            vec![
+                variants(json!({ "company_info_unknown": "not_found" })),
+                variants(json!({ "wrong_company": "cannot_route" })),
+            ],
+        ),
+        (
+            "company_or_keys_refused",
+            company(),
+            vec![variants(json!({ "wrong_company": "unauthorized" }))],
+        ),
+        (
+            "keys_refused",
+            good(),
+            vec![
+                json!({ "keys": "revoked" }),
+                json!({ "keys": "revoked", "variants": { "unauthorized_body": "user_not_authenticated" } }),
+            ],
+        ),
+        (
+            "own_client_id_refused",
+            good(),
+            vec![
+                json!({ "client_id": "refused" }),
+                client_id(401),
+                client_id(403),
+            ],
+        ),
+        (
+            "down",
+            good(),
+            vec![
+                json!({ "outage": true }),
+                json!({ "error_rate": 1.0 }),
+                json!({ "lost_answer_rate": 1.0 }),
+            ],
+        ),
+    ] {
+        for faults in faults {
+            let about = faults.to_string();
+            site.faults(faults).await;
+            let code = site.code(candidate.clone()).await;
+            assert_eq!(code, expected, "{about}");
+            site.clear_faults().await;
+        }
     }
 
     site.faults(json!({ "rate_limit_per_minute": 1 })).await;
@@ -164,74 +173,64 @@ fn only_a_cloud_proves_that_a_company_is_unknown() {
         "https://psa.msp.example",
     );
     let (known, goes_on) = (Ok(true), Ok(false));
-    for (result, of_cloud, of_server) in [
-        (Ok(Some(info())), known, known),
-        (Ok(None), Err("company_unknown"), goes_on),
+    let not_routed = |status| Error::NotRouted {
+        status,
+        words: words(),
+    };
+    let unreadable = Error::AnswerUnreadable {
+        status: 200,
+        cause: words(),
+    };
+    let failing = Error::ServerError {
+        status: 503,
+        words: words(),
+    };
+    let second = Duration::from_secs(1);
+    for (results, of_cloud, of_server) in [
+        (vec![Ok(Some(info()))], known, known),
         (
-            Err(Error::NotRouted {
-                status: 400,
-                words: words(),
-            }),
+            vec![Ok(None), Err(not_routed(400))],
             Err("company_unknown"),
             goes_on,
         ),
-        // A firewall's page.
         (
-            Err(Error::NotRouted {
-                status: 403,
-                words: words(),
-            }),
-            goes_on,
-            goes_on,
-        ),
-        (Err(Error::KeysRefused), goes_on, goes_on),
-        (
-            Err(Error::RedirectRefused { status: 302 }),
+            vec![
+                // A firewall's page.
+                Err(not_routed(403)),
+                Err(Error::KeysRefused),
+                Err(Error::RedirectRefused { status: 302 }),
+                Err(unreadable),
+            ],
             goes_on,
             goes_on,
         ),
         (
-            Err(Error::AnswerUnreadable {
-                status: 200,
-                cause: words(),
-            }),
-            goes_on,
-            goes_on,
-        ),
-        (
-            Err(Error::HostRefused { cause: cause() }),
+            vec![Err(Error::HostRefused { cause: cause() })],
             Err("address_refused"),
             Err("address_refused"),
         ),
         (
-            Err(Error::NotSent { cause: cause() }),
+            vec![Err(Error::NotSent { cause: cause() })],
             Err("host_unknown"),
             Err("host_unknown"),
         ),
         (
-            Err(Error::ServerError {
-                status: 503,
-                words: words(),
-            }),
+            vec![Err(failing), Err(Error::TimedOut { after: second })],
             Err("down"),
             Err("down"),
         ),
         (
-            Err(Error::TimedOut {
-                after: Duration::from_secs(10),
-            }),
-            Err("down"),
-            Err("down"),
-        ),
-        (
-            Err(Error::Throttled {
-                retry_after: Duration::from_secs(30),
-            }),
+            vec![Err(Error::Throttled {
+                retry_after: second,
+            })],
             Err("throttled"),
             Err("throttled"),
         ),
     ] {
-        for (origin, expected) in [(cloud, of_cloud), (server, of_server)] {
+        for (result, (origin, expected)) in results
+            .iter()
+            .flat_map(|result| [(result, (cloud, of_cloud)), (result, (server, of_server))])
+        {
             let judged = judge_company(&Origin::parse(origin).unwrap(), "acme", result.clone());
             let actual = judged.map(|info| info.is_some()).map_err(|err| {
                 assert!(!err.to_string().contains("10.1.2.3"), "{err}");
@@ -246,37 +245,27 @@ fn only_a_cloud_proves_that_a_company_is_unknown() {
 fn a_missing_right_proves_the_keys() {
     let words = String::new;
     let origin = Origin::parse("https://psa.msp.example").unwrap();
+    let not_routed = Error::NotRouted {
+        status: 404,
+        words: words(),
+    };
+    let unreadable = Error::AnswerUnreadable {
+        status: 200,
+        cause: words(),
+    };
+    let missing = Error::EndpointMissing { path: words() };
+    let redirected = Error::RedirectRefused { status: 302 };
+    let refused = Error::HostRefused { cause: words() };
     for (err, expected) in [
         (Error::MissingRight { right: "x" }, Ok(())),
         (Error::NotFound { what: words() }, Ok(())),
         (Error::KeysRefused, Err("keys_refused")),
         (Error::ClientIdRefused, Err("client_id_refused")),
-        (
-            Error::NotRouted {
-                status: 404,
-                words: words(),
-            },
-            Err("company_or_site_wrong"),
-        ),
-        (
-            Error::EndpointMissing { path: words() },
-            Err("not_connectwise"),
-        ),
-        (
-            Error::RedirectRefused { status: 302 },
-            Err("not_connectwise"),
-        ),
-        (
-            Error::AnswerUnreadable {
-                status: 200,
-                cause: words(),
-            },
-            Err("down"),
-        ),
-        (
-            Error::HostRefused { cause: words() },
-            Err("address_refused"),
-        ),
+        (not_routed, Err("company_or_site_wrong")),
+        (missing, Err("not_connectwise")),
+        (redirected, Err("not_connectwise")),
+        (unreadable, Err("down")),
+        (refused, Err("address_refused")),
         (Error::NotSent { cause: words() }, Err("host_unknown")),
         (Error::AnswerTooLarge { limit: 1 }, Err("down")),
         (Error::DeadlineTooShort, Err("down")),
@@ -297,7 +286,8 @@ fn a_missing_right_proves_the_keys() {
 async fn no_notation_of_another_host_opens_a_socket() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    // The listed host and port differ from the listener, so any notation of this machine would reach it.
+    // The listed host and port differ from the listener, so any notation of this machine would
+    // reach it.
     let connections = connections(&["http://127.0.0.2:1", "https://psa.msp.example"]);
     let mut refused = 0;
     for (notation, expected) in notations::NOTATIONS {
@@ -305,13 +295,7 @@ async fn no_notation_of_another_host_opens_a_socket() {
             continue;
         }
         let site = notation.replace(":8080", &format!(":{port}"));
-        let candidate = EnteredConnection {
-            site: site.clone(),
-            company_id: "tbdemo".to_owned(),
-            public_key: "public".to_owned(),
-            private_key: Secret::new("private"),
-            client_id: Some(Secret::new("client")),
-        };
+        let candidate = entered(&site, "tbdemo");
         let err = prove(&connections, candidate, &seconds(20)).await;
         let err = err.unwrap_err();
         let code = match expected {
@@ -328,6 +312,7 @@ async fn no_notation_of_another_host_opens_a_socket() {
 
 #[tokio::test]
 async fn a_named_host_gets_keys_only_if_it_is_allowed() {
+    let has_keys = |head: &str| head.to_lowercase().contains("authorization:");
     let (other, mut other_requests) =
         server(|_, _| json!({ "id": 7, "identifier": "other" })).await;
     for (named, expected) in [
@@ -339,34 +324,20 @@ async fn a_named_host_gets_keys_only_if_it_is_allowed() {
         let site_url = named.clone();
         let answer = move |_: &str, _: &str| json!({ "CompanyID": "acme", "SiteUrl": site_url });
         let (site, mut requests) = server(answer).await;
-        let candidate = EnteredConnection {
-            site: site.clone(),
-            company_id: "acme".to_owned(),
-            public_key: "public".to_owned(),
-            private_key: Secret::new("private"),
-            client_id: Some(Secret::new("client")),
-        };
+        let candidate = entered(&site, "acme");
         let proven = prove(&connections(&[&site, &other]), candidate, &seconds(20)).await;
         match proven {
             Ok(proven) => {
                 assert_eq!((expected, proven.keys.origin), ("proven", other.clone()));
                 let request = other_requests.recv().await.unwrap();
-                assert!(
-                    request.to_lowercase().contains("authorization:"),
-                    "{request}"
-                );
+                assert!(has_keys(&request), "{request}");
             }
             Err(err) => assert_eq!(err.code(), expected, "{named}"),
         }
         let request = requests.recv().await.unwrap();
-        assert!(
-            request.starts_with("GET /login/companyinfo/acme "),
-            "{request}"
-        );
-        assert!(
-            !request.to_lowercase().contains("authorization:"),
-            "{request}"
-        );
+        let path = "GET /login/companyinfo/acme ";
+        assert!(request.starts_with(path), "{request}");
+        assert!(!has_keys(&request), "{request}");
         assert!(requests.try_recv().is_err(), "the site gets one request");
     }
 }

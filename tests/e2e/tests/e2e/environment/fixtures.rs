@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws::secrets::{SourceSecret, SourceDocument};
+use aws::secrets::{SourceDocument, SourceSecret};
 use domain::alert::event::Severity;
 use domain::setup::settings::{BoardTarget, OnResolve, Settings};
 use domain::{AlertId, AlertKey, Kind, PartnerId, Secret, SourceId, TenantId};
@@ -55,13 +55,12 @@ pub(crate) fn key(tenant_id: &str, alert: &str) -> AlertKey {
 pub(crate) fn source_document() -> SourceDocument {
     SourceDocument {
         partner: Some(partner()),
-        partners: vec![],
         enabled: true,
-        kinds_added: vec![],
         secrets: vec![SourceSecret {
             value: Secret::new(SECRET),
             not_after: None,
         }],
+        ..SourceDocument::default()
     }
 }
 

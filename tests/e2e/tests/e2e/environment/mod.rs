@@ -20,6 +20,7 @@ use std::time::Duration;
 use aws::secrets::ConnectionSecret;
 use aws_lambda_events::sqs::SqsMessage;
 use aws_types::SdkConfig;
+use connections::ConnectionsConfig;
 use connectwise_sim::Seed;
 use domain::alert::record::Record;
 use domain::setup::contact::Contact;
@@ -106,7 +107,7 @@ impl TestEnvironment {
             queue_url: queue.url.clone(),
             dead_letter_queue_url: dead_letter_queue.url.clone(),
             alerts_table: "alerts".into(),
-            connections: connections::Config {
+            connections: ConnectionsConfig {
                 config_table: "config".into(),
                 access_table: "access".into(),
                 connection_secret_prefix: CONNECTION_PREFIX.into(),
@@ -119,7 +120,7 @@ impl TestEnvironment {
             queue_url: queue.url.clone(),
             source_secret_prefix: "tb/source/".into(),
         };
-        let setup_app = ::setup::App::build(&setup_config(&tickets_config), &aws).unwrap();
+        let setup_app = ::setup::SetupHandler::build(&setup_config(&tickets_config), &aws).unwrap();
         let tickets_app = tickets::TicketsHandler::build(&tickets_config, &aws).unwrap();
         let alerts = Alerts::new(&aws, "alerts".into());
         let access = AccessTable::new(&aws, "access".into());
@@ -270,7 +271,7 @@ impl TestEnvironment {
         };
         self.put_connection_secret(&prefix, &keys).await;
         tickets::Config {
-            connections: connections::Config {
+            connections: ConnectionsConfig {
                 config_table,
                 access_table,
                 connection_secret_prefix: prefix,

@@ -13,7 +13,7 @@ use domain::setup::access::{Invitation, Partner, TokenHash};
 use domain::{PartnerId, Secret};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use setup::{App, Config, OPERATOR_ROUTE, PAGE_ROUTES};
+use setup::{Config, OPERATOR_ROUTE, PAGE_ROUTES, SetupHandler};
 use store::{AccessTable, SaveOutcome};
 
 use super::fixtures::partner;
@@ -50,12 +50,12 @@ const TIME: SignedDuration = SignedDuration::from_secs(29);
 
 /// The function `setup` as the operator's programs and people's browsers use it.
 pub(crate) struct SetupPage {
-    pub(crate) app: Arc<App>,
+    pub(crate) app: Arc<SetupHandler>,
     access: AccessTable,
 }
 
 impl SetupPage {
-    pub(crate) fn new(app: App, access: AccessTable) -> Self {
+    pub(crate) fn new(app: SetupHandler, access: AccessTable) -> Self {
         let app = Arc::new(app);
         Self { app, access }
     }
@@ -86,7 +86,7 @@ impl SetupPage {
         status: u16,
     ) -> Lambda {
         let proxy = LambdaProxy::start(aws, status, None).await;
-        let app = Arc::new(App::build(config, &proxy.sdk_config()).unwrap());
+        let app = Arc::new(SetupHandler::build(config, &proxy.sdk_config()).unwrap());
         self.app = Arc::clone(&app);
         Lambda { proxy, app }
     }
@@ -148,7 +148,7 @@ impl SetupPage {
 /// runs the tasks.
 pub(crate) struct Lambda {
     proxy: LambdaProxy,
-    app: Arc<App>,
+    app: Arc<SetupHandler>,
 }
 
 impl Lambda {
@@ -241,7 +241,7 @@ impl Call {
         self.header("content-type", "application/x-www-form-urlencoded")
     }
 
-    pub(crate) async fn to(&self, app: &App) -> Answer {
+    pub(crate) async fn to(&self, app: &SetupHandler) -> Answer {
         let parts = self.path.split_once('?').filter(|_| !self.is_path);
         let (path, query) = parts.unwrap_or((&self.path, ""));
         let event = json!({
@@ -305,7 +305,7 @@ impl Answer {
 /// A browser. It does not follow redirects.
 #[derive(Debug, Clone)]
 pub(crate) struct Browser {
-    app: Arc<App>,
+    app: Arc<SetupHandler>,
     pub(crate) cookies: BTreeMap<String, String>,
     /// The partner of the loaded page, which its forms name.
     pub(crate) partner: Option<String>,

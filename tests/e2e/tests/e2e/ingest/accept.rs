@@ -6,7 +6,7 @@ use crate::environment::{
     SECRET, SOURCE, TENANT, TestEnvironment, answer, partner, raised_event, resolved_event, signed,
     source_document,
 };
-use aws::secrets::{SourceSecret, SourceDocument};
+use aws::secrets::{SourceDocument, SourceSecret};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::Secret;

@@ -11,8 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::environment::sender::Sender;
-use crate::environment::{TestEnvironment, partner, settings, tenant};
-use crate::tickets::exactly_once::is_open;
+use crate::environment::{TestEnvironment, is_open, partner, settings, tenant};
 
 /// The time of the samples. They are received half an hour later.
 const SAMPLES: &str = "2026-11-22T08:00:00Z";

@@ -10,7 +10,7 @@ use domain::{Kind, Secret};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
-use setup::App;
+use setup::SetupHandler;
 use store::{AccessTable, ConfigTable, DedicatedBoard, DedicatedBoards};
 
 use crate::environment::{Answer, Call, PAGE, TestEnvironment, partner, settings};
@@ -433,7 +433,7 @@ impl SetupProcess {
             .env
             .account
             .sdk_config_through(&self.proxy.origin, &name);
-        let app = App::build(&self.setup, &aws).unwrap();
+        let app = SetupHandler::build(&self.setup, &aws).unwrap();
         let mut call = Call::new("POST", &format!("{PROGRESS}?partner=northwind"))
             .json(&json!({}))
             .header("origin", PAGE)

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The page's router, and the list of its routes.
-pub(crate) fn page(setup: Arc<Setup>) -> (Router, Vec<Route>) {
+pub(crate) fn build(setup: Arc<Setup>) -> (Router, Vec<Route>) {
     let (open, mut list) = open_routes().finish(&setup);
     let (signed_in, signed_in_list) = session_routes().finish(&setup);
     list.extend(signed_in_list);
