@@ -68,6 +68,22 @@ impl Authenticator {
         }
     }
 
+    /// Reads the document again, since the mapping may have been corrected. `None` if it was read in
+    /// the last 30 s, or is the same.
+    pub(crate) async fn changed_document(
+        &self,
+        source: &SourceId,
+        before: &SourceDocument,
+        now: Timestamp,
+    ) -> Option<SourceDocument> {
+        let prefix = &self.source_secret_prefix;
+        if !self.secrets.invalidate(&format!("{prefix}{source}"), now) {
+            return None;
+        }
+        let document = self.secrets.source(prefix, source, now).await.ok()?;
+        (document != *before).then_some(document)
+    }
+
     /// Returns the source id if set-up made it. An invented id costs no call.
     async fn prove<'a>(
         &self,
@@ -118,7 +134,7 @@ impl Authenticator {
     }
 }
 
-fn policy(source: &SourceId, document: &SourceDocument) -> SourcePolicy {
+pub(crate) fn policy(source: &SourceId, document: &SourceDocument) -> SourcePolicy {
     let partners = document.partner.iter().chain(&document.partners);
     SourcePolicy {
         source: source.clone(),

@@ -19,6 +19,7 @@ use std::time::Duration;
 use authenticate::Authenticator;
 use aws::metrics::{Metric, count};
 use aws::queue::QueueSender;
+use aws::secrets::SourceDocument;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::http::HeaderMap;
 use aws_types::SdkConfig;
@@ -97,14 +98,20 @@ impl Webhook {
             Ok(authenticated) => authenticated,
             Err(response) => return response,
         };
-        let mapping = match &document.format {
-            SourceFormat::CloudEvents => {
-                return self.queue_events(request, &body, &policy, times).await;
+        if document.format == SourceFormat::CloudEvents {
+            return self.queue_events(request, &body, &policy, times).await;
+        }
+        let mut mapped = mapped::map(&body, &document, &policy, times);
+        if mapped.as_ref().is_ok_and(|mapped| mapped.quarantined > 0) {
+            let changed = self
+                .authenticator
+                .changed_document(&policy.source, &document, now);
+            if let Some(changed) = changed.await.filter(is_mapped) {
+                let policy = authenticate::policy(&policy.source, &changed);
+                mapped = mapped::map(&body, &changed, &policy, times);
             }
-            SourceFormat::Mapped(mapping) => Some(&**mapping),
-            SourceFormat::Unmapped => None,
-        };
-        match mapped::map(&body, mapping, &document.authentication, &policy, times) {
+        }
+        match mapped {
             Ok(mapped) => self.queue_mapped(mapped, &policy, document.response).await,
             Err(response) => response,
         }
@@ -205,6 +212,11 @@ impl Webhook {
             tracing::error!(error = %err, "failed to report rejected events");
         }
     }
+}
+
+/// Whether the source posts and has a mapping.
+fn is_mapped(document: &SourceDocument) -> bool {
+    document.enabled && matches!(document.format, SourceFormat::Mapped(_))
 }
 
 /// Returns the raw bytes, or `None` if they are too many. The gateway encodes a body in base64 if

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use aws::metrics::{Metric, count};
+use aws::secrets::SourceDocument;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::source::authentication::Authentication;
-use domain::source::mapping::EventMapping;
 use domain::source::mapping::apply::{self, MappedBody, Unmapped};
+use domain::source::presets::SourceFormat;
 use domain::wire::message::{Message, QuarantineEntry};
 use domain::wire::webhook::{InvalidField, RequestTimes, SourcePolicy};
 use serde_json::Value;
@@ -34,14 +35,17 @@ pub(crate) struct MappedMessages {
 /// When the body is too large, or the source posts for no single partner, which set-up prevents.
 pub(crate) fn map(
     body: &[u8],
-    mapping: Option<&EventMapping>,
-    authentication: &Authentication,
+    document: &SourceDocument,
     policy: &SourcePolicy,
     times: RequestTimes,
 ) -> Result<MappedMessages, WebhookResponse> {
     let Some(partner) = policy.only_partner() else {
         tracing::error!(source = %policy.source, "a source with a mapping has no single partner");
         return Err(WebhookResponse::Unavailable);
+    };
+    let mapping = match &document.format {
+        SourceFormat::Mapped(mapping) => Some(&**mapping),
+        SourceFormat::Unmapped | SourceFormat::CloudEvents => None,
     };
     let unpacked = content::unpack(body);
     let mapped = match (&unpacked, mapping) {
@@ -72,7 +76,7 @@ pub(crate) fn map(
             problem: error.problem.clone(),
             body: STANDARD.encode(without_secret(
                 unpacked.as_deref().unwrap_or(body),
-                authentication,
+                &document.authentication,
             )),
         }));
     }

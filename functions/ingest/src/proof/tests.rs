@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use aws::secrets::SourceSecret;
@@ -6,6 +7,19 @@ use domain::Secret;
 use serde_json::json;
 
 use super::*;
+
+thread_local! {
+    /// The number of verifications over a body, and of comparisons of a value.
+    static WORK: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+pub(super) fn count_work(text: &[u8]) {
+    let (bodies, values) = WORK.get();
+    WORK.set(match text.ends_with(BODY) {
+        true => (bodies + 1, values),
+        false => (bodies, values + 1),
+    });
+}
 
 const NOW: &str = "2026-11-22T07:30:00Z";
 const SECRET: &str = "a secret of sixteen letters or more";
@@ -353,5 +367,43 @@ fn a_source_posts_only_from_its_networks() {
             ..Sent::header("x-api-key", SECRET)
         };
         assert_eq!(sent.verified(&document), expected, "{address:?}");
+    }
+}
+
+#[test]
+fn a_request_costs_the_same_work_whatever_its_source_is() {
+    let work = |sent: &Sent, document: &SourceDocument| {
+        WORK.set((0, 0));
+        let _ = sent.verified(document);
+        WORK.get()
+    };
+    let schemes = [
+        json!({"scheme": "standard_webhooks"}),
+        json!({"scheme": "hmac", "header": "x-sig"}),
+        json!({"scheme": "hmac", "header": "x-sig", "timestamp_header": "x-time", "signed": "ts.body"}),
+        json!({"scheme": "header", "header": "x-api-key"}),
+        json!({"scheme": "bearer"}),
+        json!({"scheme": "basic"}),
+        json!({"scheme": "query", "parameter": "key"}),
+    ];
+    let signature = hex(&tag(hmac::HMAC_SHA256, SECRET, &[BODY]));
+    for sent in [
+        Sent::default(),
+        Sent::header("x-sig", signature),
+        Sent::header("x-api-key", SECRET),
+        Sent::header("authorization", format!("Bearer {SECRET}")),
+        Sent::query("key", OTHER),
+    ] {
+        let unknown = work(&sent, &SourceDocument::decoy().unwrap());
+        assert_eq!(
+            unknown,
+            (4, 2),
+            "two for a signature, two for an HMAC, and two values"
+        );
+        for scheme in &schemes {
+            for secrets in [&[][..], &[SECRET], &[SECRET, OTHER]] {
+                assert_eq!(work(&sent, &document(scheme, secrets)), unknown, "{scheme}");
+            }
+        }
     }
 }
