@@ -15,8 +15,8 @@ use serde_json::Value;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::response::json_response;
-use crate::operator::sources::format::FormatRequest;
 use crate::operator::sources::request::{KindRequest, parse_kinds};
+use crate::sources::format::FormatRequest;
 
 /// Most samples of a request.
 const MAX_SAMPLES: usize = 5;

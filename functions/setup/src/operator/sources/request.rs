@@ -12,7 +12,7 @@ use crate::context::Setup;
 use crate::http::input::parse_id;
 use crate::http::problem::Problem;
 use crate::operator::input::parse_line;
-use crate::operator::sources::format::FormatRequest;
+use crate::sources::format::FormatRequest;
 
 /// The document must fit into 64 KiB.
 const MAX_PARTNERS: usize = 500;
