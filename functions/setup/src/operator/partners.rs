@@ -16,10 +16,10 @@ use crate::audit;
 use crate::auth::session;
 use crate::contact::change::set_by_operator;
 use crate::context::{AppState, Setup};
-use crate::http::input::{Input, PathParam, QueryParams, parse_id, sentence};
+use crate::http::input::{Input, PathParam, QueryParams, parse_id, parse_name, sentence};
 use crate::http::problem::Problem;
 use crate::http::response::json_response;
-use crate::operator::input::{ListQuery, parse_name};
+use crate::operator::input::ListQuery;
 
 /// Attempts of a write that may conflict with others.
 const MAX_ATTEMPTS: u32 = 5;

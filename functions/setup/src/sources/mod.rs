@@ -7,7 +7,15 @@
 //! lock expires half a minute later. Every change writes the whole document, so repeating any of
 //! them repairs it.
 
+mod access;
 pub(crate) mod change;
+mod form;
 pub(crate) mod format;
+pub(crate) mod handlers;
 pub(crate) mod manage;
+pub(crate) mod mapping;
+pub(crate) mod messages;
+mod reader;
 mod rotation;
+pub(crate) mod samples;
+mod view;

@@ -38,8 +38,8 @@ pub struct QuarantinedMessage {
 pub struct WaitingMessages {
     /// The newest first.
     pub entries: Vec<ListEntry<String, QuarantinedMessage>>,
-    /// Whether there may be more.
-    pub has_more: bool,
+    /// Where older messages begin, if there may be more.
+    pub next: Option<PageStart>,
 }
 
 /// How a person handled a quarantined message.
@@ -116,13 +116,17 @@ impl QuarantineStore {
     }
 
     /// Reads the partner's messages that wait for a person, without their texts, the newest first:
-    /// as many as can be read in a moment.
+    /// as many as can be read in a moment, from this start on.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn waiting(&self, partner: &PartnerId) -> Result<WaitingMessages, Error> {
+    pub async fn waiting(
+        &self,
+        partner: &PartnerId,
+        from: Option<&PageStart>,
+    ) -> Result<WaitingMessages, Error> {
         let mut waiting = WaitingMessages::default();
-        let mut start = None;
+        let mut start = from.map(|from| partner_key(partner, &sk(&String::from(from.clone()))));
         for _ in 0..MAX_PAGES {
             let answer = self
                 .table
@@ -154,7 +158,8 @@ impl QuarantineStore {
                 return Ok(waiting);
             }
         }
-        waiting.has_more = true;
+        let last = start.as_ref().and_then(|key| sk_after(key, PREFIX));
+        waiting.next = last.and_then(|id| PageStart::try_from(id.to_owned()).ok());
         Ok(waiting)
     }
 

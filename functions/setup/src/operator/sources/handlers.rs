@@ -9,10 +9,10 @@ use serde_json::json;
 use store::{Actor, RegisteredSource, Versioned};
 
 use crate::context::{AppState, Setup};
-use crate::http::input::{Input, PathParam, QueryParams, parse_id};
+use crate::http::input::{Input, PathParam, QueryParams, parse_id, parse_name};
 use crate::http::problem::Problem;
 use crate::http::response::json_response;
-use crate::operator::input::{ListQuery, parse_name};
+use crate::operator::input::ListQuery;
 use crate::operator::sources::request::{
     RotationRequest, SourcePartners, SourceRequest, parse_kinds, parse_partners,
 };
