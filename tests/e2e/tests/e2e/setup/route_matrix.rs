@@ -97,7 +97,7 @@ fn call(browser: &Browser, route: &Route) -> Call {
 /// An environment whose partner has configured everything that pages show, marked with `MARK`.
 async fn marked_environment() -> TestEnvironment {
     let env = TestEnvironment::new().await;
-    let name = json!({ "name": format!("{MARK} {HOSTILE}") });
+    let name = json!({ "name": format!("{MARK} {HOSTILE}"), "manages_sources": true });
     env.operate("PUT", "/v1/operator/partners/northwind", &name, 201)
         .await;
     let (northwind, acme) = (partner(), tenant(TENANT));
@@ -258,6 +258,8 @@ async fn a_session_reaches_no_other_partner() {
             json!({ "tenant": TENANT, "closings": 42, "since": STOPPED }),
             json!({ "address": "mallory@contoso.example", "version": 1 }),
             json!({ "version": 1 }),
+            json!({ "source": SOURCE, "version": 1, "name": "theirs", "secret": "sixteen letters and more" }),
+            json!({ "source": SOURCE, "version": 1, "sample": "{}", "action": "save", "mapping": "{}", "preset_version": 1 }),
         ] {
             let mut theirs = env.setup.signed_in_at(&contoso).await;
             let mut call = call(&theirs, &route);
