@@ -41,6 +41,7 @@ const STOPPED: Timestamp = Timestamp::UNIX_EPOCH;
 fn path(route: &Route) -> String {
     let path = route.path.replace("{partner}", PARTNER);
     let path = path.replace("{source}", SOURCE).replace("{tenant}", TENANT);
+    let path = path.replace("{preset}", "generic");
     assert!(
         !path.contains('{'),
         "{path}: add the expected answer to this test"
@@ -172,7 +173,7 @@ async fn only_the_listed_routes_are_public() {
         assert!(operators || route.path.starts_with("/setup"), "{route:?}");
     }
     assert!(routes_behind(&env, RouteAccess::Session).len() >= 4);
-    assert_eq!(routes_behind(&env, RouteAccess::Operator).len(), 12);
+    assert_eq!(routes_behind(&env, RouteAccess::Operator).len(), 17);
 }
 
 #[tokio::test]
