@@ -15,6 +15,7 @@ STEPS = {
     "/setup/boards": "Boards",
     "/setup/tickets": "Tickets",
     "/setup/tenants": "Tenants",
+    "/setup/sources": "Sources",
     "/setup/contact": "Emergency contact",
     "/setup/confirm": "Confirm",
     "/setup/test": "Test ticket",
@@ -143,6 +144,80 @@ class SetupPage:
 
     def confirm_suggestion(self, company):
         self._press(re.compile(rf"^Confirm {company} "))
+
+    # Sources.
+
+    def add_source(self, name, product):
+        self._follow(self.page.get_by_role("link", name="Add a source"))
+        self.inspect("source-new")
+        self._field("Name").fill(name)
+        self.page.get_by_role("radio", name=re.compile(f"^{product}")).check()
+        self._press("Create")
+        self.expect_path("/setup/sources/source")
+
+    def make_secret(self):
+        """Makes the secret of a new source, and returns it."""
+        self._button("Make the secret").click()
+        shown = self.page.locator("pre[data-copy='the secret']")
+        expect(shown).to_be_visible()
+        return shown.inner_text()
+
+    def enter_vendor_secret(self, secret):
+        self._field("Secret that the vendor shows").fill(secret)
+
+    def try_vendor_secret(self):
+        self._button("Save the secret").click()
+
+    def save_vendor_secret(self):
+        self._press("Save the secret")
+
+    def expect_message(self):
+        """A message of the source appears by itself."""
+        use = self.page.get_by_role("button", name=re.compile("^Use the message of"))
+        expect(use.first).to_be_visible()
+
+    def use_message(self):
+        self._follow(self.page.get_by_role("button", name=re.compile("^Use the message of")).first)
+        self.expect_path("/setup/sources/mapping")
+
+    def open_source(self, name):
+        self._follow(self.page.get_by_role("link", name=name, exact=True))
+
+    def choose_place(self, field, value):
+        """Fills a field of the mapping by a value of the sample."""
+        self._field(field).focus()
+        tree = self.page.get_by_role("region", name="The first sample")
+        tree.get_by_role("button", name=value, exact=True).click()
+
+    def field_value(self, field):
+        return self._field(field).input_value()
+
+    def enter_place(self, field, place):
+        self._field(field).fill(place)
+
+    def paste_sample(self, text):
+        self._field("Another message, such as the one that resolves the alert").fill(text)
+
+    def try_mapping(self):
+        self._button("Try it").click()
+
+    def edit_as_json(self):
+        self._button("Edit as JSON").click()
+        expect(self._field("Mapping")).to_be_visible()
+
+    def save_mapping(self):
+        self._press("Save")
+
+    def look_at_messages(self):
+        self._follow(self.page.get_by_role("link", name=re.compile("^(Look at the messages|All of them)")))
+        self.expect_path("/setup/sources/messages")
+
+    def open_message(self):
+        self._follow(self.page.locator("td[data-label=Received] a").first)
+        self.expect_path("/setup/sources/message")
+
+    def replay_all(self, name):
+        self._press(f"Replay all of {name}")
 
     # Emergency contact.
 

@@ -50,9 +50,10 @@ class Stack:
     def setup_url(self):
         return f"{self.origin}/setup"
 
-    def new_partner(self, partner, name):
+    def new_partner(self, partner, name, manages_sources=False):
         """Registers a partner and a source of alerts, and creates a link to the partner's page."""
-        self._operator("PUT", f"/partners/{partner}", {"name": name})
+        body = {"name": name, "manages_sources": manages_sources}
+        self._operator("PUT", f"/partners/{partner}", body)
         source = self._operator("POST", "/sources", {"name": "Scanner", "partner": partner})
         link = self._operator("POST", f"/partners/{partner}/links", {})["url"]
         url = f"{self.origin}/v1/events/{source['id']}"

@@ -66,6 +66,7 @@ impl PartnerRun<'_> {
             needed: Requirements::new(
                 &live.settings,
                 mapped_companies(&config.mappings, live.epoch),
+                &config.kinds(),
             ),
             invocation: self.invocation,
         };

@@ -152,6 +152,7 @@ pub(crate) fn mapped_companies(
 mod tests {
     use domain::Kind;
     use domain::alert::event::Severity;
+    use domain::alert::kind::with_added;
     use domain::monitoring::health::Incident;
     use domain::setup::settings::{BoardTarget, Settings};
 
@@ -176,7 +177,7 @@ mod tests {
             ..Settings::default()
         };
         let companies = (0..companies).map(|n| (tenant(n), 1000 + n));
-        Requirements::new(&settings, companies.collect())
+        Requirements::new(&settings, companies.collect(), &with_added(&[]))
     }
 
     #[test]

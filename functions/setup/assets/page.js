@@ -1,5 +1,6 @@
 // What needs a script: reading the token behind a link's "#", showing a problem beside the form that
-// was sent (so that a key need not be pasted again), and continuing long work. All else is plain HTML.
+// was sent (so that a key need not be pasted again), continuing long work, and filling a mapping from a
+// sample. All else is plain HTML.
 "use strict";
 
 const JSON_TYPE = "application/json";
@@ -63,6 +64,10 @@ async function submitForm(event) {
   const form = event.target;
   if (form.method !== "post") return;
   event.preventDefault();
+  if ("render" in form.dataset) {
+    await renderForm(form, event.submitter);
+    return;
+  }
   const buttons = form.querySelectorAll("button");
   for (const button of buttons) button.disabled = true;
   form.setAttribute("aria-busy", "true");
@@ -72,6 +77,124 @@ async function submitForm(event) {
   for (const button of buttons) button.disabled = false;
   if (result.next) goTo(result.next);
   else showProblem(form, result);
+}
+
+/** Sends a form whose answer is a page, and shows that page in place of the present one. */
+async function renderForm(form, submitter) {
+  const buttons = [...form.querySelectorAll("button:enabled")];
+  const body = new URLSearchParams(new FormData(form, submitter));
+  for (const button of buttons) button.disabled = true;
+  form.setAttribute("aria-busy", "true");
+  let answer;
+  let page;
+  try {
+    answer = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { accept: "text/html" } });
+    page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  } catch {
+    page = document.implementation.createHTMLDocument();
+  }
+  form.removeAttribute("aria-busy");
+  for (const button of buttons) button.disabled = false;
+  if (answer?.redirected) {
+    location.assign(answer.url);
+    return;
+  }
+  const main = page.querySelector("main:not(.alone)");
+  if (!main) {
+    const alert = page.querySelector("[role=alert]");
+    showProblem(form, { detail: alert?.textContent ?? "The server cannot be reached. Check your connection and try again." });
+    return;
+  }
+  const shown = document.adoptNode(main);
+  document.querySelector("main").replaceWith(shown);
+  enhance(shown);
+  const target = shown.querySelector("[role=alert]") ?? shown.querySelector("div[role=status], #result");
+  target?.scrollIntoView({ block: "start" });
+}
+
+/** Adds what needs a script to a part of the page. */
+function enhance(part) {
+  for (const text of part.querySelectorAll("[data-copy]")) addCopyButton(text);
+  for (const tree of part.querySelectorAll("[data-tree]")) offerPlaces(tree);
+  for (const section of part.querySelectorAll("[data-refresh]")) refresh(section);
+}
+
+function addCopyButton(text) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "plain";
+  button.textContent = `Copy ${text.dataset.copy}`;
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(text);
+      button.textContent = "Selected: copy it with the keyboard";
+    }
+  });
+  text.after(button);
+}
+
+/** Makes each value of a sample a button that fills the field that had the focus last. */
+function offerPlaces(tree) {
+  const form = tree.closest("form");
+  const hint = tree.querySelector("[data-hint]");
+  hint.hidden = false;
+  let field = null;
+  form.addEventListener("focusin", (event) => {
+    const row = event.target.closest(".pair");
+    const focused = row?.querySelector("[data-place-field]") ?? event.target;
+    if ("placeField" in focused.dataset) field = focused;
+  });
+  for (const value of tree.querySelectorAll("[data-place]")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "plain place";
+    button.textContent = value.textContent || "(empty)";
+    button.addEventListener("click", () => {
+      if (!field) {
+        hint.textContent = "Choose a field first, then press the value.";
+        return;
+      }
+      fillPlace(field, value.dataset.place);
+      const name = field.getAttribute("aria-label") ?? field.labels[0].textContent;
+      hint.textContent = `${name}: ${field.value}. Choose the next field.`;
+    });
+    value.replaceWith(button);
+  }
+}
+
+function fillPlace(field, place) {
+  const from = field.closest(".pair")?.querySelector("select");
+  if (from?.value === "text") {
+    field.value += `{${place}}`;
+    return;
+  }
+  if (from) from.value = "at";
+  field.value = place;
+}
+
+/** Shows what is new in a section, for ten minutes. */
+function refresh(section) {
+  let shown = section;
+  let left = 120;
+  const timer = setInterval(async () => {
+    if (!shown.isConnected || left === 0) {
+      clearInterval(timer);
+      return;
+    }
+    if (document.hidden) return;
+    left -= 1;
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+    if (!answer?.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const found = page.getElementById(shown.id);
+    if (!found || found.innerHTML === shown.innerHTML || shown.contains(document.activeElement)) return;
+    const next = document.adoptNode(found);
+    shown.replaceWith(next);
+    shown = next;
+  }, 5000);
 }
 
 /** Loads a page of this site, even if it is the present one. */
@@ -148,6 +271,7 @@ function reloadLater() {
 const link = document.querySelector("form#open");
 if (link) openLink(link);
 document.addEventListener("submit", submitForm);
+enhance(document);
 for (const element of document.querySelectorAll("[data-progress]")) continueWork(element);
 if (document.querySelector("[data-poll]")) reloadLater();
 else sessionStorage.removeItem(`reloads ${location.pathname}`);

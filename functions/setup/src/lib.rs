@@ -25,6 +25,7 @@ mod page_routes;
 mod paths;
 mod quarantine;
 mod random;
+mod sources;
 mod step;
 mod tenants;
 #[cfg(test)]

@@ -14,8 +14,8 @@ use crate::http::problem::Problem;
 use crate::http::routes::{Route, RouteAccess, Routes};
 use crate::page::assets;
 use crate::{
-    backlog, boards, confirm, connection, contact, held, history, overview, paths, tenants,
-    test_ticket, tickets,
+    backlog, boards, confirm, connection, contact, held, history, overview, paths, sources,
+    tenants, test_ticket, tickets,
 };
 
 /// The page's router, and the list of its routes.
@@ -69,6 +69,21 @@ fn session_routes() -> Routes {
         .post(paths::TENANT, tenants::handlers::save)
         .get(paths::READ_COMPANIES, tenants::handlers::list)
         .post(paths::READ_COMPANIES, tenants::handlers::read_companies)
+        .get("/setup/sources", sources::handlers::list)
+        .get(paths::NEW_SOURCE, sources::handlers::new)
+        .post(paths::NEW_SOURCE, sources::handlers::create)
+        .get(paths::SOURCE, sources::handlers::show)
+        .post(paths::SOURCE, sources::handlers::save)
+        .post(paths::SOURCE_SECRET, sources::handlers::set_secret)
+        .post(paths::SOURCE_SAMPLE, sources::handlers::add_sample)
+        .post(paths::SOURCE_PRESET, sources::handlers::use_newest_preset)
+        .get(paths::SOURCE_MAPPING, sources::mapping::handlers::show)
+        .post(paths::SOURCE_MAPPING, sources::mapping::handlers::change)
+        .get(paths::QUARANTINE, sources::messages::handlers::list)
+        .get(paths::QUARANTINED, sources::messages::handlers::show)
+        .post(paths::QUARANTINED, sources::messages::handlers::handle)
+        .get(paths::REPLAY_ALL, sources::messages::handlers::progress)
+        .post(paths::REPLAY_ALL, sources::messages::handlers::replay_all)
         .get("/setup/contact", contact::handlers::show)
         .post("/setup/contact", contact::handlers::save)
         .post(paths::TEST_MAIL, contact::handlers::send_test)

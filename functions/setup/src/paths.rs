@@ -8,6 +8,23 @@ use crate::http::problem::Problem;
 pub(crate) const TENANT: &str = "/setup/tenant";
 /// Reads the companies for suggestions, one part a request.
 pub(crate) const READ_COMPANIES: &str = "/setup/suggestions/progress";
+/// The form of a new source.
+pub(crate) const NEW_SOURCE: &str = "/setup/sources/new";
+/// One source; its id is in the query.
+pub(crate) const SOURCE: &str = "/setup/sources/source";
+pub(crate) const SOURCE_SECRET: &str = "/setup/sources/secret";
+/// Stores a sample of what a source posts.
+pub(crate) const SOURCE_SAMPLE: &str = "/setup/sources/sample";
+/// The mapping of a source.
+pub(crate) const SOURCE_MAPPING: &str = "/setup/sources/mapping";
+/// Moves a source to the newest version of its preset.
+pub(crate) const SOURCE_PRESET: &str = "/setup/sources/preset";
+/// Messages that could not be read.
+pub(crate) const QUARANTINE: &str = "/setup/sources/messages";
+/// One of them; its id is in the query.
+pub(crate) const QUARANTINED: &str = "/setup/sources/message";
+/// Replays all of a source, one part a request.
+pub(crate) const REPLAY_ALL: &str = "/setup/sources/replay";
 /// Creates the dedicated boards, one part a request.
 pub(crate) const BOARDS_PROGRESS: &str = "/setup/boards/progress";
 pub(crate) const DEFAULT_BOARD: &str = "/setup/boards/default";

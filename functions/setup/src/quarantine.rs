@@ -2,29 +2,33 @@
 //! mapping, or discarded.
 
 use aws::invocation::Invocation;
+use aws::secrets::SourceDocument;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::PartnerId;
 use domain::alert::event::{AlertChange, Event};
 use domain::source::mapping::apply::map;
 use domain::source::presets::SourceFormat;
 use domain::time::later;
 use domain::wire::message::{Message, QuarantineEntry};
 use domain::wire::webhook::{RequestTimes, SourcePolicy};
+use domain::{PartnerId, SourceId};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use store::QuarantineOutcome;
 
 use crate::context::Setup;
 use crate::http::problem::Problem;
+use crate::sources::manage::stored_document;
 
 /// A message with its text.
 #[derive(Serialize)]
 pub(crate) struct QuarantineText {
-    field: String,
-    problem: String,
+    pub(crate) source: SourceId,
+    pub(crate) received_at: Timestamp,
+    pub(crate) field: String,
+    pub(crate) problem: String,
     /// As it was received. Bytes that are no text are replaced.
-    text: String,
+    pub(crate) text: String,
 }
 
 /// The result of a replay.
@@ -44,6 +48,8 @@ pub(crate) async fn read(
     let entry = waiting(setup, partner, id).await?;
     let text = String::from_utf8_lossy(&body_of(&entry)).into_owned();
     Ok(QuarantineText {
+        source: entry.source,
+        received_at: entry.received_at,
         field: entry.field,
         problem: entry.problem,
         text,
@@ -60,13 +66,34 @@ pub(crate) async fn replay(
     invocation: &Invocation,
 ) -> Result<Replay, Problem> {
     let entry = waiting(setup, partner, id).await?;
-    let prefix = &setup.config.source_secret_prefix;
-    let stored = setup.secret_writer.source(prefix, &entry.source).await;
-    let stored = stored.map_err(|err| {
-        tracing::error!(source = %entry.source, error = %err, "failed to read a source's document");
-        Problem::unavailable("The source cannot be read. Repeat this in a minute.")
-    })?;
-    let document = stored.map(|stored| stored.document).unwrap_or_default();
+    let document = stored_document(setup, &entry.source).await?;
+    replay_entry(
+        setup,
+        (id, entry),
+        &document.unwrap_or_default(),
+        invocation,
+    )
+    .await
+}
+
+/// As [`replay`], for a message of this id whose source has this document.
+pub(crate) async fn replay_with(
+    setup: &Setup,
+    (partner, id): (&PartnerId, &str),
+    document: &SourceDocument,
+    invocation: &Invocation,
+) -> Result<Replay, Problem> {
+    let entry = waiting(setup, partner, id).await?;
+    replay_entry(setup, (id, entry), document, invocation).await
+}
+
+async fn replay_entry(
+    setup: &Setup,
+    (id, entry): (&str, QuarantineEntry),
+    document: &SourceDocument,
+    invocation: &Invocation,
+) -> Result<Replay, Problem> {
+    let partner = &entry.partner;
     if document.partner.as_ref() != Some(partner) {
         return Err(Problem::refused(
             "The source no longer posts for this partner. Discard the message.",
@@ -80,7 +107,7 @@ pub(crate) async fn replay(
     let policy = SourcePolicy {
         source: entry.source.clone(),
         partners: vec![partner.clone()],
-        kinds_added: document.kinds_added,
+        kinds_added: document.kinds_added.clone(),
     };
     let times = RequestTimes {
         sent_at: entry.sent_at,
@@ -156,7 +183,7 @@ async fn record(
         .await?)
 }
 
-fn missing() -> Problem {
+pub(crate) fn missing() -> Problem {
     Problem::not_found("There is no such message, or it was replayed or discarded meanwhile.")
 }
 

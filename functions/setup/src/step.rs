@@ -8,6 +8,7 @@ pub(crate) enum SetupStep {
     Boards,
     Tickets,
     Tenants,
+    Sources,
     Contact,
     Confirm,
     Test,
@@ -16,13 +17,14 @@ pub(crate) enum SetupStep {
 }
 
 impl SetupStep {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Overview,
         Self::Connection,
         Self::Check,
         Self::Boards,
         Self::Tickets,
         Self::Tenants,
+        Self::Sources,
         Self::Contact,
         Self::Confirm,
         Self::Test,
@@ -38,6 +40,7 @@ impl SetupStep {
             Self::Boards => "/setup/boards",
             Self::Tickets => "/setup/tickets",
             Self::Tenants => "/setup/tenants",
+            Self::Sources => "/setup/sources",
             Self::Contact => "/setup/contact",
             Self::Confirm => "/setup/confirm",
             Self::Test => "/setup/test",
@@ -54,6 +57,7 @@ impl SetupStep {
             Self::Boards => "Boards",
             Self::Tickets => "Tickets",
             Self::Tenants => "Tenants",
+            Self::Sources => "Sources",
             Self::Contact => "Emergency contact",
             Self::Confirm => "Confirm",
             Self::Test => "Test ticket",
@@ -69,7 +73,8 @@ impl SetupStep {
             Self::Check => Some(Self::Boards),
             Self::Boards => Some(Self::Tickets),
             Self::Tickets => Some(Self::Tenants),
-            Self::Tenants => Some(Self::Contact),
+            Self::Tenants => Some(Self::Sources),
+            Self::Sources => Some(Self::Contact),
             Self::Contact => Some(Self::Confirm),
             Self::Overview | Self::Confirm | Self::Test | Self::Waiting | Self::History => None,
         }

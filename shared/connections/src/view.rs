@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use domain::alert::kind::{KindInfo, with_added};
 use domain::connection::view::{ConnectionView, LiveConnection};
 use domain::setup::mapping::Mapping;
 use domain::setup::settings::OnResolve;
@@ -89,6 +90,14 @@ pub struct PartnerConfig {
 }
 
 impl PartnerConfig {
+    /// The built-in kinds, and those that the partner's sources add.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<KindInfo> {
+        let sources = self.sources.values();
+        let added: Vec<_> = sources.flat_map(|source| source.kinds.clone()).collect();
+        with_added(&added)
+    }
+
     #[must_use]
     pub fn views(&self) -> AlertViews<'_> {
         AlertViews {

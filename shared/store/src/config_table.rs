@@ -8,7 +8,7 @@ use crate::operations::{
     RejectedEventStore,
 };
 use crate::partners::{
-    BoardRequestStore, SettingsStore, SuggestionStore, TenantStore, TestTicketStore,
+    BoardRequestStore, SampleStore, SettingsStore, SuggestionStore, TenantStore, TestTicketStore,
 };
 use crate::table::Table;
 
@@ -25,6 +25,7 @@ pub struct ConfigTable {
     pub test_ticket: TestTicketStore,
     pub rejected: RejectedEventStore,
     pub quarantine: QuarantineStore,
+    pub samples: SampleStore,
     pub monitoring: MonitoringStore,
 }
 
@@ -43,6 +44,7 @@ impl ConfigTable {
             test_ticket: TestTicketStore::new(table),
             rejected: RejectedEventStore::new(table),
             quarantine: QuarantineStore::new(table),
+            samples: SampleStore::new(table),
             monitoring: MonitoringStore::new(table),
         }
     }

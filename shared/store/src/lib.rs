@@ -37,14 +37,14 @@ pub use lease::Lease;
 pub use operations::{
     Actor, AuditEntry, AuditLog, BreakerStore, ClosingHoldStore, ClosingHolds, HealthStore,
     HeldClosings, MonitoringState, MonitoringStore, OperatorEvent, QuarantineOutcome,
-    QuarantineStore, QuarantinedMessage, RejectedEventStore, Rejections,
+    QuarantineStore, QuarantinedMessage, RejectedEventStore, Rejections, WaitingMessages,
 };
 pub use pages::{ListEntry, ListPage, PageStart};
 pub use partners::{
     BoardRequestStore, CompanyScan, Connection, ConnectionStore, ContactStore, DedicatedBoard,
     DedicatedBoards, MAX_UNMAPPED, MailLimitStore, PartnerItems, PartnerSource, PartnerSourceStore,
-    SettingsStore, SuggestedCompany, SuggestionStore, TenantStore, TenantSuggestions, TestTicket,
-    TestTicketStore,
+    SamplePlace, SampleStore, SettingsStore, StoredSample, SuggestedCompany, SuggestionStore,
+    TenantStore, TenantSuggestions, TestTicket, TestTicketStore,
 };
 pub use scheduling::{Due, LeasedRun, RunProgress, TicketScan, spread};
 pub use versions::{SaveOutcome, Versioned};

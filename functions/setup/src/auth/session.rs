@@ -35,6 +35,8 @@ pub(crate) struct PartnerSession {
     pub(crate) partner: PartnerId,
     /// The partner's display name.
     pub(crate) name: String,
+    /// Whether the operator lets the partner create and change its own sources.
+    pub(crate) manages_sources: bool,
     hash: TokenHash,
 }
 
@@ -63,6 +65,7 @@ impl PartnerSession {
         Self {
             partner: PartnerId::parse("northwind").unwrap(),
             name: "Northwind IT".to_owned(),
+            manages_sources: true,
             hash: TokenHash::new(&Secret::new("token")),
         }
     }
@@ -131,6 +134,7 @@ async fn find_session(
     Ok(PartnerSession {
         partner: session.partner,
         name: partner.name,
+        manages_sources: partner.manages_sources,
         hash,
     })
 }

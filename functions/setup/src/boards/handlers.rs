@@ -4,7 +4,7 @@ use aws::invocation::Invocation;
 use axum::Extension;
 use connectwise::Error;
 use domain::PartnerId;
-use domain::alert::kind::Category;
+use domain::alert::kind::{Category, with_added};
 use domain::setup::board_targets::{choose_boards, connectwise_defaults, existing_board_target};
 use store::{Actor, DedicatedBoards};
 
@@ -62,8 +62,9 @@ pub(crate) async fn choose_default(
         Some((board, _)) => board_parts(&client, *board, invocation.call_ends()).await?,
         None => None,
     };
+    let kinds = with_added(&setup.added_kinds(partner).await?);
     let target = |category| match &board {
-        Some((board, _)) => existing_board_target(category, *board, parts.as_ref()),
+        Some((board, _)) => existing_board_target(category, *board, parts.as_ref(), &kinds),
         None => connectwise_defaults(category),
     };
     let before = table.settings.get(partner).await?;

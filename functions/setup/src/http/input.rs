@@ -3,6 +3,7 @@
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use domain::text::one_line;
 use domain::{InvalidId, RecordId};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
@@ -12,6 +13,20 @@ use crate::http::problem::Problem;
 /// In bytes.
 const MAX_BODY: usize = 64 * 1024;
 
+/// The limit of a body that contains a sample of 64 KiB. A form may need three bytes for each.
+const MAX_LARGE_BODY: usize = 512 * 1024;
+
+/// As [`Input`], for a body that contains a sample.
+pub(crate) struct LargeInput<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for LargeInput<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        read_body(request, MAX_LARGE_BODY).await.map(Self)
+    }
+}
+
 /// A body of a form or JSON, as its media type says. A form's numbers and flags are texts, and
 /// `a[b]=c` is a nested member.
 pub(crate) struct Input<T>(pub(crate) T);
@@ -20,22 +35,25 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let format = BodyFormat::of(request.headers());
-        let typed = request.headers().contains_key(header::CONTENT_TYPE);
-        let body = axum::body::to_bytes(request.into_body(), MAX_BODY).await;
-        let body = body.map_err(|_| Problem::too_large())?;
-        match format {
-            Some(BodyFormat::Json) => read_json(&body),
-            Some(BodyFormat::Form) => {
-                let forms = serde_qs::Config::new().max_depth(3).use_form_encoding(true);
-                let read = forms.deserialize_bytes(&body);
-                read.map_err(|err| Problem::invalid("", without_value(&err.to_string())))
-            }
-            // An empty body needs no media type.
-            None if body.is_empty() && !typed => read_json(b"{}"),
-            None => Err(Problem::media_type()),
+        read_body(request, MAX_BODY).await.map(Self)
+    }
+}
+
+async fn read_body<T: DeserializeOwned>(request: Request, limit: usize) -> Result<T, Problem> {
+    let format = BodyFormat::of(request.headers());
+    let typed = request.headers().contains_key(header::CONTENT_TYPE);
+    let body = axum::body::to_bytes(request.into_body(), limit).await;
+    let body = body.map_err(|_| Problem::too_large(limit))?;
+    match format {
+        Some(BodyFormat::Json) => read_json(&body),
+        Some(BodyFormat::Form) => {
+            let forms = serde_qs::Config::new().max_depth(3).use_form_encoding(true);
+            let read = forms.deserialize_bytes(&body);
+            read.map_err(|err| Problem::invalid("", without_value(&err.to_string())))
         }
-        .map(Self)
+        // An empty body needs no media type.
+        None if body.is_empty() && !typed => read_json(b"{}"),
+        None => Err(Problem::media_type()),
     }
 }
 
@@ -116,6 +134,25 @@ pub(crate) fn sentence(message: &str) -> String {
         Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
         None => String::new(),
     }
+}
+
+/// The longest name of a partner or source, in UTF-16 units.
+const MAX_NAME: usize = 100;
+
+/// A display name on one line.
+pub(crate) fn parse_name(field: &str, text: &str) -> Result<String, Problem> {
+    parse_line(field, text, MAX_NAME)
+}
+
+/// A text on one line of at most `max` UTF-16 units, without surrounding white space.
+pub(crate) fn parse_line(field: &str, text: &str, max: usize) -> Result<String, Problem> {
+    let text = text.trim();
+    let length = text.encode_utf16().count();
+    if length == 0 || length > max || one_line(text) != text {
+        let detail = format!("It is 1 to {max} characters on one line, with single spaces.");
+        return Err(Problem::invalid(field, detail));
+    }
+    Ok(text.to_owned())
 }
 
 /// A text field's value; `None` if it was left empty.

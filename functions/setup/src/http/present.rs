@@ -45,7 +45,10 @@ pub(crate) async fn present_json(request: Request, next: Next) -> Response {
 fn as_json(content: ResponseContent) -> Response {
     match content {
         ResponseContent::Problem(problem) => problem_json(&problem),
-        ResponseContent::Page(view) => json_body(StatusCode::OK, "application/json", &view.json),
+        ResponseContent::Page(view) => match &view.problem {
+            Some(problem) => problem_json(problem),
+            None => json_body(StatusCode::OK, "application/json", &view.json),
+        },
         ResponseContent::Change(change) => {
             let mut body = change.json;
             body["next"] = json!(change.next);
@@ -57,7 +60,10 @@ fn as_json(content: ResponseContent) -> Response {
 fn as_page(content: ResponseContent, path: &str) -> Response {
     match content {
         ResponseContent::Problem(problem) => html(problem.status, page::problem(&problem, path)),
-        ResponseContent::Page(view) => html(StatusCode::OK, view.page),
+        ResponseContent::Page(view) => {
+            let status = view.problem.as_ref().map(|problem| problem.status);
+            html(status.unwrap_or(StatusCode::OK), view.page)
+        }
         ResponseContent::Change(change) => see_other(&change.next),
     }
 }

@@ -100,6 +100,11 @@ impl Problem {
         )
     }
 
+    /// The operator did not allow this to the partner.
+    pub(crate) fn not_allowed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "This is not allowed", detail)
+    }
+
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "Not found", detail)
     }
@@ -109,8 +114,8 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", detail)
     }
 
-    pub(crate) fn too_large() -> Self {
-        let detail = "A request is at most 65536 bytes.";
+    pub(crate) fn too_large(limit: usize) -> Self {
+        let detail = format!("A request is at most {limit} bytes.");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "This is too large", detail)
     }
 

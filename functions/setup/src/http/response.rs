@@ -13,6 +13,8 @@ use crate::http::problem::Problem;
 pub(crate) struct PageResponse {
     pub(super) json: Value,
     pub(super) page: Markup,
+    /// Why the change that was sent was not made. The page has what was typed.
+    pub(super) problem: Option<Problem>,
 }
 
 /// A completed change, and the page that follows.
@@ -36,7 +38,14 @@ impl PageResponse {
         Self {
             json: json!(view),
             page,
+            problem: None,
         }
+    }
+
+    /// A page that shows what was typed, and why it cannot be used.
+    pub(crate) fn with_problem(mut self, problem: Option<Problem>) -> Self {
+        self.problem = problem;
+        self
     }
 }
 
@@ -60,7 +69,11 @@ impl From<ResponseContent> for Response {
     fn from(content: ResponseContent) -> Self {
         let status = match &content {
             ResponseContent::Problem(problem) => problem.status,
-            ResponseContent::Page(_) | ResponseContent::Change(_) => StatusCode::OK,
+            ResponseContent::Page(page) => match &page.problem {
+                Some(problem) => problem.status,
+                None => StatusCode::OK,
+            },
+            ResponseContent::Change(_) => StatusCode::OK,
         };
         let mut response = status.into_response();
         response.extensions_mut().insert(content);

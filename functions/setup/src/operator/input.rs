@@ -1,6 +1,5 @@
 //! Parameters that several of the operator's routes accept.
 
-use domain::text::one_line;
 use serde::Deserialize;
 use store::PageStart;
 
@@ -31,23 +30,4 @@ impl ListQuery {
             Ok(_) | Err(_) => Err(Problem::invalid("limit", "It is a number from 1 to 100.")),
         }
     }
-}
-
-/// The longest name of a partner or source, in UTF-16 units.
-const MAX_NAME: usize = 100;
-
-/// A display name on one line.
-pub(super) fn parse_name(field: &str, text: &str) -> Result<String, Problem> {
-    parse_line(field, text, MAX_NAME)
-}
-
-/// A text on one line of at most `max` UTF-16 units, without surrounding white space.
-pub(super) fn parse_line(field: &str, text: &str, max: usize) -> Result<String, Problem> {
-    let text = text.trim();
-    let length = text.encode_utf16().count();
-    if length == 0 || length > max || one_line(text) != text {
-        let detail = format!("It is 1 to {max} characters on one line, with single spaces.");
-        return Err(Problem::invalid(field, detail));
-    }
-    Ok(text.to_owned())
 }

@@ -16,10 +16,10 @@ use crate::audit;
 use crate::auth::session;
 use crate::contact::change::set_by_operator;
 use crate::context::{AppState, Setup};
-use crate::http::input::{Input, PathParam, QueryParams, parse_id, sentence};
+use crate::http::input::{Input, PathParam, QueryParams, parse_id, parse_name, sentence};
 use crate::http::problem::Problem;
 use crate::http::response::json_response;
-use crate::operator::input::{ListQuery, parse_name};
+use crate::operator::input::ListQuery;
 
 /// Attempts of a write that may conflict with others.
 const MAX_ATTEMPTS: u32 = 5;
@@ -32,6 +32,8 @@ struct PartnerResponse {
     id: PartnerId,
     name: String,
     enabled: bool,
+    /// Whether it may create and change its own sources on its page.
+    manages_sources: bool,
     made_at: String,
     version: u64,
     /// Whether a connection is stored.
@@ -52,6 +54,7 @@ impl PartnerResponse {
             id,
             name: partner.name,
             enabled: partner.enabled,
+            manages_sources: partner.manages_sources,
             // In the stored format, so that it is the same right after the creation and later.
             made_at: sortable(partner.made_at),
             version,
@@ -98,6 +101,7 @@ pub(super) async fn get(
 pub(super) struct PartnerRequest {
     name: Option<String>,
     enabled: Option<bool>,
+    manages_sources: Option<bool>,
     version: Option<u64>,
 }
 
@@ -125,10 +129,15 @@ pub(super) async fn put(
             enabled: request.enabled.unwrap_or(true),
             made_at: invocation.now(),
             sessions_from: None,
+            manages_sources: request.manages_sources.unwrap_or(false),
         },
-        Some(before) => changed(&before, name, request.enabled, &invocation),
+        Some(before) => changed(&before, name, &request, &invocation),
     };
-    let detail = [("name", partner.name.clone())];
+    let manages_sources = if partner.manages_sources { "yes" } else { "no" };
+    let detail = [
+        ("name", partner.name.clone()),
+        ("manages_sources", manages_sources.to_owned()),
+    ];
     let is_changed = before.as_ref() != Some(&partner);
     if is_changed {
         version = match setup.access().partners.save(&id, &partner, version).await? {
@@ -168,15 +177,16 @@ pub(super) async fn put(
 fn changed(
     before: &Partner,
     name: Option<String>,
-    enabled: Option<bool>,
+    request: &PartnerRequest,
     invocation: &Invocation,
 ) -> Partner {
     let name = name.unwrap_or_else(|| before.name.clone());
     let partner = Partner {
         name,
+        manages_sources: request.manages_sources.unwrap_or(before.manages_sources),
         ..before.clone()
     };
-    match enabled {
+    match request.enabled {
         // Disabling a disabled partner again ends no sessions.
         Some(enabled) if enabled != partner.enabled => {
             partner.with_enabled(enabled, invocation.now())

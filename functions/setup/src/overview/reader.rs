@@ -9,14 +9,17 @@ use domain::monitoring::health::Health;
 use domain::monitoring::issue::summarize;
 use domain::setup::contact::Contact;
 use domain::{PartnerId, SourceId, TenantId};
-use store::{AccessTable, Rejections};
+use store::{AccessTable, Rejections, WaitingMessages};
 
 use crate::backlog::count::describe;
 use crate::checklist::missing_parts;
 use crate::context::Setup;
 use crate::held;
 use crate::http::problem::Problem;
-use crate::overview::view::{IssueView, OverviewView, StepRow, UnreadableAlertsView, readable};
+use crate::overview::view::{
+    IssueView, OverviewView, StepRow, UnreadableAlertsView, WaitingMessagesView, readable,
+};
+use crate::paths::{self, with_query};
 use crate::step::SetupStep;
 use crate::tenants::reader::in_epoch;
 
@@ -26,13 +29,14 @@ pub(super) async fn read(
     invocation: &Invocation,
 ) -> Result<OverviewView, Problem> {
     let (table, access) = (setup.table(), setup.access());
-    let (person, config, contact, health, held, rejected) = tokio::join!(
+    let (person, config, contact, health, held, rejected, waiting) = tokio::join!(
         access.partners.get(partner),
         setup.connections.partner_config(partner),
         access.contacts.get(partner),
         table.health.get(partner),
         table.closing_holds.get_held(partner),
         table.rejected.get_all(partner, invocation.now()),
+        table.quarantine.waiting(partner, None),
     );
     if let Err(err) = &health {
         tracing::error!(error = %err, "failed to read the partner's health");
@@ -52,6 +56,7 @@ pub(super) async fn read(
         live,
         issue,
         rejected: unreadable_alerts(access, rejected?).await?,
+        waiting: waiting_messages(access, waiting?).await?,
         held: held::view::views(held?, &config.mappings),
         steps: steps(config, &contact),
     })
@@ -151,4 +156,32 @@ async fn unreadable_alerts(
         });
     }
     Ok(views)
+}
+
+async fn waiting_messages(
+    access: &AccessTable,
+    waiting: WaitingMessages,
+) -> Result<Vec<WaitingMessagesView>, Problem> {
+    let mut views = BTreeMap::<SourceId, WaitingMessagesView>::new();
+    // The newest are first, so the first reason of a source is the last one.
+    for entry in waiting.entries {
+        let message = entry.value;
+        let source = message.source;
+        if let Some(view) = views.get_mut(&source) {
+            view.messages += 1;
+            continue;
+        }
+        let named = access.sources.get(&source).await?.value;
+        let view = WaitingMessagesView {
+            name: named.map_or_else(|| source.to_string(), |named| named.name),
+            messages: 1,
+            more: waiting.next.is_some(),
+            field: message.field,
+            problem: message.problem,
+            path: with_query(paths::QUARANTINE, &[("source", source.as_str())])?,
+            source: source.clone(),
+        };
+        views.insert(source, view);
+    }
+    Ok(views.into_values().collect())
 }

@@ -19,6 +19,7 @@ pub(super) struct OverviewView {
     /// The problem of a live connection.
     pub(super) issue: Option<IssueView>,
     pub(super) rejected: Vec<UnreadableAlertsView>,
+    pub(super) waiting: Vec<WaitingMessagesView>,
     pub(super) held: Vec<HeldClosingsView>,
     pub(super) steps: Vec<StepRow>,
 }
@@ -40,6 +41,21 @@ pub(super) struct UnreadableAlertsView {
     pub(super) since: String,
     pub(super) field: String,
     pub(super) problem: String,
+}
+
+/// Messages of one source that its mapping could not read, and that wait for a person.
+#[derive(Serialize)]
+pub(super) struct WaitingMessagesView {
+    pub(super) source: SourceId,
+    pub(super) name: String,
+    pub(super) messages: u64,
+    /// There may be more of them.
+    pub(super) more: bool,
+    /// Of the newest message.
+    pub(super) field: String,
+    pub(super) problem: String,
+    /// The page of the messages.
+    pub(super) path: String,
 }
 
 #[derive(Serialize)]
@@ -80,6 +96,13 @@ pub(super) fn render(view: &OverviewView, session: &PartnerSession) -> Markup {
                 ". Ask the vendor of " (rejected.name) " to correct this."
             }
         }
+        @for waiting in &view.waiting {
+            p class="problem" {
+                (counted(waiting.messages, "message")) @if waiting.more { " or more" } " of " b { (waiting.name) }
+                " could not be read, so no tickets were created. Last reason: " code { (waiting.field) } ": " (waiting.problem)
+                ". " a href=(waiting.path) { "Look at the messages of " (waiting.name) }
+            }
+        }
         (held::view::render(&view.held, session))
         div class="wide" {
             table class="cards" {
@@ -111,6 +134,7 @@ mod tests {
             live: false,
             issue: None,
             rejected: vec![],
+            waiting: vec![],
             held: vec![],
             steps: vec![
                 StepRow::new(
@@ -145,6 +169,15 @@ mod tests {
                 since: since.to_owned(),
                 field: "data.kind".to_owned(),
                 problem: "unknown kind".to_owned(),
+            }],
+            waiting: vec![WaitingMessagesView {
+                source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
+                name: "Alertmanager".to_owned(),
+                messages: 3,
+                more: false,
+                field: "tenant".to_owned(),
+                problem: "the message has none".to_owned(),
+                path: "/setup/sources/messages?source=src_abcdefghijklmnopqrstuvwxyz".to_owned(),
             }],
             ..view()
         };

@@ -45,6 +45,18 @@ fn message(code: &str) -> Option<&'static str> {
         "test_closed" => {
             "The test alert was resolved: its ticket is closed within a minute or two."
         }
+        "source_made" => "The source was created. Now it needs its secret.",
+        "mapping_saved" => {
+            "Saved. Messages that wait can be replayed now. New messages are read like this within five minutes."
+        }
+        "message_replayed" => {
+            "Replayed: the tickets of this message are created within a few minutes."
+        }
+        "message_discarded" => "The message was discarded.",
+        "messages_replayed" => "Replayed: the tickets are created within a few minutes.",
+        "messages_left" => {
+            "Messages that can be read were replayed. The messages below still cannot be read."
+        }
         "suggested" => "All companies were read.",
         "signed_out" => "You are signed out.",
         "old_address_not_notified" => {

@@ -1,7 +1,7 @@
 //! Reads the last test, and for which tenants a test is possible.
 
 use connections::{AlertView, PartnerConfig};
-use domain::alert::kind::Category;
+use domain::alert::kind::{Category, with_added};
 use domain::alert::record::{Actual, Record};
 use domain::alert::test_alert;
 use domain::connection::view::LiveConnection;
@@ -81,7 +81,8 @@ pub(super) async fn require_possible(
         let detail = "This tenant has no company in ConnectWise yet. Choose one under Tenants.";
         return Err(Problem::invalid("tenant", detail));
     };
-    let Some(kind) = test_alert::kind_for(category, &live.settings) else {
+    let kinds = with_added(&setup.added_kinds(partner).await?);
+    let Some(kind) = test_alert::kind_for(category, &live.settings, &kinds) else {
         let detail =
             "All kinds of alert of this board are switched off. Switch one on under Tickets.";
         return Err(Problem::invalid("category", detail));

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::alert::event::{AlertChange, Event, Particulars, Payload, Severity};
-use crate::alert::kind::{BUILT_IN, Category};
+use crate::alert::kind::{Category, KindInfo};
 use crate::setup::settings::Settings;
 use crate::{AlertId, AlertKey, EventId, Kind, PartnerId, SourceId, TenantId};
 
@@ -24,12 +24,12 @@ pub fn key(partner: PartnerId, tenant: TenantId, alert_id: AlertId) -> AlertKey 
 }
 
 /// Chooses the kind for a test alert of a category: an enabled kind, if possible one with a ticket
-/// type. Returns `None` if all built-in kinds of the category are switched off.
+/// type. Returns `None` if all of these kinds of the category are switched off.
 #[must_use]
-pub fn kind_for(category: Category, settings: &Settings) -> Option<Kind> {
-    let of_category = BUILT_IN.iter().filter(|(_, of, _)| *of == category);
-    let kinds = of_category.filter_map(|(name, ..)| Kind::parse(*name).ok());
-    let on: Vec<_> = kinds
+pub fn kind_for(category: Category, settings: &Settings, kinds: &[KindInfo]) -> Option<Kind> {
+    let of_category = kinds.iter().filter(|info| info.category == category);
+    let on: Vec<_> = of_category
+        .map(|info| info.kind.clone())
         .filter(|kind| !settings.kinds_off.contains(kind))
         .collect();
     let types = &settings.board(category).types;
@@ -77,6 +77,7 @@ pub fn resolved(key: AlertKey, asked_at: Timestamp, now: Timestamp) -> Event {
 mod tests {
     use super::*;
     use crate::alert::fold::fold;
+    use crate::alert::kind::{BUILT_IN, with_added};
     use crate::alert::record::Record;
 
     fn at(second: i64) -> Timestamp {
@@ -110,7 +111,13 @@ mod tests {
         let mut settings = Settings {
             ..Settings::default()
         };
-        let chosen = |settings: &Settings, category| kind_for(category, settings);
+        let added = KindInfo {
+            kind: kind("monitoring"),
+            category: Category::Operations,
+            type_name: "Monitoring".to_owned(),
+        };
+        let kinds = with_added(&[added]);
+        let chosen = |settings: &Settings, category| kind_for(category, settings, &kinds);
         let cyber = chosen(&settings, Category::CyberAlerts);
         assert_eq!(cyber, Some(kind("privileged_access_management")));
         assert_eq!(chosen(&settings, Category::Operations), Some(kind("cpu")));
@@ -121,8 +128,12 @@ mod tests {
         );
         settings.operations.types = [(kind("cpu"), 1), (kind("disk"), 2)].into();
         assert_eq!(chosen(&settings, Category::Operations), Some(kind("disk")));
-        let all = BUILT_IN.iter().map(|(name, ..)| kind(name));
-        settings.kinds_off = all.collect();
+        let built_in = BUILT_IN.iter().map(|(name, ..)| kind(name));
+        settings.kinds_off = built_in.collect();
+        let operations = chosen(&settings, Category::Operations);
+        assert_eq!(operations, Some(kind("monitoring")));
+        assert_eq!(chosen(&settings, Category::CyberAlerts), None);
+        settings.kinds_off.insert(kind("monitoring"));
         assert_eq!(chosen(&settings, Category::Operations), None);
     }
 

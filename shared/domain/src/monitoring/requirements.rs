@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::alert::event::Severity;
-use crate::alert::kind::{BUILT_IN, Category};
+use crate::alert::kind::{Category, KindInfo};
 use crate::monitoring::issue::{Issue, ProbeArea};
 use crate::setup::choices::{BoardChoice, TargetIssue, find_target_issues};
 use crate::setup::found_board::{FoundBoard, FoundStatus, FoundType};
@@ -24,19 +24,22 @@ pub struct Requirements {
 }
 
 impl Requirements {
-    /// The requirements of these settings and companies. What they leave to ConnectWise's defaults
+    /// The requirements of these settings and companies, and of the kinds that sources may post. What they leave to ConnectWise's defaults
     /// cannot be wrong.
     #[must_use]
-    pub fn new(settings: &Settings, companies: BTreeMap<TenantId, RecordId>) -> Self {
+    pub fn new(
+        settings: &Settings,
+        companies: BTreeMap<TenantId, RecordId>,
+        kinds: &[KindInfo],
+    ) -> Self {
         let is_on = |kind: &Kind| !settings.kinds_off.contains(kind);
         let mut boards = BTreeMap::new();
         let mut closing = false;
         for category in [Category::Operations, Category::CyberAlerts] {
             let target = settings.board(category);
-            let off = |name: &str| settings.kinds_off.iter().any(|off| off.as_str() == name);
-            let any = BUILT_IN
+            let any = kinds
                 .iter()
-                .any(|(name, of, _)| *of == category && !off(name))
+                .any(|info| info.category == category && is_on(&info.kind))
                 || target.types.keys().any(is_on);
             if !any {
                 continue;

@@ -43,6 +43,9 @@ pub struct Partner {
         serialize_with = "crate::time::as_sortable_optional"
     )]
     pub sessions_from: Option<Timestamp>,
+    /// Whether it may create and change its own sources on its page.
+    #[serde(default)]
+    pub manages_sources: bool,
 }
 
 impl Partner {
@@ -128,6 +131,7 @@ mod tests {
             enabled,
             made_at: at(0),
             sessions_from: sessions_from.map(at),
+            manages_sources: false,
         }
     }
 

@@ -3,22 +3,23 @@
 
 use std::collections::BTreeMap;
 
+use crate::RecordId;
 use crate::alert::event::Severity;
-use crate::alert::kind::{BUILT_IN, Category};
+use crate::alert::kind::{Category, KindInfo};
 use crate::setup::board_issue::{type_issue, usable};
 use crate::setup::found_board::{BoardParts, FoundStatus, named};
 use crate::setup::settings::{BoardTarget, OnResolve, Settings};
-use crate::{Kind, RecordId};
 
 /// The target for a board that the partner already has, with its statuses in the board's own order.
 /// New tickets get the board's default status, or its first open one if the default cannot be used.
-/// Ticket types are those with the names of the built-in ones. Without `parts`, because the API
+/// Ticket types are those with the names of the types of `kinds`. Without `parts`, because the API
 /// member may not read them, ConnectWise's defaults are used.
 #[must_use]
 pub fn existing_board_target(
     category: Category,
     board: RecordId,
     parts: Option<&BoardParts>,
+    kinds: &[KindInfo],
 ) -> BoardTarget {
     let target = BoardTarget {
         board: Some(board),
@@ -32,11 +33,13 @@ pub fn existing_board_target(
     let statuses = || parts.statuses.iter();
     let start = statuses().filter(opens).find(|status| status.is_default);
     let start = start.or_else(|| statuses().find(opens));
-    let kinds = BUILT_IN.iter().filter(|(_, of, _)| *of == category);
-    let types = kinds.filter_map(|(kind, _, name)| {
-        let found = named(&parts.types, name, |found| (&found.name, found.id));
+    let kinds = kinds.iter().filter(|info| info.category == category);
+    let types = kinds.filter_map(|info| {
+        let found = named(&parts.types, &info.type_name, |found| {
+            (&found.name, found.id)
+        });
         let found = usable(&found, type_issue).ok()??;
-        Some((Kind::parse(*kind).ok()?, found.id))
+        Some((info.kind.clone(), found.id))
     });
     BoardTarget {
         start_status: start.map(|status| status.id),

@@ -126,6 +126,7 @@ mod tests {
             enabled,
             made_at: at(0),
             sessions_from: sessions_from.map(at),
+            manages_sources: false,
         }
     }
 

@@ -20,6 +20,8 @@ mod unwrap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::digest;
+
 pub use pointer::Pointer;
 pub use rule::{Condition, Rule};
 pub use time::Zone;
@@ -75,6 +77,16 @@ pub struct EventMapping {
     /// How long after its last message an alert expires, for sources that never report a resolve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_after_hours: Option<u32>,
+}
+
+impl EventMapping {
+    /// A digest of the document. A page shows what a mapping does, and a person then saves that one.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        // A mapping came from JSON, so it can be written.
+        let text = serde_json::to_string(self).unwrap_or_default();
+        digest(&["mapping", &text], 32)
+    }
 }
 
 /// How a body becomes JSON.

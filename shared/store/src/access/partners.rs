@@ -96,6 +96,7 @@ mod tests {
             enabled: true,
             made_at: Timestamp::UNIX_EPOCH,
             sessions_from: None,
+            manages_sources: false,
         };
         let full = Partner {
             sessions_from: Some(Timestamp::UNIX_EPOCH),

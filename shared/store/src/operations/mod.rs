@@ -15,5 +15,5 @@ pub use breaker::BreakerStore;
 pub use closing_holds::{ClosingHoldStore, ClosingHolds, HeldClosings};
 pub use health::HealthStore;
 pub use monitoring::{MonitoringState, MonitoringStore, OperatorEvent};
-pub use quarantine::{QuarantineOutcome, QuarantineStore, QuarantinedMessage};
+pub use quarantine::{QuarantineOutcome, QuarantineStore, QuarantinedMessage, WaitingMessages};
 pub use rejected_events::{RejectedEventStore, Rejections};

@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
 use crate::pages::{self, ListEntry, ListPage, PageQuery, PageStart, SortOrder};
-use crate::table::{Table, number, partner_item, partner_key, partner_pk, string, time};
+use crate::table::{Table, number, partner_item, partner_key, partner_pk, sk_after, string, time};
 use crate::{Error, conditional};
 
 const PREFIX: &str = "quarantine#";
+/// Most pages that are read for a list of waiting messages, of one megabyte each.
+const MAX_PAGES: usize = 8;
 /// How long a message is stored.
 const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 
@@ -29,6 +31,15 @@ pub struct QuarantinedMessage {
     /// How a person handled it. Absent while it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<QuarantineOutcome>,
+}
+
+/// The messages of a partner that wait for a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WaitingMessages {
+    /// The newest first.
+    pub entries: Vec<ListEntry<String, QuarantinedMessage>>,
+    /// Where older messages begin, if there may be more.
+    pub next: Option<PageStart>,
 }
 
 /// How a person handled a quarantined message.
@@ -102,6 +113,58 @@ impl QuarantineStore {
             limit,
         };
         pages::read(&self.table, query).await
+    }
+
+    /// Reads the partner's messages that wait for a person, without their texts, the newest first:
+    /// as many as can be read in a moment, from this start on.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn waiting(
+        &self,
+        partner: &PartnerId,
+        from: Option<&PageStart>,
+    ) -> Result<WaitingMessages, Error> {
+        let mut waiting = WaitingMessages::default();
+        let mut start = from.map(|from| partner_key(partner, &sk(&String::from(from.clone()))));
+        for _ in 0..MAX_PAGES {
+            let answer = self
+                .table
+                .query()
+                .consistent_read(true)
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .filter_expression("attribute_not_exists(#outcome)")
+                .projection_expression("sk, #source, received_at, #indexes, #field, #problem")
+                .expression_attribute_names("#source", "source")
+                .expression_attribute_names("#indexes", "indexes")
+                .expression_attribute_names("#field", "field")
+                .expression_attribute_names("#problem", "problem")
+                .expression_attribute_names("#outcome", "outcome")
+                .expression_attribute_values(":pk", string(partner_pk(partner)))
+                .expression_attribute_values(":prefix", string(PREFIX))
+                .scan_index_forward(false)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|err| Error::call("Query", &err))?;
+            for item in answer.items.unwrap_or_default() {
+                let id = sk_after(&item, PREFIX).map(str::to_owned);
+                let value = from_item(item);
+                let Some((id, value)) = id.zip(value.ok()) else {
+                    tracing::error!(%partner, "failed to parse a quarantined message");
+                    continue;
+                };
+                let version = 0;
+                waiting.entries.push(ListEntry { id, value, version });
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(waiting);
+            }
+        }
+        let last = start.as_ref().and_then(|key| sk_after(key, PREFIX));
+        waiting.next = last.and_then(|id| PageStart::try_from(id.to_owned()).ok());
+        Ok(waiting)
     }
 
     /// Reads a message with its text. `None` if there is none, or if a person handled it.

@@ -1,32 +1,26 @@
 //! Lists, creates and changes sources, and rotates their signing secrets.
 
-use std::collections::BTreeSet;
-
 use aws::invocation::Invocation;
-use aws::secrets::{SourceDocument, SourceSecret};
 use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::{PartnerId, Secret, SourceId};
-use futures_util::future::join_all;
+use domain::{Secret, SourceId};
 use serde_json::json;
 use store::{Actor, RegisteredSource, Versioned};
 
 use crate::context::{AppState, Setup};
-use crate::http::input::{Input, PathParam, QueryParams, parse_id};
+use crate::http::input::{Input, PathParam, QueryParams, parse_id, parse_name};
 use crate::http::problem::Problem;
 use crate::http::response::json_response;
-use crate::operator::input::{ListQuery, parse_name};
-use crate::operator::sources::change::{SourceChange, conflict, partner_set, partners_of};
-use crate::operator::sources::format::{keep_fitting, new_secret};
+use crate::operator::input::ListQuery;
 use crate::operator::sources::request::{
     RotationRequest, SourcePartners, SourceRequest, parse_kinds, parse_partners,
 };
 use crate::operator::sources::response::{
     RejectedEventsView, SourceResponse, SourceSummary, SourcesResponse,
 };
-use crate::operator::sources::rotation;
-use crate::{audit, random};
+use crate::sources::change::conflict;
+use crate::sources::manage::{self, NewSecret, NewSource, SourceEdit, stored_document};
 
 pub(crate) async fn list(
     setup: AppState,
@@ -62,9 +56,7 @@ pub(crate) async fn get(
     Ok(json_response(StatusCode::OK, &body))
 }
 
-/// Creates a source. Only this response contains its signing secret. If the process dies in
-/// between, the list has a source whose secret is lost or not stored. Repeating this creates
-/// another source; the first one can be disabled.
+/// Creates a source. Only this response contains its signing secret.
 pub(crate) async fn create(
     setup: AppState,
     Extension(invocation): Extension<Invocation>,
@@ -83,55 +75,22 @@ pub(crate) async fn create(
     if request.version.is_some_and(|version| version != 0) {
         return Err(conflict());
     }
-    let kinds_added = parse_kinds(request.kinds_added.unwrap_or_default())?;
-    let mut document = SourceDocument {
-        partner: partner.clone(),
-        partners: partners.clone(),
-        kinds_added,
-        ..SourceDocument::default()
-    };
-    format.apply(&mut document)?;
-    let secret = new_secret(&document, request.secret)?;
-    document
-        .secrets
-        .extend(secret.clone().map(|value| SourceSecret {
-            value,
-            not_after: None,
-        }));
-    let id = new_id(&setup).await?;
-    let source = RegisteredSource {
+    let new = NewSource {
         name,
         partner,
         partners,
         enabled: request.enabled.unwrap_or(true),
-        made_at: invocation.now(),
-        busy_until: None,
+        kinds_added: parse_kinds(request.kinds_added.unwrap_or_default())?,
+        format,
+        secret: NewSecret::Now(request.secret),
     };
-    let change = SourceChange::begin(&setup, id, source, 0, &invocation).await?;
-    let document = change.document(Some(document));
-    let response = change.finish(&setup, None, document, &invocation).await?;
-    record_for_all(&setup, &response.listed, "source_made", &invocation).await;
-    let mut body = json!(response);
+    let (created, secret) = manage::create(&setup, new, Actor::Operator, &invocation).await?;
+    let mut body = json!(SourceResponse::of(&setup, created));
     body["secret"] = json!(secret.as_ref().map(Secret::expose));
     Ok(json_response(StatusCode::CREATED, &body))
 }
 
-/// An id that the webhook endpoint recognizes as one of this stage.
-async fn new_id(setup: &Setup) -> Result<SourceId, Problem> {
-    let prefix = &setup.config.source_secret_prefix;
-    let new = random::source_key()?;
-    let keys = setup.secret_writer.source_keys(prefix, &new).await;
-    let keys = keys.map_err(|err| {
-        tracing::error!(error = %err, "failed to read or create the keys that prove source ids");
-        Problem::unavailable(
-            "The keys that prove source ids cannot be read. Repeat this in a minute.",
-        )
-    })?;
-    Ok(keys.id(random::source_id_bytes()?))
-}
-
-/// Changes a source; members that are left out stay as they are. The webhook endpoint uses the
-/// change within five minutes.
+/// Changes a source; members that are left out stay as they are.
 pub(crate) async fn change(
     setup: AppState,
     Extension(invocation): Extension<Invocation>,
@@ -145,75 +104,50 @@ pub(crate) async fn change(
             "A secret is replaced by its own route, so that the old one overlaps.",
         ));
     }
-    let (id, Versioned { value, version }) = existing(&setup, source).await?;
-    if request.version.is_some_and(|expected| expected != version) {
+    let found = existing(&setup, source).await?;
+    if request
+        .version
+        .is_some_and(|expected| expected != found.1.version)
+    {
         return Err(conflict());
     }
     let name = request.name.as_deref().map(|text| parse_name("name", text));
-    let name = name.transpose()?.unwrap_or_else(|| value.name.clone());
     let partners = parse_partners(&setup, request.partner, request.partners).await?;
-    let SourcePartners { partner, partners } = partners.unwrap_or_else(|| SourcePartners {
-        partner: value.partner.clone(),
-        partners: value.partners.clone(),
-    });
-    let kinds_added = request.kinds_added.map(parse_kinds).transpose()?;
-    let mut before = partner_set(value.partner.as_ref(), &value.partners);
-    let source = RegisteredSource {
-        name,
-        partner,
-        partners,
-        enabled: request.enabled.unwrap_or(value.enabled),
-        ..value
+    let edit = SourceEdit {
+        name: name.transpose()?,
+        partners: partners.map(|of| (of.partner, of.partners)),
+        enabled: request.enabled,
+        kinds_added: request.kinds_added.map(parse_kinds).transpose()?,
+        format,
     };
-    let change = SourceChange::begin(&setup, id, source, version, &invocation).await?;
-    let stored = stored_document(&setup, &change.id).await?;
-    // An interrupted change may have written only the item or only the document.
-    before.extend(stored.iter().flat_map(partners_of));
-    let mut document = change.document(stored.clone());
-    if let Some(kinds_added) = kinds_added {
-        document.kinds_added = kinds_added;
-    }
-    format.apply(&mut document)?;
-    keep_fitting(&mut document);
-    let response = change.finish(&setup, stored, document, &invocation).await?;
-    record_change(&setup, &response.listed, &before, &invocation).await;
-    Ok(json_response(StatusCode::OK, &response))
+    let changed = manage::edit(&setup, found, edit, Actor::Operator, &invocation).await?;
+    Ok(json_response(
+        StatusCode::OK,
+        &SourceResponse::of(&setup, changed),
+    ))
 }
 
-/// Gives a source a new signing secret; only this response contains it. The old secret is accepted
-/// for 24 more hours. At most two secrets are accepted, so another rotation within that time ends
-/// the oldest at once, for example after a leak, and the response says so. A request with `version`
-/// cannot do that by accident: if it repeats a request whose response was lost, it is a conflict.
+/// Gives a source a new signing secret; only this response contains it. A request with `version`
+/// cannot end a secret by accident: if it repeats a request whose response was lost, it is a
+/// conflict.
 pub(crate) async fn rotate(
     setup: AppState,
     Extension(invocation): Extension<Invocation>,
     PathParam(source): PathParam,
     Input(request): Input<RotationRequest>,
 ) -> Result<Response, Problem> {
-    let (id, Versioned { value, version }) = existing(&setup, source).await?;
-    if request.version.is_some_and(|expected| expected != version) {
+    let found = existing(&setup, source).await?;
+    if request
+        .version
+        .is_some_and(|expected| expected != found.1.version)
+    {
         return Err(conflict());
     }
-    let stored = stored_document(&setup, &id).await?;
-    let secret = new_secret(&stored.unwrap_or_default(), request.secret)?;
-    let secret = secret.ok_or_else(|| {
-        Problem::invalid(
-            "secret",
-            "The vendor issues it: send the one that it shows.",
-        )
-    })?;
-    let change = SourceChange::begin(&setup, id, value, version, &invocation).await?;
-    let stored = stored_document(&setup, &change.id).await?;
-    let mut document = change.document(stored.clone());
-    let rotated = rotation::rotate(document.secrets, secret.clone(), invocation.now());
-    let old_until = rotated.secrets.get(1).and_then(|secret| secret.not_after);
-    document.secrets = rotated.secrets;
-    let response = change.finish(&setup, stored, document, &invocation).await?;
-    let what = "source_secret_rotated";
-    record_for_all(&setup, &response.listed, what, &invocation).await;
-    let mut body = json!(response);
-    body["secret"] = secret.expose().into();
-    body["old_until"] = json!(old_until);
+    let issued = request.secret;
+    let rotated = manage::rotate(&setup, found, issued, Actor::Operator, &invocation).await?;
+    let mut body = json!(SourceResponse::of(&setup, rotated.changed));
+    body["secret"] = rotated.secret.expose().into();
+    body["old_until"] = json!(rotated.old_until);
     body["ended_now"] = rotated.ended.into();
     Ok(json_response(StatusCode::OK, &body))
 }
@@ -222,67 +156,5 @@ async fn existing(
     setup: &Setup,
     source: String,
 ) -> Result<(SourceId, Versioned<RegisteredSource>), Problem> {
-    let id: SourceId = parse_id("source", source)?;
-    let Versioned { value, version } = setup.access().sources.get(&id).await?;
-    let missing = || Problem::not_found(format!("There is no source {id}."));
-    let value = value.ok_or_else(missing)?;
-    Ok((id, Versioned { value, version }))
-}
-
-async fn stored_document(setup: &Setup, id: &SourceId) -> Result<Option<SourceDocument>, Problem> {
-    let prefix = &setup.config.source_secret_prefix;
-    let stored = setup.secret_writer.source(prefix, id).await;
-    let stored = stored.map_err(|err| {
-        tracing::error!(source = %id, error = %err, "failed to read a source's signing secret");
-        Problem::unavailable("The webhook's copy of this source cannot be read.")
-    })?;
-    Ok(stored.map(|stored| stored.document))
-}
-
-/// Records the same action for each partner of the source.
-async fn record_for_all(
-    setup: &Setup,
-    source: &SourceSummary,
-    what: &str,
-    invocation: &Invocation,
-) {
-    let partners = partner_set(source.partner.as_ref(), &source.partners);
-    let entries = partners.iter().map(|partner| (partner, what));
-    record_each(setup, source, entries, invocation).await;
-}
-
-/// Records a change for each partner of the source, before or after it.
-async fn record_change(
-    setup: &Setup,
-    source: &SourceSummary,
-    before: &BTreeSet<PartnerId>,
-    invocation: &Invocation,
-) {
-    let after = partner_set(source.partner.as_ref(), &source.partners);
-    let what = |partner| match (before.contains(partner), after.contains(partner)) {
-        (true, true) => "source_changed",
-        (true, false) => "source_taken_away",
-        (false, _) => "source_added",
-    };
-    let entries = before.union(&after).map(|partner| (partner, what(partner)));
-    record_each(setup, source, entries, invocation).await;
-}
-
-async fn record_each<'a>(
-    setup: &Setup,
-    source: &SourceSummary,
-    entries: impl Iterator<Item = (&'a PartnerId, &'a str)>,
-    invocation: &Invocation,
-) {
-    let enabled = if source.enabled { "yes" } else { "no" };
-    let detail = [
-        ("source", source.id.to_string()),
-        ("name", source.name.clone()),
-        ("enabled", enabled.to_owned()),
-    ];
-    let recorded = entries.map(|(partner, what)| {
-        let action = (Actor::Operator, what);
-        audit::record(setup, partner, action, &detail, invocation)
-    });
-    join_all(recorded).await;
+    manage::existing(setup, parse_id("source", source)?).await
 }

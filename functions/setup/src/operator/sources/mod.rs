@@ -1,17 +1,7 @@
-//! Sources: which partners each may post for, its added kinds, and its signing secrets.
-//!
-//! The webhook endpoint uses a source's document in Secrets Manager. The item in the table is the
-//! desired state, and the lock of the document, which has no version of its own: a change locks the
-//! item until the end of the invocation, reads and writes the document, then unlocks the item. If
-//! the process dies in between, the item is ahead of the document (`complete` shows that), and the
-//! lock expires half a minute later. Every change writes the whole document, so repeating any of
-//! them repairs it.
+//! Sources, for the operator: which partners each may post for, its format and its secrets.
 
-mod change;
-mod format;
 pub(super) mod handlers;
 pub(super) mod presets;
 pub(super) mod preview;
 mod request;
 mod response;
-mod rotation;

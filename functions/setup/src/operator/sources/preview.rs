@@ -15,13 +15,12 @@ use serde_json::Value;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::response::json_response;
-use crate::operator::sources::format::FormatRequest;
 use crate::operator::sources::request::{KindRequest, parse_kinds};
+use crate::sources::format::FormatRequest;
+use crate::sources::samples::MAX_SAMPLE;
 
 /// Most samples of a request.
 const MAX_SAMPLES: usize = 5;
-/// The longest sample, in bytes.
-const MAX_SAMPLE: usize = 64 * 1024;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

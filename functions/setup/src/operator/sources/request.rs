@@ -9,10 +9,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::context::Setup;
-use crate::http::input::parse_id;
+use crate::http::input::{parse_id, parse_line};
 use crate::http::problem::Problem;
-use crate::operator::input::parse_line;
-use crate::operator::sources::format::FormatRequest;
+use crate::sources::format::FormatRequest;
 
 /// The document must fit into 64 KiB.
 const MAX_PARTNERS: usize = 500;

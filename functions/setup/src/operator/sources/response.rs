@@ -12,6 +12,7 @@ use serde::Serialize;
 use store::{RegisteredSource, Rejections, Versioned};
 
 use crate::context::Setup;
+use crate::sources::change::ChangedSource;
 
 /// A source in a list.
 #[derive(Serialize)]
@@ -98,6 +99,10 @@ impl SourceSummary {
 }
 
 impl SourceResponse {
+    pub(super) fn of(setup: &Setup, changed: ChangedSource) -> Self {
+        Self::new(setup, changed.id, changed.source, Some(changed.document))
+    }
+
     pub(super) fn new(
         setup: &Setup,
         id: SourceId,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::alert::event::Severity;
-use crate::alert::kind::{BUILT_IN, Category};
+use crate::alert::kind::{BUILT_IN, Category, KindInfo, with_added};
 use crate::ids::RecordId;
 use crate::monitoring::issue::{CompanyIssue, summarize};
 use crate::monitoring::requirements::Requirements;
@@ -316,7 +316,11 @@ fn settings() -> Settings {
 fn needed(change: impl FnOnce(&mut Settings)) -> Requirements {
     let mut settings = settings();
     change(&mut settings);
-    Requirements::new(&settings, [(acme(), 301)].into())
+    needed_for(&settings, &[])
+}
+
+fn needed_for(settings: &Settings, added: &[KindInfo]) -> Requirements {
+    Requirements::new(settings, [(acme(), 301)].into(), &with_added(added))
 }
 
 #[test]
@@ -342,7 +346,22 @@ fn only_enabled_and_chosen_things_are_probed() {
     };
     let without = needed(all_cyber_off);
     assert!(!without.boards.contains_key(&cyber));
-    // A kind that the operator added is enabled nevertheless.
+    // A kind that a source adds is on, with a type and without one.
+    let mut only_added = settings();
+    all_cyber_off(&mut only_added);
+    let added = KindInfo {
+        kind: kind("incident"),
+        category: cyber,
+        type_name: "Security Incident".to_owned(),
+    };
+    let with_one = needed_for(&only_added, std::slice::from_ref(&added));
+    assert!(with_one.boards.contains_key(&cyber));
+    only_added.kinds_off.insert(kind("incident"));
+    assert!(
+        !needed_for(&only_added, &[added])
+            .boards
+            .contains_key(&cyber)
+    );
     let own = needed(|settings| {
         all_cyber_off(settings);
         settings.cyber_alerts.types.insert(kind("own"), 9);

@@ -7,8 +7,10 @@ use serde::Serialize;
 
 use super::EventMapping;
 use super::apply::{MappedBody, map};
-use crate::alert::event::{AlertChange, Event, Severity};
+use crate::alert::event::{AlertChange, Event, Particulars, Severity};
 use crate::alert::kind::Category;
+use crate::alert::record::AlertDetails;
+use crate::ticketing::ticket_text;
 use crate::wire::webhook::{RequestTimes, SourcePolicy};
 use crate::{AlertId, Kind, TenantId};
 
@@ -48,6 +50,14 @@ pub struct SampleDetails {
     pub user: Option<String>,
     pub link: Option<String>,
     pub expires_at: Option<Timestamp>,
+    pub ticket: SampleTicket,
+}
+
+/// The texts of the ticket that a new alert gets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SampleTicket {
+    pub summary: String,
+    pub text: String,
 }
 
 /// A part of a sample that the mapping cannot read.
@@ -108,28 +118,51 @@ impl From<MappedBody> for SampleResult {
 
 impl From<Event> for SampleEvent {
     fn from(event: Event) -> Self {
-        let (change, particulars) = match event.change {
+        let (change, particulars) = match &event.change {
             AlertChange::Raised(particulars) => ("raised", Some(particulars)),
             AlertChange::Updated(particulars) => ("updated", Some(particulars)),
             AlertChange::Resolved => ("resolved", None),
         };
+        let details = particulars.map(|particulars| SampleDetails::new(&event, particulars));
         Self {
             change,
+            details,
             tenant: event.key.tenant,
             alert_id: event.key.alert_id,
             occurred_at: event.occurred_at,
-            details: particulars.map(|particulars| SampleDetails {
-                kind: particulars.kind,
-                category: particulars.category,
-                severity: particulars.severity,
-                title: particulars.payload.title,
-                description: particulars.payload.description,
-                tenant_name: particulars.payload.tenant_name,
-                device: particulars.payload.device,
-                user: particulars.payload.user,
-                link: particulars.payload.link,
-                expires_at: particulars.expires_at,
-            }),
+        }
+    }
+}
+
+impl SampleDetails {
+    fn new(event: &Event, particulars: &Particulars) -> Self {
+        let payload = particulars.payload.clone();
+        let details = AlertDetails {
+            kind: particulars.kind.clone(),
+            category: particulars.category,
+            severity: particulars.severity,
+            raised_at: event.occurred_at,
+            raise_received_at: event.receipt.at,
+            previous_event_at: None,
+            repeats: 0,
+            expires_at: particulars.expires_at,
+        };
+        let ticket = SampleTicket {
+            summary: ticket_text::summary(&payload),
+            text: ticket_text::description(&event.key, &details, &payload, None),
+        };
+        Self {
+            kind: details.kind,
+            category: details.category,
+            severity: details.severity,
+            title: payload.title,
+            description: payload.description,
+            tenant_name: payload.tenant_name,
+            device: payload.device,
+            user: payload.user,
+            link: payload.link,
+            expires_at: details.expires_at,
+            ticket,
         }
     }
 }

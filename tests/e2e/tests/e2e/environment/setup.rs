@@ -126,6 +126,7 @@ impl SetupPage {
                 enabled: true,
                 made_at: now,
                 sessions_from: None,
+                manages_sources: true,
             };
             let saved = self.access.partners.save(partner, &item, 0).await.unwrap();
             assert_eq!(saved, SaveOutcome::Saved { version: 1 });

@@ -72,7 +72,7 @@ async fn a_partner_is_created_once_and_updated_by_version() {
     assert_eq!(put(json!({}), 422).await["field"], "name");
     let made = put(json!({ "name": " Northwind IT " }), 201).await;
     let expected = json!({
-        "id": "northwind", "name": "Northwind IT", "enabled": true, "made_at": made["made_at"], "version": 1,
+        "id": "northwind", "name": "Northwind IT", "enabled": true, "manages_sources": false, "made_at": made["made_at"], "version": 1,
         "connected": true, "confirmed": true,
     });
     assert_eq!(made, expected);

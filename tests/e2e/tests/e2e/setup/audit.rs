@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use connectwise_sim::{Seed, Simulator};
 use domain::alert::record::Record;
-use domain::{Blocked, PartnerId};
+use domain::wire::message::QuarantineEntry;
+use domain::{Blocked, PartnerId, SourceId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -64,6 +67,14 @@ impl AuditedRoutes {
         let answer = self.browser.post(route, &body).await;
         let left: Vec<_> = left.iter().map(|what| (PARTNER, *what)).collect();
         self.left("POST", route, answer, &left).await.json()
+    }
+
+    /// Posts to a route whose address has a query.
+    async fn post_to(&mut self, route: &'static str, query: &str, left: &[&str]) {
+        let path = format!("{route}?{query}");
+        let answer = self.browser.post(&path, &json!({})).await;
+        let left: Vec<_> = left.iter().map(|what| (PARTNER, *what)).collect();
+        self.left("POST", route, answer, &left).await;
     }
 
     /// A page's JSON.
@@ -160,6 +171,15 @@ async fn by_the_operator(routes: &mut AuditedRoutes) {
             (id, json!({})),
             &rotated,
         )
+        .await;
+    let tried = json!({ "preset": "generic", "samples": ["{}"] });
+    routes
+        .operator("POST", "/v1/operator/preview", ("", tried), &[])
+        .await;
+    let allowed = json!({ "manages_sources": true });
+    let changed = [(PARTNER, "partner_changed")];
+    routes
+        .operator("PUT", PARTNERS, (PARTNER, allowed), &changed)
         .await;
     let ended = [(OTHER, "sessions_ended")];
     let path = "/v1/operator/partners/{partner}/sessions";
@@ -265,6 +285,88 @@ async fn of_what_is_chosen(routes: &mut AuditedRoutes) {
     routes.post("/setup/confirm", body, &["confirmed"]).await;
 }
 
+async fn of_the_sources(routes: &mut AuditedRoutes) {
+    const ONE: &str = "/setup/sources/source";
+    const MAPPING: &str = "/setup/sources/mapping";
+    const MESSAGE: &str = "/setup/sources/message";
+    let mut ids = vec![];
+    for preset in ["other", "generic"] {
+        let form = json!({ "name": "Backup", "preset": preset });
+        let made = routes
+            .post("/setup/sources/new", form, &["source_made"])
+            .await;
+        ids.push(made["source"].as_str().unwrap().to_owned());
+    }
+    let (id, of_preset) = (ids[0].as_str(), ids[1].as_str());
+    let form = json!({ "source": id, "version": 2 });
+    let path = "/setup/sources/secret";
+    routes
+        .post(path, form, &["source_secret_rotated"])
+        .await;
+    let body = json!({ "id": "a", "title": "Backup failed" });
+    let form = json!({ "source": id, "sample": body.to_string() });
+    let path = "/setup/sources/sample";
+    for left in [&["sample_added"][..], &[]] {
+        routes.post(path, form.clone(), left).await;
+    }
+    let editor = routes
+        .view(&format!("{MAPPING}?source={id}"))
+        .await;
+    let mapping = editor["mapping"].to_string();
+    for (action, version, left) in [
+        ("check", 4, None),
+        ("remove:1", 4, Some("sample_removed")),
+        ("save", 4, Some("source_changed")),
+    ] {
+        let form =
+            json!({ "source": id, "version": version, "action": action, "mapping": mapping });
+        routes.post(MAPPING, form, left.as_slice()).await;
+    }
+    let form = json!({ "source": id, "version": 6, "name": "Backups", "enabled": true });
+    routes.post(ONE, form, &["source_changed"]).await;
+    let form = json!({ "source": of_preset, "version": 2, "preset_version": 1 });
+    let path = "/setup/sources/preset";
+    routes
+        .post(path, form, &["source_changed"])
+        .await;
+
+    let now = Timestamp::now();
+    let mut messages = vec![];
+    for n in 0..4 {
+        let body = json!({ "id": n, "title": "Backup failed" });
+        let entry = QuarantineEntry {
+            partner: partner(),
+            source: SourceId::parse(id).unwrap(),
+            received_at: now,
+            sent_at: now,
+            indexes: vec![],
+            field: "mapping".to_owned(),
+            problem: "the source has no mapping yet".to_owned(),
+            body: STANDARD.encode(body.to_string()),
+        };
+        let stored = &routes.env.config.quarantine;
+        stored.add(&entry).await.unwrap();
+        messages.push(entry.id());
+    }
+    for (message, action, left) in [
+        (&messages[0], "replay", "message_replayed"),
+        (&messages[1], "discard", "message_discarded"),
+    ] {
+        let form = json!({ "id": message, "action": action });
+        routes.post(MESSAGE, form, &[left]).await;
+    }
+    let form = json!({ "id": messages[2], "action": "discard" });
+    let path = "/v1/operator/partners/{partner}/quarantine";
+    let left = [(PARTNER, "message_discarded")];
+    routes
+        .operator("POST", path, (PARTNER, form), &left)
+        .await;
+    let (path, query) = ("/setup/sources/replay", format!("source={id}"));
+    for left in [&["messages_replayed"][..], &[]] {
+        routes.post_to(path, &query, left).await;
+    }
+}
+
 async fn of_what_waits(routes: &mut AuditedRoutes) {
     let now = Timestamp::now();
     let record = Record::new(key(TENANT, "old"));
@@ -295,6 +397,7 @@ async fn each_change_is_audited_for_each_partner_concerned() {
     by_the_operator(&mut routes).await;
     of_the_connection(&mut routes).await;
     of_what_is_chosen(&mut routes).await;
+    of_the_sources(&mut routes).await;
     of_what_waits(&mut routes).await;
     routes
         .post("/setup/session/end", json!({}), &["signed_out"])
@@ -312,5 +415,5 @@ async fn each_change_is_audited_for_each_partner_concerned() {
         .map(|route| (route.method.to_string(), route.path))
         .collect();
     assert_eq!(routes.used, writes, "every changing route is tested here");
-    routes.env.queue.expect_leftovers(3);
+    routes.env.queue.expect_leftovers(5);
 }

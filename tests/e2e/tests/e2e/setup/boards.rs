@@ -391,6 +391,7 @@ impl SetupProcess {
             enabled: true,
             made_at: now,
             sessions_from: None,
+            manages_sources: false,
         };
         access.partners.save(&partner(), &item, 0).await.unwrap();
         let session = PageSession {

@@ -41,6 +41,7 @@ const STOPPED: Timestamp = Timestamp::UNIX_EPOCH;
 fn path(route: &Route) -> String {
     let path = route.path.replace("{partner}", PARTNER);
     let path = path.replace("{source}", SOURCE).replace("{tenant}", TENANT);
+    let path = path.replace("{preset}", "generic");
     assert!(
         !path.contains('{'),
         "{path}: add the expected answer to this test"
@@ -97,7 +98,7 @@ fn call(browser: &Browser, route: &Route) -> Call {
 /// An environment whose partner has configured everything that pages show, marked with `MARK`.
 async fn marked_environment() -> TestEnvironment {
     let env = TestEnvironment::new().await;
-    let name = json!({ "name": format!("{MARK} {HOSTILE}") });
+    let name = json!({ "name": format!("{MARK} {HOSTILE}"), "manages_sources": true });
     env.operate("PUT", "/v1/operator/partners/northwind", &name, 201)
         .await;
     let (northwind, acme) = (partner(), tenant(TENANT));
@@ -172,7 +173,7 @@ async fn only_the_listed_routes_are_public() {
         assert!(operators || route.path.starts_with("/setup"), "{route:?}");
     }
     assert!(routes_behind(&env, RouteAccess::Session).len() >= 4);
-    assert_eq!(routes_behind(&env, RouteAccess::Operator).len(), 12);
+    assert_eq!(routes_behind(&env, RouteAccess::Operator).len(), 17);
 }
 
 #[tokio::test]
@@ -258,6 +259,8 @@ async fn a_session_reaches_no_other_partner() {
             json!({ "tenant": TENANT, "closings": 42, "since": STOPPED }),
             json!({ "address": "mallory@contoso.example", "version": 1 }),
             json!({ "version": 1 }),
+            json!({ "source": SOURCE, "version": 1, "name": "theirs", "secret": "sixteen letters and more" }),
+            json!({ "source": SOURCE, "version": 1, "sample": "{}", "action": "save", "mapping": "{}", "preset_version": 1 }),
         ] {
             let mut theirs = env.setup.signed_in_at(&contoso).await;
             let mut call = call(&theirs, &route);

@@ -28,6 +28,7 @@ pub(crate) fn northwind() -> Partner {
         enabled: true,
         made_at: at(0),
         sessions_from: None,
+        manages_sources: false,
     }
 }
 

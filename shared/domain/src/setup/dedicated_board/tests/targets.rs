@@ -1,6 +1,30 @@
 //! Targets for boards that the partner already has.
 
 use super::*;
+use crate::alert::kind::with_added;
+
+/// A kind that a source adds.
+fn added() -> KindInfo {
+    KindInfo {
+        kind: Kind::parse("monitoring").unwrap(),
+        category: Category::Operations,
+        type_name: "Monitoring".to_owned(),
+    }
+}
+
+#[test]
+fn an_existing_board_gives_the_types_of_added_kinds_too() {
+    let types = |category| {
+        let types = [("CPU", 1), ("Monitoring", 2)].map(|(name, id)| FoundType {
+            id,
+            name: name.to_owned(),
+            inactive: false,
+        });
+        on_own(category, &[], &types)
+    };
+    assert_eq!(types(Category::Operations), "- - cpu=1 monitoring=2");
+    assert_eq!(types(Category::CyberAlerts), "- - ");
+}
 
 /// The target for an existing board, as a text: start status, closing status, kinds with their
 /// types.
@@ -11,7 +35,7 @@ fn on_own(category: Category, statuses: &[FoundStatus], types: &[FoundType]) -> 
         types: types.to_vec(),
         teams: vec![],
     };
-    let target = existing_board_target(category, BOARD, Some(&parts));
+    let target = existing_board_target(category, BOARD, Some(&parts), &with_added(&[added()]));
     assert_eq!(target.board, Some(BOARD));
     let id = |id: Option<RecordId>| id.map_or("-".to_owned(), |id| id.to_string());
     let types: Vec<_> = target
@@ -75,7 +99,7 @@ fn invisible_parts_of_a_board_are_left_to_connectwise() {
         (Category::Operations, OnResolve::Close),
         (Category::CyberAlerts, OnResolve::Note),
     ] {
-        let unseen = existing_board_target(category, BOARD, None);
+        let unseen = existing_board_target(category, BOARD, None, &with_added(&[]));
         assert_eq!(
             unseen,
             BoardTarget {

@@ -10,19 +10,25 @@ use store::{PartnerSource, RegisteredSource, SaveOutcome, Versioned};
 
 use crate::context::Setup;
 use crate::http::problem::Problem;
-use crate::operator::sources::response::SourceResponse;
+
+/// A source after a change, and its document.
+pub(crate) struct ChangedSource {
+    pub(crate) id: SourceId,
+    pub(crate) source: Versioned<RegisteredSource>,
+    pub(crate) document: SourceDocument,
+}
 
 /// A change that holds the item's lock until the end of the invocation.
-pub(super) struct SourceChange {
-    pub(super) id: SourceId,
-    pub(super) source: RegisteredSource,
+pub(crate) struct SourceChange {
+    pub(crate) id: SourceId,
+    pub(crate) source: RegisteredSource,
     version: u64,
 }
 
 impl SourceChange {
     /// Writes the new item, locked. One conditional write: if the process dies right after, the
     /// lock expires when the invocation would have ended.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         setup: &Setup,
         id: SourceId,
         source: RegisteredSource,
@@ -50,7 +56,7 @@ impl SourceChange {
     }
 
     /// The document that matches the item. All that the item does not have stays as stored.
-    pub(super) fn document(&self, stored: Option<SourceDocument>) -> SourceDocument {
+    pub(crate) fn document(&self, stored: Option<SourceDocument>) -> SourceDocument {
         SourceDocument {
             partner: self.source.partner.clone(),
             partners: self.source.partners.clone(),
@@ -62,13 +68,13 @@ impl SourceChange {
     /// Writes what partners have of the source, then the document, then unlocks the item. `before`
     /// is the stored document. If the process dies before the document is written, the source posts
     /// as before, and a repeated change writes both again.
-    pub(super) async fn finish(
+    pub(crate) async fn finish(
         self,
         setup: &Setup,
         before: Option<SourceDocument>,
         document: SourceDocument,
         invocation: &Invocation,
-    ) -> Result<SourceResponse, Problem> {
+    ) -> Result<ChangedSource, Problem> {
         self.update_partners(setup, before.as_ref(), &document, invocation)
             .await?;
         let prefix = &setup.config.source_secret_prefix;
@@ -86,10 +92,11 @@ impl SourceChange {
         };
         let access = setup.access();
         match access.sources.save(&self.id, &value, self.version).await? {
-            SaveOutcome::Saved { version } => {
-                let source = Versioned { value, version };
-                Ok(SourceResponse::new(setup, self.id, source, Some(document)))
-            }
+            SaveOutcome::Saved { version } => Ok(ChangedSource {
+                id: self.id,
+                source: Versioned { value, version },
+                document,
+            }),
             // This took longer than the lock, and another change has the item now.
             SaveOutcome::Conflict => Err(conflict()),
         }
@@ -129,11 +136,11 @@ impl SourceChange {
 }
 
 /// The partners of the document, whether the source is enabled or not.
-pub(super) fn partners_of(document: &SourceDocument) -> BTreeSet<PartnerId> {
+pub(crate) fn partners_of(document: &SourceDocument) -> BTreeSet<PartnerId> {
     partner_set(document.partner.as_ref(), &document.partners)
 }
 
-pub(super) fn partner_set(
+pub(crate) fn partner_set(
     partner: Option<&PartnerId>,
     partners: &[PartnerId],
 ) -> BTreeSet<PartnerId> {
@@ -149,7 +156,7 @@ fn enabled_partners(document: &SourceDocument) -> BTreeSet<PartnerId> {
     }
 }
 
-pub(super) fn conflict() -> Problem {
+pub(crate) fn conflict() -> Problem {
     Problem::version_conflict(
         "The source was changed since this version. Get it again, and repeat the change.",
     )

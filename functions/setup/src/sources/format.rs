@@ -19,18 +19,18 @@ const MAX_RESPONSE: usize = 1024;
 
 /// The members of a request that concern authentication and format. What is left out stays.
 #[derive(Default)]
-pub(super) struct FormatRequest {
-    pub(super) preset: Option<String>,
-    pub(super) preset_version: Option<u32>,
-    pub(super) authentication: Option<Authentication>,
-    pub(super) networks: Option<Vec<Network>>,
-    pub(super) mapping: Option<Value>,
-    pub(super) response: Option<SuccessResponse>,
+pub(crate) struct FormatRequest {
+    pub(crate) preset: Option<String>,
+    pub(crate) preset_version: Option<u32>,
+    pub(crate) authentication: Option<Authentication>,
+    pub(crate) networks: Option<Vec<Network>>,
+    pub(crate) mapping: Option<Value>,
+    pub(crate) response: Option<SuccessResponse>,
 }
 
 impl FormatRequest {
     /// Applies the request to a document that already has its partners and kinds.
-    pub(super) fn apply(self, document: &mut SourceDocument) -> Result<(), Problem> {
+    pub(crate) fn apply(self, document: &mut SourceDocument) -> Result<(), Problem> {
         if let Some(name) = &self.preset {
             let preset = find_preset(name, self.preset_version)?;
             document.preset = Some(PresetVersion {
@@ -85,7 +85,7 @@ fn find_preset(name: &str, version: Option<u32>) -> Result<Preset, Problem> {
 }
 
 /// Parses a mapping for the kinds of this document.
-pub(super) fn parse_mapping(
+pub(crate) fn parse_mapping(
     mapping: &Value,
     document: &SourceDocument,
 ) -> Result<SourceFormat, Problem> {
@@ -137,7 +137,7 @@ fn invalid(within: &str, err: &InvalidField) -> Problem {
 
 /// The secret of a new source or of a rotation: the one that the vendor issued, or a new one.
 /// `None` if the vendor issues it and it is not known yet.
-pub(super) fn new_secret(
+pub(crate) fn new_secret(
     document: &SourceDocument,
     issued: Option<String>,
 ) -> Result<Option<Secret>, Problem> {
@@ -176,7 +176,7 @@ pub(super) fn new_secret(
 }
 
 /// Drops the secrets that the source's authentication cannot use any more.
-pub(super) fn keep_fitting(document: &mut SourceDocument) {
+pub(crate) fn keep_fitting(document: &mut SourceDocument) {
     let authentication = document.authentication.clone();
     let fits = |secret: &SourceSecret| authentication.check_secret(secret.value.expose()).is_ok();
     document.secrets.retain(fits);

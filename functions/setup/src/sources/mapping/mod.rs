@@ -1,0 +1,12 @@
+//! The editor of a source's mapping: it tries what is typed on the stored samples, and shows the
+//! tickets and what differs before a person saves it.
+//!
+//! A form covers mappings of places, constants, texts with places and small tables. A richer mapping
+//! is edited as JSON.
+
+mod form;
+mod guess;
+pub(crate) mod handlers;
+mod preview;
+mod tree;
+mod view;

@@ -1,0 +1,5 @@
+//! Messages that could not be read: listed, shown, replayed with the present mapping, or discarded.
+
+pub(crate) mod handlers;
+mod replay;
+mod view;

@@ -1,0 +1,185 @@
+//! The pages of messages that could not be read.
+
+use std::collections::BTreeMap;
+
+use domain::SourceId;
+use jiff::Timestamp;
+use maud::{Markup, html};
+use serde::Serialize;
+use store::PageStart;
+
+use crate::auth::session::PartnerSession;
+use crate::checklist::counted;
+use crate::http::problem::Problem;
+use crate::page;
+use crate::paths::{self, with_query};
+use crate::sources::view::{MessageRow, one_path};
+use crate::step::SetupStep;
+
+#[derive(Serialize)]
+pub(super) struct MessagesView {
+    /// Whether the partner may replay and discard.
+    #[serde(skip)]
+    pub(super) can_manage: bool,
+    /// Only messages of this source.
+    pub(super) source: Option<SourceId>,
+    pub(super) messages: Vec<MessageRow>,
+    #[serde(skip)]
+    pub(super) names: BTreeMap<SourceId, String>,
+    pub(super) next: Option<PageStart>,
+}
+
+#[derive(Serialize)]
+pub(super) struct MessageView {
+    #[serde(skip)]
+    pub(super) can_manage: bool,
+    pub(super) id: String,
+    pub(super) source: SourceId,
+    pub(super) name: String,
+    pub(super) received_at: Timestamp,
+    pub(super) field: String,
+    pub(super) problem: String,
+    pub(super) text: String,
+}
+
+impl MessagesView {
+    fn name<'a>(&'a self, source: &'a SourceId) -> &'a str {
+        self.names
+            .get(source)
+            .map_or(source.as_str(), String::as_str)
+    }
+}
+
+pub(super) fn render_list(
+    view: &MessagesView,
+    session: &PartnerSession,
+) -> Result<Markup, Problem> {
+    let mut rows = vec![];
+    for message in &view.messages {
+        let path = with_query(paths::QUARANTINED, &[("id", &message.id)])?;
+        rows.push(row(view, message, &path));
+    }
+    let older = match (&view.next, &view.source) {
+        (None, _) => None,
+        (Some(next), source) => {
+            let next = String::from(next.clone());
+            let mut pairs = vec![("from", next.as_str())];
+            pairs.extend(source.as_ref().map(|source| ("source", source.as_str())));
+            Some(with_query(paths::QUARANTINE, &pairs)?)
+        }
+    };
+    let of_source =
+        |source: &SourceId| with_query(paths::QUARANTINE, &[("source", source.as_str())]);
+    let mut sources = BTreeMap::<&SourceId, u64>::new();
+    for message in &view.messages {
+        *sources.entry(&message.source).or_default() += 1;
+    }
+    let mut replays = vec![];
+    for (source, count) in &sources {
+        replays.push((*source, *count, of_source(source)?, one_path(source)?));
+    }
+    Ok(html! {
+        h2 { "Messages that could not be read" }
+        p {
+            "No ticket was created for these messages. Correct the mapping of the source, or ask the vendor to send what is missing. \
+             Then replay the messages: their tickets are created as if they had just arrived. They are stored for 14 days."
+        }
+        @if rows.is_empty() { p { "No message waits." } }
+        @for (source, count, only, of) in &replays {
+            p {
+                a href=(of) { (view.name(source)) } ": " (counted(*count, "message"))
+                @if view.source.is_none() { " · " a href=(only) aria-label={ "Only messages of " (view.name(source)) } { "Only these" } }
+            }
+            @if view.can_manage { (replay_form(source, None, &format!("Replay all of {}", view.name(source)), session, false)?) }
+        }
+        @if !rows.is_empty() {
+            div class="wide" {
+                table class="cards" {
+                    caption { "Newest first" }
+                    thead { tr { th scope="col" { "Received" } th scope="col" { "Source" } th scope="col" { "Why" } } }
+                    tbody { @for row in &rows { (row) } }
+                }
+            }
+        }
+        @if let Some(older) = older { p { a href=(older) { "Older messages" } } }
+        @if view.source.is_some() { p { a href=(paths::QUARANTINE) { "Messages of all sources" } } }
+        p { a href=(SetupStep::Sources.path()) { "All sources" } }
+    })
+}
+
+fn row(view: &MessagesView, message: &MessageRow, path: &str) -> Markup {
+    html! {
+        tr {
+            td data-label="Received" { a href=(path) { (page::time(message.received_at)) } }
+            td data-label="Source" { (view.name(&message.source)) }
+            td data-label="Why" { code { (message.field) } ": " (message.problem) }
+        }
+    }
+}
+
+/// The form that replays all messages of a source. With `goes_on`, a script continues it.
+pub(super) fn replay_form(
+    source: &SourceId,
+    after: Option<&PageStart>,
+    words: &str,
+    session: &PartnerSession,
+    goes_on: bool,
+) -> Result<Markup, Problem> {
+    let after = after.map(|after| String::from(after.clone()));
+    let mut pairs = vec![
+        ("partner", session.partner.as_str()),
+        ("source", source.as_str()),
+    ];
+    pairs.extend(after.as_deref().map(|after| ("after", after)));
+    // The partner is the first of the pairs in their order.
+    let action = with_query(paths::REPLAY_ALL, &pairs)?;
+    let progress = goes_on.then_some(action.as_str());
+    Ok(html! {
+        form method="post" action=(action) data-progress=[progress] { button { (words) } }
+    })
+}
+
+pub(super) fn render_progress(
+    source: &SourceId,
+    after: &PageStart,
+    session: &PartnerSession,
+) -> Result<Markup, Problem> {
+    let form = replay_form(source, Some(after), "Continue", session, true)?;
+    Ok(html! {
+        h2 { "Replaying messages" }
+        p role="status" { "A part of the messages was replayed. The next part follows." }
+        (form)
+    })
+}
+
+pub(super) fn render_one(view: &MessageView, session: &PartnerSession) -> Result<Markup, Problem> {
+    let all = with_query(paths::QUARANTINE, &[("source", view.source.as_str())])?;
+    let button = |action: &str, words: &str, is_plain: bool| {
+        html! {
+            form method="post" action=(session.action(paths::QUARANTINED)) {
+                input type="hidden" name="id" value=(view.id);
+                input type="hidden" name="action" value=(action);
+                button class=[is_plain.then_some("plain")] { (words) }
+            }
+        }
+    };
+    Ok(html! {
+        h2 { "A message of " (view.name) }
+        dl {
+            dt { "Received" } dd { (page::time(view.received_at)) }
+            dt { "Why" } dd { code { (view.field) } ": " (view.problem) }
+        }
+        pre tabindex="0" role="region" aria-label="The message" { (view.text) }
+        @if view.can_manage {
+            form method="post" action=(session.action(paths::SOURCE_SAMPLE)) {
+                input type="hidden" name="source" value=(view.source);
+                input type="hidden" name="message" value=(view.id);
+                button { "Use it for the mapping" }
+            }
+            (button("replay", "Replay it", false))
+            (button("discard", "Discard it", true))
+        }
+        p { a href=(one_path(&view.source)?) { "The source " (view.name) } }
+        p { a href=(all) { "All messages of it" } }
+    })
+}

@@ -1,0 +1,151 @@
+//! Reads the sources of a partner, with what could not be read of each.
+
+use std::collections::BTreeMap;
+
+use aws::invocation::Invocation;
+use aws::secrets::SourceDocument;
+use domain::source::presets::{self, Preset, SourceFormat};
+use domain::{PartnerId, SourceId};
+use futures_util::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use store::{ListEntry, QuarantinedMessage, Rejections, WaitingMessages};
+
+use crate::auth::session::PartnerSession;
+use crate::context::Setup;
+use crate::http::problem::Problem;
+use crate::sources::access::OwnSource;
+use crate::sources::view::{FormatName, MessageRow, SourceRow, SourceView, SourcesView};
+
+/// How far back messages are counted.
+const COUNTED_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Messages on the page of one source.
+const SHOWN: usize = 10;
+
+/// What could not be read of a partner's sources.
+struct Unreadable {
+    rejected: BTreeMap<SourceId, Rejections>,
+    waiting: WaitingMessages,
+    now: Timestamp,
+}
+
+impl Unreadable {
+    async fn read(
+        setup: &Setup,
+        partner: &PartnerId,
+        invocation: &Invocation,
+    ) -> Result<Self, Problem> {
+        let (table, now) = (setup.table(), invocation.now());
+        let (rejected, waiting) = tokio::join!(
+            table.rejected.get_all(partner, now),
+            table.quarantine.waiting(partner, None),
+        );
+        Ok(Self {
+            rejected: rejected?,
+            waiting: waiting?,
+            now,
+        })
+    }
+
+    fn of<'a>(
+        &'a self,
+        source: &'a SourceId,
+    ) -> impl Iterator<Item = &'a ListEntry<String, QuarantinedMessage>> {
+        let entries = self.waiting.entries.iter();
+        entries.filter(move |entry| entry.value.source == *source)
+    }
+
+    fn row(&self, own: &OwnSource) -> SourceRow {
+        let rejected = self.rejected.get(&own.id);
+        let is_recent = |entry: &&ListEntry<String, QuarantinedMessage>| {
+            self.now.duration_since(entry.value.received_at) < COUNTED_FOR
+        };
+        let newest = self.of(&own.id).next();
+        let newest = newest.map(|entry| entry.value.received_at);
+        let source = &own.source.value;
+        SourceRow {
+            id: own.id.clone(),
+            name: source.name.clone(),
+            enabled: source.enabled,
+            shared: own.is_shared(),
+            format: match own.document.format {
+                SourceFormat::CloudEvents => FormatName::CloudEvents,
+                SourceFormat::Mapped(_) => FormatName::Mapped,
+                SourceFormat::Unmapped => FormatName::Unmapped,
+            },
+            preset: preset_of(&own.document).map(|preset| preset.title),
+            last_unreadable: newest.max(rejected.map(|rejected| rejected.last_at)),
+            rejected: rejected.map_or(0, |rejected| rejected.events),
+            quarantined: self.of(&own.id).filter(is_recent).count(),
+            needs_secret: own.document.valid_secrets(self.now).next().is_none(),
+        }
+    }
+}
+
+pub(super) async fn read_list(
+    setup: &Setup,
+    session: &PartnerSession,
+    invocation: &Invocation,
+) -> Result<SourcesView, Problem> {
+    let partner = &session.partner;
+    let (known, unreadable) = tokio::join!(
+        setup.access().partner_sources.get_all(partner),
+        Unreadable::read(setup, partner, invocation),
+    );
+    let (known, unreadable) = (known?, unreadable?);
+    let read = known.into_keys().map(async |id| {
+        match OwnSource::read(setup, partner, id).await {
+            // It was taken away meanwhile.
+            Err(problem) if problem.status == axum::http::StatusCode::NOT_FOUND => Ok(None),
+            read => read.map(Some),
+        }
+    });
+    let sources = try_join_all(read).await?;
+    let sources = sources.iter().flatten();
+    Ok(SourcesView {
+        can_manage: session.manages_sources,
+        waiting: unreadable.waiting.entries.len(),
+        more_waiting: unreadable.waiting.next.is_some(),
+        sources: sources.map(|own| unreadable.row(own)).collect(),
+    })
+}
+
+/// One source, with its secret if that was made just now.
+pub(super) async fn read_one(
+    setup: &Setup,
+    session: &PartnerSession,
+    own: OwnSource,
+    secret: Option<String>,
+    invocation: &Invocation,
+) -> Result<SourceView, Problem> {
+    let unreadable = Unreadable::read(setup, &session.partner, invocation).await?;
+    let messages = unreadable.of(&own.id).take(SHOWN).map(MessageRow::from);
+    let messages = messages.collect();
+    let row = unreadable.row(&own);
+    let preset = preset_of(&own.document);
+    let newest = preset.as_ref().and_then(|of| presets::latest(&of.name));
+    let newer = newest.map(|newest| newest.version);
+    let newer = newer.filter(|newer| Some(*newer) > preset.as_ref().map(|of| of.version));
+    let address = setup
+        .config
+        .webhook_url
+        .replace("{source}", own.id.as_str());
+    let is_changeable = session.manages_sources && !own.is_shared();
+    let mut view = SourceView::new(
+        row,
+        &address,
+        own.document.authentication,
+        preset.as_ref(),
+        secret,
+    );
+    view.can_manage = is_changeable;
+    view.version = own.source.version;
+    view.messages = messages;
+    view.newer_preset = newer;
+    Ok(view)
+}
+
+/// The version of the preset that the source uses.
+pub(super) fn preset_of(document: &SourceDocument) -> Option<Preset> {
+    let preset = document.preset.as_ref()?;
+    presets::get(&preset.name, preset.version)
+}

@@ -1,0 +1,471 @@
+//! The pages "Sources", of a new source and of one source.
+
+use domain::SourceId;
+use domain::source::authentication::Authentication;
+use domain::source::presets::{self, Placeholders, Preset};
+use jiff::Timestamp;
+use maud::{Markup, html};
+use serde::Serialize;
+use store::{ListEntry, QuarantinedMessage};
+
+use crate::auth::session::PartnerSession;
+use crate::checklist::counted;
+use crate::http::problem::Problem;
+use crate::page;
+use crate::paths::{self, with_query};
+use crate::sources::form::{AUTHENTICATIONS, DEFAULT_HEADER, OTHER};
+use crate::step::SetupStep;
+
+/// Stands for a secret that is not shown.
+const HIDDEN: &str = "(the secret)";
+
+#[derive(Serialize)]
+pub(super) struct SourcesView {
+    /// Whether the partner may create and change sources.
+    pub(super) can_manage: bool,
+    pub(super) sources: Vec<SourceRow>,
+    /// Messages that could not be read and wait for a person.
+    pub(super) waiting: usize,
+    /// There are more of them.
+    pub(super) more_waiting: bool,
+}
+
+#[derive(Clone, Serialize)]
+pub(super) struct SourceRow {
+    pub(super) id: SourceId,
+    pub(super) name: String,
+    pub(super) enabled: bool,
+    /// Whether it posts for other partners too.
+    pub(super) shared: bool,
+    pub(super) format: FormatName,
+    /// The preset's name for people.
+    pub(super) preset: Option<String>,
+    /// When the last message was received that could not be read.
+    pub(super) last_unreadable: Option<Timestamp>,
+    /// Alerts of the last seven days that were refused.
+    pub(super) rejected: u32,
+    /// Messages of the last seven days that wait for a person.
+    pub(super) quarantined: usize,
+    pub(super) needs_secret: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum FormatName {
+    CloudEvents,
+    Mapped,
+    Unmapped,
+}
+
+#[derive(Serialize)]
+pub(super) struct SourceView {
+    #[serde(flatten)]
+    pub(super) listed: SourceRow,
+    pub(super) can_manage: bool,
+    pub(super) version: u64,
+    pub(super) address: String,
+    authentication: Authentication,
+    /// Whether the vendor issues the secret.
+    has_vendor_secret: bool,
+    reference: Option<String>,
+    steps: Vec<String>,
+    paste: Option<String>,
+    remarks: Vec<String>,
+    /// Only in the response that makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    pub(super) messages: Vec<MessageRow>,
+    /// A newer version of its preset.
+    pub(super) newer_preset: Option<u32>,
+}
+
+/// A message that could not be read.
+#[derive(Serialize)]
+pub(super) struct MessageRow {
+    pub(super) id: String,
+    pub(super) source: SourceId,
+    pub(super) received_at: Timestamp,
+    pub(super) field: String,
+    pub(super) problem: String,
+}
+
+impl From<&ListEntry<String, QuarantinedMessage>> for MessageRow {
+    fn from(entry: &ListEntry<String, QuarantinedMessage>) -> Self {
+        Self {
+            id: entry.id.clone(),
+            source: entry.value.source.clone(),
+            received_at: entry.value.received_at,
+            field: entry.value.field.clone(),
+            problem: entry.value.problem.clone(),
+        }
+    }
+}
+
+impl SourceView {
+    pub(super) fn new(
+        listed: SourceRow,
+        address: &str,
+        authentication: Authentication,
+        preset: Option<&Preset>,
+        secret: Option<String>,
+    ) -> Self {
+        let shown = secret.as_deref().unwrap_or(HIDDEN);
+        // A vendor's page wants the whole address in one field.
+        let url = match &authentication {
+            Authentication::Query { parameter } if preset.is_none() => {
+                format!("{address}?{parameter}={shown}")
+            }
+            Authentication::Query { .. }
+            | Authentication::StandardWebhooks { .. }
+            | Authentication::Hmac(_)
+            | Authentication::Header { .. }
+            | Authentication::Bearer
+            | Authentication::Basic
+            | Authentication::BodyMember { .. } => address.to_owned(),
+        };
+        let values = Placeholders {
+            url: &url,
+            secret: shown,
+        };
+        let fill = |preset: &Preset| {
+            let steps = preset.steps.iter().map(|step| preset.fill(step, values));
+            let paste = preset.paste.as_ref().map(|text| preset.fill(text, values));
+            (steps.collect(), paste)
+        };
+        let (steps, paste) = match preset {
+            Some(preset) => fill(preset),
+            None => (plain_steps(&url, &authentication, shown), None),
+        };
+        Self {
+            can_manage: false,
+            version: 0,
+            address: url,
+            has_vendor_secret: preset.is_some_and(|preset| preset.has_vendor_secret),
+            reference: preset.and_then(|preset| preset.reference.clone()),
+            remarks: preset.map_or_else(Vec::new, |preset| preset.remarks.clone()),
+            steps,
+            paste,
+            authentication,
+            secret,
+            messages: vec![],
+            newer_preset: None,
+            listed,
+        }
+    }
+}
+
+/// The steps at a vendor that has no preset.
+fn plain_steps(url: &str, authentication: &Authentication, secret: &str) -> Vec<String> {
+    let prove = match authentication {
+        Authentication::Bearer => Some(format!("Add the header `Authorization: Bearer {secret}`.")),
+        Authentication::Header { header } => Some(format!(
+            "Add the header `{header}` with the value {secret}."
+        )),
+        Authentication::Basic => Some(format!(
+            "Enter user and password. They are the two parts of {secret}, before and after the colon."
+        )),
+        Authentication::Query { .. } => None,
+        Authentication::StandardWebhooks { .. } => {
+            Some(format!("Enter {secret} as the signing secret."))
+        }
+        Authentication::Hmac(scheme) => Some(format!(
+            "Enter {secret} as the secret of the signature in the header `{}`.",
+            scheme.header
+        )),
+        Authentication::BodyMember { at } => {
+            Some(format!("Post {secret} as the member `{at}` of the body."))
+        }
+    };
+    let mut steps = vec![format!("Create a webhook that posts JSON to {url}.")];
+    steps.extend(prove);
+    steps.push("Send a test message, or wait for the first alert. It appears below.".to_owned());
+    steps
+}
+
+pub(super) fn one_path(source: &SourceId) -> Result<String, Problem> {
+    with_query(paths::SOURCE, &[("source", source.as_str())])
+}
+
+fn mapping_path(source: &SourceId) -> Result<String, Problem> {
+    with_query(paths::SOURCE_MAPPING, &[("source", source.as_str())])
+}
+
+pub(super) fn render_list(view: &SourcesView) -> Result<Markup, Problem> {
+    let mut rows = vec![];
+    for of in &view.sources {
+        rows.push(row(of, &one_path(&of.id)?));
+    }
+    Ok(html! {
+        p { "A source is a product that posts alerts here. Each has an address and a secret of its own." }
+        @if !view.can_manage {
+            p class="note" { "The operator of your Ticketbridge manages the sources. This page shows them." }
+        }
+        @if view.waiting > 0 {
+            p class="problem" {
+                (counted(view.waiting as u64, "message")) @if view.more_waiting { " or more" }
+                " could not be read, so no tickets were created for them. "
+                a href=(paths::QUARANTINE) { "Look at the messages" }
+            }
+        }
+        @if rows.is_empty() { p { "There are no sources yet." } }
+        @else {
+            div class="wide" {
+                table class="cards" {
+                    caption { "Sources" }
+                    thead { tr {
+                        th scope="col" { "Source" }
+                        th scope="col" { "Product" }
+                        th scope="col" { "State" }
+                        th scope="col" { "Not readable in seven days" }
+                        th scope="col" { "Last of them" }
+                    } }
+                    tbody { @for row in &rows { (row) } }
+                }
+            }
+        }
+        @if view.can_manage { p { a href=(paths::NEW_SOURCE) { "Add a source" } } }
+    })
+}
+
+fn row(of: &SourceRow, path: &str) -> Markup {
+    html! {
+        tr {
+            th scope="row" { a href=(path) { (of.name) } }
+            td data-label="Product" { (product(of)) }
+            td data-label="State" { (state(of)) }
+            td data-label="Not readable in seven days" {
+                @let unreadable = u64::from(of.rejected) + of.quarantined as u64;
+                @if unreadable == 0 { "none" }
+                @else {
+                    @if of.rejected > 0 { (counted(of.rejected.into(), "alert")) " refused" }
+                    @if of.rejected > 0 && of.quarantined > 0 { ", " }
+                    @if of.quarantined > 0 { (counted(of.quarantined as u64, "message")) " waiting" }
+                }
+            }
+            td data-label="Last of them" {
+                @match of.last_unreadable { Some(at) => (page::time(at)), None => "none" }
+            }
+        }
+    }
+}
+
+fn product(of: &SourceRow) -> &str {
+    match (&of.preset, of.format) {
+        (Some(preset), _) => preset,
+        (None, FormatName::CloudEvents) => "CloudEvents",
+        (None, FormatName::Mapped | FormatName::Unmapped) => "Other",
+    }
+}
+
+fn state(of: &SourceRow) -> Markup {
+    html! {
+        @if !of.enabled { span class="warn" { "switched off" } }
+        @else if of.needs_secret { span class="warn" { "needs its secret" } }
+        @else if of.format == FormatName::Unmapped { span class="warn" { "needs a mapping" } }
+        @else { span class="good" { "ready" } }
+    }
+}
+
+pub(super) fn render_new(session: &PartnerSession) -> Markup {
+    let mut listed: Vec<Preset> = vec![];
+    for preset in presets::all() {
+        listed.retain(|other| other.name != preset.name);
+        listed.push(preset);
+    }
+    html! {
+        h2 { "Add a source" }
+        p { "Choose the product. Ticketbridge then shows what to enter there." }
+        form method="post" action=(session.action(paths::NEW_SOURCE)) {
+            label for="name" { "Name" }
+            input id="name" name="name" required maxlength="100" autocomplete="off" aria-describedby="name-note";
+            small id="name-note" { "As you will recognize it here, such as the product and who uses it." }
+            fieldset {
+                legend { "Product" }
+                @for preset in &listed {
+                    label class="choice" {
+                        input type="radio" name="preset" value=(preset.name) required;
+                        span { (preset.title) }
+                    }
+                }
+                label class="choice" {
+                    input type="radio" name="preset" value=(OTHER) required;
+                    span { "Other: any product that posts JSON. You say where each detail is, by a message of it." }
+                }
+            }
+            fieldset {
+                legend { "Only for \"Other\": how it proves that a message is its own" }
+                @for (n, (value, words)) in AUTHENTICATIONS.into_iter().enumerate() {
+                    label class="choice" {
+                        input type="radio" name="authentication" value=(value) checked[n == 0];
+                        span { (words) }
+                    }
+                }
+                label for="header" { "Name of the header" }
+                input id="header" name="header" maxlength="64" placeholder=(DEFAULT_HEADER) autocomplete="off" aria-describedby="header-note";
+                small id="header-note" { "Only if the secret is in a header." }
+            }
+            button { "Create" }
+        }
+        p { a href=(SetupStep::Sources.path()) { "All sources" } }
+    }
+}
+
+pub(super) fn render_one(view: &SourceView, session: &PartnerSession) -> Result<Markup, Problem> {
+    let of = &view.listed;
+    Ok(html! {
+        h2 { (of.name) }
+        @if let Some(secret) = &view.secret {
+            div class="note" role="status" {
+                p { "This is the secret. Copy it now: it is shown only this once." }
+                pre data-copy="the secret" { (secret) }
+            }
+        }
+        dl {
+            dt { "Product" } dd { (product(of)) }
+            dt { "State" } dd { (state(of)) }
+            @if !of.shared { dt { "Address" } dd { code { (view.address) } } }
+        }
+        @if of.shared {
+            p class="note" { "This source posts for several partners. The operator of your Ticketbridge changes it." }
+        }
+        @if view.can_manage { (secret_form(view, session)) }
+        @if !of.shared { (vendor(view)) }
+        @if let (true, Some(version)) = (view.can_manage, view.newer_preset) {
+            h2 { "Newer version" }
+            p { "There is version " (version) " of this product's mapping. " a href=(mapping_path(&of.id)?) { "Look at what it changes" } }
+        }
+        @if of.format != FormatName::CloudEvents {
+            (messages(view, session)?)
+            @if view.can_manage { (mapping(view, session)?) }
+        }
+        @if view.can_manage { (settings(view, session)) }
+        p { a href=(SetupStep::Sources.path()) { "All sources" } }
+    })
+}
+
+fn secret_form(view: &SourceView, session: &PartnerSession) -> Markup {
+    let of = &view.listed;
+    let action = session.action(paths::SOURCE_SECRET);
+    let hidden = html! {
+        input type="hidden" name="source" value=(of.id);
+        input type="hidden" name="version" value=(view.version);
+    };
+    let vendor = html! {
+        form method="post" action=(action) {
+            (hidden)
+            label for="secret" { "Secret that the vendor shows" }
+            input id="secret" name="secret" type="password" required autocomplete="off" maxlength="512";
+            button { "Save the secret" }
+        }
+    };
+    let own = |words: &str| {
+        html! {
+            form method="post" action=(action) data-render {
+                (hidden)
+                button { (words) }
+            }
+        }
+    };
+    html! {
+        h2 { "Secret" }
+        @if of.needs_secret {
+            p class="warn" { "Until the source has its secret, each of its messages is refused." }
+            @if view.has_vendor_secret {
+                p { "The vendor makes the secret. Enter the address there first, then copy the secret to here." }
+                (vendor)
+            } @else {
+                (own("Make the secret"))
+            }
+        } @else {
+            details {
+                summary { "Replace the secret" }
+                p { "The secret before is accepted for 24 more hours." }
+                @if view.has_vendor_secret { (vendor) } @else { (own("Make a new secret")) }
+            }
+        }
+    }
+}
+
+fn vendor(view: &SourceView) -> Markup {
+    html! {
+        h2 { "What to do at the vendor" }
+        ol { @for step in &view.steps { li { (step) } } }
+        @if let Some(paste) = &view.paste { pre data-copy="the text" tabindex="0" role="region" aria-label="Text to paste" { (paste) } }
+        @if !view.remarks.is_empty() { ul { @for remark in &view.remarks { li { (remark) } } } }
+        @if let Some(reference) = &view.reference {
+            p { a href=(reference) rel="noreferrer" { "The vendor's description" } }
+        }
+    }
+}
+
+fn messages(view: &SourceView, session: &PartnerSession) -> Result<Markup, Problem> {
+    let of = &view.listed;
+    let here = one_path(&of.id)?;
+    let all = with_query(paths::QUARANTINE, &[("source", of.id.as_str())])?;
+    let mut rows = vec![];
+    for message in &view.messages {
+        let path = with_query(paths::QUARANTINED, &[("id", &message.id)])?;
+        rows.push((message, path));
+    }
+    Ok(html! {
+        section id="messages" data-refresh aria-labelledby="messages-title" {
+            h2 id="messages-title" { "Messages without a ticket so far" }
+            @if rows.is_empty() {
+                p { "None waits. " a href=(here) { "Look again" } }
+            } @else {
+                ul {
+                    @for (message, path) in &rows {
+                        li {
+                            a href=(path) { (page::time(message.received_at)) } ": "
+                            code { (message.field) } ": " (message.problem)
+                            @if view.can_manage {
+                                form method="post" action=(session.action(paths::SOURCE_SAMPLE)) {
+                                    input type="hidden" name="source" value=(of.id);
+                                    input type="hidden" name="message" value=(message.id);
+                                    button class="plain" aria-label={ "Use the message of " (message.received_at) " for the mapping" } { "Use it for the mapping" }
+                                }
+                            }
+                        }
+                    }
+                }
+                p { a href=(here) { "Look again" } " · " a href=(all) { "All of them" } }
+            }
+        }
+    })
+}
+
+fn mapping(view: &SourceView, session: &PartnerSession) -> Result<Markup, Problem> {
+    let of = &view.listed;
+    Ok(html! {
+        h2 { "Mapping" }
+        @if of.format == FormatName::Unmapped {
+            p { "Ticketbridge does not know yet where this product writes what. Use a message from above, or paste one here." }
+            form method="post" action=(session.action(paths::SOURCE_SAMPLE)) {
+                input type="hidden" name="source" value=(of.id);
+                label for="sample" { "A message of this product, as JSON" }
+                textarea id="sample" name="sample" rows="6" required spellcheck="false" {}
+                button { "Make the mapping" }
+            }
+        } @else {
+            p { a href=(mapping_path(&of.id)?) { "Look at the mapping, and try it on messages" } }
+        }
+    })
+}
+
+fn settings(view: &SourceView, session: &PartnerSession) -> Markup {
+    let of = &view.listed;
+    html! {
+        h2 { "Name and state" }
+        form method="post" action=(session.action(paths::SOURCE)) {
+            input type="hidden" name="source" value=(of.id);
+            input type="hidden" name="version" value=(view.version);
+            label for="name" { "Name" }
+            input id="name" name="name" required maxlength="100" value=(of.name) autocomplete="off";
+            label class="choice" {
+                input type="checkbox" name="enabled" value="true" checked[of.enabled];
+                span { "Accept its messages" }
+            }
+            button { "Save" }
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! The page "Sources": a partner creates its sources, makes their mappings, and replays messages.
+
+use domain::PartnerId;
+use domain::setup::mapping::Mapping;
+use domain::source::authentication::Authentication;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::environment::sender::Sender;
+use crate::environment::{Browser, PARTNER, SOURCE, TestEnvironment, partner, tenant};
+use crate::tickets::exactly_once::is_open;
+
+const LIST: &str = "/setup/sources";
+const NEW: &str = "/setup/sources/new";
+const ONE: &str = "/setup/sources/source";
+const SECRET: &str = "/setup/sources/secret";
+const SAMPLE: &str = "/setup/sources/sample";
+const MAPPING: &str = "/setup/sources/mapping";
+const MESSAGES: &str = "/setup/sources/messages";
+const MESSAGE: &str = "/setup/sources/message";
+const REPLAY: &str = "/setup/sources/replay";
+
+/// A message of a product that Ticketbridge does not know.
+fn message(status: &str) -> Value {
+    json!({
+        "incident": { "id": "inc-17", "status": status, "severity": "warning" },
+        "customer": { "name": "fabrikam" },
+        "title": "Backup failed",
+        "host": "SRV-01",
+    })
+}
+
+async fn environment() -> TestEnvironment {
+    let env = TestEnvironment::new().await;
+    let mapping = Mapping {
+        company: Some(301),
+        enabled: true,
+        ..Mapping::default()
+    };
+    let (northwind, fabrikam) = (partner(), tenant("fabrikam"));
+    let put = env.config.tenants.put(&northwind, &fabrikam, &mapping);
+    put.await.unwrap();
+    env
+}
+
+/// Creates a source, and returns its id.
+async fn create(browser: &mut Browser, preset: &str) -> String {
+    let form = json!({ "name": "Backup", "preset": preset, "authentication": "bearer" });
+    let made = browser.post(NEW, &form).await.expect(200).json();
+    let id = made["source"].as_str().unwrap().to_owned();
+    assert_eq!(made["next"], format!("{ONE}?source={id}&done=source_made"));
+    id
+}
+
+async fn view(browser: &mut Browser, path: &str, id: &str) -> Value {
+    let path = format!("{path}?source={id}");
+    browser.get_json(&path).await.expect(200).json()
+}
+
+/// Makes the secret of a new source.
+async fn sender(browser: &mut Browser, id: &str) -> Sender {
+    let version = view(browser, ONE, id).await["version"].clone();
+    let form = json!({ "source": id, "version": version });
+    let made = browser.post(SECRET, &form).await.expect(200).json();
+    Sender {
+        source: id.to_owned(),
+        authentication: serde_json::from_value(made["authentication"].clone()).unwrap(),
+        secret: made["secret"].as_str().unwrap().to_owned(),
+    }
+}
+
+async fn post(env: &TestEnvironment, sender: &Sender, body: &Value, minutes: i64) -> i64 {
+    let at = Timestamp::now() + SignedDuration::from_mins(minutes);
+    let request = sender.request(body.to_string().as_bytes(), at);
+    env.source.ingest.handle_at(request, at).await.status_code
+}
+
+async fn edit(
+    browser: &mut Browser,
+    id: &str,
+    action: &str,
+    members: Value,
+) -> crate::environment::Answer {
+    let version = view(browser, MAPPING, id).await["version"].clone();
+    let mut form = members;
+    form["source"] = json!(id);
+    form["version"] = version;
+    form["action"] = json!(action);
+    browser.post(MAPPING, &form).await
+}
+
+#[tokio::test]
+async fn an_unknown_product_becomes_tickets_from_its_own_message() {
+    let mut env = environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let id = create(&mut browser, "other").await;
+    let listed = browser.get_json(LIST).await.expect(200).json();
+    let row = listed["sources"].as_array().unwrap().iter();
+    let row = row.clone().find(|row| row["id"] == id.as_str()).unwrap();
+    assert_eq!(
+        (&row["needs_secret"], &row["format"]),
+        (&json!(true), &json!("unmapped"))
+    );
+    let sender = sender(&mut browser, &id).await;
+    let page = browser.get(&format!("{ONE}?source={id}")).await.expect(200);
+    assert!(!page.text.contains(&sender.secret), "it is shown once");
+
+    // Without a mapping, a message waits and nothing becomes a ticket.
+    assert_eq!(post(&env, &sender, &message("open"), 0).await, 202);
+    env.worker.work().await;
+    assert_eq!(env.connectwise.tickets().await.len(), 0);
+    let waiting = view(&mut browser, ONE, &id).await["messages"].clone();
+    let waiting_id = waiting[0]["id"].as_str().unwrap().to_owned();
+    let overview = browser.get_json("/setup").await.expect(200).json();
+    assert_eq!(overview["waiting"][0]["messages"], 1, "{overview}");
+    let shown = format!("{MESSAGE}?id={}", waiting_id.replace('#', "%23"));
+    let shown = browser.get(&shown).await.expect(200);
+    assert!(shown.text.contains("Backup failed"));
+
+    // The message is the first sample, and the mapping is guessed from it.
+    let form = json!({ "source": id, "message": waiting_id });
+    browser.post(SAMPLE, &form).await.expect(200);
+    let editor = view(&mut browser, MAPPING, &id).await;
+    assert_eq!(
+        editor["mapping"]["alert_id"],
+        json!({ "at": "/incident/id" })
+    );
+    let preview = &editor["preview"]["samples"][0];
+    assert_eq!(
+        preview["result"]["events"][0]["ticket"]["summary"],
+        "Backup failed"
+    );
+    assert_eq!(preview["tickets"][0]["blocked"], Value::Null, "{preview}");
+    assert_eq!(preview["tickets"][0]["company"], "company (301)");
+
+    // A resolve of another alert would never close the ticket.
+    let mapping = editor["mapping"].to_string();
+    let mut other = message("closed");
+    other["incident"]["id"] = json!("inc-18");
+    let members = json!({ "mapping": mapping, "sample": other.to_string() });
+    let refused = edit(&mut browser, &id, "save", members)
+        .await
+        .expect(422)
+        .json();
+    assert_eq!(refused["field"], "alert_id", "{refused}");
+    let members = json!({ "mapping": mapping });
+    edit(&mut browser, &id, "remove:2", members)
+        .await
+        .expect(200);
+    let members = json!({ "mapping": mapping, "sample": message("closed").to_string() });
+    let saved = edit(&mut browser, &id, "save", members)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        saved["next"],
+        format!("{ONE}?source={id}&done=mapping_saved")
+    );
+
+    let replay = format!("{REPLAY}?source={id}");
+    let replayed = browser.post(&replay, &json!({})).await.expect(200).json();
+    assert_eq!(
+        (&replayed["replayed"], &replayed["left"]),
+        (&json!(1), &json!(0))
+    );
+    env.worker.work().await;
+    let tickets = env.connectwise.tickets().await;
+    assert_eq!(tickets.iter().filter(|ticket| is_open(ticket)).count(), 1);
+    assert_eq!(tickets[0]["summary"], "Backup failed");
+    // The endpoint reads the mapping again after five minutes.
+    assert_eq!(post(&env, &sender, &message("closed"), 6).await, 202);
+    env.worker.work().await;
+    let tickets = env.connectwise.tickets().await;
+    assert_eq!(tickets.len(), 1);
+    assert!(!is_open(&tickets[0]));
+
+    // A change that reads the samples in another way is shown before it is saved.
+    let mut changed = editor["mapping"].clone();
+    changed["title"] = json!({ "is": "Backup" });
+    let members = json!({ "mapping": changed.to_string() });
+    edit(&mut browser, &id, "save", members.clone())
+        .await
+        .expect(409);
+    let tried = edit(&mut browser, &id, "check", members.clone())
+        .await
+        .expect(200)
+        .json();
+    let differences = tried["preview"]["differences"].as_array().unwrap();
+    let title = differences
+        .iter()
+        .find(|of| of["member"] == "alert 1: title")
+        .unwrap();
+    assert_eq!(
+        (&title["before"], &title["after"]),
+        (&json!("Backup failed"), &json!("Backup"))
+    );
+    let mut members = members;
+    members["checked"] = tried["checked"].clone();
+    edit(&mut browser, &id, "save", members).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_preset_is_ready_with_the_secret_of_the_vendor() {
+    let env = environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let id = create(&mut browser, "huntress").await;
+    let source = view(&mut browser, ONE, &id).await;
+    assert_eq!(source["has_vendor_secret"], true);
+    assert!(source["steps"].as_array().unwrap().len() > 1);
+    let version = source["version"].clone();
+    for (secret, field) in [(None, "secret"), (Some("short"), "secret")] {
+        let form = json!({ "source": id, "version": version, "secret": secret });
+        let refused = browser.post(SECRET, &form).await.expect(422).json();
+        assert_eq!(refused["field"], field);
+    }
+    let issued = "whsec_bm90IGEgcmVhbCBvbmUsIG9ubHkgZm9yIHRoaXMgdGVzdA==";
+    let form = json!({ "source": id, "version": version, "secret": issued });
+    let saved = browser.post(SECRET, &form).await.expect(200);
+    assert!(!saved.text.contains(issued));
+    let source = view(&mut browser, ONE, &id).await;
+    assert_eq!(source["needs_secret"], false);
+    // Another window still has the version before.
+    browser.post(SECRET, &form).await.expect(409);
+    let form = json!({ "source": id, "version": source["version"], "name": "Huntress 2" });
+    browser.post(ONE, &form).await.expect(200);
+    let source = view(&mut browser, ONE, &id).await;
+    assert_eq!(
+        (&source["name"], &source["enabled"]),
+        (&json!("Huntress 2"), &json!(false))
+    );
+    let authentication = serde_json::from_value(source["authentication"].clone());
+    let authentication: Authentication = authentication.unwrap();
+    let sender = Sender {
+        source: id,
+        authentication,
+        secret: issued.to_owned(),
+    };
+    assert_eq!(
+        post(&env, &sender, &json!({}), 0).await,
+        401,
+        "it is switched off"
+    );
+}
+
+#[tokio::test]
+async fn what_was_typed_is_on_the_page_beside_its_error() {
+    let env = environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let id = create(&mut browser, "other").await;
+    let form = json!({ "source": id, "sample": message("open").to_string() });
+    browser.post(SAMPLE, &form).await.expect(200);
+    let version = view(&mut browser, MAPPING, &id).await["version"].to_string();
+    let fields = [
+        ("source", id.as_str()),
+        ("version", version.as_str()),
+        ("action", "save"),
+        ("fields[alert_id][from]", "at"),
+        ("fields[alert_id][value]", "no pointer"),
+        ("fields[tenant][from]", "at"),
+        ("fields[tenant][value]", "/customer/name"),
+        ("fields[tenant][otherwise]", "(no customer)"),
+        ("fields[kind][from]", "is"),
+        ("fields[kind][value]", "monitoring"),
+        ("fields[severity][from]", "is"),
+        ("fields[severity][value]", "low"),
+        ("fields[title][from]", "text"),
+        ("fields[title][value]", "{/title} on {/host}"),
+        ("sample", "not JSON"),
+    ];
+    let page = browser.post_form(MAPPING, &fields).await.expect(422).text;
+    for kept in [
+        "no pointer",
+        "{/title} on {/host}",
+        "not JSON",
+        "It is not JSON",
+    ] {
+        assert!(page.contains(kept), "{kept}: {page}");
+    }
+    let without_sample = &fields[..fields.len() - 1];
+    let page = browser
+        .post_form(MAPPING, without_sample)
+        .await
+        .expect(422)
+        .text;
+    let (_, row) = page.split_once("fields[alert_id][value]").unwrap();
+    let row = row.split_once("</fieldset>").unwrap().0;
+    assert!(row.contains("role=\"alert\""), "{row}");
+    let mut corrected = without_sample.to_vec();
+    corrected[4].1 = "/incident/id";
+    browser.post_form(MAPPING, &corrected).await.expect(303);
+    let stored = view(&mut browser, MAPPING, &id).await;
+    assert_eq!(
+        stored["mapping"]["title"],
+        json!({ "text": "{/title} on {/host}" })
+    );
+    // Too many samples, and one that is too large.
+    for n in 1..5 {
+        let form = json!({ "source": id, "sample": json!({ "n": n }).to_string() });
+        browser.post(SAMPLE, &form).await.expect(200);
+    }
+    for sample in ["{}".to_owned(), json!("x".repeat(70_000)).to_string()] {
+        let form = json!({ "source": id, "sample": sample });
+        let refused = browser.post(SAMPLE, &form).await.expect(422).json();
+        assert_eq!(refused["field"], "sample");
+    }
+}
+
+#[tokio::test]
+async fn a_partner_that_does_not_manage_sources_only_sees_them() {
+    let mut env = environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let id = create(&mut browser, "other").await;
+    let sender = sender(&mut browser, &id).await;
+    assert_eq!(post(&env, &sender, &message("open"), 0).await, 202);
+    env.worker.work().await;
+    let source = view(&mut browser, ONE, &id).await;
+    let message = source["messages"][0]["id"].clone();
+    let path = format!("/v1/operator/partners/{PARTNER}");
+    let off = json!({ "manages_sources": false });
+    let changed = env.setup.operator("PUT", &path, &off);
+    assert_eq!(changed.await.expect(200).json()["manages_sources"], false);
+
+    let page = browser
+        .get(&format!("{ONE}?source={id}"))
+        .await
+        .expect(200)
+        .text;
+    assert!(!page.contains("Make a new secret"), "{page}");
+    browser.get(LIST).await.expect(200);
+    browser.get(MESSAGES).await.expect(200);
+    let query = format!("{MAPPING}?source={id}");
+    for path in [NEW, query.as_str()] {
+        browser.get(path).await.expect(403);
+    }
+    let version = &source["version"];
+    let replay = format!("{REPLAY}?source={id}");
+    for (path, form) in [
+        (NEW, json!({ "name": "Another", "preset": "other" })),
+        (
+            ONE,
+            json!({ "source": id, "version": version, "name": "Another" }),
+        ),
+        (SECRET, json!({ "source": id, "version": version })),
+        (SAMPLE, json!({ "source": id, "sample": "{}" })),
+        (
+            MAPPING,
+            json!({ "source": id, "version": version, "action": "check", "mapping": "{}" }),
+        ),
+        (
+            "/setup/sources/preset",
+            json!({ "source": id, "version": version, "preset_version": 1 }),
+        ),
+        (MESSAGE, json!({ "id": message, "action": "discard" })),
+        (replay.as_str(), json!({})),
+    ] {
+        browser.post(path, &form).await.expect(403);
+    }
+}
+
+#[tokio::test]
+async fn a_source_of_another_partner_does_not_exist() {
+    let mut env = environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let id = create(&mut browser, "other").await;
+    let sender = sender(&mut browser, &id).await;
+    assert_eq!(post(&env, &sender, &message("open"), 0).await, 202);
+    env.worker.work().await;
+    let source = view(&mut browser, ONE, &id).await;
+    let message = source["messages"][0]["id"].as_str().unwrap();
+    let contoso = PartnerId::parse("contoso").unwrap();
+    let mut theirs = env.setup.signed_in_at(&contoso).await;
+    let listed = theirs.get_json(LIST).await.expect(200).json();
+    assert_eq!(listed["sources"], json!([]));
+    let listed = theirs.get_json(MESSAGES).await.expect(200).json();
+    assert_eq!(listed["messages"], json!([]));
+    for path in [
+        format!("{ONE}?source={id}"),
+        format!("{ONE}?source={SOURCE}"),
+        format!("{MAPPING}?source={id}"),
+        format!("{MESSAGE}?id={}", message.replace('#', "%23")),
+    ] {
+        theirs.get(&path).await.expect(404);
+    }
+    let version = &source["version"];
+    let replay = format!("{REPLAY}?source={id}");
+    for (path, form) in [
+        (
+            ONE,
+            json!({ "source": id, "version": version, "name": "Another" }),
+        ),
+        (SECRET, json!({ "source": id, "version": version })),
+        (SAMPLE, json!({ "source": id, "sample": "{}" })),
+        (
+            MAPPING,
+            json!({ "source": id, "version": version, "action": "save", "mapping": "{}" }),
+        ),
+        (
+            "/setup/sources/preset",
+            json!({ "source": id, "version": version, "preset_version": 1 }),
+        ),
+        (MESSAGE, json!({ "id": message, "action": "replay" })),
+        (MESSAGE, json!({ "id": message, "action": "discard" })),
+        (replay.as_str(), json!({})),
+    ] {
+        theirs.post(path, &form).await.expect(404);
+    }
+    assert_eq!(view(&mut browser, ONE, &id).await, source);
+}
+
+#[tokio::test]
+async fn messages_are_replayed_part_by_part_and_discarded() {
+    let mut env = environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let id = create(&mut browser, "other").await;
+    let sender = sender(&mut browser, &id).await;
+    for n in 0..3 {
+        let mut body = message("open");
+        body["incident"]["id"] = json!(format!("inc-{n}"));
+        assert_eq!(post(&env, &sender, &body, 0).await, 202);
+    }
+    assert_eq!(
+        post(&env, &sender, &json!({ "unlike": "the others" }), 0).await,
+        202
+    );
+    env.worker.work().await;
+    let replay = format!("{REPLAY}?source={id}");
+    // Without a mapping all of them stay.
+    let left = browser.post(&replay, &json!({})).await.expect(200).json();
+    assert_eq!((&left["replayed"], &left["left"]), (&json!(0), &json!(4)));
+    let form = json!({ "source": id, "sample": message("open").to_string() });
+    browser.post(SAMPLE, &form).await.expect(200);
+    let mapping = view(&mut browser, MAPPING, &id).await["mapping"].to_string();
+    edit(&mut browser, &id, "save", json!({ "mapping": mapping }))
+        .await
+        .expect(200);
+    let replayed = browser.post(&replay, &json!({})).await.expect(200).json();
+    assert_eq!(
+        (&replayed["replayed"], &replayed["left"]),
+        (&json!(3), &json!(1))
+    );
+    env.worker.work().await;
+    assert_eq!(env.connectwise.tickets().await.len(), 3);
+    let waiting = view(&mut browser, MESSAGES, &id).await["messages"].clone();
+    let message = waiting[0]["id"].clone();
+    assert_eq!(waiting.as_array().unwrap().len(), 1);
+    let form = json!({ "id": message, "action": "replay" });
+    browser.post(MESSAGE, &form).await.expect(422);
+    let form = json!({ "id": message, "action": "discard" });
+    browser.post(MESSAGE, &form).await.expect(200);
+    browser.post(MESSAGE, &form).await.expect(404);
+    let waiting = view(&mut browser, MESSAGES, &id).await["messages"].clone();
+    assert_eq!(waiting, json!([]));
+}
