@@ -49,6 +49,18 @@ impl ItemUpdate {
         self
     }
 
+    /// The same update, which also sets what this clause says. Its values are bound elsewhere.
+    pub(crate) fn and_set(mut self, clause: &str) -> Self {
+        self.set.push(clause.to_owned());
+        self
+    }
+
+    /// The same update, which also removes these attributes.
+    pub(crate) fn and_remove(mut self, clause: &str) -> Self {
+        self.remove.push(clause.to_owned());
+        self
+    }
+
     pub(crate) fn apply(&self, call: UpdateItemFluentBuilder) -> UpdateItemFluentBuilder {
         call.update_expression(self.expression())
             .set_expression_attribute_names(Some(self.names.clone()))

@@ -1,12 +1,15 @@
 //! Items that two people may change at once. Each item has a `version` beside its content, and each
 //! write raises it by one. A save names the version that the change began from.
 
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 use crate::item_update::ItemUpdate;
+use crate::lease::{self, Lease};
 use crate::table::{Item, Table, key, number};
 use crate::{Error, conditional};
 
@@ -39,6 +42,17 @@ pub(crate) struct VersionedItem<'a> {
     /// Attributes that are removed if the new value lacks them. Unknown attributes stay, so those
     /// of a newer version survive a write by an older one.
     pub(crate) optional: &'static [&'static str],
+}
+
+impl SaveOutcome {
+    fn of(is_saved: bool, version: u64) -> Self {
+        match is_saved {
+            true => Self::Saved {
+                version: version + 1,
+            },
+            false => Self::Conflict,
+        }
+    }
 }
 
 impl<T: Default> Versioned<Option<T>> {
@@ -76,17 +90,53 @@ pub(crate) async fn save<T: Serialize>(
     version: u64,
 ) -> Result<SaveOutcome, Error> {
     let call = update_of(item, value)?.apply(table.update_item(key(item.pk, item.sk)));
-    let call = if version == 0 {
-        call.condition_expression("attribute_not_exists(#version)")
-    } else {
-        call.condition_expression("#version = :before")
-            .expression_attribute_values(":before", number(version))
-    };
-    if conditional::update(call).await? {
-        let version = version + 1;
-        Ok(SaveOutcome::Saved { version })
-    } else {
-        Ok(SaveOutcome::Conflict)
+    let (call, is_at_version) = at_version(call, version);
+    let saved = conditional::update(call.condition_expression(is_at_version)).await?;
+    Ok(SaveOutcome::of(saved, version))
+}
+
+/// Writes a value that was changed from this version, and takes the item's lease. Another worker's
+/// lease is a conflict.
+pub(crate) async fn save_and_take<T: Serialize>(
+    table: &Table,
+    item: VersionedItem<'_>,
+    value: &T,
+    version: u64,
+    (lease, now): (&Lease, Timestamp),
+) -> Result<SaveOutcome, Error> {
+    let update = update_of(item, value)?.and_set(lease::SET);
+    let call = update.apply(table.update_item(key(item.pk, item.sk)));
+    let (call, is_at_version) = at_version(lease.bind_take(call, now), version);
+    let call = call.condition_expression(format!("{is_at_version} AND {}", lease::IS_FREE));
+    Ok(SaveOutcome::of(conditional::update(call).await?, version))
+}
+
+/// Writes a value under the item's lease, and releases the lease.
+pub(crate) async fn save_and_release<T: Serialize>(
+    table: &Table,
+    item: VersionedItem<'_>,
+    value: &T,
+    version: u64,
+    lease: &Lease,
+) -> Result<SaveOutcome, Error> {
+    let update = update_of(item, value)?.and_remove(lease::REMOVE);
+    let call = update.apply(table.update_item(key(item.pk, item.sk)));
+    let (call, is_at_version) = at_version(lease.bind(call), version);
+    let call = call.condition_expression(format!("{is_at_version} AND {}", lease::IS_HELD));
+    Ok(SaveOutcome::of(conditional::update(call).await?, version))
+}
+
+/// The condition that the item is at this version, with its value.
+fn at_version(
+    call: UpdateItemFluentBuilder,
+    version: u64,
+) -> (UpdateItemFluentBuilder, &'static str) {
+    match version {
+        0 => (call, "attribute_not_exists(#version)"),
+        version => (
+            call.expression_attribute_values(":before", number(version)),
+            "#version = :before",
+        ),
     }
 }
 

@@ -6,7 +6,7 @@ use aws::invocation::Invocation;
 use aws::secrets::SourceDocument;
 use domain::{PartnerId, SourceId};
 use futures_util::future::try_join_all;
-use store::{PartnerSource, RegisteredSource, SaveOutcome, Versioned};
+use store::{Lease, PartnerSource, RegisteredSource, SaveOutcome, Versioned};
 
 use crate::context::Setup;
 use crate::http::problem::Problem;
@@ -18,16 +18,17 @@ pub(crate) struct ChangedSource {
     pub(crate) document: SourceDocument,
 }
 
-/// A change that holds the item's lock until the end of the invocation.
+/// A change that holds the item's lease until the end of the invocation.
 pub(crate) struct SourceChange {
     pub(crate) id: SourceId,
     pub(crate) source: RegisteredSource,
     version: u64,
+    lease: Lease,
 }
 
 impl SourceChange {
-    /// Writes the new item, locked. One conditional write: if the process dies right after, the
-    /// lock expires when the invocation would have ended.
+    /// Writes the new item and takes its lease. One conditional write: if the process dies right
+    /// after, the lease expires when the invocation would have ended.
     pub(crate) async fn begin(
         setup: &Setup,
         id: SourceId,
@@ -35,23 +36,21 @@ impl SourceChange {
         version: u64,
         invocation: &Invocation,
     ) -> Result<Self, Problem> {
-        let locked = source.busy_until;
-        if locked.is_some_and(|until| invocation.now() < until) {
-            return Err(Problem::version_conflict(
-                "Another change of this source is in progress, or was interrupted. Repeat this in a minute.",
-            ));
-        }
-        let source = RegisteredSource {
-            busy_until: Some(invocation.holds_until()),
-            ..source
-        };
-        match setup.access().sources.save(&id, &source, version).await? {
-            SaveOutcome::Saved { version } => Ok(Self {
+        let sources = &setup.access().sources;
+        let worker = (
+            invocation.name(),
+            invocation.holds_until(),
+            invocation.now(),
+        );
+        let begun = sources.begin_change(&id, &source, version, worker);
+        match begun.await? {
+            (SaveOutcome::Saved { version }, lease) => Ok(Self {
                 id,
                 source,
                 version,
+                lease,
             }),
-            SaveOutcome::Conflict => Err(conflict()),
+            (SaveOutcome::Conflict, _) => Err(conflict()),
         }
     }
 
@@ -86,18 +85,20 @@ impl SourceChange {
             tracing::error!(source = %self.id, error = %err, "failed to store a source's signing secret");
             Problem::unavailable("The webhook's copy of the source was not updated. Repeat this in a minute.")
         })?;
-        let value = RegisteredSource {
-            busy_until: None,
-            ..self.source
-        };
-        let access = setup.access();
-        match access.sources.save(&self.id, &value, self.version).await? {
+        let Self {
+            id,
+            source: value,
+            version,
+            lease,
+        } = self;
+        let sources = &setup.access().sources;
+        match sources.end_change(&id, &value, version, &lease).await? {
             SaveOutcome::Saved { version } => Ok(ChangedSource {
-                id: self.id,
+                id,
                 source: Versioned { value, version },
                 document,
             }),
-            // This took longer than the lock, and another change has the item now.
+            // This took longer than the lease, and another change has the item now.
             SaveOutcome::Conflict => Err(conflict()),
         }
     }
@@ -158,6 +159,6 @@ fn enabled_partners(document: &SourceDocument) -> BTreeSet<PartnerId> {
 
 pub(crate) fn conflict() -> Problem {
     Problem::version_conflict(
-        "The source was changed since this version. Get it again, and repeat the change.",
+        "The source was changed since this version, or another change of it is in progress. Get it again in a minute, and repeat the change.",
     )
 }

@@ -90,7 +90,6 @@ pub(crate) async fn create(
         partners: new.partners,
         enabled: new.enabled,
         made_at: invocation.now(),
-        busy_until: None,
     };
     let change = SourceChange::begin(setup, id, source, 0, invocation).await?;
     let document = change.document(Some(document));

@@ -6,17 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use super::OPERATOR;
 use crate::Error;
+use crate::lease::Lease;
 use crate::pages::{self, ListEntry, ListPage, PageQuery, PageStart};
 use crate::table::Table;
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 
 const PREFIX: &str = "source#";
-const OPTIONAL: &[&str] = &["partner", "partners", "busy_until"];
+const OPTIONAL: &[&str] = &["partner", "partners"];
 
 /// A source in the operator's list. The webhook endpoint does not read it: it reads the source's
-/// document in Secrets Manager, which also has the signing secrets. This item is the lock over that
-/// document: a change of the document marks this item as busy first. If the process dies in between,
-/// the document is out of date until the change is repeated.
+/// document in Secrets Manager, which also has the signing secrets. A change of that document takes
+/// the lease of this item first. If the process dies in between, the document is out of date until
+/// the change is repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegisteredSource {
     pub name: String,
@@ -29,9 +30,6 @@ pub struct RegisteredSource {
     /// Whether the source may post.
     pub enabled: bool,
     pub made_at: Timestamp,
-    /// The end of a change of the document that has begun.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub busy_until: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,6 +64,41 @@ impl SourceStore {
         version: u64,
     ) -> Result<SaveOutcome, Error> {
         versions::save(&self.table, item(&source_sk(id)), source, version).await
+    }
+
+    /// Saves a source like [`Self::save`], and takes its lease for a change of its document. A lease
+    /// that another worker holds is a conflict. `worker` names this one.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. The lease may then be taken until its end.
+    pub async fn begin_change(
+        &self,
+        id: &SourceId,
+        source: &RegisteredSource,
+        version: u64,
+        (worker, until, now): (&str, Timestamp, Timestamp),
+    ) -> Result<(SaveOutcome, Lease), Error> {
+        let lease = Lease::new(worker, until);
+        let sk = source_sk(id);
+        let taken = (&lease, now);
+        let saved = versions::save_and_take(&self.table, item(&sk), source, version, taken).await?;
+        Ok((saved, lease))
+    }
+
+    /// Saves a source after a change of its document, and releases its lease. If another worker has
+    /// taken the lease since, that is a conflict.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. The write may then have happened.
+    pub async fn end_change(
+        &self,
+        id: &SourceId,
+        source: &RegisteredSource,
+        version: u64,
+        lease: &Lease,
+    ) -> Result<SaveOutcome, Error> {
+        let sk = source_sk(id);
+        versions::save_and_release(&self.table, item(&sk), source, version, lease).await
     }
 
     /// Reads a page of all sources consistently, in the order of their ids.
@@ -108,12 +141,10 @@ mod tests {
             partners: vec![],
             enabled: true,
             made_at: Timestamp::UNIX_EPOCH,
-            busy_until: None,
         };
         let full = RegisteredSource {
             partner: Some(northwind.clone()),
             partners: vec![northwind],
-            busy_until: Some(Timestamp::UNIX_EPOCH),
             ..bare.clone()
         };
         assert_optional(&full, &bare, OPTIONAL);

@@ -398,11 +398,14 @@ async fn an_interrupted_source_change_is_completed_by_repeating_it() {
     let read = env.access.sources.get(&id).await.unwrap();
     let taken = store::RegisteredSource {
         enabled: false,
-        busy_until: Some(after(now, 34)),
         ..read.value.unwrap()
     };
-    let saved = env.access.sources.save(&id, &taken, read.version).await;
-    assert!(matches!(saved.unwrap(), SaveOutcome::Saved { .. }));
+    let worker = ("died", after(now, 34), now);
+    let begun = env
+        .access
+        .sources
+        .begin_change(&id, &taken, read.version, worker);
+    assert!(matches!(begun.await.unwrap().0, SaveOutcome::Saved { .. }));
     assert_eq!(get_json(&env, &path_of(&source)).await["complete"], false);
     let off = json!({ "enabled": false });
     let repeat = async |at| {

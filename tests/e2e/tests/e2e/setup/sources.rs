@@ -7,8 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::environment::sender::Sender;
-use crate::environment::{Browser, PARTNER, SOURCE, TestEnvironment, partner, tenant};
-use crate::tickets::exactly_once::is_open;
+use crate::environment::{Browser, PARTNER, SOURCE, TestEnvironment, is_open, partner, tenant};
 
 const LIST: &str = "/setup/sources";
 const NEW: &str = "/setup/sources/new";
