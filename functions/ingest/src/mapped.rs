@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::content;
 use crate::response::WebhookResponse;
+use crate::source_reports::SourceReports;
 
 /// What a body became.
 #[derive(Debug, Default)]
@@ -36,8 +37,8 @@ pub(crate) fn map(
     body: &[u8],
     mapping: Option<&EventMapping>,
     authentication: &Authentication,
-    policy: &SourcePolicy,
-    times: RequestTimes,
+    (policy, times): (&SourcePolicy, RequestTimes),
+    reports: &SourceReports,
 ) -> Result<MappedMessages, WebhookResponse> {
     let Some(partner) = policy.only_partner() else {
         tracing::error!(source = %policy.source, "a source with a mapping has no single partner");
@@ -58,8 +59,10 @@ pub(crate) fn map(
         tracing::warn!(source = %policy.source, %members, "dropped unreadable members of events");
         count(Metric::MembersDropped, mapped.dropped.total());
     }
+    let reports = reports.mapped(partner, &policy.source, &mapped, times.received_at);
     let (events, quarantined) = (mapped.events.len(), mapped.unmapped.len());
-    let mut messages: Vec<Message> = mapped.events.into_iter().map(Message::Event).collect();
+    let events_of_body = mapped.events.into_iter().map(Message::Event);
+    let mut messages: Vec<Message> = events_of_body.chain(reports).collect();
     if let Some(Unmapped { error, .. }) = mapped.unmapped.first() {
         let indexes = mapped.unmapped.iter().filter_map(|unmapped| unmapped.index);
         messages.push(Message::Quarantine(QuarantineEntry {

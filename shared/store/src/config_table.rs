@@ -5,7 +5,7 @@ use aws_types::SdkConfig;
 
 use crate::operations::{
     BreakerStore, ClosingHoldStore, HealthStore, MonitoringStore, QuarantineStore,
-    RejectedEventStore,
+    RejectedEventStore, SourceActivityStore,
 };
 use crate::partners::{
     BoardRequestStore, SettingsStore, SuggestionStore, TenantStore, TestTicketStore,
@@ -25,6 +25,7 @@ pub struct ConfigTable {
     pub test_ticket: TestTicketStore,
     pub rejected: RejectedEventStore,
     pub quarantine: QuarantineStore,
+    pub source_activity: SourceActivityStore,
     pub monitoring: MonitoringStore,
 }
 
@@ -43,6 +44,7 @@ impl ConfigTable {
             test_ticket: TestTicketStore::new(table),
             rejected: RejectedEventStore::new(table),
             quarantine: QuarantineStore::new(table),
+            source_activity: SourceActivityStore::new(table),
             monitoring: MonitoringStore::new(table),
         }
     }

@@ -34,7 +34,7 @@ pub use lease::Lease;
 pub use operations::{
     Actor, AuditEntry, AuditLog, BreakerStore, ClosingHoldStore, ClosingHolds, HealthStore,
     HeldClosings, MonitoringState, MonitoringStore, OperatorEvent, QuarantineOutcome,
-    QuarantineStore, QuarantinedMessage, RejectedEventStore, Rejections,
+    QuarantineStore, QuarantinedMessage, RejectedEventStore, Rejections, SourceActivityStore,
 };
 pub use pages::{ListEntry, ListPage, PageStart};
 pub use partners::{
