@@ -4,12 +4,12 @@
 
 use aws::secrets::{self, Secrets, SourceDocument};
 use aws_types::SdkConfig;
-use domain::SourceId;
+use domain::source::activity::RefusalReason;
 use domain::wire::webhook::{RequestTimes, SourcePolicy};
+use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 
 use crate::proof::Proof;
-use crate::response::WebhookResponse;
 use crate::signature::SignatureError;
 
 #[derive(Debug)]
@@ -24,6 +24,24 @@ struct Candidate {
     document: SourceDocument,
     /// `false` for a decoy, which authenticates no request.
     is_known: bool,
+}
+
+/// Why a request is not let through. Its sender learns none of it.
+#[derive(Debug)]
+pub(crate) enum AuthenticationError {
+    Refused(Refusal),
+    /// A secret cannot be read.
+    Unavailable,
+}
+
+/// A request that is not authenticated.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// The source, if its id is proved.
+    pub(crate) source: Option<SourceId>,
+    /// The partners in the document of the source. None if it is not known.
+    pub(crate) partners: Vec<PartnerId>,
+    pub(crate) reason: RefusalReason,
 }
 
 impl Authenticator {
@@ -41,7 +59,7 @@ impl Authenticator {
         source: Option<&SourceId>,
         proof: Proof<'_>,
         now: Timestamp,
-    ) -> Result<(SourceDocument, SourcePolicy, RequestTimes), WebhookResponse> {
+    ) -> Result<(SourceDocument, SourcePolicy, RequestTimes), AuthenticationError> {
         let proved = self.prove(source, now).await?;
         let mut candidate = self.candidate(proved, now).await?;
         let mut verified = proof.verify(&candidate.document, now);
@@ -54,7 +72,16 @@ impl Authenticator {
                 verified = proof.verify(&candidate.document, now);
             }
         }
-        let sent_at = verified.map_err(|err| refuse(source, err))?;
+        let refuse = |candidate: &Candidate, err: SignatureError, reason| {
+            let id = source.map(SourceId::as_str).unwrap_or_default();
+            tracing::warn!(source = id, error = %err, "rejected a request that is not authenticated");
+            AuthenticationError::Refused(Refusal {
+                source: proved.cloned(),
+                partners: candidate.partners(),
+                reason,
+            })
+        };
+        let sent_at = verified.map_err(|err| refuse(&candidate, err, reason_of(err)))?;
         match (proved, candidate) {
             (Some(source), Candidate { document, is_known }) if is_known && document.enabled => {
                 let policy = policy(source, &document);
@@ -64,7 +91,11 @@ impl Authenticator {
                 };
                 Ok((document, policy, times))
             }
-            _ => Err(refuse(source, SignatureError::Mismatch)),
+            (_, candidate) => Err(refuse(
+                &candidate,
+                SignatureError::Mismatch,
+                RefusalReason::Disabled,
+            )),
         }
     }
 
@@ -89,12 +120,12 @@ impl Authenticator {
         &self,
         source: Option<&'a SourceId>,
         now: Timestamp,
-    ) -> Result<Option<&'a SourceId>, WebhookResponse> {
+    ) -> Result<Option<&'a SourceId>, AuthenticationError> {
         let prefix = &self.source_secret_prefix;
         let keys = self.secrets.source_keys(prefix, now).await;
         let keys = keys.map_err(|err| {
             tracing::error!(error = %err, "failed to read the keys that prove source ids");
-            WebhookResponse::Unavailable
+            AuthenticationError::Unavailable
         })?;
         // A malformed id costs the same work as a well-formed one. The reserved id of test alerts
         // is rejected, since test alerts never come by webhook.
@@ -108,7 +139,7 @@ impl Authenticator {
         &self,
         source: Option<&SourceId>,
         now: Timestamp,
-    ) -> Result<Candidate, WebhookResponse> {
+    ) -> Result<Candidate, AuthenticationError> {
         let prefix = &self.source_secret_prefix;
         let document = match source {
             Some(source) => self.secrets.source(prefix, source, now).await.map(Some),
@@ -128,25 +159,43 @@ impl Authenticator {
                     error = %err,
                     "failed to read the secret of a source"
                 );
-                Err(WebhookResponse::Unavailable)
+                Err(AuthenticationError::Unavailable)
             }
         }
     }
 }
 
-pub(crate) fn policy(source: &SourceId, document: &SourceDocument) -> SourcePolicy {
+impl Candidate {
+    /// The partners of the source. A decoy has none.
+    fn partners(&self) -> Vec<PartnerId> {
+        if self.is_known {
+            partners_of(&self.document)
+        } else {
+            vec![]
+        }
+    }
+}
+
+fn partners_of(document: &SourceDocument) -> Vec<PartnerId> {
     let partners = document.partner.iter().chain(&document.partners);
+    partners.cloned().collect()
+}
+
+pub(crate) fn policy(source: &SourceId, document: &SourceDocument) -> SourcePolicy {
     SourcePolicy {
         source: source.clone(),
-        partners: partners.cloned().collect(),
+        partners: partners_of(document),
         kinds_added: document.kinds_added.clone(),
     }
 }
 
-fn refuse(source: Option<&SourceId>, err: SignatureError) -> WebhookResponse {
-    let source = source.map(SourceId::as_str).unwrap_or_default();
-    tracing::warn!(source, error = %err, "rejected a request that is not authenticated");
-    WebhookResponse::Unauthorized
+fn reason_of(err: SignatureError) -> RefusalReason {
+    match err {
+        SignatureError::Headers => RefusalReason::Missing,
+        SignatureError::Timestamp => RefusalReason::Time,
+        SignatureError::Mismatch => RefusalReason::Mismatch,
+        SignatureError::Address => RefusalReason::Address,
+    }
 }
 
 #[cfg(test)]

@@ -11,12 +11,13 @@ mod mapped;
 mod proof;
 mod response;
 pub mod signature;
+mod source_reports;
 
 use std::collections::BTreeMap;
 use std::slice;
 use std::time::Duration;
 
-use authenticate::Authenticator;
+use authenticate::{AuthenticationError, Authenticator, Refusal};
 use aws::metrics::{Metric, count};
 use aws::queue::QueueSender;
 use aws::secrets::SourceDocument;
@@ -34,6 +35,7 @@ use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use mapped::MappedMessages;
 use proof::{Proof, signature_headers};
+use source_reports::SourceReports;
 
 pub use config::Config;
 pub use response::WebhookResponse;
@@ -44,11 +46,15 @@ pub const MAX_BODY: usize = 256 * 1024;
 /// The function is killed after ten seconds. Its sender would then get no useful response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(9);
 
+/// How long a refused request waits for its report, at most once a minute and source.
+const REPORT_TIME: Duration = Duration::from_millis(500);
+
 /// The function with its clients.
 #[derive(Debug)]
 pub struct Webhook {
     authenticator: Authenticator,
     queue: QueueSender,
+    source_reports: SourceReports,
 }
 
 impl Webhook {
@@ -58,6 +64,7 @@ impl Webhook {
         Self {
             authenticator: Authenticator::new(aws, config.source_secret_prefix),
             queue: QueueSender::new(aws, config.queue_url),
+            source_reports: SourceReports::default(),
         }
     }
 
@@ -75,17 +82,29 @@ impl Webhook {
         // Messages that were sent before the time-out may be in the queue. The sender repeats them,
         // and folding an event twice has the same result as folding it once.
         let response = tokio::time::timeout(RESPONSE_TIMEOUT, self.respond(&request, now)).await;
-        let response = response.unwrap_or_else(|_| {
-            tracing::error!("answered 503: the deadline was too close");
-            WebhookResponse::Unavailable
-        });
+        let response = match response {
+            Ok(Ok(response)) => response,
+            Ok(Err(AuthenticationError::Unavailable)) => WebhookResponse::Unavailable,
+            Ok(Err(AuthenticationError::Refused(refusal))) => {
+                self.report_refused(refusal, now).await;
+                WebhookResponse::Unauthorized
+            }
+            Err(_) => {
+                tracing::error!("answered 503: the deadline was too close");
+                WebhookResponse::Unavailable
+            }
+        };
         response.count();
         response.into_http()
     }
 
-    async fn respond(&self, request: &ApiGatewayV2httpRequest, now: Timestamp) -> WebhookResponse {
+    async fn respond(
+        &self,
+        request: &ApiGatewayV2httpRequest,
+        now: Timestamp,
+    ) -> Result<WebhookResponse, AuthenticationError> {
         let Some(body) = raw_body(request) else {
-            return WebhookResponse::TooLarge;
+            return Ok(WebhookResponse::TooLarge);
         };
         let source = request.path_parameters.get("source");
         let source = source.and_then(|source| SourceId::parse(source).ok());
@@ -94,26 +113,60 @@ impl Webhook {
             body: &body,
         };
         let authenticated = self.authenticator.authenticate(source.as_ref(), proof, now);
-        let (document, policy, times) = match authenticated.await {
-            Ok(authenticated) => authenticated,
-            Err(response) => return response,
-        };
+        let (document, policy, times) = authenticated.await?;
         if document.format == SourceFormat::CloudEvents {
-            return self.queue_events(request, &body, &policy, times).await;
+            return Ok(self.queue_events(request, &body, &policy, times).await);
         }
-        let mut mapped = mapped::map(&body, &document, &policy, times);
-        if mapped.as_ref().is_ok_and(|mapped| mapped.quarantined > 0) {
+        let mapped = self.queue_body(&body, &document, &policy, times);
+        Ok(match mapped.await {
+            Ok(response) | Err(response) => response,
+        })
+    }
+
+    /// Maps a body of a source with a format of its own, and queues what it became.
+    async fn queue_body(
+        &self,
+        body: &[u8],
+        document: &SourceDocument,
+        policy: &SourcePolicy,
+        times: RequestTimes,
+    ) -> Result<WebhookResponse, WebhookResponse> {
+        let mut mapped = mapped::map(body, document, policy, times)?;
+        if !mapped.unmapped.is_empty() {
+            let source = &policy.source;
             let changed = self
                 .authenticator
-                .changed_document(&policy.source, &document, now);
+                .changed_document(source, document, times.received_at);
             if let Some(changed) = changed.await.filter(is_mapped) {
-                let policy = authenticate::policy(&policy.source, &changed);
-                mapped = mapped::map(&body, &changed, &policy, times);
+                let policy = authenticate::policy(source, &changed);
+                mapped = mapped::map(body, &changed, &policy, times)?;
             }
         }
-        match mapped {
-            Ok(mapped) => self.queue_mapped(mapped, &policy, document.response).await,
-            Err(response) => response,
+        let authentication = &document.authentication;
+        let reports = &self.source_reports;
+        let mapped = mapped::messages(mapped, body, authentication, (policy, times), reports)?;
+        let response = document.response.clone();
+        Ok(self.queue_mapped(mapped, policy, response).await)
+    }
+
+    /// Reports a refused request for the page of sources.
+    ///
+    /// The report is sent before the response, since Lambda stops the process after it. A sender
+    /// cannot tell from that whether there is such a source: a response that waits for a report
+    /// always takes [`REPORT_TIME`] longer, also if nothing is sent because the source is not known.
+    /// A source id that does not prove itself waits for nothing and costs no call.
+    async fn report_refused(&self, refusal: Refusal, now: Timestamp) {
+        let Some(reports) = self.source_reports.refused(refusal, now) else {
+            return;
+        };
+        let (sent, ()) = tokio::join!(
+            tokio::time::timeout(REPORT_TIME, self.queue.send_all(&reports)),
+            tokio::time::sleep(REPORT_TIME),
+        );
+        match sent {
+            Ok(Ok(())) => {}
+            Ok(Err(err)) => tracing::warn!(error = %err, "failed to report a refused request"),
+            Err(_) => tracing::warn!("failed to report a refused request in time"),
         }
     }
 

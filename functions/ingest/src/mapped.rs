@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::content;
 use crate::response::WebhookResponse;
+use crate::source_reports::SourceReports;
 
 /// What a body became.
 #[derive(Debug, Default)]
@@ -28,44 +29,59 @@ pub(crate) struct MappedMessages {
     pub(crate) ignored: usize,
 }
 
-/// Maps a body to messages for the queue. What cannot be read is among them. Without a mapping, that
-/// is the whole body.
+/// Maps a body by the format of its source. Without a mapping, the whole body cannot be read.
 ///
 /// # Errors
-/// When the body is too large, or the source posts for no single partner, which set-up prevents.
+/// When the body is too large.
 pub(crate) fn map(
     body: &[u8],
     document: &SourceDocument,
     policy: &SourcePolicy,
     times: RequestTimes,
+) -> Result<MappedBody, WebhookResponse> {
+    let mapping = match &document.format {
+        SourceFormat::Mapped(mapping) => Some(mapping),
+        SourceFormat::Unmapped | SourceFormat::CloudEvents => None,
+    };
+    match (content::unpack(body), mapping) {
+        (Ok(body), Some(mapping)) => Ok(apply::map(&body, mapping, policy, times)),
+        (Ok(_), None) => Ok(MappedBody::unmapped(InvalidField {
+            field: "mapping".to_owned(),
+            problem: "the source has no mapping yet".to_owned(),
+        })),
+        (Err(WebhookResponse::Unreadable(error)), _) => Ok(MappedBody::unmapped(error)),
+        (Err(response), _) => Err(response),
+    }
+}
+
+/// Makes the messages for the queue. What cannot be read is among them.
+///
+/// # Errors
+/// When the source posts for no single partner, which set-up prevents.
+pub(crate) fn messages(
+    mapped: MappedBody,
+    body: &[u8],
+    authentication: &Authentication,
+    (policy, times): (&SourcePolicy, RequestTimes),
+    reports: &SourceReports,
 ) -> Result<MappedMessages, WebhookResponse> {
     let Some(partner) = policy.only_partner() else {
         tracing::error!(source = %policy.source, "a source with a mapping has no single partner");
         return Err(WebhookResponse::Unavailable);
-    };
-    let mapping = match &document.format {
-        SourceFormat::Mapped(mapping) => Some(&**mapping),
-        SourceFormat::Unmapped | SourceFormat::CloudEvents => None,
-    };
-    let unpacked = content::unpack(body);
-    let mapped = match (&unpacked, mapping) {
-        (Ok(body), Some(mapping)) => apply::map(body, mapping, policy, times),
-        (Ok(_), None) => MappedBody::unmapped(InvalidField {
-            field: "mapping".to_owned(),
-            problem: "the source has no mapping yet".to_owned(),
-        }),
-        (Err(WebhookResponse::Unreadable(error)), _) => MappedBody::unmapped(error.clone()),
-        (Err(response), _) => return Err(response.clone()),
     };
     if mapped.dropped.total() > 0 {
         let members = &mapped.dropped;
         tracing::warn!(source = %policy.source, %members, "dropped unreadable members of events");
         count(Metric::MembersDropped, mapped.dropped.total());
     }
+    let reports = reports.mapped(partner, &policy.source, &mapped, times.received_at);
     let (events, quarantined) = (mapped.events.len(), mapped.unmapped.len());
-    let mut messages: Vec<Message> = mapped.events.into_iter().map(Message::Event).collect();
+    let events_of_body = mapped.events.into_iter().map(Message::Event);
+    let mut messages: Vec<Message> = events_of_body.chain(reports).collect();
     if let Some(Unmapped { error, .. }) = mapped.unmapped.first() {
         let indexes = mapped.unmapped.iter().filter_map(|unmapped| unmapped.index);
+        // What is no complete gzip is stored as it came.
+        let body = content::unpack(body).unwrap_or(body.into());
         messages.push(Message::Quarantine(QuarantineEntry {
             partner: partner.clone(),
             source: policy.source.clone(),
@@ -74,10 +90,7 @@ pub(crate) fn map(
             indexes: indexes.collect(),
             field: error.field.clone(),
             problem: error.problem.clone(),
-            body: STANDARD.encode(without_secret(
-                unpacked.as_deref().unwrap_or(body),
-                &document.authentication,
-            )),
+            body: STANDARD.encode(without_secret(&body, authentication)),
         }));
     }
     Ok(MappedMessages {

@@ -8,6 +8,7 @@ use aws_types::SdkConfig;
 use connections::{BuildError, Connections};
 use domain::AlertKey;
 use domain::closing::snapshot_part::SnapshotPart;
+use domain::source::activity::SourceReport;
 use domain::wire::message::{Message, QuarantineEntry, RejectedEvents};
 use futures_util::future::join_all;
 use store::Alerts;
@@ -17,6 +18,7 @@ use crate::backoff::{MAX_RECEIPTS, delay};
 use crate::case::AlertRequest;
 use crate::oldest_message::{OldestMessage, sent_times};
 use crate::outcome::MessageOutcome;
+use crate::source_activity::{ActivityRecorder, LastMessages, received_from};
 use crate::worker::AlertWorker;
 use crate::{BatchInvocation, Config};
 
@@ -27,6 +29,7 @@ pub struct TicketsHandler {
     consumer: QueueConsumer,
     dead_letters: DeadLetters,
     oldest_message: OldestMessage,
+    activity: ActivityRecorder,
 }
 
 /// A message that concerns no single alert.
@@ -34,6 +37,7 @@ enum PartnerMessage {
     Snapshot(SnapshotPart),
     Rejected(RejectedEvents),
     Quarantine(QuarantineEntry),
+    SourceReport(SourceReport),
 }
 
 /// The messages of a batch.
@@ -41,6 +45,8 @@ enum PartnerMessage {
 struct Batch {
     alerts: HashMap<AlertKey, Vec<(SqsMessage, AlertRequest)>>,
     others: Vec<(SqsMessage, PartnerMessage)>,
+    /// When each source sent its last message.
+    last_messages: LastMessages,
     /// Messages that cannot be read, with the reason.
     unreadable: Vec<(SqsMessage, String)>,
 }
@@ -60,6 +66,7 @@ impl TicketsHandler {
             consumer: QueueConsumer::new(aws, config.queue_url.clone()),
             dead_letters: DeadLetters::new(aws, config.dead_letter_queue_url.clone()),
             oldest_message: OldestMessage::default(),
+            activity: ActivityRecorder::default(),
         })
     }
 
@@ -95,6 +102,9 @@ impl TicketsHandler {
             .chain(unreadable.into_iter().flatten())
             .collect();
         let table = &self.worker.connections.table;
+        self.activity
+            .record_messages(table, batch.last_messages)
+            .await;
         self.oldest_message
             .report(table, &sent, &failures, invocation.now())
             .await;
@@ -142,14 +152,18 @@ impl TicketsHandler {
         message: &PartnerMessage,
         invocation: &BatchInvocation,
     ) -> Result<(), store::Error> {
+        let table = &self.worker.connections.table;
         match message {
             PartnerMessage::Snapshot(part) => self.keep_snapshot(part, invocation).await,
-            PartnerMessage::Rejected(rejected) => {
-                let table = &self.worker.connections.table;
-                table.rejected.count(rejected).await
-            }
+            PartnerMessage::Rejected(rejected) => table.rejected.count(rejected).await,
+            // If the process dies in between, the message is received again. Neither has a second
+            // effect.
             PartnerMessage::Quarantine(entry) => {
-                self.worker.connections.table.quarantine.add(entry).await
+                table.quarantine.add(entry).await?;
+                self.activity.count_quarantined(table, entry).await
+            }
+            PartnerMessage::SourceReport(report) => {
+                self.activity.record_report(table, report).await
             }
         }
     }
@@ -225,33 +239,35 @@ impl Batch {
         let mut batch = Self::default();
         for record in event.records {
             match Message::from_json(record.body.as_deref().unwrap_or_default()) {
-                Ok(Message::Event(event)) => {
-                    let key = event.key.clone();
-                    batch.add(key, record, AlertRequest::Event(Box::new(event)));
-                }
-                Ok(Message::Reconsider(key)) => batch.add(key, record, AlertRequest::Reconsider),
-                Ok(Message::Release(key)) => batch.add(key, record, AlertRequest::Release),
-                Ok(Message::Command(command)) => {
-                    let key = command.key.clone();
-                    batch.add(key, record, AlertRequest::Command(Box::new(command)));
-                }
-                Ok(Message::Snapshot(part)) => {
-                    batch.others.push((record, PartnerMessage::Snapshot(part)));
-                }
-                Ok(Message::Quarantine(entry)) => {
-                    batch
-                        .others
-                        .push((record, PartnerMessage::Quarantine(entry)));
-                }
-                Ok(Message::Rejected(rejected)) => {
-                    batch
-                        .others
-                        .push((record, PartnerMessage::Rejected(rejected)));
-                }
+                Ok(message) => batch.sort(record, message),
                 Err(err) => batch.unreadable.push((record, err.to_string())),
             }
         }
         batch
+    }
+
+    fn sort(&mut self, record: SqsMessage, message: Message) {
+        if let Some((source, at)) = received_from(&message) {
+            let last = self.last_messages.entry(source).or_insert(at);
+            *last = at.max(*last);
+        }
+        let other = match message {
+            Message::Event(event) => {
+                let key = event.key.clone();
+                return self.add(key, record, AlertRequest::Event(Box::new(event)));
+            }
+            Message::Reconsider(key) => return self.add(key, record, AlertRequest::Reconsider),
+            Message::Release(key) => return self.add(key, record, AlertRequest::Release),
+            Message::Command(command) => {
+                let key = command.key.clone();
+                return self.add(key, record, AlertRequest::Command(Box::new(command)));
+            }
+            Message::Snapshot(part) => PartnerMessage::Snapshot(part),
+            Message::Rejected(rejected) => PartnerMessage::Rejected(rejected),
+            Message::Quarantine(entry) => PartnerMessage::Quarantine(entry),
+            Message::SourceReport(report) => PartnerMessage::SourceReport(report),
+        };
+        self.others.push((record, other));
     }
 
     fn add(&mut self, key: AlertKey, record: SqsMessage, request: AlertRequest) {

@@ -17,6 +17,7 @@ mod outcome;
 mod records;
 mod searches;
 mod sentinels;
+mod source_activity;
 mod ticket_calls;
 mod ticket_error;
 mod ticket_writes;

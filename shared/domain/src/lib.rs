@@ -88,6 +88,7 @@ pub mod setup {
 
 /// Sources: how they authenticate, and how what they post becomes events.
 pub mod source {
+    pub mod activity;
     pub mod authentication;
     pub mod mapping;
     pub mod presets;

@@ -5,7 +5,7 @@ use aws_types::SdkConfig;
 
 use crate::operations::{
     BreakerStore, ClosingHoldStore, HealthStore, MonitoringStore, QuarantineStore,
-    RejectedEventStore,
+    RejectedEventStore, SourceActivityStore,
 };
 use crate::partners::{
     BoardRequestStore, SampleStore, SettingsStore, SuggestionStore, TenantStore, TestTicketStore,
@@ -26,6 +26,7 @@ pub struct ConfigTable {
     pub rejected: RejectedEventStore,
     pub quarantine: QuarantineStore,
     pub samples: SampleStore,
+    pub source_activity: SourceActivityStore,
     pub monitoring: MonitoringStore,
 }
 
@@ -45,6 +46,7 @@ impl ConfigTable {
             rejected: RejectedEventStore::new(table),
             quarantine: QuarantineStore::new(table),
             samples: SampleStore::new(table),
+            source_activity: SourceActivityStore::new(table),
             monitoring: MonitoringStore::new(table),
         }
     }

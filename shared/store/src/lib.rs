@@ -37,7 +37,8 @@ pub use lease::Lease;
 pub use operations::{
     Actor, AuditEntry, AuditLog, BreakerStore, ClosingHoldStore, ClosingHolds, HealthStore,
     HeldClosings, MonitoringState, MonitoringStore, OperatorEvent, QuarantineOutcome,
-    QuarantineStore, QuarantinedMessage, RejectedEventStore, Rejections, WaitingMessages,
+    QuarantineStore, QuarantinedMessage, RejectedEventStore, Rejections, SourceActivityStore,
+    WaitingMessages,
 };
 pub use pages::{ListEntry, ListPage, PageStart};
 pub use partners::{

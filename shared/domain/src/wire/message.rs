@@ -7,6 +7,7 @@ use crate::alert::command::Command;
 use crate::alert::event::Event;
 use crate::closing::snapshot_part::SnapshotPart;
 use crate::digest::digest;
+use crate::source::activity::SourceReport;
 use crate::{AlertKey, PartnerId, SourceId};
 
 pub const ENVELOPE_VERSION: u32 = 1;
@@ -22,6 +23,8 @@ pub enum Message {
     Rejected(RejectedEvents),
     /// A message of a source that its mapping cannot read.
     Quarantine(QuarantineEntry),
+    /// What else a source sent, for the page of sources.
+    SourceReport(SourceReport),
     /// Decides again about an alert: its block may have ended.
     Reconsider(AlertKey),
     /// Releases an alert that waits for a person: ConnectWise refused its ticket, or it is older
@@ -140,6 +143,7 @@ impl Message {
             Self::Snapshot(part) => &part.partner,
             Self::Rejected(rejected) => &rejected.partner,
             Self::Quarantine(entry) => &entry.partner,
+            Self::SourceReport(report) => &report.partner,
             Self::Reconsider(key) | Self::Release(key) => &key.partner,
             Self::Command(command) => &command.key.partner,
         }

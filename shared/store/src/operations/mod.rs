@@ -8,6 +8,7 @@ mod health;
 mod monitoring;
 mod quarantine;
 mod rejected_events;
+mod source_activity;
 
 pub use audit::{Actor, AuditEntry, AuditLog};
 pub(crate) use breaker::BREAKER;
@@ -17,3 +18,4 @@ pub use health::HealthStore;
 pub use monitoring::{MonitoringState, MonitoringStore, OperatorEvent};
 pub use quarantine::{QuarantineOutcome, QuarantineStore, QuarantinedMessage, WaitingMessages};
 pub use rejected_events::{RejectedEventStore, Rejections};
+pub use source_activity::SourceActivityStore;

@@ -28,6 +28,7 @@ mod ingest {
     pub(crate) mod queue_failures;
     pub(crate) mod refuse;
     pub(crate) mod samples;
+    pub(crate) mod source_activity;
 }
 
 mod monitoring {

@@ -17,7 +17,7 @@ use crate::operator::sources::request::{
     RotationRequest, SourcePartners, SourceRequest, parse_kinds, parse_partners,
 };
 use crate::operator::sources::response::{
-    RejectedEventsView, SourceResponse, SourceSummary, SourcesResponse,
+    ActivityView, RejectedEventsView, SourceResponse, SourceSummary, SourcesResponse,
 };
 use crate::sources::change::conflict;
 use crate::sources::manage::{self, NewSecret, NewSource, SourceEdit, stored_document};
@@ -45,14 +45,17 @@ pub(crate) async fn get(
     let (id, source) = existing(&setup, source).await?;
     let document = stored_document(&setup, &id).await?;
     let (table, now) = (setup.table(), invocation.now());
-    let mut rejected = vec![];
+    let (mut rejected, mut activity) = (vec![], vec![]);
     for partner in source.value.partner.iter().chain(&source.value.partners) {
         let mut of_partner = table.rejected.get_all(partner, now).await?;
         let of_source = of_partner.remove(&id);
         rejected.extend(of_source.map(|rejections| RejectedEventsView::new(partner, rejections)));
+        let of_source = table.source_activity.get_all(partner).await?.remove(&id);
+        activity.extend(of_source.map(|of| ActivityView::new(partner, of, now)));
     }
     let mut body = json!(SourceResponse::new(&setup, id, source, document));
     body["rejected"] = json!(rejected);
+    body["activity"] = json!(activity);
     Ok(json_response(StatusCode::OK, &body))
 }
 

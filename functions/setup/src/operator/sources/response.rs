@@ -2,6 +2,7 @@
 
 use aws::secrets::SourceDocument;
 use domain::alert::kind::KindInfo;
+use domain::source::activity::{QuarantinedOfDay, RefusedRequest, SourceActivity, UnknownKind};
 use domain::source::authentication::{Authentication, Network};
 use domain::source::presets::{
     self, Placeholders, Preset, PresetVersion, SourceFormat, SuccessResponse,
@@ -69,6 +70,46 @@ pub(super) struct RejectedEventsView {
     last_at: Timestamp,
     field: String,
     problem: String,
+}
+
+/// The last messages of a source for one of its partners, and the counts of the last seven days.
+#[derive(Serialize)]
+pub(super) struct ActivityView {
+    partner: PartnerId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_message_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_ping_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_refused: Option<RefusedRequestView>,
+    unknown_kinds: Vec<UnknownKind>,
+    quarantined: Vec<QuarantinedOfDay>,
+}
+
+#[derive(Serialize)]
+struct RefusedRequestView {
+    #[serde(flatten)]
+    refused: RefusedRequest,
+    /// For people.
+    description: &'static str,
+}
+
+impl ActivityView {
+    pub(super) fn new(partner: &PartnerId, activity: SourceActivity, now: Timestamp) -> Self {
+        let activity = activity.at(now);
+        let refused = activity.last_refused.map(|refused| RefusedRequestView {
+            refused,
+            description: refused.reason.describe(),
+        });
+        Self {
+            partner: partner.clone(),
+            last_message_at: activity.last_message_at,
+            last_ping_at: activity.last_ping_at,
+            last_refused: refused,
+            unknown_kinds: activity.unknown_kinds,
+            quarantined: activity.quarantined,
+        }
+    }
 }
 
 impl RejectedEventsView {

@@ -152,6 +152,7 @@ impl Queue {
             | QueueMessage::Snapshot(_)
             | QueueMessage::Rejected(_)
             | QueueMessage::Quarantine(_)
+            | QueueMessage::SourceReport(_)
             | QueueMessage::Release(_)
             | QueueMessage::Command(_)) => {
                 unreachable!("{other:?}")

@@ -195,7 +195,9 @@ async fn try_preset(env: &mut TestEnvironment, preset: &str) -> String {
         ..sender.clone()
     };
     assert_eq!(post(env, &wrong, &raised, 0).await.0, 401, "{preset}");
-    assert_eq!(env.queue.count().await, 0, "{preset}");
+    assert_eq!(env.queue.count().await, 1, "{preset}: the report");
+    env.worker.work().await;
+    assert_eq!(tickets(env).await, before, "{preset}: refused");
 
     assert_eq!(post(env, &sender, &raised, 0).await, success, "{preset}");
     env.worker.work().await;
@@ -225,7 +227,9 @@ async fn try_preset(env: &mut TestEnvironment, preset: &str) -> String {
     }
     if let Some(ping) = sample(preset, "ping") {
         assert_eq!(post(env, &sender, &ping, 3).await, success, "{preset}");
-        assert_eq!(env.queue.count().await, 0, "{preset}");
+        let at_ping = tickets(env).await;
+        env.worker.work().await;
+        assert_eq!(tickets(env).await, at_ping, "{preset}: test message");
         row.push_str(", ping");
     }
     if preset != "cloudevents" {

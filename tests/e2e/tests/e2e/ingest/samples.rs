@@ -81,6 +81,8 @@ async fn sample_gateway_payloads_are_signed_and_expired() {
         let response = env.source.ingest.handle(request).await;
         assert_eq!(response.status_code, 401, "{name}");
     }
+    // The report of all of them.
+    env.queue.expect_leftovers(1);
 }
 
 fn batch(text: &str) -> (SqsEvent, BatchInvocation) {

@@ -127,6 +127,7 @@ fn events_of_a_batch_are_received_in_its_order() {
         Message::Snapshot(_)
         | Message::Rejected(_)
         | Message::Quarantine(_)
+        | Message::SourceReport(_)
         | Message::Reconsider(_)
         | Message::Release(_)
         | Message::Command(_) => None,
