@@ -300,18 +300,14 @@ async fn of_the_sources(routes: &mut AuditedRoutes) {
     let (id, of_preset) = (ids[0].as_str(), ids[1].as_str());
     let form = json!({ "source": id, "version": 2 });
     let path = "/setup/sources/secret";
-    routes
-        .post(path, form, &["source_secret_rotated"])
-        .await;
+    routes.post(path, form, &["source_secret_rotated"]).await;
     let body = json!({ "id": "a", "title": "Backup failed" });
     let form = json!({ "source": id, "sample": body.to_string() });
     let path = "/setup/sources/sample";
     for left in [&["sample_added"][..], &[]] {
         routes.post(path, form.clone(), left).await;
     }
-    let editor = routes
-        .view(&format!("{MAPPING}?source={id}"))
-        .await;
+    let editor = routes.view(&format!("{MAPPING}?source={id}")).await;
     let mapping = editor["mapping"].to_string();
     for (action, version, left) in [
         ("check", 4, None),
@@ -326,9 +322,7 @@ async fn of_the_sources(routes: &mut AuditedRoutes) {
     routes.post(ONE, form, &["source_changed"]).await;
     let form = json!({ "source": of_preset, "version": 2, "preset_version": 1 });
     let path = "/setup/sources/preset";
-    routes
-        .post(path, form, &["source_changed"])
-        .await;
+    routes.post(path, form, &["source_changed"]).await;
 
     let now = Timestamp::now();
     let mut messages = vec![];
@@ -358,9 +352,7 @@ async fn of_the_sources(routes: &mut AuditedRoutes) {
     let form = json!({ "id": messages[2], "action": "discard" });
     let path = "/v1/operator/partners/{partner}/quarantine";
     let left = [(PARTNER, "message_discarded")];
-    routes
-        .operator("POST", path, (PARTNER, form), &left)
-        .await;
+    routes.operator("POST", path, (PARTNER, form), &left).await;
     let (path, query) = ("/setup/sources/replay", format!("source={id}"));
     for left in [&["messages_replayed"][..], &[]] {
         routes.post_to(path, &query, left).await;
