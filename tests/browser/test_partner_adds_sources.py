@@ -67,7 +67,7 @@ def test_an_unknown_product_gets_address_and_secret(setup_page, source):
     setup_page.inspect("source-other")
     source["secret"] = setup_page.make_secret()
     setup_page.inspect("source-secret")
-    source["address"] = setup_page.page.locator("dd code").first.inner_text()
+    source["address"] = setup_page.page.locator("pre[data-copy='the address']").inner_text()
 
 
 def test_its_message_appears_by_itself(setup_page, source):

@@ -35,12 +35,26 @@ impl OwnSource {
         })
     }
 
+    /// Reads a source that the session may change, if it is unchanged since the page was loaded.
+    pub(super) async fn read_at(
+        setup: &Setup,
+        session: &PartnerSession,
+        id: SourceId,
+        version: u64,
+    ) -> Result<Self, Problem> {
+        let own = Self::read_to_change(setup, session, id).await?;
+        if own.source.version == version {
+            Ok(own)
+        } else {
+            Err(Problem::conflict())
+        }
+    }
+
     /// Reads a source that the session may change.
     pub(super) async fn read_to_change(
         setup: &Setup,
         session: &PartnerSession,
         id: SourceId,
-        version: u64,
     ) -> Result<Self, Problem> {
         let own = Self::read(setup, &session.partner, id).await?;
         require_manager(session)?;
@@ -48,9 +62,6 @@ impl OwnSource {
             return Err(Problem::not_allowed(
                 "This source posts for several partners, so only the operator of your Ticketbridge changes it.",
             ));
-        }
-        if own.source.version != version {
-            return Err(Problem::conflict());
         }
         Ok(own)
     }

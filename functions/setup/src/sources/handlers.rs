@@ -89,7 +89,7 @@ pub(crate) async fn save(
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<SourceForm>,
 ) -> Result<ChangeResponse, Problem> {
-    let own = OwnSource::read_to_change(&setup, &session, form.source, form.version).await?;
+    let own = OwnSource::read_at(&setup, &session, form.source, form.version).await?;
     let edit = SourceEdit {
         name: Some(parse_name("name", &form.name)?),
         enabled: Some(form.enabled),
@@ -107,7 +107,7 @@ pub(crate) async fn set_secret(
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<SecretForm>,
 ) -> Result<Response, Problem> {
-    let own = OwnSource::read_to_change(&setup, &session, form.source, form.version).await?;
+    let own = OwnSource::read_at(&setup, &session, form.source, form.version).await?;
     let issued = filled(form.secret.as_deref()).map(str::to_owned);
     if form.secret.is_some() && issued.is_none() {
         return Err(Problem::invalid(
@@ -142,9 +142,7 @@ pub(crate) async fn add_sample(
     LargeInput(form): LargeInput<SampleForm>,
 ) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
-    let own = OwnSource::read(&setup, partner, form.source).await?;
-    let version = own.source.version;
-    let own = OwnSource::read_to_change(&setup, &session, own.id, version).await?;
+    let own = OwnSource::read_to_change(&setup, &session, form.source).await?;
     if form.message.is_empty() {
         samples::add(&setup, partner, &own.id, &form.sample, &invocation).await?;
     } else {
@@ -161,7 +159,7 @@ pub(crate) async fn use_newest_preset(
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<PresetForm>,
 ) -> Result<ChangeResponse, Problem> {
-    let own = OwnSource::read_to_change(&setup, &session, form.source, form.version).await?;
+    let own = OwnSource::read_at(&setup, &session, form.source, form.version).await?;
     let preset = preset_of(&own.document);
     let preset = preset.ok_or_else(|| Problem::refused("This source has no preset."))?;
     let edit = SourceEdit {

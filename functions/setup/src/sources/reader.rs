@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aws::invocation::Invocation;
 use aws::secrets::SourceDocument;
+use domain::alert::kind::KindInfo;
 use domain::source::presets::{self, Preset, SourceFormat};
 use domain::{PartnerId, SourceId};
 use futures_util::future::try_join_all;
@@ -117,7 +118,16 @@ pub(super) async fn read_one(
     secret: Option<String>,
     invocation: &Invocation,
 ) -> Result<SourceView, Problem> {
-    let unreadable = Unreadable::read(setup, &session.partner, invocation).await?;
+    let partner = &session.partner;
+    let unreadable = Unreadable::read(setup, partner, invocation).await?;
+    let settings = setup.table().settings.get(partner).await?.value;
+    let lacks_type = |info: &&KindInfo| {
+        let board = settings.as_ref().map(|of| of.board(info.category));
+        board.is_some_and(|board| !board.types.contains_key(&info.kind))
+    };
+    let kinds = own.document.kinds_added.iter();
+    let missing_types = kinds.filter(lacks_type).map(|info| info.type_name.clone());
+    let missing_types = missing_types.collect();
     let messages = unreadable.of(&own.id).take(SHOWN).map(MessageRow::from);
     let messages = messages.collect();
     let row = unreadable.row(&own);
@@ -141,6 +151,7 @@ pub(super) async fn read_one(
     view.version = own.source.version;
     view.messages = messages;
     view.newer_preset = newer;
+    view.missing_types = missing_types;
     Ok(view)
 }
 

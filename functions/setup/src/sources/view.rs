@@ -77,6 +77,8 @@ pub(super) struct SourceView {
     pub(super) messages: Vec<MessageRow>,
     /// A newer version of its preset.
     pub(super) newer_preset: Option<u32>,
+    /// Ticket types of its kinds that the partner's boards lack.
+    pub(super) missing_types: Vec<String>,
 }
 
 /// A message that could not be read.
@@ -149,6 +151,7 @@ impl SourceView {
             secret,
             messages: vec![],
             newer_preset: None,
+            missing_types: vec![],
             listed,
         }
     }
@@ -317,16 +320,25 @@ pub(super) fn render_one(view: &SourceView, session: &PartnerSession) -> Result<
         @if let Some(secret) = &view.secret {
             div class="note" role="status" {
                 p { "This is the secret. Copy it now: it is shown only this once." }
-                pre data-copy="the secret" { (secret) }
+                pre data-copy="the secret" tabindex="0" role="region" aria-label="The secret" { (secret) }
             }
         }
         dl {
             dt { "Product" } dd { (product(of)) }
             dt { "State" } dd { (state(of)) }
-            @if !of.shared { dt { "Address" } dd { code { (view.address) } } }
+        }
+        @if !of.shared {
+            h3 id="address" { "Address" }
+            pre data-copy="the address" tabindex="0" role="region" aria-labelledby="address" { (view.address) }
         }
         @if of.shared {
             p class="note" { "This source posts for several partners. The operator of your Ticketbridge changes it." }
+        }
+        @if !view.missing_types.is_empty() {
+            p class="note" {
+                "Your boards have no ticket type for: " (view.missing_types.join(", ")) ". Their tickets get ConnectWise's default type. "
+                "To create the types, save " a href=(SetupStep::Boards.path()) { "Boards" } " again, or choose other types under " a href=(SetupStep::Tickets.path()) { "Tickets" } "."
+            }
         }
         @if view.can_manage { (secret_form(view, session)) }
         @if !of.shared { (vendor(view)) }
@@ -355,7 +367,7 @@ fn secret_form(view: &SourceView, session: &PartnerSession) -> Markup {
             (hidden)
             label for="secret" { "Secret that the vendor shows" }
             input id="secret" name="secret" type="password" required autocomplete="off" maxlength="512";
-            button { "Save the secret" }
+            p { button { "Save the secret" } }
         }
     };
     let own = |words: &str| {
@@ -386,12 +398,21 @@ fn secret_form(view: &SourceView, session: &PartnerSession) -> Markup {
     }
 }
 
+/// A text whose parts between backticks are code.
+fn with_code(text: &str) -> Markup {
+    html! {
+        @for (n, part) in text.split('`').enumerate() {
+            @if n % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 fn vendor(view: &SourceView) -> Markup {
     html! {
         h2 { "What to do at the vendor" }
-        ol { @for step in &view.steps { li { (step) } } }
+        ol { @for step in &view.steps { li { (with_code(step)) } } }
         @if let Some(paste) = &view.paste { pre data-copy="the text" tabindex="0" role="region" aria-label="Text to paste" { (paste) } }
-        @if !view.remarks.is_empty() { ul { @for remark in &view.remarks { li { (remark) } } } }
+        @if !view.remarks.is_empty() { ul { @for remark in &view.remarks { li { (with_code(remark)) } } } }
         @if let Some(reference) = &view.reference {
             p { a href=(reference) rel="noreferrer" { "The vendor's description" } }
         }
@@ -467,5 +488,107 @@ fn settings(view: &SourceView, session: &PartnerSession) -> Markup {
             }
             button { "Save" }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(format: FormatName) -> SourceRow {
+        SourceRow {
+            id: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
+            name: "Backup & more".to_owned(),
+            enabled: true,
+            shared: false,
+            format,
+            preset: None,
+            last_unreadable: Some("2026-11-22T07:30:00Z".parse().unwrap()),
+            rejected: 1,
+            quarantined: 2,
+            needs_secret: false,
+        }
+    }
+
+    fn one(row: SourceRow, secret: Option<&str>, preset: Option<&str>) -> SourceView {
+        let preset = preset.and_then(presets::latest);
+        let authentication = match &preset {
+            Some(preset) => preset.authentication.clone(),
+            None => Authentication::Bearer,
+        };
+        let address = "https://alerts.example/v1/events/src_a";
+        let secret = secret.map(str::to_owned);
+        let mut view = SourceView::new(row, address, authentication, preset.as_ref(), secret);
+        view.can_manage = true;
+        view.version = 3;
+        view
+    }
+
+    #[test]
+    fn the_list_shows_what_each_source_needs() {
+        let sources = vec![
+            row(FormatName::Unmapped),
+            SourceRow {
+                enabled: false,
+                shared: true,
+                ..row(FormatName::CloudEvents)
+            },
+            SourceRow {
+                preset: Some("NinjaOne".to_owned()),
+                needs_secret: true,
+                last_unreadable: None,
+                rejected: 0,
+                quarantined: 0,
+                ..row(FormatName::Mapped)
+            },
+        ];
+        let view = SourcesView {
+            can_manage: true,
+            sources,
+            waiting: 4,
+            more_waiting: false,
+        };
+        insta::assert_snapshot!(page::lines(&render_list(&view).unwrap()));
+    }
+
+    #[test]
+    fn a_new_source_has_a_product() {
+        let page = render_new(&PartnerSession::example());
+        insta::assert_snapshot!(page::lines(&page));
+    }
+
+    #[test]
+    fn a_source_shows_its_new_secret_and_its_messages() {
+        let mut view = one(row(FormatName::Unmapped), Some("the new secret"), None);
+        view.messages.push(MessageRow {
+            id: "2026-11-22T07:30:00.000Z#0123".to_owned(),
+            source: view.listed.id.clone(),
+            received_at: "2026-11-22T07:30:00Z".parse().unwrap(),
+            field: "mapping".to_owned(),
+            problem: "the source has no mapping yet".to_owned(),
+        });
+        let page = render_one(&view, &PartnerSession::example()).unwrap();
+        insta::assert_snapshot!(page::lines(&page));
+    }
+
+    #[test]
+    fn a_preset_asks_for_the_secret_of_the_vendor() {
+        let listed = SourceRow {
+            needs_secret: true,
+            ..row(FormatName::Mapped)
+        };
+        let mut view = one(listed, None, Some("huntress"));
+        view.newer_preset = Some(2);
+        view.missing_types.push("Security Incident".to_owned());
+        let page = render_one(&view, &PartnerSession::example()).unwrap();
+        insta::assert_snapshot!(page::lines(&page));
+    }
+
+    #[test]
+    fn a_source_that_is_only_shown_has_no_form() {
+        let mut view = one(row(FormatName::Mapped), None, Some("generic"));
+        view.can_manage = false;
+        let page = render_one(&view, &PartnerSession::example()).unwrap();
+        assert!(!page.0.contains("<form"), "{}", page.0);
     }
 }

@@ -13,7 +13,7 @@ use crate::{Error, conditional};
 
 const PREFIX: &str = "quarantine#";
 /// Most pages that are read for a list of waiting messages, of one megabyte each.
-const MAX_PAGES: usize = 8;
+const MAX_PAGES: usize = 4;
 /// How long a message is stored.
 const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 

@@ -19,7 +19,7 @@ use crate::http::problem::Problem;
 use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page;
 use crate::page::flash::FlashQuery;
-use crate::sources::access::{OwnSource, require_manager};
+use crate::sources::access::OwnSource;
 use crate::sources::form::SourceQuery;
 use crate::sources::format::{FormatRequest, parse_mapping};
 use crate::sources::manage::{self, SourceEdit};
@@ -34,10 +34,7 @@ pub(crate) async fn show(
     Extension(invocation): Extension<Invocation>,
     QueryParams(query): QueryParams<SourceQuery>,
 ) -> Result<PageResponse, Problem> {
-    require_manager(&session)?;
-    let own = OwnSource::read(&setup, &session.partner, query.source).await?;
-    let version = own.source.version;
-    let own = OwnSource::read_to_change(&setup, &session, own.id, version).await?;
+    let own = OwnSource::read_to_change(&setup, &session, query.source).await?;
     let samples = samples::read(&setup, &session.partner, &own.id).await?;
     let edited = match &own.document.format {
         SourceFormat::Mapped(mapping) => Edited::of(mapping),
@@ -76,7 +73,7 @@ pub(crate) async fn change(
 ) -> Result<Response, Problem> {
     let missing = || Problem::not_found("There is no such source.");
     let id = form.source.clone().ok_or_else(missing)?;
-    let own = OwnSource::read_to_change(&setup, &session, id, form.version).await?;
+    let own = OwnSource::read_at(&setup, &session, id, form.version).await?;
     if own.document.format == SourceFormat::CloudEvents {
         return Err(no_mapping());
     }

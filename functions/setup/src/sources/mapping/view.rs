@@ -127,7 +127,7 @@ pub(super) fn render(view: &EditorView, session: &PartnerSession) -> Result<Mark
             p {
                 button name="action" value="check" { "Try it" }
                 " "
-                button name="action" value="save" disabled[view.is_saved] { "Save" }
+                button name="action" value="save" { "Save" }
                 " "
                 @match &view.edited {
                     Edited::Form(_) => button class="plain" name="action" value="as_json" { "Edit as JSON" },
@@ -440,5 +440,81 @@ fn event_result(event: &SampleEvent, ticket: &TicketPreview) -> Markup {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::alert::kind::with_added;
+
+    use super::*;
+
+    fn view(edited: Edited, problem: Option<Problem>) -> EditorView {
+        EditorView {
+            id: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
+            name: "Backup & more".to_owned(),
+            version: 3,
+            kinds: with_added(&[]),
+            edited,
+            digest: Some("0123".to_owned()),
+            is_saved: false,
+            samples: vec![Sample {
+                n: 1,
+                text: r#"{"id": "a", "who": {"name": "<Fabrikam>"}}"#.to_owned(),
+            }],
+            preview: None,
+            typed_sample: String::new(),
+            problem,
+            preset: None,
+        }
+    }
+
+    #[test]
+    fn the_form_shows_the_sample_and_an_error_at_its_field() {
+        let form = MappingForm {
+            fields: [(
+                "tenant".to_owned(),
+                FieldRule {
+                    from: "at".to_owned(),
+                    value: "who".to_owned(),
+                    otherwise: "(no customer)".to_owned(),
+                },
+            )]
+            .into(),
+            ..MappingForm::default()
+        };
+        let problem = Problem::invalid("mapping.tenant", "It begins with a slash.");
+        let view = view(Edited::Form(form), Some(problem));
+        assert!(view.other_problem().is_none());
+        let page = render(&view, &PartnerSession::example()).unwrap();
+        insta::assert_snapshot!(crate::page::lines(&page));
+    }
+
+    #[test]
+    fn json_shows_its_error_above() {
+        let problem = Problem::invalid("mapping", "It is not JSON.");
+        let view = view(Edited::Json("{".to_owned()), Some(problem));
+        assert_eq!(view.other_problem(), Some("It is not JSON."));
+        let page = render(&view, &PartnerSession::example()).unwrap();
+        insta::assert_snapshot!(crate::page::lines(&page));
+    }
+
+    #[test]
+    fn a_newer_preset_shows_what_it_changes() {
+        let mut view = view(Edited::Json("{}".to_owned()), None);
+        view.preset = Some(PresetChange {
+            version: 2,
+            differences: vec![Difference {
+                sample: 1,
+                member: "alert 1: title".to_owned(),
+                before: Some("a".to_owned()),
+                after: None,
+            }],
+        });
+        let page = render(&view, &PartnerSession::example()).unwrap();
+        let (_, change) = page.0.split_once("preset-title").unwrap();
+        let (change, _) = change.split_once("</section>").unwrap();
+        assert!(change.contains("alert 1: title"), "{change}");
+        assert!(change.contains("Use version 2"), "{change}");
     }
 }

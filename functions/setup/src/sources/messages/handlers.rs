@@ -172,9 +172,7 @@ pub(crate) async fn replay_all(
     QueryParams(query): QueryParams<ReplayQuery>,
 ) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
-    let own = OwnSource::read(&setup, partner, query.source).await?;
-    let version = own.source.version;
-    let own = OwnSource::read_to_change(&setup, &session, own.id, version).await?;
+    let own = OwnSource::read_to_change(&setup, &session, query.source).await?;
     let part = replay_part(&setup, partner, &own, query.after.as_ref(), &invocation).await?;
     if part.replayed > 0 || part.events > 0 {
         let detail = [

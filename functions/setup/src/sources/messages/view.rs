@@ -183,3 +183,45 @@ pub(super) fn render_one(view: &MessageView, session: &PartnerSession) -> Result
         p { a href=(all) { "All messages of it" } }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_listed_with_their_reasons() {
+        let source = SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap();
+        let message = MessageRow {
+            id: "2026-11-22T07:30:00.000Z#0123".to_owned(),
+            source: source.clone(),
+            received_at: "2026-11-22T07:30:00Z".parse().unwrap(),
+            field: "tenant".to_owned(),
+            problem: "the message has none".to_owned(),
+        };
+        let view = MessagesView {
+            can_manage: true,
+            source: None,
+            names: [(source, "Backup & more".to_owned())].into(),
+            next: PageStart::try_from(message.id.clone()).ok(),
+            messages: vec![message],
+        };
+        let page = render_list(&view, &PartnerSession::example()).unwrap();
+        insta::assert_snapshot!(page::lines(&page));
+    }
+
+    #[test]
+    fn a_message_is_shown_as_text() {
+        let view = MessageView {
+            can_manage: true,
+            id: "2026-11-22T07:30:00.000Z#0123".to_owned(),
+            source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
+            name: "Backup & more".to_owned(),
+            received_at: "2026-11-22T07:30:00Z".parse().unwrap(),
+            field: "tenant".to_owned(),
+            problem: "the message has none".to_owned(),
+            text: r#"{"title":"<b>"}"#.to_owned(),
+        };
+        let page = render_one(&view, &PartnerSession::example()).unwrap();
+        insta::assert_snapshot!(page::lines(&page));
+    }
+}
