@@ -6,7 +6,7 @@ use aws::invocation::Invocation;
 use connections::PartnerConfig;
 use domain::connection::breaker::Breaker;
 use domain::monitoring::health::Health;
-use domain::monitoring::issue::summarize;
+use domain::monitoring::issue::{Issue, summarize};
 use domain::setup::contact::Contact;
 use domain::{PartnerId, SourceId, TenantId};
 use store::{AccessTable, Rejections};
@@ -16,7 +16,9 @@ use crate::checklist::missing_parts;
 use crate::context::Setup;
 use crate::held;
 use crate::http::problem::Problem;
-use crate::overview::view::{IssueView, OverviewView, StepRow, UnreadableAlertsView, readable};
+use crate::overview::view::{
+    InactiveSourceView, IssueView, OverviewView, StepRow, UnreadableAlertsView, readable,
+};
 use crate::step::SetupStep;
 use crate::tenants::reader::in_epoch;
 
@@ -41,6 +43,10 @@ pub(super) async fn read(
     let (config, contact) = (config?, contact?.value);
     let connection = config.items.connection.as_ref();
     let live = connection.is_some_and(|connection| connection.confirmed);
+    let inactive = match live {
+        true => inactive_sources(access, &health).await?,
+        false => vec![],
+    };
     let issue = if live {
         issue(&health, config.items.breaker.as_ref())
     } else {
@@ -51,6 +57,7 @@ pub(super) async fn read(
         name: person?.value.map(|person| person.name),
         live,
         issue,
+        inactive,
         rejected: unreadable_alerts(access, rejected?).await?,
         held: held::view::views(held?, &config.mappings),
         steps: steps(config, &contact),
@@ -60,7 +67,7 @@ pub(super) async fn read(
 /// The open incident, or else the open breaker. The breaker opens up to a minute earlier.
 fn issue(health: &Health, breaker: Option<&Breaker>) -> Option<IssueView> {
     let incident = health.open_incident().map(|incident| {
-        let words = summarize(&incident.issues, TenantId::to_string);
+        let words = summarize(&incident.issues, TenantId::to_string, SourceId::to_string);
         (words, incident.since)
     });
     let open = breaker.and_then(|breaker| breaker.open.as_ref());
@@ -132,6 +139,25 @@ fn contact_state(contact: &Contact) -> String {
         (Some(_), false) => "waits for confirmation by the mail that was sent there",
     };
     words.to_owned()
+}
+
+async fn inactive_sources(
+    access: &AccessTable,
+    health: &Health,
+) -> Result<Vec<InactiveSourceView>, Problem> {
+    let incident = health.open_sources_incident();
+    let mut views = vec![];
+    for issue in incident.into_iter().flat_map(|incident| &incident.issues) {
+        if let Issue::InactiveSource { source, since } = issue {
+            let named = access.sources.get(source).await?.value;
+            views.push(InactiveSourceView {
+                name: named.map_or_else(|| source.to_string(), |named| named.name),
+                source: source.clone(),
+                since: readable(*since),
+            });
+        }
+    }
+    Ok(views)
 }
 
 async fn unreadable_alerts(

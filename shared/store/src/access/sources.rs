@@ -11,7 +11,7 @@ use crate::table::Table;
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 
 const PREFIX: &str = "source#";
-const OPTIONAL: &[&str] = &["partner", "partners", "busy_until"];
+const OPTIONAL: &[&str] = &["partner", "partners", "inactive_after_hours", "busy_until"];
 
 /// A source in the operator's list. The webhook endpoint does not read it: it reads the source's
 /// document in Secrets Manager, which also has the signing secrets. This item is the lock over that
@@ -29,6 +29,9 @@ pub struct RegisteredSource {
     /// Whether the source may post.
     pub enabled: bool,
     pub made_at: Timestamp,
+    /// It is inactive once it was quiet for so many hours. Absent: longer than it usually is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inactive_after_hours: Option<u32>,
     /// The end of a change of the document that has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busy_until: Option<Timestamp>,
@@ -108,11 +111,13 @@ mod tests {
             partners: vec![],
             enabled: true,
             made_at: Timestamp::UNIX_EPOCH,
+            inactive_after_hours: None,
             busy_until: None,
         };
         let full = RegisteredSource {
             partner: Some(northwind.clone()),
             partners: vec![northwind],
+            inactive_after_hours: Some(48),
             busy_until: Some(Timestamp::UNIX_EPOCH),
             ..bare.clone()
         };

@@ -117,7 +117,12 @@ impl SourceChange {
                 (false, _) => now,
             };
             let kinds = document.kinds_added.clone();
-            let source = PartnerSource { since, kinds };
+            let source = PartnerSource {
+                since,
+                kinds,
+                enabled: document.enabled,
+                inactive_after_hours: self.source.inactive_after_hours,
+            };
             access.partner_sources.put(partner, &self.id, &source).await
         });
         try_join_all(stored).await?;

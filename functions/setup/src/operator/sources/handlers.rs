@@ -20,7 +20,8 @@ use crate::operator::input::{ListQuery, parse_name};
 use crate::operator::sources::change::{SourceChange, conflict, partner_set, partners_of};
 use crate::operator::sources::format::{keep_fitting, new_secret};
 use crate::operator::sources::request::{
-    RotationRequest, SourcePartners, SourceRequest, parse_kinds, parse_partners,
+    RotationRequest, SourcePartners, SourceRequest, parse_inactive_after, parse_kinds,
+    parse_partners,
 };
 use crate::operator::sources::response::{
     ActivityView, RejectedEventsView, SourceResponse, SourceSummary, SourcesResponse,
@@ -86,6 +87,7 @@ pub(crate) async fn create(
     if request.version.is_some_and(|version| version != 0) {
         return Err(conflict());
     }
+    let inactive_after = parse_inactive_after(request.inactive_after_hours.as_ref())?;
     let kinds_added = parse_kinds(request.kinds_added.unwrap_or_default())?;
     let mut document = SourceDocument {
         partner: partner.clone(),
@@ -108,6 +110,7 @@ pub(crate) async fn create(
         partners,
         enabled: request.enabled.unwrap_or(true),
         made_at: invocation.now(),
+        inactive_after_hours: inactive_after.flatten(),
         busy_until: None,
     };
     let change = SourceChange::begin(&setup, id, source, 0, &invocation).await?;
@@ -159,6 +162,7 @@ pub(crate) async fn change(
         partner: value.partner.clone(),
         partners: value.partners.clone(),
     });
+    let inactive_after = parse_inactive_after(request.inactive_after_hours.as_ref())?;
     let kinds_added = request.kinds_added.map(parse_kinds).transpose()?;
     let mut before = partner_set(value.partner.as_ref(), &value.partners);
     let source = RegisteredSource {
@@ -166,6 +170,7 @@ pub(crate) async fn change(
         partner,
         partners,
         enabled: request.enabled.unwrap_or(value.enabled),
+        inactive_after_hours: inactive_after.unwrap_or(value.inactive_after_hours),
         ..value
     };
     let change = SourceChange::begin(&setup, id, source, version, &invocation).await?;

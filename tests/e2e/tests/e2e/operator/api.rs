@@ -435,6 +435,7 @@ async fn an_interrupted_source_change_is_completed_by_repeating_it() {
     let read = env.access.sources.get(&id).await.unwrap();
     let taken = store::RegisteredSource {
         enabled: false,
+        inactive_after_hours: None,
         busy_until: Some(after(now, 34)),
         ..read.value.unwrap()
     };

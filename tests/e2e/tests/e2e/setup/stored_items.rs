@@ -311,6 +311,7 @@ async fn partners_and_sources_are_listed_by_page() {
         partners: vec![],
         enabled: true,
         made_at: at(0),
+        inactive_after_hours: None,
         busy_until: None,
     };
     for n in 0..3 {
