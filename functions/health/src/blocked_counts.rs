@@ -25,6 +25,8 @@ pub(crate) struct BlockedCount {
 pub(crate) struct BlockedCounts {
     connection: BlockedCount,
     partner_config: BlockedCount,
+    /// No source blocks an alert.
+    sources: BlockedCount,
 }
 
 impl BlockedCount {
@@ -60,6 +62,7 @@ impl BlockedCounts {
                 let count = match scope {
                     IncidentScope::Connection => &mut counts.connection,
                     IncidentScope::PartnerConfig => &mut counts.partner_config,
+                    IncidentScope::Sources => &mut counts.sources,
                 };
                 let details = listed.desired.details.as_ref();
                 if let Some(group) = refusals.group_of(&listed.blocked, &listed.key, details) {
@@ -75,6 +78,7 @@ impl BlockedCounts {
         match scope {
             IncidentScope::Connection => &self.connection,
             IncidentScope::PartnerConfig => &self.partner_config,
+            IncidentScope::Sources => &self.sources,
         }
     }
 }

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use aws::mail::{Mail, Mailer};
 use connections::Connections;
 use domain::monitoring::health::{Health, Incident, Notification};
+use domain::monitoring::issue::Issue;
 use domain::setup::mapping::Mapping;
 use domain::ticketing::refused_writes::RefusalGroups;
-use domain::{EmailAddress, PartnerId, TenantId};
+use domain::{EmailAddress, PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
 use store::{Alerts, OperatorEvent, Versioned};
 
@@ -36,6 +37,9 @@ pub(crate) struct NotificationContext<'a> {
 
 /// The tenants' names, as far as they are known.
 pub(crate) type TenantNames = BTreeMap<TenantId, String>;
+
+/// The sources' names, as far as they are known.
+pub(crate) type SourceNames = BTreeMap<SourceId, String>;
 
 /// The names of tenants, or else of their companies.
 pub(crate) fn tenant_names(mappings: &HashMap<TenantId, Mapping>) -> TenantNames {
@@ -75,6 +79,7 @@ impl Notifier<'_> {
             }
         };
         let partner = self.name_of(context.partner).await;
+        let sources = self.source_names(&kept.value, &notifications).await;
         for notification in notifications {
             let scope = notification.scope();
             let Some(incident) = kept.value.scope(scope) else {
@@ -84,6 +89,7 @@ impl Notifier<'_> {
                 to: to.clone(),
                 partner: &partner,
                 tenants: context.names,
+                sources: &sources,
                 origin: self.page_origin,
             };
             let mail = mail(mail_context, &notification, incident, blocked.of(scope));
@@ -124,6 +130,7 @@ impl Notifier<'_> {
             to,
             partner: &self.name_of(partner).await,
             tenants: context.names,
+            sources: &SourceNames::new(),
             origin: self.page_origin,
         };
         let mail = mails::held(mail_context, &held);
@@ -167,6 +174,24 @@ impl Notifier<'_> {
     async fn contact(&self, partner: &PartnerId) -> Result<Option<EmailAddress>, store::Error> {
         let contact = self.connections.access.contacts.get(partner).await?;
         Ok(contact.value.address)
+    }
+
+    /// The names of the sources that the notifications are about. Without a name, a mail has the id.
+    async fn source_names(&self, health: &Health, notifications: &[Notification]) -> SourceNames {
+        let incidents = notifications
+            .iter()
+            .filter_map(|notification| health.scope(notification.scope()));
+        let mut names = SourceNames::new();
+        for issue in incidents.flat_map(|incident| &incident.issues) {
+            if let Issue::InactiveSource { source, .. } = issue
+                && names.len() < mails::MAX_NAMED
+            {
+                let read = self.connections.access.sources.get(source).await.ok();
+                let name = read.and_then(|read| read.value).map(|source| source.name);
+                names.extend(name.map(|name| (source.clone(), name)));
+            }
+        }
+        names
     }
 
     /// The partner's name, or its id if the name cannot be read: the mail is sent anyway.

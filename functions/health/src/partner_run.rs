@@ -1,15 +1,19 @@
-//! One partner's run: probe the connection, record its health, close the breaker, notify a person.
+//! One partner's run: probe the connection, check the sources, record the health, close the breaker,
+//! notify a person.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{AlertView, Connections};
-use domain::SourceId;
 use domain::monitoring::health::{Health, ProbeAnswer, transition};
-use domain::monitoring::issue::{IncidentScope, ProbeArea};
+use domain::monitoring::inactive_source::inactive_since;
+use domain::monitoring::issue::{IncidentScope, Issue, ProbeArea};
 use domain::monitoring::requirements::Requirements;
 use domain::ticketing::refused_writes::RefusalGroups;
+use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
-use store::{Due, LeasedRun, Versioned};
+use store::{Due, LeasedRun, PartnerSource, Versioned};
 
 use crate::blocked_counts::BlockedCounts;
 use crate::connection_case::ConnectionCase;
@@ -78,9 +82,10 @@ impl PartnerRun<'_> {
         let refusals = self.due.read_progress(partner, reconcile).await?.refusals;
         let is_throttled = case.breaker.is_throttled_for_long(now);
         let paused = case.breaker.pause(now).filter(|_| !is_throttled);
+        let inactive = self.inactive_sources(partner, &config.sources).await?;
         let (kept, blocked) = match paused {
-            Some(_) => (kept, None),
-            None => self.probe(&case, kept, &refusals).await?,
+            Some(_) => (self.save_sources(partner, kept, inactive).await?, None),
+            None => self.probe(&case, kept, &refusals, inactive).await?,
         };
         let names = tenant_names(&config.mappings);
         let context = NotificationContext {
@@ -115,6 +120,42 @@ impl PartnerRun<'_> {
         Ok(NextRun::NextTick)
     }
 
+    /// The issues of sources that are inactive.
+    async fn inactive_sources(
+        &self,
+        partner: &PartnerId,
+        sources: &BTreeMap<SourceId, PartnerSource>,
+    ) -> Result<BTreeSet<Issue>, store::Error> {
+        let (table, now) = (&self.connections.table, self.invocation.now());
+        let activities = table.source_activity.get_all(partner).await?;
+        let issue = |(id, source): (&SourceId, &PartnerSource)| {
+            let activity = activities.get(id).cloned().unwrap_or_default();
+            let since = inactive_since(source.watched(), &activity, now)?;
+            Some(Issue::InactiveSource {
+                source: id.clone(),
+                since,
+            })
+        };
+        Ok(sources.iter().filter_map(issue).collect())
+    }
+
+    /// Writes the issues of sources while the connection is paused and not probed.
+    async fn save_sources(
+        &self,
+        partner: &PartnerId,
+        kept: Versioned<Health>,
+        inactive: BTreeSet<Issue>,
+    ) -> Result<Versioned<Health>, HealthError> {
+        let now = self.invocation.now();
+        let health = kept.value.clone().with_source_issues(inactive, now);
+        if health == kept.value {
+            return Ok(kept);
+        }
+        let table = &self.connections.table;
+        let written = table.health.save(partner, &kept, health).await?;
+        written.ok_or(HealthError::Conflict)
+    }
+
     /// Probes the connection, and writes the partner's health. Returns the number of blocked alerts
     /// if an incident begins, changes or ends: it is counted before any alert goes on, because the
     /// last mail names it.
@@ -123,6 +164,7 @@ impl PartnerRun<'_> {
         case: &ConnectionCase<'_>,
         kept: Versioned<Health>,
         refusals: &RefusalGroups,
+        inactive: BTreeSet<Issue>,
     ) -> Result<(Versioned<Health>, Option<BlockedCounts>), HealthError> {
         let (partner, now) = (case.partner, self.invocation.now());
         let mut result = if case.breaker.is_throttled_for_long(now) {
@@ -137,11 +179,12 @@ impl PartnerRun<'_> {
                 .found
                 .extend(Requirements::refused_write_issues(refusals));
         }
-        let mut health = transition(kept.value.clone(), &result.probe, now);
+        let health = transition(kept.value.clone(), &result.probe, now);
+        let mut health = health.with_source_issues(inactive, now);
         let mut blocked = None;
         if health.has_begun_recovery() || !health.notifications(now).is_empty() {
             let counts = self.notifier.count_blocked(partner, refusals).await?;
-            for scope in [IncidentScope::Connection, IncidentScope::PartnerConfig] {
+            for scope in IncidentScope::ALL {
                 health = health.with_waiting(scope, counts.of(scope).sum());
             }
             blocked = Some(counts);

@@ -97,6 +97,7 @@ pub mod source {
 /// Incidents of partners and of Ticketbridge itself, and their notifications.
 pub mod monitoring {
     pub mod health;
+    pub mod inactive_source;
     pub mod issue;
     pub mod pipeline;
     pub mod requirements;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws::mail::Mail;
-use domain::{EmailAddress, TenantId};
+use domain::{EmailAddress, SourceId, TenantId};
 use maud::{DOCTYPE, html};
 
 /// The recipient of a mail, and the names in it.
@@ -14,6 +14,8 @@ pub(crate) struct MailContext<'a> {
     pub(crate) partner: &'a str,
     /// The names of its tenants.
     pub(crate) tenants: &'a BTreeMap<TenantId, String>,
+    /// The names of its sources, as far as the mail needs them.
+    pub(crate) sources: &'a BTreeMap<SourceId, String>,
     /// The origin of the set-up page.
     pub(crate) origin: &'a str,
 }

@@ -16,10 +16,10 @@ use store::HeldClosings;
 use crate::blocked_counts::BlockedCount;
 use draft::Draft;
 pub(crate) use draft::MailContext;
-use words::{at, blocked_alerts, blocked_paragraph, name, tenant_name, to_do, what};
+use words::{at, blocked_alerts, blocked_paragraph, name, source_name, tenant_name, to_do, what};
 
 /// Tenants and issues that one mail names.
-const MAX_NAMED: usize = 10;
+pub(crate) const MAX_NAMED: usize = 10;
 
 const HOW_OFTEN: &str = "You get one mail when something breaks, one a day while it lasts, and one when it works again.";
 const FIX_LINK: &str = "Fix it on the set-up page";
@@ -79,10 +79,14 @@ fn lasting(
     let what = |issue: &Issue| (what(issue, context, blocked), to_do(issue));
     let points: Vec<_> = issues.iter().take(MAX_NAMED).map(what).collect();
     let rest = issues.len().saturating_sub(MAX_NAMED);
-    let headline = summarize(issues, |tenant| tenant_name(tenant, context));
+    let tenant = |tenant: &TenantId| tenant_name(tenant, context);
+    let headline = summarize(issues, tenant, |source| source_name(source, context));
     let opening = match scope {
         IncidentScope::Connection => format!(
             "Since {since} no alert of {partner} has become a ticket and no ticket has been closed: ConnectWise is unavailable."
+        ),
+        IncidentScope::Sources => format!(
+            "A source of {partner} is quiet for longer than it should be. If its alerts no longer arrive, they become no tickets."
         ),
         IncidentScope::PartnerConfig if are_writes(&incident.issues) => format!(
             "Since {since} ConnectWise has refused some requests for {partner}. Everything else works."
@@ -96,8 +100,16 @@ fn lasting(
         opening,
         points,
         more: (rest > 0).then(|| format!("And {rest} more. The page shows all of them.")),
-        paragraphs: vec![blocked_paragraph(blocked, context)],
-        link: FIX_LINK,
+        paragraphs: vec![match scope {
+            IncidentScope::Connection | IncidentScope::PartnerConfig => {
+                blocked_paragraph(blocked, context)
+            }
+            IncidentScope::Sources => "The other sources are not affected.".to_owned(),
+        }],
+        link: match scope {
+            IncidentScope::Connection | IncidentScope::PartnerConfig => FIX_LINK,
+            IncidentScope::Sources => "See the set-up page",
+        },
         closing: HOW_OFTEN,
     }
 }
@@ -120,6 +132,7 @@ pub(crate) fn works(
     let partner = name(context.partner);
     let since = at(incident.since);
     let opening = match scope {
+        IncidentScope::Sources => return sources_work(context, incident),
         IncidentScope::Connection => format!(
             "The connection of {partner} to ConnectWise works again. It was broken since {since}."
         ),
@@ -150,6 +163,22 @@ pub(crate) fn works(
         points: vec![],
         more: None,
         paragraphs,
+        link: "See the set-up page",
+        closing: "There is nothing to do.",
+    };
+    draft.mail(context)
+}
+
+/// All inactive sources sent a message, or were switched off.
+fn sources_work(context: MailContext<'_>, incident: &Incident) -> Mail {
+    let partner = name(context.partner);
+    let since = at(incident.since);
+    let draft = Draft {
+        subject: format!("Ticketbridge: no source is inactive any more ({partner})"),
+        opening: format!("No source of {partner} is inactive any more. One was since {since}."),
+        points: vec![],
+        more: None,
+        paragraphs: vec![],
         link: "See the set-up page",
         closing: "There is nothing to do.",
     };

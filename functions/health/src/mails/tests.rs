@@ -5,7 +5,7 @@ use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Outage};
 use domain::setup::choices::TargetIssue;
 use domain::setup::rights;
 use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
-use domain::{EmailAddress, Kind};
+use domain::{EmailAddress, Kind, SourceId};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -17,6 +17,17 @@ fn time(text: &str) -> Timestamp {
 
 fn tenant(id: &str) -> TenantId {
     TenantId::parse(id).unwrap()
+}
+
+fn scanner() -> SourceId {
+    SourceId::parse("src_0123456789abcdefghijklmnop").unwrap()
+}
+
+fn inactive() -> Issue {
+    Issue::InactiveSource {
+        source: scanner(),
+        since: time("2026-11-20T17:05:00Z"),
+    }
 }
 
 fn incident(issues: &[Issue]) -> Incident {
@@ -54,6 +65,7 @@ fn to<R>(partner: &str, named: &str, mail: impl FnOnce(MailContext<'_>) -> R) ->
         to: EmailAddress::parse("anna@northwind.example").unwrap(),
         partner,
         tenants: &tenants,
+        sources: &BTreeMap::from([(scanner(), named.to_owned())]),
         origin: "https://alerts.example",
     })
 }
@@ -120,6 +132,7 @@ fn every_issue() -> Vec<Issue> {
             why: why[0],
         },
         Issue::Priority(Severity::High),
+        inactive(),
     ];
     let ops = [
         Op::Create,
@@ -225,6 +238,20 @@ fn every_issue_has_its_own_words_and_an_action() {
 }
 
 #[test]
+fn an_inactive_source_is_named_with_its_last_message() {
+    let incident = incident(&[inactive()]);
+    let none = BlockedCount::default();
+    let mail = to("Northwind", "Scanner", |context| {
+        broken(context, IncidentScope::Sources, &incident, &none)
+    });
+    insta::assert_snapshot!("inactive", format!("{}\n\n{}", mail.subject, mail.text));
+    let mail = to("Northwind", "Scanner", |context| {
+        works(context, IncidentScope::Sources, &incident, 0, &none)
+    });
+    insta::assert_snapshot!("active_again", format!("{}\n\n{}", mail.subject, mail.text));
+}
+
+#[test]
 fn a_refusal_quotes_connectwise() {
     let words = "Site <b>ID</b> is\nrequired";
     let issue = writes(Some(Op::Create), RefusalCause::Words("site".into()), words);
@@ -327,6 +354,8 @@ proptest! {
                 more(context.clone(), IncidentScope::PartnerConfig, &incident, &new, &counts),
                 reminder(context.clone(), IncidentScope::Connection, &incident, &counts),
                 works(context.clone(), IncidentScope::Connection, &incident, 3, &counts),
+                broken(context.clone(), IncidentScope::Sources, &incident, &counts),
+                works(context.clone(), IncidentScope::Sources, &incident, 0, &counts),
                 held(context, &stops),
             ]
         });

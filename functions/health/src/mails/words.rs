@@ -8,7 +8,7 @@ use domain::setup::choices::TargetIssue;
 use domain::setup::rights;
 use domain::text::{cut_to_chars, one_line};
 use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
-use domain::{Kind, TenantId};
+use domain::{Kind, SourceId, TenantId};
 use jiff::Timestamp;
 
 use super::MAX_NAMED;
@@ -126,6 +126,11 @@ pub(super) fn what(issue: &Issue, context: &MailContext<'_>, blocked: &BlockedCo
         Issue::Priority(severity) => format!(
             "The priority for tickets of {} severity was deleted.",
             severity_name(*severity)
+        ),
+        Issue::InactiveSource { source, since } => format!(
+            "No message from {} has arrived since {}.",
+            source_name(source, context),
+            at(*since)
         ),
         Issue::Company { tenant, why } => {
             let why = match why {
@@ -270,6 +275,9 @@ pub(super) fn to_do(issue: &Issue) -> &'static str {
                 "change what ConnectWise reports, for example a field that became required. If the message is not from ConnectWise, a firewall may have refused the text. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
         },
+        Issue::InactiveSource { .. } => {
+            "check at the vendor that it is switched on and still has the address and secret of this source. If it is quiet on purpose, ask the operator of this service to switch the source off or to allow more time."
+        }
         Issue::Company { .. } => {
             "choose another company on the page, under Tenants, or switch the tenant off there. The other tenants are not affected."
         }
@@ -312,6 +320,12 @@ pub(super) fn tenant_name(tenant: &TenantId, context: &MailContext<'_>) -> Strin
     let named = context.tenants.get(tenant).map(|of| name(of));
     let named = named.filter(|named| !named.is_empty());
     named.unwrap_or_else(|| name(tenant.as_str()))
+}
+
+pub(super) fn source_name(source: &SourceId, context: &MailContext<'_>) -> String {
+    let named = context.sources.get(source).map(|of| name(of));
+    let named = named.filter(|named| !named.is_empty());
+    named.unwrap_or_else(|| source.to_string())
 }
 
 /// A name as one short line.

@@ -6,7 +6,7 @@ use aws::invocation::Invocation;
 use connections::PartnerConfig;
 use domain::connection::breaker::Breaker;
 use domain::monitoring::health::Health;
-use domain::monitoring::issue::summarize;
+use domain::monitoring::issue::{Issue, summarize};
 use domain::setup::contact::Contact;
 use domain::{PartnerId, SourceId, TenantId};
 use store::{AccessTable, Rejections, WaitingMessages};
@@ -17,7 +17,8 @@ use crate::context::Setup;
 use crate::held;
 use crate::http::problem::Problem;
 use crate::overview::view::{
-    IssueView, OverviewView, StepRow, UnreadableAlertsView, WaitingMessagesView, readable,
+    InactiveSourceView, IssueView, OverviewView, StepRow, UnreadableAlertsView,
+    WaitingMessagesView, readable,
 };
 use crate::paths::{self, with_query};
 use crate::step::SetupStep;
@@ -45,6 +46,10 @@ pub(super) async fn read(
     let (config, contact) = (config?, contact?.value);
     let connection = config.items.connection.as_ref();
     let live = connection.is_some_and(|connection| connection.confirmed);
+    let inactive = match live {
+        true => inactive_sources(access, &health).await?,
+        false => vec![],
+    };
     let issue = if live {
         issue(&health, config.items.breaker.as_ref())
     } else {
@@ -55,6 +60,7 @@ pub(super) async fn read(
         name: person?.value.map(|person| person.name),
         live,
         issue,
+        inactive,
         rejected: unreadable_alerts(access, rejected?).await?,
         waiting: waiting_messages(access, waiting?).await?,
         held: held::view::views(held?, &config.mappings),
@@ -65,7 +71,7 @@ pub(super) async fn read(
 /// The open incident, or else the open breaker. The breaker opens up to a minute earlier.
 fn issue(health: &Health, breaker: Option<&Breaker>) -> Option<IssueView> {
     let incident = health.open_incident().map(|incident| {
-        let words = summarize(&incident.issues, TenantId::to_string);
+        let words = summarize(&incident.issues, TenantId::to_string, SourceId::to_string);
         (words, incident.since)
     });
     let open = breaker.and_then(|breaker| breaker.open.as_ref());
@@ -137,6 +143,25 @@ fn contact_state(contact: &Contact) -> String {
         (Some(_), false) => "waits for confirmation by the mail that was sent there",
     };
     words.to_owned()
+}
+
+async fn inactive_sources(
+    access: &AccessTable,
+    health: &Health,
+) -> Result<Vec<InactiveSourceView>, Problem> {
+    let incident = health.open_sources_incident();
+    let mut views = vec![];
+    for issue in incident.into_iter().flat_map(|incident| &incident.issues) {
+        if let Issue::InactiveSource { source, since } = issue {
+            let named = access.sources.get(source).await?.value;
+            views.push(InactiveSourceView {
+                name: named.map_or_else(|| source.to_string(), |named| named.name),
+                source: source.clone(),
+                since: readable(*since),
+            });
+        }
+    }
+    Ok(views)
 }
 
 async fn unreadable_alerts(

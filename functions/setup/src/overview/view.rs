@@ -18,6 +18,8 @@ pub(super) struct OverviewView {
     pub(super) live: bool,
     /// The problem of a live connection.
     pub(super) issue: Option<IssueView>,
+    /// Sources that have been quiet for too long.
+    pub(super) inactive: Vec<InactiveSourceView>,
     pub(super) rejected: Vec<UnreadableAlertsView>,
     pub(super) waiting: Vec<WaitingMessagesView>,
     pub(super) held: Vec<HeldClosingsView>,
@@ -27,6 +29,14 @@ pub(super) struct OverviewView {
 #[derive(Serialize)]
 pub(super) struct IssueView {
     pub(super) words: String,
+    /// For people.
+    pub(super) since: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct InactiveSourceView {
+    pub(super) source: SourceId,
+    pub(super) name: String,
     /// For people.
     pub(super) since: String,
 }
@@ -89,6 +99,12 @@ pub(super) fn render(view: &OverviewView, session: &PartnerSession) -> Markup {
         } @else if view.live {
             p class="good" { "Live: alerts become tickets." }
         }
+        @for inactive in &view.inactive {
+            p class="problem" {
+                "No message from " b { (inactive.name) } " has arrived since " (inactive.since)
+                ". Check at the vendor that it is switched on and still has the address and secret of this source. Other sources are not affected."
+            }
+        }
         @for rejected in &view.rejected {
             p class="problem" {
                 (counted(u64::from(rejected.alerts), "alert")) " of " b { (rejected.name) }
@@ -133,6 +149,7 @@ mod tests {
             name: Some("Northwind IT".to_owned()),
             live: false,
             issue: None,
+            inactive: vec![],
             rejected: vec![],
             waiting: vec![],
             held: vec![],
@@ -162,6 +179,11 @@ mod tests {
                 words: "ConnectWise refuses the keys".to_owned(),
                 since: since.to_owned(),
             }),
+            inactive: vec![InactiveSourceView {
+                source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
+                name: "Scanner".to_owned(),
+                since: since.to_owned(),
+            }],
             rejected: vec![UnreadableAlertsView {
                 source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
                 name: "Scanner".to_owned(),

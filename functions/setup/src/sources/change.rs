@@ -56,12 +56,7 @@ impl SourceChange {
 
     /// The document that matches the item. All that the item does not have stays as stored.
     pub(crate) fn document(&self, stored: Option<SourceDocument>) -> SourceDocument {
-        SourceDocument {
-            partner: self.source.partner.clone(),
-            partners: self.source.partners.clone(),
-            enabled: self.source.enabled,
-            ..stored.unwrap_or_default()
-        }
+        document_of(&self.source, stored)
     }
 
     /// Writes what partners have of the source, then the document, then unlocks the item. `before`
@@ -125,7 +120,12 @@ impl SourceChange {
                 (false, _) => now,
             };
             let kinds = document.kinds_added.clone();
-            let source = PartnerSource { since, kinds };
+            let source = PartnerSource {
+                since,
+                kinds,
+                enabled: document.enabled,
+                inactive_after_hours: self.source.inactive_after_hours,
+            };
             access.partner_sources.put(partner, &self.id, &source).await
         });
         try_join_all(stored).await?;
@@ -133,6 +133,18 @@ impl SourceChange {
         let removed = gone.map(|partner| access.partner_sources.remove(partner, &self.id));
         try_join_all(removed).await?;
         Ok(())
+    }
+}
+
+pub(crate) fn document_of(
+    source: &RegisteredSource,
+    stored: Option<SourceDocument>,
+) -> SourceDocument {
+    SourceDocument {
+        partner: source.partner.clone(),
+        partners: source.partners.clone(),
+        enabled: source.enabled,
+        ..stored.unwrap_or_default()
     }
 }
 

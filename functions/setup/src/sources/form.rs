@@ -64,6 +64,7 @@ impl NewSourceForm {
             (format, vec![])
         };
         Ok(NewSource {
+            inactive_after_hours: None,
             name,
             partner: Some(partner),
             partners: vec![],

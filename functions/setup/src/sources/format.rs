@@ -18,7 +18,7 @@ const MAX_NETWORKS: usize = 50;
 const MAX_RESPONSE: usize = 1024;
 
 /// The members of a request that concern authentication and format. What is left out stays.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct FormatRequest {
     pub(crate) preset: Option<String>,
     pub(crate) preset_version: Option<u32>,

@@ -12,7 +12,7 @@ use store::{Actor, RegisteredSource, Versioned};
 
 use crate::context::Setup;
 use crate::http::problem::Problem;
-use crate::sources::change::{ChangedSource, SourceChange, partner_set, partners_of};
+use crate::sources::change::{ChangedSource, SourceChange, document_of, partner_set, partners_of};
 use crate::sources::format::{FormatRequest, keep_fitting, new_secret};
 use crate::sources::rotation;
 use crate::{audit, random};
@@ -23,6 +23,8 @@ pub(crate) struct NewSource {
     pub(crate) partner: Option<PartnerId>,
     pub(crate) partners: Vec<PartnerId>,
     pub(crate) enabled: bool,
+    /// It is inactive once it was quiet for so many hours. Absent: longer than it usually is.
+    pub(crate) inactive_after_hours: Option<u32>,
     pub(crate) kinds_added: Vec<KindInfo>,
     pub(crate) format: FormatRequest,
     pub(crate) secret: NewSecret,
@@ -43,6 +45,8 @@ pub(crate) struct SourceEdit {
     pub(crate) name: Option<String>,
     pub(crate) partners: Option<(Option<PartnerId>, Vec<PartnerId>)>,
     pub(crate) enabled: Option<bool>,
+    /// The inner value is `None` for the usual time.
+    pub(crate) inactive_after_hours: Option<Option<u32>>,
     pub(crate) kinds_added: Option<Vec<KindInfo>>,
     pub(crate) format: FormatRequest,
 }
@@ -90,6 +94,7 @@ pub(crate) async fn create(
         partners: new.partners,
         enabled: new.enabled,
         made_at: invocation.now(),
+        inactive_after_hours: new.inactive_after_hours,
     };
     let change = SourceChange::begin(setup, id, source, 0, invocation).await?;
     let document = change.document(Some(document));
@@ -116,18 +121,27 @@ pub(crate) async fn edit(
         partner,
         partners,
         enabled: edit.enabled.unwrap_or(value.enabled),
+        inactive_after_hours: edit
+            .inactive_after_hours
+            .unwrap_or(value.inactive_after_hours),
         ..value
     };
+    let apply = |source: &RegisteredSource, stored: Option<SourceDocument>| {
+        let mut document = document_of(source, stored);
+        if let Some(kinds_added) = &edit.kinds_added {
+            document.kinds_added.clone_from(kinds_added);
+        }
+        edit.format.clone().apply(&mut document)?;
+        keep_fitting(&mut document);
+        Ok::<_, Problem>(document)
+    };
+    // What cannot be used is rejected before the lease is taken.
+    apply(&source, stored_document(setup, &id).await?)?;
     let change = SourceChange::begin(setup, id, source, version, invocation).await?;
     let stored = stored_document(setup, &change.id).await?;
     // An interrupted change may have written only the item or only the document.
     before.extend(stored.iter().flat_map(partners_of));
-    let mut document = change.document(stored.clone());
-    if let Some(kinds_added) = edit.kinds_added {
-        document.kinds_added = kinds_added;
-    }
-    edit.format.apply(&mut document)?;
-    keep_fitting(&mut document);
+    let document = apply(&change.source, stored.clone())?;
     let changed = change.finish(setup, stored, document, invocation).await?;
     record_change(setup, &changed, &before, actor, invocation).await;
     Ok(changed)

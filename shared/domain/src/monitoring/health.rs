@@ -1,9 +1,10 @@
-//! The health of a partner's connection and configuration: incidents, and when a person is
-//! notified.
+//! The health of a partner's connection, configuration and sources: incidents, and when a person
+//! is notified.
 //!
-//! Connection and configuration have separate incidents, because they start, end and are fixed
+//! Connection, configuration and sources have separate incidents, because they start, end and are fixed
 //! independently: the connection as a whole (keys, `clientId`, an outage), and what was set up over
-//! it (rights, boards, companies). A good connection may lack some of the latter for weeks.
+//! it (rights, boards, companies). A good connection may lack some of the latter for weeks. Sources
+//! are watched whether ConnectWise works or not.
 //!
 //! A refusal starts an incident at once, since only a person can fix it. An outage starts one only
 //! after several failed probes in a row, since most outages end before anybody could act. An
@@ -93,6 +94,9 @@ pub struct Health {
     /// The incident of the configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_up: Option<Incident>,
+    /// The incident of the sources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources: Option<Incident>,
     /// Counts probes. Checks that do not fit into each probe take turns.
     #[serde(default)]
     pub turn: u32,
@@ -245,7 +249,7 @@ impl Incident {
         let unreported = self.unreported();
         let more = match scope {
             IncidentScope::Connection => true,
-            IncidentScope::PartnerConfig => passed >= MORE,
+            IncidentScope::PartnerConfig | IncidentScope::Sources => passed >= MORE,
         };
         if more && !unreported.is_empty() {
             return Some(Notification::More(scope, unreported));
@@ -271,16 +275,28 @@ impl Health {
         // During a connection incident nothing is known about the configuration, and no mail
         // reminds of it.
         let set_up = of(IncidentScope::PartnerConfig).filter(|_| !is_down);
-        connection.into_iter().chain(set_up).collect()
+        let sources = of(IncidentScope::Sources);
+        connection
+            .into_iter()
+            .chain(set_up)
+            .chain(sources)
+            .collect()
+    }
+
+    /// Applies the issues of all sources. Each run checks all of them.
+    #[must_use]
+    pub fn with_source_issues(mut self, found: BTreeSet<Issue>, now: Timestamp) -> Self {
+        self.sources = match found.is_empty() {
+            true => self.sources.and_then(without_issues),
+            false => Some(with_issues(self.sources, found, now)),
+        };
+        self
     }
 
     /// Records that a notification was sent.
     #[must_use]
     pub fn notified(mut self, notification: &Notification, now: Timestamp) -> Self {
-        let scope = match notification.scope() {
-            IncidentScope::Connection => &mut self.connection,
-            IncidentScope::PartnerConfig => &mut self.set_up,
-        };
+        let scope = self.scope_mut(notification.scope());
         match notification {
             Notification::Resolved(_) => *scope = None,
             Notification::Started(_) | Notification::More(..) | Notification::Reminder(_) => {
@@ -299,15 +315,30 @@ impl Health {
         match scope {
             IncidentScope::Connection => self.connection.as_ref(),
             IncidentScope::PartnerConfig => self.set_up.as_ref(),
+            IncidentScope::Sources => self.sources.as_ref(),
         }
     }
 
-    /// The current incident, the connection's first.
+    fn scope_mut(&mut self, scope: IncidentScope) -> &mut Option<Incident> {
+        match scope {
+            IncidentScope::Connection => &mut self.connection,
+            IncidentScope::PartnerConfig => &mut self.set_up,
+            IncidentScope::Sources => &mut self.sources,
+        }
+    }
+
+    /// The current incident that blocks alerts, the connection's first.
     #[must_use]
     pub fn open_incident(&self) -> Option<&Incident> {
         let lasts = |incident: &&Incident| incident.good == 0;
         let connection = self.connection.as_ref().filter(lasts);
         connection.or_else(|| self.set_up.as_ref().filter(lasts))
+    }
+
+    /// The current incident of the sources.
+    #[must_use]
+    pub fn open_sources_incident(&self) -> Option<&Incident> {
+        self.sources.as_ref().filter(|incident| incident.good == 0)
     }
 
     /// Whether an incident is ending: the alerts that waited for it continue now.
@@ -327,11 +358,7 @@ impl Health {
     /// Records how many alerts wait for the end of a scope's incident.
     #[must_use]
     pub fn with_waiting(mut self, scope: IncidentScope, count: u64) -> Self {
-        let incident = match scope {
-            IncidentScope::Connection => &mut self.connection,
-            IncidentScope::PartnerConfig => &mut self.set_up,
-        };
-        if let Some(incident) = incident {
+        if let Some(incident) = self.scope_mut(scope) {
             incident.waited = incident.waited.max(count);
         }
         self
@@ -342,8 +369,10 @@ impl Health {
     #[must_use]
     pub fn is_urgent(&self, now: Timestamp) -> bool {
         let set_up = self.set_up.as_ref();
+        let sources = self.sources.as_ref();
         self.failing > 0
             || self.connection.is_some()
+            || sources.is_some_and(|incident| incident.good > 0)
             || set_up.is_some_and(|incident| {
                 incident.good > 0 || now.duration_since(incident.since) < FRESH
             })

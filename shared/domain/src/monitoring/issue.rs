@@ -1,16 +1,17 @@
-//! What can be wrong with a partner's connection or configuration.
+//! What can be wrong with a partner's connection, configuration or sources.
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::event::Severity;
 use crate::alert::kind::Category;
 use crate::setup::choices::TargetIssue;
 use crate::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
-use crate::{Blocked, Kind, TenantId};
+use crate::{Blocked, Kind, SourceId, TenantId};
 
-/// The two scopes of incidents. They start, end and are fixed independently.
+/// The scopes of incidents. They start, end and are fixed independently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IncidentScope {
     /// The connection as a whole. Without it nothing works.
@@ -18,9 +19,13 @@ pub enum IncidentScope {
     /// The configuration: rights, boards, companies and others. Only what depends on the broken
     /// part stops.
     PartnerConfig,
+    /// The sources. Without their messages there are no tickets, but ConnectWise is not concerned.
+    Sources,
 }
 
 impl IncidentScope {
+    pub const ALL: [Self; 3] = [Self::Connection, Self::PartnerConfig, Self::Sources];
+
     /// The scope whose incident blocks an alert for this reason. `None` if a person's choice blocks
     /// it.
     #[must_use]
@@ -136,6 +141,12 @@ pub enum Issue {
         /// ConnectWise's message for the first of them.
         words: String,
     },
+    /// A source sends no messages.
+    InactiveSource {
+        source: SourceId,
+        /// When its last message was received, or when it began to post.
+        since: Timestamp,
+    },
 }
 
 /// What one part of a probe checks.
@@ -152,6 +163,8 @@ pub enum ProbeArea {
     Company(TenantId),
     /// The refused writes, as reconcile found them.
     Writes,
+    /// The messages of sources. No probe checks them.
+    Sources,
 }
 
 impl Issue {
@@ -169,6 +182,7 @@ impl Issue {
             Self::Priority(_) => ProbeArea::Priorities,
             Self::Company { tenant, .. } => ProbeArea::Company(tenant.clone()),
             Self::Writes { .. } => ProbeArea::Writes,
+            Self::InactiveSource { .. } => ProbeArea::Sources,
         }
     }
 
@@ -179,14 +193,23 @@ impl Issue {
             (Self::Outage(_), Self::Outage(_)) => true,
             // The message may name another ticket by now.
             (Self::Writes { group: one, .. }, Self::Writes { group: other, .. }) => one == other,
+            (
+                Self::InactiveSource { source: one, .. },
+                Self::InactiveSource { source: other, .. },
+            ) => one == other,
             (one, other) => one == other,
         }
     }
 }
 
-/// Summarizes issues in a few words that can end a sentence. `name` returns a tenant's name.
+/// Summarizes issues in a few words that can end a sentence. `name` returns a tenant's name, and
+/// `source_name` a source's.
 #[must_use]
-pub fn summarize(issues: &BTreeSet<Issue>, name: impl Fn(&TenantId) -> String) -> String {
+pub fn summarize(
+    issues: &BTreeSet<Issue>,
+    name: impl Fn(&TenantId) -> String,
+    source_name: impl Fn(&SourceId) -> String,
+) -> String {
     let words = |issue: &Issue| match issue {
         Issue::Refused(ConnectionRefusal::Keys) => "ConnectWise refuses the keys".to_owned(),
         Issue::Refused(ConnectionRefusal::NoKeys) => "the keys are missing".to_owned(),
@@ -225,9 +248,16 @@ pub fn summarize(issues: &BTreeSet<Issue>, name: impl Fn(&TenantId) -> String) -
                 format!("ConnectWise refuses to {}", group.refused_action())
             }
         },
+        Issue::InactiveSource { source, .. } => {
+            format!("no messages from {}", source_name(source))
+        }
     };
+    let is_inactive = |issue: &Issue| matches!(issue, Issue::InactiveSource { .. });
     match issues.first() {
         Some(only) if issues.len() == 1 => words(only),
+        Some(first) if is_inactive(first) => {
+            format!("no messages from {} sources", issues.len())
+        }
         Some(_) | None => format!("{} things in ConnectWise stop tickets", issues.len()),
     }
 }

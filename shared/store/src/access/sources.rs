@@ -12,7 +12,7 @@ use crate::table::Table;
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 
 const PREFIX: &str = "source#";
-const OPTIONAL: &[&str] = &["partner", "partners"];
+const OPTIONAL: &[&str] = &["partner", "partners", "inactive_after_hours"];
 
 /// A source in the operator's list. The webhook endpoint does not read it: it reads the source's
 /// document in Secrets Manager, which also has the signing secrets. A change of that document takes
@@ -30,6 +30,9 @@ pub struct RegisteredSource {
     /// Whether the source may post.
     pub enabled: bool,
     pub made_at: Timestamp,
+    /// It is inactive once it was quiet for so many hours. Absent: longer than it usually is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inactive_after_hours: Option<u32>,
 }
 
 #[derive(Debug, Clone)]
@@ -141,10 +144,12 @@ mod tests {
             partners: vec![],
             enabled: true,
             made_at: Timestamp::UNIX_EPOCH,
+            inactive_after_hours: None,
         };
         let full = RegisteredSource {
             partner: Some(northwind.clone()),
             partners: vec![northwind],
+            inactive_after_hours: Some(48),
             ..bare.clone()
         };
         assert_optional(&full, &bare, OPTIONAL);

@@ -8,7 +8,13 @@ use crate::Error;
 use crate::table::{Table, partner_pk};
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 
-const OPTIONAL: &[&str] = &["failing_since", "connection", "set_up", "taken_at"];
+const OPTIONAL: &[&str] = &[
+    "failing_since",
+    "connection",
+    "set_up",
+    "sources",
+    "taken_at",
+];
 
 #[derive(Debug, Clone)]
 pub struct HealthStore {
@@ -73,7 +79,7 @@ mod tests {
     use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Issue, Outage};
     use domain::setup::choices::TargetIssue;
     use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
-    use domain::{Kind, TenantId};
+    use domain::{Kind, SourceId, TenantId};
     use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
     use super::*;
@@ -85,6 +91,7 @@ mod tests {
         let (category, why) = (Category::CyberAlerts, TargetIssue::Closes);
         let kind = Kind::parse("disk").unwrap();
         let tenant = TenantId::parse("acme").unwrap();
+        let at: jiff::Timestamp = "2026-11-22T07:30:00.123Z".parse().unwrap();
         let issues = [
             Issue::Refused(ConnectionRefusal::OwnClientId),
             Issue::Outage(Outage::Slow),
@@ -116,8 +123,11 @@ mod tests {
                 },
                 words: String::new(),
             },
+            Issue::InactiveSource {
+                source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+                since: at,
+            },
         ];
-        let at: jiff::Timestamp = "2026-11-22T07:30:00.123Z".parse().unwrap();
         let incident = Incident {
             since: at,
             issues: issues.clone().into(),
@@ -130,7 +140,8 @@ mod tests {
             failing: 2,
             failing_since: Some(at),
             connection: Some(incident.clone()),
-            set_up: Some(incident),
+            set_up: Some(incident.clone()),
+            sources: Some(incident),
             turn: 9,
             taken_at: Some(at),
         };

@@ -1,11 +1,12 @@
-//! The sources that post for a partner: `P#<partner>` with `source#<id>`. The items are in the table
+//! The sources of a partner: `P#<partner>` with `source#<id>`. The items are in the table
 //! of the connection, so that a decision reads both in one request.
 
 use std::collections::BTreeMap;
 
 use domain::alert::kind::KindInfo;
+use domain::monitoring::inactive_source::WatchedSource;
 use domain::{PartnerId, SourceId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
@@ -23,6 +24,28 @@ pub struct PartnerSource {
     /// Its kinds besides the built-in ones.
     #[serde(default)]
     pub kinds: Vec<KindInfo>,
+    #[serde(default = "is_enabled")]
+    pub enabled: bool,
+    /// It is inactive once it was quiet for so many hours. Absent: longer than it usually is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inactive_after_hours: Option<u32>,
+}
+
+fn is_enabled() -> bool {
+    true
+}
+
+impl PartnerSource {
+    /// What decides whether the source is inactive.
+    #[must_use]
+    pub fn watched(&self) -> WatchedSource {
+        let hours = self.inactive_after_hours.map(i64::from);
+        WatchedSource {
+            enabled: self.enabled,
+            since: self.since,
+            inactive_after: hours.map(SignedDuration::from_hours),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -15,6 +15,7 @@ mod environment;
 mod proxy;
 
 mod health {
+    pub(crate) mod inactive_sources;
     mod incident_test;
     pub(crate) mod notifications;
     pub(crate) mod probes;

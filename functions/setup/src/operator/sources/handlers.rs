@@ -14,7 +14,8 @@ use crate::http::problem::Problem;
 use crate::http::response::json_response;
 use crate::operator::input::ListQuery;
 use crate::operator::sources::request::{
-    RotationRequest, SourcePartners, SourceRequest, parse_kinds, parse_partners,
+    RotationRequest, SourcePartners, SourceRequest, parse_inactive_after, parse_kinds,
+    parse_partners,
 };
 use crate::operator::sources::response::{
     ActivityView, RejectedEventsView, SourceResponse, SourceSummary, SourcesResponse,
@@ -78,11 +79,13 @@ pub(crate) async fn create(
     if request.version.is_some_and(|version| version != 0) {
         return Err(conflict());
     }
+    let inactive_after = parse_inactive_after(request.inactive_after_hours.as_ref())?;
     let new = NewSource {
         name,
         partner,
         partners,
         enabled: request.enabled.unwrap_or(true),
+        inactive_after_hours: inactive_after.flatten(),
         kinds_added: parse_kinds(request.kinds_added.unwrap_or_default())?,
         format,
         secret: NewSecret::Now(request.secret),
@@ -120,6 +123,7 @@ pub(crate) async fn change(
         name: name.transpose()?,
         partners: partners.map(|of| (of.partner, of.partners)),
         enabled: request.enabled,
+        inactive_after_hours: parse_inactive_after(request.inactive_after_hours.as_ref())?,
         kinds_added: request.kinds_added.map(parse_kinds).transpose()?,
         format,
     };

@@ -16,6 +16,8 @@ use crate::sources::format::FormatRequest;
 /// The document must fit into 64 KiB.
 const MAX_PARTNERS: usize = 500;
 const MAX_KINDS: usize = 50;
+/// A year.
+const MAX_INACTIVE_HOURS: u32 = 8760;
 /// ConnectWise's longest name of a ticket type.
 const MAX_TYPE_NAME: usize = 50;
 
@@ -35,6 +37,10 @@ pub(crate) struct SourceRequest {
     #[serde(default, deserialize_with = "present")]
     mapping: Option<Value>,
     response: Option<SuccessResponse>,
+    /// The source is inactive once it was quiet for so many hours, or `null` for longer than it
+    /// usually is.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) inactive_after_hours: Option<Value>,
     /// The secret that the vendor issued. Absent: one is made.
     pub(super) secret: Option<String>,
     pub(super) version: Option<u64>,
@@ -140,6 +146,23 @@ async fn require_partner(setup: &Setup, field: &str, partner: &PartnerId) -> Res
             let detail = format!("There is no partner {partner}: create it first.");
             Err(Problem::invalid(field, detail))
         }
+    }
+}
+
+/// Parses the hours after which a quiet source is inactive. `None` if the request does not name
+/// them.
+pub(super) fn parse_inactive_after(named: Option<&Value>) -> Result<Option<Option<u32>>, Problem> {
+    let hours = match named {
+        None => return Ok(None),
+        Some(Value::Null) => return Ok(Some(None)),
+        Some(hours) => hours.as_u64().and_then(|hours| u32::try_from(hours).ok()),
+    };
+    match hours {
+        Some(hours) if (1..=MAX_INACTIVE_HOURS).contains(&hours) => Ok(Some(Some(hours))),
+        Some(_) | None => Err(Problem::invalid(
+            "inactive_after_hours",
+            "It is a number of hours from 1 to 8760, or null for longer than usual.",
+        )),
     }
 }
 

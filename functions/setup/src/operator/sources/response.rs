@@ -26,6 +26,9 @@ pub(super) struct SourceSummary {
     pub(super) partners: Vec<PartnerId>,
     pub(super) enabled: bool,
     made_at: Timestamp,
+    /// Absent: it is inactive once it was quiet for longer than it usually is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inactive_after_hours: Option<u32>,
     version: u64,
 }
 
@@ -134,6 +137,7 @@ impl SourceSummary {
             partners: source.partners,
             enabled: source.enabled,
             made_at: source.made_at,
+            inactive_after_hours: source.inactive_after_hours,
             version,
         }
     }

@@ -8,7 +8,7 @@ use crate::setup::choices::TargetIssue;
 use crate::setup::found_board::{FoundBoard, FoundStatus, FoundType};
 use crate::setup::rights::{self, ListedRights};
 use crate::setup::settings::{BoardTarget, OnResolve, Settings};
-use crate::{Kind, TenantId};
+use crate::{Kind, SourceId, TenantId};
 
 fn at(minute: i64) -> Timestamp {
     "2026-11-22T07:30:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minute)
@@ -76,6 +76,7 @@ fn subjects_of(probes: &str) -> Vec<String> {
             let scope = match notification.scope() {
                 IncidentScope::Connection => "connection",
                 IncidentScope::PartnerConfig => "set-up",
+                IncidentScope::Sources => "sources",
             };
             notified.push(format!("{minute} {scope} {}", notification.name()));
             health = health.notified(&notification, now);
@@ -517,10 +518,76 @@ fn unusable_boards_statuses_types_and_priorities_are_issues() {
 fn one_issue_is_named_and_several_are_counted() {
     let name = |tenant: &TenantId| tenant.to_string();
     let one = BTreeSet::from([company(CompanyIssue::Missing)]);
-    assert_eq!(summarize(&one, name), "the company of acme cannot be used");
+    assert_eq!(
+        summarize(&one, name, SourceId::to_string),
+        "the company of acme cannot be used"
+    );
     let two = BTreeSet::from([company(CompanyIssue::Missing), GONE]);
     assert_eq!(
-        summarize(&two, name),
+        summarize(&two, name, SourceId::to_string),
         "2 things in ConnectWise stop tickets"
     );
+}
+
+fn quiet(sources: &[u8], since: i64) -> BTreeSet<Issue> {
+    let issue = |n: &u8| Issue::InactiveSource {
+        source: SourceId::parse(format!("src_{n:0>26}")).unwrap(),
+        since: at(since),
+    };
+    sources.iter().map(issue).collect()
+}
+
+#[test]
+fn an_inactive_source_is_notified_once_and_ends_with_its_next_message() {
+    let scope = IncidentScope::Sources;
+    let health = Health::default().with_source_issues(quiet(&[1], 0), at(60));
+    assert_eq!(health.notifications(at(60)), [Notification::Started(scope)]);
+    assert!(health.open_incident().is_none(), "it blocks no alert");
+    assert!(!health.is_urgent(at(60)) && !health.is_recovering());
+    let mut health = health.notified(&Notification::Started(scope), at(60));
+    for minute in 61..120 {
+        health = health.with_source_issues(quiet(&[1], 0), at(minute));
+        assert_eq!(health.notifications(at(minute)), []);
+    }
+    // A probe changes nothing about it, whatever it finds.
+    assert_eq!(
+        transition(health.clone(), &probe_of('k'), at(120)).sources,
+        health.sources
+    );
+    // Another source is named by one more mail, at the earliest an hour after the last.
+    health = health.with_source_issues(quiet(&[1, 2], 0), at(121));
+    let more = Notification::More(scope, quiet(&[2], 0));
+    assert_eq!(health.notifications(at(121)), std::slice::from_ref(&more));
+    health = health.notified(&more, at(121));
+    for minute in 122..125 {
+        assert_eq!(health.notifications(at(minute)), []);
+        health = health.with_source_issues(BTreeSet::new(), at(minute));
+        assert!(health.is_urgent(at(minute)), "the end is notified soon");
+        assert!(!health.is_recovering(), "no alert waited for it");
+    }
+    let resolved = Notification::Resolved(scope);
+    assert_eq!(
+        health.notifications(at(125)),
+        std::slice::from_ref(&resolved)
+    );
+    assert_eq!(health.notified(&resolved, at(125)).sources, None);
+}
+
+#[test]
+fn an_inactive_source_is_notified_during_an_outage_of_the_connection() {
+    let broken = transition(Health::default(), &probe_of('r'), at(0));
+    let both = broken.with_source_issues(quiet(&[1], 0), at(0));
+    let scopes: Vec<_> = both
+        .notifications(at(0))
+        .iter()
+        .map(Notification::scope)
+        .collect();
+    assert_eq!(scopes, [IncidentScope::Connection, IncidentScope::Sources]);
+}
+
+#[test]
+fn inactive_sources_are_summarized_by_name_or_number() {
+    let words = |issues| summarize(&issues, TenantId::to_string, |_| "Scanner".to_owned());
+    assert_eq!(words(quiet(&[1], 0)), "no messages from Scanner");
+    assert_eq!(words(quiet(&[1, 2], 0)), "no messages from 2 sources");
 }

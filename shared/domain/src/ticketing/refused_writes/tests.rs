@@ -471,6 +471,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
         let notified = match IncidentScope::for_reason(reason) {
             Some(IncidentScope::Connection) => "a mail about the connection",
             Some(IncidentScope::PartnerConfig) => "a mail about the set-up",
+            Some(IncidentScope::Sources) => unreachable!("{reason}: no source blocks an alert"),
             None => "the page",
         };
         let blocked = BlockedSince {

@@ -84,6 +84,8 @@ async fn a_new_source_creates_no_tickets_for_old_alerts() {
     let since = PartnerSource {
         since: Timestamp::now(),
         kinds: vec![],
+        enabled: true,
+        inactive_after_hours: None,
     };
     let northwind = partner();
     let put = env.access.partner_sources.put(&northwind, &source, &since);
@@ -175,6 +177,8 @@ async fn added_kinds_are_offered_and_get_a_ticket_type() {
     let own = PartnerSource {
         since: Timestamp::UNIX_EPOCH,
         kinds: serde_json::from_value(kinds).unwrap(),
+        enabled: true,
+        inactive_after_hours: None,
     };
     let northwind = partner();
     let put = env.access.partner_sources.put(&northwind, &source, &own);

@@ -313,6 +313,7 @@ async fn partners_and_sources_are_listed_by_page() {
         partners: vec![],
         enabled: true,
         made_at: at(0),
+        inactive_after_hours: None,
     };
     for n in 0..3 {
         let made = access.sources.save(&id(n), &source, 0).await.unwrap();
