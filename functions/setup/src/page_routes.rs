@@ -65,6 +65,7 @@ fn session_routes() -> Routes {
         .get("/setup/tickets", tickets::handlers::show)
         .post("/setup/tickets", tickets::handlers::save)
         .get("/setup/tenants", tenants::handlers::list)
+        .post("/setup/tenants", tenants::handlers::add)
         .get(paths::TENANT, tenants::handlers::show)
         .post(paths::TENANT, tenants::handlers::save)
         .get(paths::READ_COMPANIES, tenants::handlers::list)

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aws::metrics::{Metric, count};
 use aws::queue::{DeadLetters, QueueConsumer};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_types::SdkConfig;
@@ -10,6 +11,7 @@ use domain::AlertKey;
 use domain::closing::snapshot_part::SnapshotPart;
 use domain::source::activity::SourceReport;
 use domain::wire::message::{Message, QuarantineEntry, RejectedEvents};
+use domain::wire::tenant_list::TenantList;
 use futures_util::future::join_all;
 use store::Alerts;
 use tracing::Instrument as _;
@@ -38,6 +40,7 @@ enum PartnerMessage {
     Rejected(RejectedEvents),
     Quarantine(QuarantineEntry),
     SourceReport(SourceReport),
+    Tenants(TenantList),
 }
 
 /// The messages of a batch.
@@ -165,7 +168,32 @@ impl TicketsHandler {
             PartnerMessage::SourceReport(report) => {
                 self.activity.record_report(table, report).await
             }
+            PartnerMessage::Tenants(list) => self.list_tenants(list).await,
         }
+    }
+
+    /// Lists the tenants that a source named. If the process dies in between, the message is
+    /// received again, and lists the rest.
+    async fn list_tenants(&self, list: &TenantList) -> Result<(), store::Error> {
+        let table = &self.worker.connections.table;
+        let outcome = table.tenants.list_all(list).await?;
+        tracing::info!(
+            partner = %list.partner,
+            source = %list.source,
+            listed = outcome.listed,
+            renamed = outcome.renamed,
+            "listed the tenants that a source named"
+        );
+        if outcome.not_listed > 0 {
+            tracing::error!(
+                partner = %list.partner,
+                source = %list.source,
+                tenants = outcome.not_listed,
+                "tenants not listed: their source has too many unmapped tenants"
+            );
+            count(Metric::TenantsNotListed, outcome.not_listed);
+        }
+        Ok(())
     }
 
     /// Stores a part of a snapshot, and schedules reconcile. If the process dies in between, the
@@ -266,6 +294,7 @@ impl Batch {
             Message::Rejected(rejected) => PartnerMessage::Rejected(rejected),
             Message::Quarantine(entry) => PartnerMessage::Quarantine(entry),
             Message::SourceReport(report) => PartnerMessage::SourceReport(report),
+            Message::Tenants(list) => PartnerMessage::Tenants(list),
         };
         self.others.push((record, other));
     }

@@ -121,6 +121,7 @@ pub(crate) fn received_from(message: &Message) -> Option<(PartnerSource, Timesta
         Message::Event(event) => (&event.key.partner, &event.key.source, event.receipt.at),
         Message::Snapshot(part) => (&part.partner, &part.source, part.received_at),
         Message::Rejected(rejected) => (&rejected.partner, &rejected.source, rejected.received_at),
+        Message::Tenants(list) => (&list.partner, &list.source, list.received_at),
         // These two record it themselves.
         Message::Quarantine(_) | Message::SourceReport(_) => return None,
         // These are no messages of a source.

@@ -107,6 +107,7 @@ pub mod monitoring {
 pub mod wire {
     pub mod message;
     pub(crate) mod particulars;
+    pub mod tenant_list;
     pub mod transport;
     pub mod webhook;
 }

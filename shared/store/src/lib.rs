@@ -42,10 +42,10 @@ pub use operations::{
 };
 pub use pages::{ListEntry, ListPage, PageStart};
 pub use partners::{
-    BoardRequestStore, CompanyScan, Connection, ConnectionStore, ContactStore, DedicatedBoard,
-    DedicatedBoards, MAX_UNMAPPED, MailLimitStore, PartnerItems, PartnerSource, PartnerSourceStore,
-    SamplePlace, SampleStore, SettingsStore, StoredSample, SuggestedCompany, SuggestionStore,
-    TenantStore, TenantSuggestions, TestTicket, TestTicketStore,
+    AddedTenant, BoardRequestStore, CompanyScan, Connection, ConnectionStore, ContactStore,
+    DedicatedBoard, DedicatedBoards, ListedTenants, MAX_UNMAPPED, MailLimitStore, PartnerItems,
+    PartnerSource, PartnerSourceStore, SamplePlace, SampleStore, SettingsStore, StoredSample,
+    SuggestedCompany, SuggestionStore, TenantStore, TenantSuggestions, TestTicket, TestTicketStore,
 };
 pub use scheduling::{Due, LeasedRun, RunProgress, TicketScan, spread};
 pub use versions::{SaveOutcome, Versioned};

@@ -16,7 +16,7 @@ const MAX_BODY: usize = 64 * 1024;
 /// The limit of a body that contains a sample of 64 KiB. A form may need three bytes for each.
 const MAX_LARGE_BODY: usize = 512 * 1024;
 
-/// As [`Input`], for a body that contains a sample.
+/// As [`Input`], for a body that contains a sample or a list.
 pub(crate) struct LargeInput<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for LargeInput<T> {

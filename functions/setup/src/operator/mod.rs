@@ -4,6 +4,7 @@ mod input;
 mod partners;
 mod quarantine;
 mod sources;
+mod tenants;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
             partners::end_sessions,
         )
         .get("/v1/operator/partners/{partner}/audit", partners::history)
+        .put("/v1/operator/partners/{partner}/tenants", tenants::put)
         .get("/v1/operator/sources", sources::handlers::list)
         .post("/v1/operator/sources", sources::handlers::create)
         .get("/v1/operator/presets", sources::presets::list)

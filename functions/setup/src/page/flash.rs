@@ -57,6 +57,9 @@ fn message(code: &str) -> Option<&'static str> {
         "messages_left" => {
             "Messages that can be read were replayed. The messages below still cannot be read."
         }
+        "tenant_added" => {
+            "The tenant is listed. Map it, and its first alert becomes a ticket at once."
+        }
         "suggested" => "All companies were read.",
         "signed_out" => "You are signed out.",
         "old_address_not_notified" => {

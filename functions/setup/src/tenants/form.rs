@@ -1,7 +1,7 @@
 //! The queries and the form of the tenants' pages.
 
 use connectwise::RecordCursor;
-use domain::TenantId;
+use domain::{SourceId, TenantId};
 use serde::Deserialize;
 use store::PageStart;
 
@@ -28,4 +28,12 @@ pub(crate) struct TenantForm {
     #[serde(default)]
     pub(super) enabled: bool,
     pub(super) version: u64,
+}
+
+/// A tenant that a person adds ahead of its first alert.
+#[derive(Deserialize)]
+pub(crate) struct NewTenantForm {
+    pub(super) tenant: String,
+    pub(super) name: Option<String>,
+    pub(super) source: SourceId,
 }

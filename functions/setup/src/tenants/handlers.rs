@@ -4,18 +4,19 @@ use aws::invocation::Invocation;
 use axum::Extension;
 use domain::PartnerId;
 use domain::setup::mapping::{ChosenCompany, Mapping};
-use store::Actor;
+use domain::wire::tenant_list::{NamedTenant, clean_name};
+use store::{Actor, AddedTenant};
 
 use crate::auth::session::PartnerSession;
 use crate::connection::client::{Connected, require_connected};
 use crate::context::{AppState, Setup};
-use crate::http::input::{Input, QueryParams};
+use crate::http::input::{Input, QueryParams, filled, parse_id};
 use crate::http::problem::{Problem, saved_version};
 use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page::flash::FlashQuery;
 use crate::step::SetupStep;
 use crate::tenants::companies::usable_company;
-use crate::tenants::form::{TenantForm, TenantQuery, TenantsQuery};
+use crate::tenants::form::{NewTenantForm, TenantForm, TenantQuery, TenantsQuery};
 use crate::tenants::reader::{read_list, read_one};
 use crate::tenants::suggestions::read_more;
 use crate::tenants::view::{render_list, render_one};
@@ -79,6 +80,42 @@ pub(crate) async fn save(
     audit::record(&setup, partner, action, &detail, &invocation).await;
     setup.schedule().reconcile_and_probe(partner, now).await?;
     Ok(ChangeResponse::next("/setup/tenants?done=saved").with("version", version))
+}
+
+/// Lists a tenant ahead of its first alert, not mapped.
+pub(crate) async fn add(
+    setup: AppState,
+    session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
+    Input(form): Input<NewTenantForm>,
+) -> Result<ChangeResponse, Problem> {
+    let (table, partner, source) = (setup.table(), &session.partner, &form.source);
+    let sources = setup.access().partner_sources.get_all(partner).await?;
+    if !sources.contains_key(source) {
+        return Err(Problem::invalid("source", "Choose one of your sources."));
+    }
+    let tenant = NamedTenant {
+        id: parse_id("tenant", form.tenant.trim().to_owned())?,
+        name: filled(form.name.as_deref()).and_then(clean_name),
+    };
+    match table.tenants.add(partner, source, &tenant).await? {
+        AddedTenant::Added => {}
+        AddedTenant::Exists => {
+            let words = "A tenant with this id is listed already.";
+            return Err(Problem::invalid("tenant", words));
+        }
+        AddedTenant::TooMany => {
+            let words = "This source has too many tenants that are not mapped. Map some first.";
+            return Err(Problem::invalid("source", words));
+        }
+    }
+    let action = (Actor::Partner, "tenant_added");
+    let detail = [
+        ("tenant", tenant.id.to_string()),
+        ("source", source.to_string()),
+    ];
+    audit::record(&setup, partner, action, &detail, &invocation).await;
+    Ok(ChangeResponse::next("/setup/tenants?done=tenant_added"))
 }
 
 /// The company to map; `None` unmaps the tenant.

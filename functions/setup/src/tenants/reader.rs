@@ -6,6 +6,7 @@ use aws::invocation::Invocation;
 use connectwise::SearchText;
 use domain::PartnerId;
 use domain::setup::mapping::Mapping;
+use futures_util::future::try_join_all;
 use store::PageStart;
 
 use crate::backlog::count::{Assumption, count_backlog};
@@ -15,7 +16,7 @@ use crate::http::input::filled;
 use crate::http::problem::Problem;
 use crate::tenants::companies::{company_statuses, find_companies};
 use crate::tenants::form::TenantQuery;
-use crate::tenants::view::{CompanyOption, TenantRow, TenantView, TenantsView};
+use crate::tenants::view::{CompanyOption, SourceOption, TenantRow, TenantView, TenantsView};
 
 /// Tenants on one page.
 const PAGE: u16 = 100;
@@ -36,12 +37,13 @@ pub(super) async fn read_list(
     invocation: &Invocation,
 ) -> Result<TenantsView, Problem> {
     let table = setup.table();
-    let (page, backlog, connection, suggestions, at_the_limit) = tokio::join!(
+    let (page, backlog, connection, suggestions, at_the_limit, sources) = tokio::join!(
         table.tenants.page(partner, from, PAGE),
         count_backlog(setup, partner, Assumption::None, invocation.now()),
         setup.access().connections.get(partner),
         table.suggestions.get_scan(partner),
         table.tenants.sources_at_the_limit(partner),
+        read_sources(setup, partner),
     );
     let (page, mut backlog) = (page?, backlog?);
     let epoch = connection?.value.map(|connection| connection.epoch);
@@ -70,8 +72,23 @@ pub(super) async fn read_list(
         next: page.next,
         more_waiting: backlog.more,
         at_the_limit: at_the_limit?,
+        sources: sources?,
         suggestions: suggestions.as_ref().map(Into::into),
     })
+}
+
+async fn read_sources(
+    setup: &Setup,
+    partner: &PartnerId,
+) -> Result<Vec<SourceOption>, store::Error> {
+    let access = setup.access();
+    let sources = access.partner_sources.get_all(partner).await?;
+    let options = sources.into_keys().map(async |id| {
+        let named = access.sources.get(&id).await?.value;
+        let name = named.map_or_else(|| id.to_string(), |named| named.name);
+        Ok(SourceOption { id, name })
+    });
+    try_join_all(options).await
 }
 
 /// One tenant, and the companies that the search finds; without a search, those with its name.

@@ -28,6 +28,14 @@ pub(super) struct TenantsView {
     pub(super) more_waiting: bool,
     /// Sources whose further tenants are not listed.
     pub(super) at_the_limit: Vec<SourceId>,
+    /// The partner's sources, of which a tenant can be added.
+    pub(super) sources: Vec<SourceOption>,
+}
+
+#[derive(Serialize)]
+pub(super) struct SourceOption {
+    pub(super) id: SourceId,
+    pub(super) name: String,
 }
 
 #[derive(Serialize)]
@@ -139,7 +147,7 @@ pub(super) fn render_list(view: &TenantsView, session: &PartnerSession) -> Resul
         rows.push(row(of, view.more_waiting, &change, session));
     }
     Ok(html! {
-        p { "These tenants have sent alerts. Map each to the ConnectWise company that its tickets belong to, and switch it on. \
+        p { "These are the tenants of your sources. Map each to the ConnectWise company that its tickets belong to, and switch it on. \
             Alerts of a tenant that is not mapped, or is off, wait here; nothing is lost." }
         @if !view.connected { p class="note" { "Connect your ConnectWise first: the companies come from there." } }
         @for source in &view.at_the_limit {
@@ -149,7 +157,7 @@ pub(super) fn render_list(view: &TenantsView, session: &PartnerSession) -> Resul
             }
         }
         @if rows.is_empty() {
-            p { "There are no tenants yet. A tenant appears here with its first alert." }
+            p { "There are no tenants yet. A tenant appears here with its first alert, or once its source or you name it." }
         } @else {
             div class="wide" {
                 table class="cards" {
@@ -168,6 +176,7 @@ pub(super) fn render_list(view: &TenantsView, session: &PartnerSession) -> Resul
         @if let Some(next) = next {
             p { a href=(next) { "More tenants" } }
         }
+        @if !view.sources.is_empty() { (add_form(&view.sources, session)) }
         @if view.connected { (suggestions(view.suggestions.as_ref(), session)) }
     })
 }
@@ -205,6 +214,24 @@ fn company_cell(of: &TenantRow, session: &PartnerSession) -> Markup {
                     button class="plain" { "Confirm " (suggested.name) " (" (suggested.company) ")" }
                 }
             }
+        }
+    }
+}
+
+fn add_form(sources: &[SourceOption], session: &PartnerSession) -> Markup {
+    html! {
+        h2 { "Add a tenant" }
+        p { "Add a tenant before its first alert, and map it. The id must be exactly the one that the source sends." }
+        form method="post" action=(session.action(SetupStep::Tenants.path())) {
+            label for="new-tenant" { "Id at the source" }
+            input id="new-tenant" name="tenant" required maxlength="256" autocomplete="off";
+            label for="new-name" { "Name" }
+            input id="new-name" name="name" maxlength="100" autocomplete="off";
+            label for="new-source" { "Source" }
+            select id="new-source" name="source" required {
+                @for source in sources { option value=(source.id) { (source.name) } }
+            }
+            button { "Add" }
         }
     }
 }
@@ -364,6 +391,10 @@ mod tests {
             }),
             more_waiting: false,
             at_the_limit: vec![SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap()],
+            sources: vec![SourceOption {
+                id: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
+                name: "Scanner".to_owned(),
+            }],
         };
         let page = render_list(&view, &PartnerSession::example()).unwrap();
         insta::assert_snapshot!(crate::page::lines(&page));

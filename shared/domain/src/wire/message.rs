@@ -8,6 +8,7 @@ use crate::alert::event::Event;
 use crate::closing::snapshot_part::SnapshotPart;
 use crate::digest::digest;
 use crate::source::activity::SourceReport;
+use crate::wire::tenant_list::TenantList;
 use crate::{AlertKey, PartnerId, SourceId};
 
 pub const ENVELOPE_VERSION: u32 = 1;
@@ -25,6 +26,8 @@ pub enum Message {
     Quarantine(QuarantineEntry),
     /// What else a source sent, for the page of sources.
     SourceReport(SourceReport),
+    /// Tenants that a source named ahead of their first alert.
+    Tenants(TenantList),
     /// Decides again about an alert: its block may have ended.
     Reconsider(AlertKey),
     /// Releases an alert that waits for a person: ConnectWise refused its ticket, or it is older
@@ -144,6 +147,7 @@ impl Message {
             Self::Rejected(rejected) => &rejected.partner,
             Self::Quarantine(entry) => &entry.partner,
             Self::SourceReport(report) => &report.partner,
+            Self::Tenants(list) => &list.partner,
             Self::Reconsider(key) | Self::Release(key) => &key.partner,
             Self::Command(command) => &command.key.partner,
         }

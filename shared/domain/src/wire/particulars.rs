@@ -43,7 +43,7 @@ impl AlertTexts {
     }
 }
 
-fn line(text: Option<String>) -> Option<String> {
+pub(crate) fn line(text: Option<String>) -> Option<String> {
     text.map(|text| cut_to_bytes(&without_invisible(&one_line(&text)), MAX_LINE))
         .filter(|text| !text.trim().is_empty())
 }

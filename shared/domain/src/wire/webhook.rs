@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 pub use error::{DroppedFields, EventRejection, InvalidField, MAX_EVENTS, UnreadableBody};
-pub use schema::{AlertData, ResolvedData, SnapshotData, schema};
+pub use schema::{AlertData, ResolvedData, SnapshotData, TenantsData, schema};
 
 use self::body::{JsonObject, UNREADABLE, read};
 use crate::alert::event::{AlertChange, Event, EventDigest, Particulars, Receipt, Severity};
@@ -31,6 +31,7 @@ use crate::text::{cut_to_bytes, one_line};
 use crate::time::is_plausible;
 use crate::wire::message::Message;
 use crate::wire::particulars::{AlertTexts, kind_word, web_address};
+use crate::wire::tenant_list::{self, TenantList};
 use crate::{AlertKey, EventId, Kind, PartnerId, SourceId};
 
 /// The severity of an alert if it is missing or unknown. An alert that proves to be harmless costs
@@ -92,29 +93,46 @@ pub fn parse(
         return Err(UnreadableBody::TooManyEvents(events.len()));
     }
     for ((index, event), position) in events.iter().enumerate().zip(0..) {
-        let within = |(err, partner): (InvalidField, _)| {
+        let within = |err: InvalidField| {
             let field = match err.field.as_str() {
                 "body" => format!("[{index}]"),
                 field => format!("[{index}].{field}"),
             };
-            (InvalidField::new(field, err.problem), partner)
+            InvalidField::new(field, err.problem)
         };
         let read = one(event.get(), policy, times, position);
-        parsed.add(index, read.map_err(within));
+        let read = read.map_err(|(err, partner)| (within(err), partner));
+        let read = read.map(|mut event| {
+            event.rejected = event.rejected.into_iter().map(within).collect();
+            event
+        });
+        parsed.add(index, read);
     }
     Ok(parsed)
 }
 
+/// What one valid event became.
+struct ParsedEvent {
+    /// Absent for a list of tenants of which each is invalid.
+    message: Option<Message>,
+    dropped: DroppedFields,
+    /// The invalid entries of its list.
+    rejected: Vec<InvalidField>,
+}
+
 impl ParsedBody {
-    fn add(
-        &mut self,
-        index: usize,
-        event: Result<(Message, DroppedFields), (InvalidField, Option<PartnerId>)>,
-    ) {
+    fn add(&mut self, index: usize, event: Result<ParsedEvent, (InvalidField, Option<PartnerId>)>) {
         match event {
-            Ok((message, dropped)) => {
-                self.messages.push(message);
-                self.dropped.add(&dropped);
+            Ok(event) => {
+                self.messages.extend(event.message);
+                self.dropped.add(&event.dropped);
+                let rejected = event.rejected.into_iter().map(|error| EventRejection {
+                    index,
+                    error,
+                    // No alert is lost, so the page does not show it.
+                    partner: None,
+                });
+                self.rejected.extend(rejected);
             }
             Err((err, partner)) => self.rejected.push(EventRejection {
                 index,
@@ -137,7 +155,7 @@ fn one(
     policy: &SourcePolicy,
     times: RequestTimes,
     position: u32,
-) -> Result<(Message, DroppedFields), (InvalidField, Option<PartnerId>)> {
+) -> Result<ParsedEvent, (InvalidField, Option<PartnerId>)> {
     let only = || policy.only_partner().cloned();
     let event = JsonObject::read(json, "").map_err(|err| (err, only()))?;
     let data = data_of(&event).map_err(|err| (err, only()))?;
@@ -147,11 +165,44 @@ fn one(
         .and_then(|named| policy.partner(named))
         .map_err(|err| (err, only()))?;
     let mut dropped = DroppedFields::default();
-    let times = (times, position);
-    match message(&event, &data, partner.clone(), policy, times, &mut dropped) {
-        Ok(message) => Ok((message, dropped)),
-        Err(err) => Err((err, Some(partner))),
+    let mut rejected = vec![];
+    let kind = event.optional::<String>("type").unwrap_or_default();
+    let message = if kind.as_deref() == Some("tenants.snapshot") {
+        tenants(&event, &data, partner.clone(), policy, times, &mut rejected)
+    } else {
+        let times = (times, position);
+        message(&event, &data, partner.clone(), policy, times, &mut dropped).map(Some)
+    };
+    let message = message.map_err(|err| (err, Some(partner)))?;
+    Ok(ParsedEvent {
+        message,
+        dropped,
+        rejected,
+    })
+}
+
+/// Reads a list of tenants. Returns no message if each of its entries is invalid.
+fn tenants(
+    event: &JsonObject<'_>,
+    data: &JsonObject<'_>,
+    partner: PartnerId,
+    policy: &SourcePolicy,
+    times: RequestTimes,
+    rejected: &mut Vec<InvalidField>,
+) -> Result<Option<Message>, InvalidField> {
+    let _: EventId = event.required("id")?;
+    let entries: Vec<serde_json::Value> = data.required("tenants")?;
+    let parsed = tenant_list::parse("data.tenants", &entries)?;
+    rejected.extend(parsed.rejected);
+    if parsed.tenants.is_empty() && !rejected.is_empty() {
+        return Ok(None);
     }
+    Ok(Some(Message::Tenants(TenantList {
+        partner,
+        source: policy.source.clone(),
+        received_at: times.received_at,
+        tenants: parsed.tenants,
+    })))
 }
 
 fn message(
@@ -184,7 +235,7 @@ fn message(
         "alerts.snapshot" => return snapshot(data, partner, policy, times),
         other => {
             let problem = format!(
-                "`{}` is not one of alert.raised, alert.updated, alert.resolved, alerts.snapshot",
+                "`{}` is not one of alert.raised, alert.updated, alert.resolved, alerts.snapshot, tenants.snapshot",
                 cut_to_bytes(&one_line(other), 80)
             );
             return Err(InvalidField::new("type", problem));

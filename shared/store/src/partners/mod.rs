@@ -22,5 +22,5 @@ pub use partner_source::{PartnerSource, PartnerSourceStore};
 pub use samples::{SamplePlace, SampleStore, StoredSample};
 pub use settings::SettingsStore;
 pub use suggestions::{CompanyScan, SuggestedCompany, SuggestionStore, TenantSuggestions};
-pub use tenants::{MAX_UNMAPPED, TenantStore};
+pub use tenants::{AddedTenant, ListedTenants, MAX_UNMAPPED, TenantStore};
 pub use test_ticket::{TestTicket, TestTicketStore};

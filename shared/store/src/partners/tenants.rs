@@ -3,17 +3,22 @@
 //! `unmapped#<source>` counts the unmapped tenants of a source, so that a source that invents
 //! tenants cannot fill the table and the page.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::Select;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use domain::setup::mapping::Mapping;
+use domain::wire::tenant_list::{NamedTenant, TenantList};
 use domain::{PartnerId, SourceId, TenantId};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
+use crate::item_update::ItemUpdate;
 use crate::pages::{self, ListEntry, ListPage, PageQuery, PageStart};
 use crate::table::{
-    Table, number, partner_item, partner_key, partner_pk, sk_after, string, tenant_sk,
+    Item, Table, batch_get, number, partner_item, partner_key, partner_pk, sk_after, string,
+    tenant_sk, time,
 };
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 use crate::{Error, conditional};
@@ -24,7 +29,41 @@ pub const MAX_UNMAPPED: u32 = 5000;
 
 const PREFIX: &str = "T#";
 const COUNTER: &str = "unmapped#";
+/// The most keys of one request.
+const MAX_KEYS: usize = 100;
+/// Concurrent writes of one list.
+const MAX_CALLS: usize = 16;
 const OPTIONAL: &[&str] = &["company", "company_name", "epoch", "name", "enabled_at"];
+
+/// What became of a list of tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ListedTenants {
+    /// Tenants that are new.
+    pub listed: usize,
+    pub renamed: usize,
+    /// Tenants that were known by this name, or whose name stays.
+    pub unchanged: usize,
+    /// Tenants beyond [`MAX_UNMAPPED`].
+    pub not_listed: usize,
+}
+
+/// What became of a tenant that a person added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddedTenant {
+    Added,
+    /// There was one already. It stays as it is.
+    Exists,
+    /// The source has [`MAX_UNMAPPED`] unmapped tenants.
+    TooMany,
+}
+
+/// Who gave a tenant its name.
+#[derive(Debug, Clone, Copy)]
+enum NameOrigin {
+    /// A source, with the time if it was by a list.
+    Source(Option<Timestamp>),
+    Person,
+}
 
 #[derive(Debug, Clone)]
 pub struct TenantStore {
@@ -116,41 +155,183 @@ impl TenantStore {
         source: &SourceId,
         name: Option<&str>,
     ) -> Result<bool, Error> {
-        if !self.count_in(partner, source).await? {
+        if !self.count_in(partner, source, 1).await? {
             return Ok(false);
         }
-        let unmapped = Mapping {
+        let tenant = NamedTenant {
+            id: tenant.clone(),
             name: name.map(str::to_owned),
-            ..Mapping::default()
         };
-        let mut item = partner_item(partner, &tenant_sk(tenant), &unmapped)?;
-        // A person who maps the tenant without having seen it in the list gets a conflict.
-        item.insert("version".to_owned(), number(1));
-        item.insert("seen_from".to_owned(), string(source.to_string()));
-        let call = self.table.put_item(item);
-        let call = call.condition_expression("attribute_not_exists(pk)");
-        if !conditional::put(call).await? {
-            self.count_out(partner, source).await?;
+        let origin = NameOrigin::Source(None);
+        if !self.insert(partner, source, &tenant, origin).await? {
+            self.count_out(partner, source, 1).await?;
         }
         Ok(true)
     }
 
-    /// Adds one to the count of a source's unmapped tenants. Returns whether it was below the limit.
-    async fn count_in(&self, partner: &PartnerId, source: &SourceId) -> Result<bool, Error> {
-        let call = self
-            .counter(partner, source)
-            .update_expression("ADD tenants :one")
-            .condition_expression("attribute_not_exists(tenants) OR tenants < :max")
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":max", number(MAX_UNMAPPED));
+    /// Lists the tenants that a source named, as [`Self::list_new`] does, and renames those that it
+    /// listed first. Mappings, and names that a person chose, stay. Listing the same tenants again
+    /// changes nothing, and neither does a list that is older than the last name.
+    ///
+    /// If the process dies in between, the rest is listed by a repetition.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn list_all(&self, list: &TenantList) -> Result<ListedTenants, Error> {
+        let mut outcome = ListedTenants::default();
+        for chunk in list.tenants.chunks(MAX_KEYS) {
+            let keys = chunk.iter();
+            let keys = keys.map(|tenant| partner_key(&list.partner, &tenant_sk(&tenant.id)));
+            let [items] = batch_get([(&self.table, keys.collect())]).await?;
+            let known = |item: &Item| Some(sk_after(item, PREFIX)?.to_owned());
+            let known: HashSet<String> = items.iter().filter_map(known).collect();
+            let (known, new): (Vec<_>, Vec<_>) = chunk
+                .iter()
+                .partition(|tenant| known.contains(tenant.id.as_str()));
+            let calls = known.into_iter().map(|tenant| self.rename(list, tenant));
+            let (renamed, unchanged) = count_all(calls.collect()).await?;
+            outcome.renamed += renamed;
+            outcome.unchanged += unchanged;
+            self.list_unknown(list, &new, &mut outcome).await?;
+        }
+        Ok(outcome)
+    }
+
+    async fn list_unknown(
+        &self,
+        list: &TenantList,
+        new: &[&NamedTenant],
+        outcome: &mut ListedTenants,
+    ) -> Result<(), Error> {
+        let (partner, source) = (&list.partner, &list.source);
+        let count = u32::try_from(new.len()).unwrap_or(u32::MAX);
+        let mut allowed = new;
+        if count > 0 && !self.count_in(partner, source, count).await? {
+            // Not all fit. As many as fit are listed.
+            let mut fitting = 0;
+            while fitting < new.len() && self.count_in(partner, source, 1).await? {
+                fitting += 1;
+            }
+            allowed = &new[..fitting];
+        }
+        outcome.not_listed += new.len() - allowed.len();
+        let origin = NameOrigin::Source(Some(list.received_at));
+        let calls = allowed
+            .iter()
+            .map(|tenant| self.insert(partner, source, tenant, origin));
+        let (listed, existing) = count_all(calls.collect()).await?;
+        outcome.listed += listed;
+        outcome.unchanged += existing;
+        if existing > 0 {
+            self.count_out(partner, source, existing).await?;
+        }
+        Ok(())
+    }
+
+    /// Lists a tenant that a person adds. No source renames it.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn add(
+        &self,
+        partner: &PartnerId,
+        source: &SourceId,
+        tenant: &NamedTenant,
+    ) -> Result<AddedTenant, Error> {
+        if !self.count_in(partner, source, 1).await? {
+            return Ok(AddedTenant::TooMany);
+        }
+        let origin = NameOrigin::Person;
+        if self.insert(partner, source, tenant, origin).await? {
+            return Ok(AddedTenant::Added);
+        }
+        self.count_out(partner, source, 1).await?;
+        Ok(AddedTenant::Exists)
+    }
+
+    /// Writes a tenant that has no item. Returns whether it had none.
+    async fn insert(
+        &self,
+        partner: &PartnerId,
+        source: &SourceId,
+        tenant: &NamedTenant,
+        origin: NameOrigin,
+    ) -> Result<bool, Error> {
+        let unmapped = Mapping {
+            name: tenant.name.clone(),
+            ..Mapping::default()
+        };
+        let key = partner_key(partner, &tenant_sk(&tenant.id));
+        let mut item = partner_item(partner, &tenant_sk(&tenant.id), &unmapped)?;
+        item.retain(|name, _| !key.contains_key(name));
+        // A person who maps the tenant without having seen it in the list gets a conflict.
+        item.insert("version".to_owned(), number(1));
+        item.insert("seen_from".to_owned(), string(source.to_string()));
+        match origin {
+            NameOrigin::Source(at) => {
+                item.extend(at.map(|at| ("named_at".to_owned(), time(at))));
+            }
+            NameOrigin::Person => {
+                let by_person = AttributeValue::Bool(true);
+                item.insert("named_by_person".to_owned(), by_person);
+            }
+        }
+        let update = ItemUpdate::new(item, []);
+        let call = update.apply(self.table.update_item(key));
+        let call = call.condition_expression("attribute_not_exists(pk)");
         conditional::update(call).await
     }
 
-    async fn count_out(&self, partner: &PartnerId, source: &SourceId) -> Result<(), Error> {
+    /// Renames a tenant that the source listed first. Returns whether its name changed.
+    async fn rename(&self, list: &TenantList, tenant: &NamedTenant) -> Result<bool, Error> {
+        let Some(name) = &tenant.name else {
+            return Ok(false);
+        };
+        let call = self
+            .table
+            .update_item(partner_key(&list.partner, &tenant_sk(&tenant.id)))
+            .update_expression("SET #name = :name, named_at = :at, #version = #version + :one")
+            .condition_expression(
+                "seen_from = :source AND attribute_not_exists(named_by_person) \
+                 AND (attribute_not_exists(#name) OR #name <> :name) \
+                 AND (attribute_not_exists(named_at) OR named_at < :at)",
+            )
+            .expression_attribute_names("#name", "name")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":name", string(name))
+            .expression_attribute_values(":at", time(list.received_at))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":source", string(list.source.to_string()));
+        conditional::update(call).await
+    }
+
+    /// Adds to the count of a source's unmapped tenants. Returns whether they fit below the limit.
+    async fn count_in(
+        &self,
+        partner: &PartnerId,
+        source: &SourceId,
+        count: u32,
+    ) -> Result<bool, Error> {
         let call = self
             .counter(partner, source)
-            .update_expression("ADD tenants :minus_one")
-            .expression_attribute_values(":minus_one", number(-1));
+            .update_expression("ADD tenants :count")
+            .condition_expression("attribute_not_exists(tenants) OR tenants <= :max")
+            .expression_attribute_values(":count", number(count))
+            .expression_attribute_values(":max", number(MAX_UNMAPPED.saturating_sub(count)));
+        conditional::update(call).await
+    }
+
+    async fn count_out(
+        &self,
+        partner: &PartnerId,
+        source: &SourceId,
+        count: usize,
+    ) -> Result<(), Error> {
+        let less = i64::try_from(count).unwrap_or_default();
+        let call = self
+            .counter(partner, source)
+            .update_expression("ADD tenants :less")
+            .expression_attribute_values(":less", number(-less));
         conditional::update(call).await.map(drop)
     }
 
@@ -200,6 +381,18 @@ impl TenantStore {
     }
 }
 
+/// Makes calls, some at a time. Returns how many were true, and how many false.
+async fn count_all(
+    calls: Vec<impl Future<Output = Result<bool, Error>>>,
+) -> Result<(usize, usize), Error> {
+    let outcomes: Vec<bool> = stream::iter(calls)
+        .buffer_unordered(MAX_CALLS)
+        .try_collect()
+        .await?;
+    let yes = outcomes.iter().filter(|is_true| **is_true).count();
+    Ok((yes, outcomes.len() - yes))
+}
+
 fn item<'a>(pk: &'a str, sk: &'a str) -> VersionedItem<'a> {
     VersionedItem {
         pk,
@@ -210,8 +403,6 @@ fn item<'a>(pk: &'a str, sk: &'a str) -> VersionedItem<'a> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::versions::assert_optional;
 

@@ -87,6 +87,26 @@ pub struct SnapshotData {
     pub total: Option<u32>,
 }
 
+/// The data of `tenants.snapshot`: customers, ahead of their first alert. A list adds and renames
+/// tenants, and never removes one.
+#[derive(Debug, JsonSchema)]
+pub struct TenantsData {
+    /// The partner. Needed only if the source serves several.
+    #[schemars(with = "Option<String>")]
+    pub partner: Option<PartnerId>,
+    /// At most 1000 tenants.
+    pub tenants: Vec<TenantEntry>,
+}
+
+#[derive(Debug, JsonSchema)]
+pub struct TenantEntry {
+    /// The customer, as the source identifies it in its alerts.
+    #[schemars(with = "String")]
+    pub id: TenantId,
+    /// The customer's name for people.
+    pub name: Option<String>,
+}
+
 /// Returns the JSON Schema of the webhook's events, for those who build a source.
 #[must_use]
 pub fn schema() -> serde_json::Value {
@@ -99,6 +119,7 @@ pub fn schema() -> serde_json::Value {
     let alert = types.root_schema_for::<AlertData>();
     let resolved = types.root_schema_for::<ResolvedData>();
     let snapshot = types.root_schema_for::<SnapshotData>();
+    let tenants = types.root_schema_for::<TenantsData>();
     let event = |types: &[&str], data: schemars::Schema| {
         serde_json::json!({
             "type": "object",
@@ -121,6 +142,7 @@ pub fn schema() -> serde_json::Value {
             event(&["alert.raised", "alert.updated"], alert),
             event(&["alert.resolved"], resolved),
             event(&["alerts.snapshot"], snapshot),
+            event(&["tenants.snapshot"], tenants),
         ],
     })
 }

@@ -153,6 +153,7 @@ impl Queue {
             | QueueMessage::Rejected(_)
             | QueueMessage::Quarantine(_)
             | QueueMessage::SourceReport(_)
+            | QueueMessage::Tenants(_)
             | QueueMessage::Release(_)
             | QueueMessage::Command(_)) => {
                 unreachable!("{other:?}")

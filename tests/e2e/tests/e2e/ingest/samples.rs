@@ -23,11 +23,12 @@ macro_rules! samples {
     };
 }
 
-const WEBHOOKS: [(&str, &str, &str); 5] = samples!(
+const WEBHOOKS: [(&str, &str, &str); 6] = samples!(
     "alert.raised",
     "alert.updated",
     "alert.resolved",
     "alerts.snapshot",
+    "tenants.snapshot",
     "batch"
 );
 

@@ -172,6 +172,12 @@ async fn by_the_operator(routes: &mut AuditedRoutes) {
             &rotated,
         )
         .await;
+    let path = "/v1/operator/partners/{partner}/tenants";
+    let tenants = json!({ "source": id, "tenants": [{ "id": "cedar", "name": "Cedar" }] });
+    for left in [&[(PARTNER, "tenants_listed")][..], &[]] {
+        let body = (PARTNER, tenants.clone());
+        routes.operator("PUT", path, body, left).await;
+    }
     let tried = json!({ "preset": "generic", "samples": ["{}"] });
     routes
         .operator("POST", "/v1/operator/preview", ("", tried), &[])
@@ -252,6 +258,9 @@ async fn of_what_is_chosen(routes: &mut AuditedRoutes) {
     routes
         .post("/setup/tenant", chosen, &["tenant_saved"])
         .await;
+    let view = routes.view("/setup/tenants").await;
+    let new = json!({ "tenant": "elm", "source": view["sources"][0]["id"] });
+    routes.post("/setup/tenants", new, &["tenant_added"]).await;
     // This call only reads from ConnectWise.
     routes
         .post("/setup/suggestions/progress", json!({}), &[])

@@ -128,6 +128,7 @@ fn events_of_a_batch_are_received_in_its_order() {
         | Message::Rejected(_)
         | Message::Quarantine(_)
         | Message::SourceReport(_)
+        | Message::Tenants(_)
         | Message::Reconsider(_)
         | Message::Release(_)
         | Message::Command(_) => None,
