@@ -398,11 +398,18 @@ fn secret_form(view: &SourceView, session: &PartnerSession) -> Markup {
     }
 }
 
-/// A text whose parts between backticks are code.
+/// A text whose parts between backticks are code. An address in it may be broken after a slash.
 fn with_code(text: &str) -> Markup {
+    let breakable = |part: &str| {
+        html! {
+            @for piece in part.split_inclusive('/') {
+                (piece) @if piece.ends_with('/') { wbr; }
+            }
+        }
+    };
     html! {
         @for (n, part) in text.split('`').enumerate() {
-            @if n % 2 == 1 { code { (part) } } @else { (part) }
+            @if n % 2 == 1 { code { (breakable(part)) } } @else { (breakable(part)) }
         }
     }
 }
