@@ -472,7 +472,7 @@ fn mapping(view: &SourceView, session: &PartnerSession) -> Result<Markup, Proble
                 input type="hidden" name="source" value=(of.id);
                 label for="sample" { "A message of this product, as JSON" }
                 textarea id="sample" name="sample" rows="6" required spellcheck="false" {}
-                button { "Make the mapping" }
+                p { button { "Make the mapping" } }
             }
         } @else {
             p { a href=(mapping_path(&of.id)?) { "Look at the mapping, and try it on messages" } }
