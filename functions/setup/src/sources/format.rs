@@ -132,7 +132,17 @@ fn invalid(within: &str, err: &InvalidField) -> Problem {
         field if field == within => within.to_owned(),
         field => format!("{within}.{field}"),
     };
-    Problem::invalid(field, sentence(&format!("it {}", err.problem)))
+    // A parser says where in the document it is. A person sees that by the field.
+    let (problem, _) = err
+        .problem
+        .split_once(" at line ")
+        .unwrap_or((&err.problem, ""));
+    let verb = problem.split(' ').next().unwrap_or_default();
+    let problem = match verb {
+        "is" | "has" | "needs" => format!("it {problem}"),
+        _ => problem.to_owned(),
+    };
+    Problem::invalid(field, sentence(&problem))
 }
 
 /// The secret of a new source or of a rotation: the one that the vendor issued, or a new one.

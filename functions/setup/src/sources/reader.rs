@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use aws::invocation::Invocation;
 use aws::secrets::SourceDocument;
 use domain::alert::kind::KindInfo;
+use domain::source::activity::SourceActivity;
 use domain::source::presets::{self, Preset, SourceFormat};
 use domain::{PartnerId, SourceId};
 use futures_util::future::try_join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use store::{ListEntry, QuarantinedMessage, Rejections, WaitingMessages};
 
 use crate::auth::session::PartnerSession;
@@ -17,32 +18,34 @@ use crate::http::problem::Problem;
 use crate::sources::access::OwnSource;
 use crate::sources::view::{FormatName, MessageRow, SourceRow, SourceView, SourcesView};
 
-/// How far back messages are counted.
-const COUNTED_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Messages on the page of one source.
 const SHOWN: usize = 10;
 
-/// What could not be read of a partner's sources.
-struct Unreadable {
+/// What is known about the messages of a partner's sources.
+struct SourceMessages {
     rejected: BTreeMap<SourceId, Rejections>,
     waiting: WaitingMessages,
+    activity: BTreeMap<SourceId, SourceActivity>,
     now: Timestamp,
 }
 
-impl Unreadable {
+impl SourceMessages {
     async fn read(
         setup: &Setup,
         partner: &PartnerId,
         invocation: &Invocation,
     ) -> Result<Self, Problem> {
         let (table, now) = (setup.table(), invocation.now());
-        let (rejected, waiting) = tokio::join!(
+        let (rejected, waiting, activity) = tokio::join!(
             table.rejected.get_all(partner, now),
             table.quarantine.waiting(partner, None),
+            table.source_activity.get_all(partner),
         );
+        let activity = activity?.into_iter();
         Ok(Self {
             rejected: rejected?,
             waiting: waiting?,
+            activity: activity.map(|(id, of)| (id, of.at(now))).collect(),
             now,
         })
     }
@@ -57,11 +60,8 @@ impl Unreadable {
 
     fn row(&self, own: &OwnSource) -> SourceRow {
         let rejected = self.rejected.get(&own.id);
-        let is_recent = |entry: &&ListEntry<String, QuarantinedMessage>| {
-            self.now.duration_since(entry.value.received_at) < COUNTED_FOR
-        };
-        let newest = self.of(&own.id).next();
-        let newest = newest.map(|entry| entry.value.received_at);
+        let activity = self.activity.get(&own.id);
+        let days = activity.map_or(&[][..], |activity| activity.quarantined.as_slice());
         let source = &own.source.value;
         SourceRow {
             id: own.id.clone(),
@@ -74,9 +74,9 @@ impl Unreadable {
                 SourceFormat::Unmapped => FormatName::Unmapped,
             },
             preset: preset_of(&own.document).map(|preset| preset.title),
-            last_unreadable: newest.max(rejected.map(|rejected| rejected.last_at)),
+            last_message_at: activity.and_then(|activity| activity.last_message_at),
             rejected: rejected.map_or(0, |rejected| rejected.events),
-            quarantined: self.of(&own.id).filter(is_recent).count(),
+            quarantined: days.iter().map(|day| day.alerts).sum(),
             needs_secret: own.document.valid_secrets(self.now).next().is_none(),
         }
     }
@@ -88,11 +88,11 @@ pub(super) async fn read_list(
     invocation: &Invocation,
 ) -> Result<SourcesView, Problem> {
     let partner = &session.partner;
-    let (known, unreadable) = tokio::join!(
+    let (known, messages) = tokio::join!(
         setup.access().partner_sources.get_all(partner),
-        Unreadable::read(setup, partner, invocation),
+        SourceMessages::read(setup, partner, invocation),
     );
-    let (known, unreadable) = (known?, unreadable?);
+    let (known, messages) = (known?, messages?);
     let read = known.into_keys().map(async |id| {
         match OwnSource::read(setup, partner, id).await {
             // It was taken away meanwhile.
@@ -104,9 +104,9 @@ pub(super) async fn read_list(
     let sources = sources.iter().flatten();
     Ok(SourcesView {
         can_manage: session.manages_sources,
-        waiting: unreadable.waiting.entries.len(),
-        more_waiting: unreadable.waiting.next.is_some(),
-        sources: sources.map(|own| unreadable.row(own)).collect(),
+        waiting: messages.waiting.entries.len(),
+        more_waiting: messages.waiting.next.is_some(),
+        sources: sources.map(|own| messages.row(own)).collect(),
     })
 }
 
@@ -119,7 +119,7 @@ pub(super) async fn read_one(
     invocation: &Invocation,
 ) -> Result<SourceView, Problem> {
     let partner = &session.partner;
-    let unreadable = Unreadable::read(setup, partner, invocation).await?;
+    let mut of_sources = SourceMessages::read(setup, partner, invocation).await?;
     let settings = setup.table().settings.get(partner).await?.value;
     let lacks_type = |info: &&KindInfo| {
         let board = settings.as_ref().map(|of| of.board(info.category));
@@ -128,9 +128,9 @@ pub(super) async fn read_one(
     let kinds = own.document.kinds_added.iter();
     let missing_types = kinds.filter(lacks_type).map(|info| info.type_name.clone());
     let missing_types = missing_types.collect();
-    let messages = unreadable.of(&own.id).take(SHOWN).map(MessageRow::from);
+    let messages = of_sources.of(&own.id).take(SHOWN).map(MessageRow::from);
     let messages = messages.collect();
-    let row = unreadable.row(&own);
+    let row = of_sources.row(&own);
     let preset = preset_of(&own.document);
     let newest = preset.as_ref().and_then(|of| presets::latest(&of.name));
     let newer = newest.map(|newest| newest.version);
@@ -151,6 +151,10 @@ pub(super) async fn read_one(
     view.version = own.source.version;
     view.messages = messages;
     view.newer_preset = newer;
+    if let Some(activity) = of_sources.activity.remove(&view.listed.id) {
+        view.last_refused = activity.last_refused;
+        view.unknown_kinds = activity.unknown_kinds;
+    }
     view.missing_types = missing_types;
     Ok(view)
 }

@@ -1,6 +1,7 @@
 //! The pages "Sources", of a new source and of one source.
 
 use domain::SourceId;
+use domain::source::activity::{RefusedRequest, UnknownKind};
 use domain::source::authentication::Authentication;
 use domain::source::presets::{self, Placeholders, Preset};
 use jiff::Timestamp;
@@ -40,12 +41,12 @@ pub(super) struct SourceRow {
     pub(super) format: FormatName,
     /// The preset's name for people.
     pub(super) preset: Option<String>,
-    /// When the last message was received that could not be read.
-    pub(super) last_unreadable: Option<Timestamp>,
+    /// When the last authenticated message was received, to the minute.
+    pub(super) last_message_at: Option<Timestamp>,
     /// Alerts of the last seven days that were refused.
     pub(super) rejected: u32,
-    /// Messages of the last seven days that wait for a person.
-    pub(super) quarantined: usize,
+    /// Alerts of the last seven days that could not be read and were stored.
+    pub(super) quarantined: u32,
     pub(super) needs_secret: bool,
 }
 
@@ -79,6 +80,9 @@ pub(super) struct SourceView {
     pub(super) newer_preset: Option<u32>,
     /// Ticket types of its kinds that the partner's boards lack.
     pub(super) missing_types: Vec<String>,
+    pub(super) last_refused: Option<RefusedRequest>,
+    /// Texts of the last seven days that are no known kind.
+    pub(super) unknown_kinds: Vec<UnknownKind>,
 }
 
 /// A message that could not be read.
@@ -152,6 +156,8 @@ impl SourceView {
             messages: vec![],
             newer_preset: None,
             missing_types: vec![],
+            last_refused: None,
+            unknown_kinds: vec![],
             listed,
         }
     }
@@ -219,8 +225,8 @@ pub(super) fn render_list(view: &SourcesView) -> Result<Markup, Problem> {
                         th scope="col" { "Source" }
                         th scope="col" { "Product" }
                         th scope="col" { "State" }
+                        th scope="col" { "Last message" }
                         th scope="col" { "Not readable in seven days" }
-                        th scope="col" { "Last of them" }
                     } }
                     tbody { @for row in &rows { (row) } }
                 }
@@ -236,20 +242,19 @@ fn row(of: &SourceRow, path: &str) -> Markup {
             th scope="row" { a href=(path) { (of.name) } }
             td data-label="Product" { (product(of)) }
             td data-label="State" { (state(of)) }
+            td data-label="Last message" { (last_message(of)) }
             td data-label="Not readable in seven days" {
-                @let unreadable = u64::from(of.rejected) + of.quarantined as u64;
-                @if unreadable == 0 { "none" }
-                @else {
-                    @if of.rejected > 0 { (counted(of.rejected.into(), "alert")) " refused" }
-                    @if of.rejected > 0 && of.quarantined > 0 { ", " }
-                    @if of.quarantined > 0 { (counted(of.quarantined as u64, "message")) " waiting" }
-                }
-            }
-            td data-label="Last of them" {
-                @match of.last_unreadable { Some(at) => (page::time(at)), None => "none" }
+                @if of.rejected == 0 && of.quarantined == 0 { "none" }
+                @if of.rejected > 0 { (counted(of.rejected.into(), "alert")) " refused" }
+                @if of.rejected > 0 && of.quarantined > 0 { ", " }
+                @if of.quarantined > 0 { (counted(of.quarantined.into(), "alert")) " stored" }
             }
         }
     }
+}
+
+fn last_message(of: &SourceRow) -> Markup {
+    html! { @match of.last_message_at { Some(at) => (page::time(at)), None => "none yet" } }
 }
 
 fn product(of: &SourceRow) -> &str {
@@ -326,6 +331,16 @@ pub(super) fn render_one(view: &SourceView, session: &PartnerSession) -> Result<
         dl {
             dt { "Product" } dd { (product(of)) }
             dt { "State" } dd { (state(of)) }
+            dt { "Last message" } dd { (last_message(of)) }
+        }
+        @if let Some(refused) = view.last_refused {
+            p class="warn" { "A request was refused at " (page::time(refused.at)) ": " (refused.reason.describe()) "." }
+        }
+        @for unknown in &view.unknown_kinds {
+            p class="warn" {
+                (counted(unknown.alerts.into(), "alert")) " of the last seven days had \"" (unknown.kind)
+                "\", which is no known kind. The mapping's other kind was used."
+            }
         }
         @if !of.shared {
             h3 id="address" { "Address" }
@@ -398,11 +413,18 @@ fn secret_form(view: &SourceView, session: &PartnerSession) -> Markup {
     }
 }
 
-/// A text whose parts between backticks are code.
+/// A text whose parts between backticks are code. An address in it may be broken after a slash.
 fn with_code(text: &str) -> Markup {
+    let breakable = |part: &str| {
+        html! {
+            @for piece in part.split_inclusive('/') {
+                (piece) @if piece.ends_with('/') { wbr; }
+            }
+        }
+    };
     html! {
         @for (n, part) in text.split('`').enumerate() {
-            @if n % 2 == 1 { code { (part) } } @else { (part) }
+            @if n % 2 == 1 { code { (breakable(part)) } } @else { (breakable(part)) }
         }
     }
 }
@@ -465,7 +487,7 @@ fn mapping(view: &SourceView, session: &PartnerSession) -> Result<Markup, Proble
                 input type="hidden" name="source" value=(of.id);
                 label for="sample" { "A message of this product, as JSON" }
                 textarea id="sample" name="sample" rows="6" required spellcheck="false" {}
-                button { "Make the mapping" }
+                p { button { "Make the mapping" } }
             }
         } @else {
             p { a href=(mapping_path(&of.id)?) { "Look at the mapping, and try it on messages" } }
@@ -493,6 +515,8 @@ fn settings(view: &SourceView, session: &PartnerSession) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use domain::source::activity::RefusalReason;
+
     use super::*;
 
     fn row(format: FormatName) -> SourceRow {
@@ -503,7 +527,7 @@ mod tests {
             shared: false,
             format,
             preset: None,
-            last_unreadable: Some("2026-11-22T07:30:00Z".parse().unwrap()),
+            last_message_at: Some("2026-11-22T07:30:00Z".parse().unwrap()),
             rejected: 1,
             quarantined: 2,
             needs_secret: false,
@@ -536,7 +560,7 @@ mod tests {
             SourceRow {
                 preset: Some("NinjaOne".to_owned()),
                 needs_secret: true,
-                last_unreadable: None,
+                last_message_at: None,
                 rejected: 0,
                 quarantined: 0,
                 ..row(FormatName::Mapped)
@@ -579,6 +603,14 @@ mod tests {
         };
         let mut view = one(listed, None, Some("huntress"));
         view.newer_preset = Some(2);
+        let at = "2026-11-22T07:30:00Z".parse().unwrap();
+        let reason = RefusalReason::Mismatch;
+        view.last_refused = Some(RefusedRequest { at, reason });
+        view.unknown_kinds.push(UnknownKind {
+            kind: "quota".to_owned(),
+            alerts: 2,
+            last_at: at,
+        });
         view.missing_types.push("Security Incident".to_owned());
         let page = render_one(&view, &PartnerSession::example()).unwrap();
         insta::assert_snapshot!(page::lines(&page));

@@ -114,6 +114,17 @@ const NAMES: [(&str, &[&str]); 10] = [
         &["status", "state", "action", "event", "eventtype"],
     ),
 ];
+/// Names of lists of alerts. Other lists describe one alert, such as its tags.
+const LISTS: [&str; 8] = [
+    "alerts",
+    "events",
+    "incidents",
+    "findings",
+    "detections",
+    "records",
+    "items",
+    "data",
+];
 const RESOLVED: [&str; 7] = [
     "resolved",
     "closed",
@@ -147,8 +158,9 @@ pub(super) fn guess(sample: &Value, kinds: &[KindInfo]) -> MappingForm {
     if let Value::Array(entries) = sample {
         form.each = WHOLE_BODY.to_owned();
         alert = entries.first().unwrap_or(sample);
-    } else if let [list] = lists(sample).as_slice()
-        && list.matches('/').count() == 1
+    } else if let Some(list) = lists(sample)
+        .iter()
+        .find(|list| LISTS.iter().any(|name| *list == &format!("/{name}")))
     {
         let first = sample.pointer(list).and_then(|list| list.get(0));
         form.each.clone_from(list);
@@ -264,7 +276,7 @@ mod tests {
         for (sample, each) in [
             (json!({ "alerts": [{ "id": 1 }] }), "/alerts"),
             (json!([{ "id": 1 }]), WHOLE_BODY),
-            (json!({ "id": 1, "deep": { "tags": [{}] } }), ""),
+            (json!({ "id": 1, "tags": [{ "id": 2 }] }), ""),
         ] {
             let form = guess(&sample, &[]);
             assert_eq!(form.each, each, "{sample}");

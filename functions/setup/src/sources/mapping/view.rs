@@ -196,6 +196,14 @@ fn form_rows(
     }
     html! {
         datalist id="places" { @for place in &places { option value=(place.pointer) { (place.value) } } }
+        datalist id="kind-values" {
+            @for info in &view.kinds { option value=(info.kind) { (info.type_name) } }
+            @for place in &places { option value=(place.pointer) { (place.value) } }
+        }
+        datalist id="severity-values" {
+            @for severity in SEVERITIES { option value=(severity) {} }
+            @for place in &places { option value=(place.pointer) { (place.value) } }
+        }
         datalist id="lists" { @for list in &lists { option value=(list) {} } }
         div class="editor" {
             @if let Some(alert) = alert { (sample_tree(alert)) }
@@ -224,7 +232,7 @@ fn sample_tree(alert: &Value) -> Markup {
     html! {
         details open data-tree {
             summary { "The first sample" }
-            p class="soft" data-hint role="status" hidden { "Choose a field below, then press the value that belongs into it." }
+            p class="soft" data-hint role="status" hidden { "Choose a field, then press the value that belongs into it." }
             div class="sample" tabindex="0" role="region" aria-label="The first sample" { (tree::render(alert)) }
         }
     }
@@ -289,6 +297,11 @@ fn field_row(view: &EditorView, form: &MappingForm, field: &MappingField) -> Mar
     let empty = FieldRule::default();
     let rule = form.fields.get(name).unwrap_or(&empty);
     let words = view.problem_of(name);
+    let list = match name {
+        "kind" => "kind-values",
+        "severity" => "severity-values",
+        _ => "places",
+    };
     let has_otherwise = matches!(name, "tenant" | "kind" | "severity");
     let kinds: Vec<_> = view
         .kinds
@@ -311,7 +324,7 @@ fn field_row(view: &EditorView, form: &MappingForm, field: &MappingField) -> Mar
                     option value="is" selected[rule.from == "is"] { "a constant" }
                     option value="text" selected[rule.from == "text"] { "text with places" }
                 }
-                input name={ "fields[" (name) "][value]" } list="places" value=(rule.value) autocomplete="off" aria-label=(field.label) data-place-field
+                input name={ "fields[" (name) "][value]" } list=(list) value=(rule.value) autocomplete="off" aria-label=(field.label) data-place-field
                     aria-invalid=[words.map(|_| "true")] aria-errormessage=[words.map(|_| format!("problem-{name}"))];
             }
             (problem(words, &format!("problem-{name}")))

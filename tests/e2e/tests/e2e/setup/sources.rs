@@ -1,8 +1,8 @@
 //! The page "Sources": a partner creates its sources, makes their mappings, and replays messages.
 
-use domain::PartnerId;
 use domain::setup::mapping::Mapping;
 use domain::source::authentication::Authentication;
+use domain::{Kind, PartnerId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -449,4 +449,59 @@ async fn messages_are_replayed_part_by_part_and_discarded() {
     browser.post(MESSAGE, &form).await.expect(404);
     let waiting = view(&mut browser, MESSAGES, &id).await["messages"].clone();
     assert_eq!(waiting, json!([]));
+}
+
+#[tokio::test]
+async fn kinds_of_a_source_are_on_the_boards_and_on_the_page() {
+    let env = environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let id = create(&mut browser, "generic").await;
+    let missing = view(&mut browser, ONE, &id).await["missing_types"].clone();
+    assert_eq!(missing, json!(["Monitoring", "Security Incident"]));
+
+    // The types are created with those of the built-in kinds.
+    let boards = browser.get_json("/setup/boards").await.expect(200).json();
+    let board = json!({ "location": 2, "department": 10, "team_lead": 151 });
+    let form =
+        json!({ "operations": board, "cyber_alerts": board, "version": boards["boards_version"] });
+    let path = "/setup/boards/dedicated";
+    browser.post(path, &form).await.expect(200);
+    let path = "/setup/boards/progress";
+    let ready = browser.post(path, &json!({})).await.expect(200).json();
+    assert_eq!(ready["next"], "/setup/boards?done=boards_ready", "{ready}");
+    let missing = view(&mut browser, ONE, &id).await["missing_types"].clone();
+    assert_eq!(missing, json!([]));
+
+    // They are on the page, and can be switched off and on.
+    let kind = Kind::parse("monitoring").unwrap();
+    for (on, is_off) in [(&["disk"][..], true), (&["disk", "monitoring"], false)] {
+        let page = browser.get("/setup/tickets").await.expect(200).text;
+        assert!(page.contains("monitoring"), "{page}");
+        let tickets = browser.get_json("/setup/tickets").await.expect(200).json();
+        let board = |of: &str| {
+            json!({
+                "start_status": tickets[of]["start_status"], "closing_status": tickets[of]["closing_status"],
+                "on_resolve": tickets[of]["on_resolve"], "reopen_days": 0,
+            })
+        };
+        let form = json!({
+            "operations": board("operations"), "cyber_alerts": board("cyber_alerts"), "on": on,
+            "note_interval_minutes": 60, "version": tickets["version"],
+        });
+        browser.post("/setup/tickets", &form).await.expect(200);
+        let settings = env.config.settings.get(&partner()).await.unwrap();
+        let settings = settings.value.unwrap();
+        assert_eq!(settings.kinds_off.contains(&kind), is_off);
+        assert!(settings.operations.types.contains_key(&kind));
+    }
+
+    // A test alert has an added kind if only that one is on.
+    let wish = json!({ "tenant": "fabrikam", "category": "cyber_alerts" });
+    browser.post("/setup/test", &wish).await.expect(422);
+    let settings = env.config.settings.get(&partner()).await.unwrap();
+    let mut on = settings.value.unwrap();
+    on.kinds_off.remove(&Kind::parse("incident").unwrap());
+    env.config.settings.put(&partner(), &on).await.unwrap();
+    browser.post("/setup/test", &wish).await.expect(200);
+    env.queue.expect_leftovers(1);
 }
