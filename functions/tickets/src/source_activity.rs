@@ -36,10 +36,9 @@ impl ActivityRecorder {
     pub(crate) async fn record_messages(&self, table: &ConfigTable, last: LastMessages) {
         let due = last.into_iter().filter(|(key, at)| self.is_due(key, *at));
         let records = due.map(async |((partner, source), at)| {
-            let change = |activity: SourceActivity| activity.with_message(at);
             let store = &table.source_activity;
-            match store.change(&partner, &source, change).await {
-                Ok(_) => self.set_recorded((partner, source), at),
+            match store.record_message(&partner, &source, at).await {
+                Ok(()) => self.set_recorded((partner, source), at),
                 Err(err) => tracing::warn!(
                     %partner,
                     %source,

@@ -11,7 +11,7 @@ use crate::text::{cut_to_bytes, one_line};
 use crate::{PartnerId, SourceId};
 
 /// The time of the last message is written at most this often, so that most alerts cost no write.
-const PRECISION: SignedDuration = SignedDuration::from_mins(1);
+pub const PRECISION: SignedDuration = SignedDuration::from_mins(1);
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The weeks whose longest gap is kept.
 const MAX_WEEKS: usize = 5;
@@ -144,8 +144,16 @@ impl SourceActivity {
         if gap.is_some_and(|gap| gap < PRECISION) {
             return self;
         }
+        let last = self.last_message_at;
+        self.last_message_at = Some(at);
+        self.with_gap(last, at)
+    }
+
+    /// Records the time without a message that ended now.
+    #[must_use]
+    pub fn with_gap(mut self, last: Option<Timestamp>, at: Timestamp) -> Self {
         let week = at.as_second().div_euclid(WEEK.as_secs());
-        let longest_gap_s = gap.map_or(0, |gap| gap.as_secs());
+        let longest_gap_s = last.map_or(0, |last| at.duration_since(last).as_secs());
         match self.weeks.last_mut().filter(|last| last.week == week) {
             Some(last) => last.longest_gap_s = last.longest_gap_s.max(longest_gap_s),
             None => self.weeks.push(WeekOfMessages {
@@ -155,8 +163,13 @@ impl SourceActivity {
         }
         let recent = week - i64::try_from(MAX_WEEKS).unwrap_or(i64::MAX);
         self.weeks.retain(|of| of.week > recent);
-        self.last_message_at = Some(at);
         self
+    }
+
+    /// Whether the longest gaps are the same.
+    #[must_use]
+    pub fn has_same_gaps(&self, other: &Self) -> bool {
+        self.weeks == other.weeks
     }
 
     /// Records a report. A repetition changes nothing.

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use domain::source::activity::SourceActivity;
+use aws_sdk_dynamodb::types::ReturnValue;
+use domain::source::activity::{PRECISION, SourceActivity};
+use domain::time::earlier;
 use domain::{PartnerId, SourceId};
+use jiff::Timestamp;
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
-use crate::Error;
-use crate::table::{Table, batch_get, partner_key, partner_pk, sk_after};
+use crate::table::{Table, batch_get, number, partner_key, partner_pk, sk_after, string};
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
+use crate::{Error, conditional};
 
 const PREFIX: &str = "source_activity#";
 const OPTIONAL: &[&str] = &["last_message_at", "last_ping_at", "last_refused"];
@@ -45,6 +48,53 @@ impl SourceActivityStore {
             }
         }
         Ok(activities)
+    }
+
+    /// Records when a source sent a message. Most messages cost one conditional write at most once a
+    /// minute, without a read: only a longer gap than before in its week is written too. If the
+    /// process dies in between, that gap is lost.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn record_message(
+        &self,
+        partner: &PartnerId,
+        source: &SourceId,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let sk = format!("{PREFIX}{source}");
+        let call = self
+            .table
+            .update_item(partner_key(partner, &sk))
+            .update_expression(
+                "SET last_message_at = :at, #version = if_not_exists(#version, :zero) + :one",
+            )
+            .condition_expression(
+                "attribute_not_exists(last_message_at) OR last_message_at <= :due",
+            )
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":at", string(at.to_string()))
+            .expression_attribute_values(":due", string(earlier(at, PRECISION).to_string()))
+            .expression_attribute_values(":zero", number(0))
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::AllOld);
+        let Some(stored) = conditional::update_and_return(call).await? else {
+            return Ok(());
+        };
+        let key = format!("{partner} {sk}");
+        let before = stored.attributes.map(|item| versions::parse(item, &key));
+        let before: Versioned<SourceActivity> = before.transpose()?.unwrap_or_default();
+        if before
+            .value
+            .clone()
+            .with_message(at)
+            .has_same_gaps(&before.value)
+        {
+            return Ok(());
+        }
+        let last = before.value.last_message_at;
+        let change = |activity: SourceActivity| activity.with_gap(last, at);
+        self.change(partner, source, change).await.map(drop)
     }
 
     /// Applies a change to the activity of a source. A change without an effect writes nothing.

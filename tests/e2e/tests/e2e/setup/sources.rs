@@ -239,6 +239,8 @@ async fn a_preset_is_ready_with_the_secret_of_the_vendor() {
         401,
         "it is switched off"
     );
+    // The report of the refused request.
+    env.queue.expect_leftovers(1);
 }
 
 #[tokio::test]
