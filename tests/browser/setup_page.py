@@ -209,7 +209,7 @@ class SetupPage:
         self._press("Save")
 
     def look_at_messages(self):
-        self._follow(self.page.get_by_role("link", name=re.compile("^(Look at the messages|All of them)")))
+        self._follow(self.page.get_by_role("link", name=re.compile("^(Look at the messages|Show all)")))
         self.expect_path("/setup/sources/messages")
 
     def open_message(self):

@@ -133,14 +133,27 @@ impl SourceView {
             url: &url,
             secret: shown,
         };
+        // The secret is shown once above the steps. Only an address contains it once more.
+        let in_steps = match &authentication {
+            Authentication::Query { .. } => values,
+            Authentication::StandardWebhooks { .. }
+            | Authentication::Hmac(_)
+            | Authentication::Header { .. }
+            | Authentication::Bearer
+            | Authentication::Basic
+            | Authentication::BodyMember { .. } => Placeholders {
+                url: &url,
+                secret: HIDDEN,
+            },
+        };
         let fill = |preset: &Preset| {
-            let steps = preset.steps.iter().map(|step| preset.fill(step, values));
+            let steps = preset.steps.iter().map(|step| preset.fill(step, in_steps));
             let paste = preset.paste.as_ref().map(|text| preset.fill(text, values));
             (steps.collect(), paste)
         };
         let (steps, paste) = match preset {
             Some(preset) => fill(preset),
-            None => (plain_steps(&url, &authentication, shown), None),
+            None => (plain_steps(&url, &authentication, HIDDEN), None),
         };
         Self {
             can_manage: false,
@@ -471,7 +484,7 @@ fn messages(view: &SourceView, session: &PartnerSession) -> Result<Markup, Probl
                         }
                     }
                 }
-                p { a href=(here) { "Look again" } " · " a href=(all) { "All of them" } }
+                p { a href=(here) { "Look again" } " · " a href=(all) { "Show all, and replay them" } }
             }
         }
     })

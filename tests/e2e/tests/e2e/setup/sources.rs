@@ -200,7 +200,7 @@ async fn an_unknown_product_becomes_tickets_from_its_own_message() {
 
 #[tokio::test]
 async fn a_preset_is_ready_with_the_secret_of_the_vendor() {
-    let env = environment().await;
+    let mut env = environment().await;
     let mut browser = env.setup.signed_in().await;
     let id = create(&mut browser, "huntress").await;
     let source = view(&mut browser, ONE, &id).await;
@@ -239,8 +239,9 @@ async fn a_preset_is_ready_with_the_secret_of_the_vendor() {
         401,
         "it is switched off"
     );
-    // The report of the refused request.
-    env.queue.expect_leftovers(1);
+    env.worker.work().await;
+    let source = view(&mut browser, ONE, &sender.source).await;
+    assert_eq!(source["last_refused"]["reason"], "disabled");
 }
 
 #[tokio::test]
