@@ -6,7 +6,7 @@ import pytest
 import urllib3
 from playwright.sync_api import expect
 
-pytestmark = pytest.mark.story
+pytestmark = pytest.mark.steps
 
 
 def message(status, incident="inc-17"):

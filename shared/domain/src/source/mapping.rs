@@ -8,11 +8,13 @@
 
 pub mod apply;
 pub mod check;
+mod condition;
 mod pointer;
 pub mod preview;
 #[cfg(test)]
 mod properties;
 mod rule;
+mod template;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -22,8 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::digest;
 
+pub use condition::Condition;
 pub use pointer::Pointer;
-pub use rule::{Condition, Rule};
+pub use rule::Rule;
 pub use time::Zone;
 
 /// The longest document, in bytes of JSON.

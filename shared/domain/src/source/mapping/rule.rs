@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::pointer::Pointer;
+use super::template::Template;
 use crate::digest::digest;
 use crate::text::cut_to_bytes;
 
@@ -269,7 +270,7 @@ impl Rule {
         let inner = match &self.from {
             Origin::First(rules) | Origin::Hash(rules) => rules.as_slice(),
             // Each part of a text costs as much as a rule.
-            Origin::Text(template) => return (1 + template.parts.len(), 1),
+            Origin::Text(template) => return (1 + template.size(), 1),
             Origin::At(_) | Origin::AtBody(_) | Origin::Is(_) | Origin::Find(_) => &[],
         };
         let sizes = inner.iter().map(Self::size);
@@ -354,138 +355,7 @@ impl Find {
     }
 }
 
-/// A condition on one place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Condition {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) at: Option<Pointer>,
-    /// In the whole body, not in the alert.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) at_body: Option<Pointer>,
-    /// The texts of which it has one, without regard to case.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) is: Vec<String>,
-    /// Whether the place is absent, null or empty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) is_absent: Option<bool>,
-}
-
-impl Condition {
-    /// # Errors
-    /// Says what is missing or too much.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
-        if self.at.is_some() == self.at_body.is_some() {
-            return Err("a condition has exactly one of `at` and `at_body`");
-        }
-        if self.is.is_empty() == self.is_absent.is_none() {
-            return Err("a condition has exactly one of `is` and `is_absent`");
-        }
-        Ok(())
-    }
-
-    pub(super) fn applies(&self, within: Alert<'_>) -> bool {
-        let value = match (&self.at, &self.at_body) {
-            (Some(at), _) => at.find(within.alert),
-            (None, Some(at)) => at.find(within.body),
-            (None, None) => return false,
-        };
-        let text = value.and_then(text_of).filter(|text| !text.is_empty());
-        match (self.is_absent, text) {
-            (Some(is_absent), text) => is_absent == text.is_none(),
-            (None, Some(text)) => {
-                let text = fold(&text);
-                self.is.iter().any(|is| fold(is) == text)
-            }
-            (None, None) => false,
-        }
-    }
-}
-
-/// Text with pointers in braces, such as `{/rule/description} on {/agent/name}`. `{{` is a brace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub(super) struct Template {
-    source: String,
-    parts: Vec<Part>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    Literal(String),
-    At(Pointer),
-}
-
-impl TryFrom<String> for Template {
-    type Error = &'static str;
-
-    fn try_from(source: String) -> Result<Self, Self::Error> {
-        let mut parts = vec![];
-        let mut literal = String::new();
-        let mut rest = source.as_str();
-        while let Some((before, after)) = rest.split_once('{') {
-            literal.push_str(before);
-            if let Some(after) = after.strip_prefix('{') {
-                literal.push('{');
-                rest = after;
-                continue;
-            }
-            let (pointer, after) = after
-                .split_once('}')
-                .ok_or("a `{` needs a `}`; a brace itself is written `{{`")?;
-            if !literal.is_empty() {
-                parts.push(Part::Literal(std::mem::take(&mut literal)));
-            }
-            parts.push(Part::At(Pointer::parse(pointer.to_owned())?));
-            rest = after;
-        }
-        literal.push_str(rest);
-        if !literal.is_empty() {
-            parts.push(Part::Literal(literal));
-        }
-        if !parts.iter().any(|part| matches!(part, Part::At(_))) {
-            return Err(
-                "a text has at least one pointer in braces; a constant is written with `is`",
-            );
-        }
-        Ok(Self { source, parts })
-    }
-}
-
-impl From<Template> for String {
-    fn from(template: Template) -> Self {
-        template.source
-    }
-}
-
-impl Template {
-    /// Fills in the pointers. `None` if none of them has a text.
-    fn fill(&self, within: Alert<'_>) -> Option<String> {
-        let mut text = String::new();
-        let mut has_text = false;
-        for part in &self.parts {
-            let room = MAX_TEXT.saturating_sub(text.len());
-            match part {
-                Part::Literal(literal) => push_cut(&mut text, literal, room),
-                Part::At(pointer) => {
-                    if let Some(found) = pointer.find(within.alert).and_then(text_of) {
-                        has_text |= !found.trim().is_empty();
-                        push_cut(&mut text, &found, room);
-                    }
-                }
-            }
-        }
-        has_text.then_some(text)
-    }
-}
-
-fn push_cut(text: &mut String, more: &str, room: usize) {
-    let end = (0..=room.min(more.len()))
-        .rev()
-        .find(|end| more.is_char_boundary(*end));
-    text.push_str(&more[..end.unwrap_or_default()]);
-}
-
-fn fold(text: &str) -> String {
+pub(super) fn fold(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
