@@ -7,7 +7,7 @@ use domain::source::mapping::apply::map;
 use domain::source::presets;
 use domain::wire::message::Message;
 use domain::wire::webhook::{MAX_EVENTS, SourcePolicy};
-use fuzz::{can_be_told, is_readable, policy, times};
+use fuzz::{expect_printable, is_readable, policy, times};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -23,7 +23,7 @@ fuzz_target!(|input: &[u8]| {
         None => match EventMapping::parse(first, &[]) {
             Ok(mapping) => Some(mapping),
             Err(err) => {
-                can_be_told(&err);
+                expect_printable(&err);
                 None
             }
         },
@@ -36,7 +36,7 @@ fuzz_target!(|input: &[u8]| {
     assert!(total <= MAX_EVENTS);
     assert!(!mapped.is_ping || total == 0);
     for part in &mapped.unmapped {
-        can_be_told(&part.error);
+        expect_printable(&part.error);
         // A checked mapping has a kind and a severity for every alert.
         assert!(part.error.field != "kind" && part.error.field != "severity");
     }
