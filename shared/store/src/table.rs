@@ -1,6 +1,6 @@
 //! A DynamoDB table, and the keys and values of its items.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_types::SdkConfig;
 use domain::time::sortable;
-use domain::{PartnerId, TenantId};
+use domain::{PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -67,6 +67,26 @@ impl Table {
             .expression_attribute_values(":pk", string(partner_pk(partner)))
             .expression_attribute_values(":prefix", string(prefix));
         query_all(query).await
+    }
+
+    /// Reads a partner's items of all sources, whose sort keys are the prefix and the source's id. An
+    /// unreadable item is logged and left out.
+    pub(crate) async fn items_by_source<T: DeserializeOwned>(
+        &self,
+        partner: &PartnerId,
+        prefix: &str,
+    ) -> Result<BTreeMap<SourceId, T>, Error> {
+        let mut found = BTreeMap::new();
+        for item in self.items_with_prefix(partner, prefix).await? {
+            let id = sk_after(&item, prefix).and_then(|id| SourceId::parse(id).ok());
+            match id.zip(from_item(item).ok()) {
+                Some((id, value)) => drop(found.insert(id, value)),
+                None => {
+                    tracing::error!(%partner, list = prefix, "failed to parse an item of a source");
+                }
+            }
+        }
+        Ok(found)
     }
 
     pub(crate) fn get_item(&self, key: Item) -> GetItemFluentBuilder {

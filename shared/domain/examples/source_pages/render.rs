@@ -121,11 +121,11 @@ fn page(preset: &Preset) -> io::Result<String> {
     text += "\n## Steps\n\n";
     text += &lines(match preset.has_vendor_secret {
         true => &[
-            "`SOURCE-URL` stands for the address of the source. The page shows it.",
+            "Replace `SOURCE-URL` by the address of the source, which the page shows.",
             "",
         ],
         false => &[
-            "`SOURCE-URL` stands for the address of the source and `SECRET` for its secret.",
+            "Replace `SOURCE-URL` by the address of the source, and `SECRET` by its secret.",
             "The page shows both.",
             "",
         ],

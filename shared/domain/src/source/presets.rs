@@ -143,7 +143,7 @@ fn parse(text: &str) -> Option<Preset> {
     serde_json::from_str(text).ok()
 }
 
-/// What the placeholders of steps and of the text to paste stand for.
+/// The values of the placeholders in steps and in the text to paste.
 #[derive(Debug, Clone, Copy)]
 pub struct Placeholders<'a> {
     pub url: &'a str,

@@ -7,9 +7,8 @@ use domain::source::activity::{PRECISION, SourceActivity};
 use domain::time::earlier;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
-use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
-use crate::table::{Table, batch_get, number, partner_key, partner_pk, sk_after, string};
+use crate::table::{Table, batch_get, number, partner_key, partner_pk, string};
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 use crate::{Error, conditional};
 
@@ -39,15 +38,7 @@ impl SourceActivityStore {
         &self,
         partner: &PartnerId,
     ) -> Result<BTreeMap<SourceId, SourceActivity>, Error> {
-        let mut activities = BTreeMap::new();
-        for item in self.table.items_with_prefix(partner, PREFIX).await? {
-            let id = sk_after(&item, PREFIX).and_then(|id| SourceId::parse(id).ok());
-            match id.zip(from_item(item).ok()) {
-                Some((id, activity)) => drop(activities.insert(id, activity)),
-                None => tracing::error!(%partner, "failed to parse the activity of a source"),
-            }
-        }
-        Ok(activities)
+        self.table.items_by_source(partner, PREFIX).await
     }
 
     /// Records when a source sent a message. Most messages cost one conditional write at most once a
@@ -144,6 +135,8 @@ mod tests {
     use domain::source::activity::{RefusalReason, SourceObservation, SourceReport};
     use jiff::Timestamp;
     use serde_dynamo::aws_sdk_dynamodb_1::to_item;
+
+    use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
     use super::*;
     use crate::table::Item;

@@ -8,10 +8,9 @@ use domain::monitoring::inactive_source::WatchedSource;
 use domain::{PartnerId, SourceId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
 use crate::Error;
-use crate::table::{Table, partner_item, partner_key, sk_after, time};
+use crate::table::{Table, partner_item, partner_key, time};
 
 const PREFIX: &str = "source#";
 
@@ -65,15 +64,7 @@ impl PartnerSourceStore {
         &self,
         partner: &PartnerId,
     ) -> Result<BTreeMap<SourceId, PartnerSource>, Error> {
-        let mut sources = BTreeMap::new();
-        for item in self.table.items_with_prefix(partner, PREFIX).await? {
-            let id = sk_after(&item, PREFIX).and_then(|id| SourceId::parse(id).ok());
-            match id.zip(from_item(item).ok()) {
-                Some((id, source)) => drop(sources.insert(id, source)),
-                None => tracing::error!(%partner, "failed to parse a source of a partner"),
-            }
-        }
-        Ok(sources)
+        self.table.items_by_source(partner, PREFIX).await
     }
 
     /// Stores a partner's source. Storing it again changes nothing. If the process dies right after,
