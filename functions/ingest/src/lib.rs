@@ -131,22 +131,22 @@ impl Webhook {
         policy: &SourcePolicy,
         times: RequestTimes,
     ) -> Result<WebhookResponse, WebhookResponse> {
-        let mut mapped = mapped::map(body, document, policy, times)?;
+        let mut policy = policy.clone();
+        let mut mapped = mapped::map(body, document, &policy, times)?;
         if !mapped.unmapped.is_empty() {
-            let source = &policy.source;
-            let changed = self
-                .authenticator
-                .changed_document(source, document, times.received_at);
+            let changed =
+                self.authenticator
+                    .changed_document(&policy.source, document, times.received_at);
             if let Some(changed) = changed.await.filter(is_mapped) {
-                let policy = authenticate::policy(source, &changed);
+                policy = authenticate::policy(&policy.source, &changed);
                 mapped = mapped::map(body, &changed, &policy, times)?;
             }
         }
         let authentication = &document.authentication;
         let reports = &self.source_reports;
-        let mapped = mapped::messages(mapped, body, authentication, (policy, times), reports)?;
+        let mapped = mapped::messages(mapped, body, authentication, (&policy, times), reports)?;
         let response = document.response.clone();
-        Ok(self.queue_mapped(mapped, policy, response).await)
+        Ok(self.queue_mapped(mapped, &policy, response).await)
     }
 
     /// Reports a refused request for the page of sources.
