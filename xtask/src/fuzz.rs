@@ -36,6 +36,8 @@ pub(crate) async fn run(seconds: u32, log_folder: &Path) -> Result<()> {
         fs::create_dir_all(folder.join(&found))?;
         let mut fuzzer = cargo(&["run", "--quiet", "--release", "--locked", "--bin", target]);
         fuzzer
+            // A backtrace would hide the message of a panic, which is what helps.
+            .env("RUST_BACKTRACE", "0")
             .arg("--")
             .args([
                 &format!("-max_total_time={seconds}"),

@@ -66,9 +66,8 @@ pub fn one_line(text: &str) -> String {
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Cleans several lines: `\r
-/// ` and `\r` become `
-/// `, tabs stay, other unprintable characters are removed.
+/// Cleans several lines: `\r\n` and `\r` become `\n`, tabs stay, other unprintable characters are
+/// removed.
 #[must_use]
 pub fn lines(text: &str) -> String {
     let unified = text.replace("\r\n", "\n").replace('\r', "\n");

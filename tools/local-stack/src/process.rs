@@ -157,12 +157,13 @@ pub async fn run_logged(name: &str, command: Command, log: PathBuf) -> Result<()
 /// Runs a program to its end and returns its standard output.
 ///
 /// # Errors
-/// When it cannot be started or does not succeed, with its standard error.
+/// When it cannot be started or does not succeed, with what it wrote. Some programs write their
+/// findings to standard output.
 pub async fn capture(name: &str, mut command: Command) -> Result<String> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let (status, out, err) = output(name, command).await?;
     if !status.success() {
-        bail!("{name} failed ({status}):\n{}", err.trim());
+        bail!("{name} failed ({status}):\n{}\n{}", out.trim(), err.trim());
     }
     Ok(out)
 }

@@ -446,6 +446,27 @@ fn each_refusal_names_its_member() {
 }
 
 #[test]
+fn a_refusal_quotes_a_document_in_one_short_printable_line() {
+    let odd = format!("a\u{7f}\u{202e}\n{}", "b".repeat(5000));
+    for changes in [
+        json!({ odd.as_str(): 1 }),
+        json!({ "title": { odd.as_str(): 1 } }),
+        json!({ "title": { "at": odd } }),
+        json!({ "unwrap": odd }),
+        json!({ "kind": { "is": odd } }),
+        json!({ "severity": { "is": odd } }),
+        json!({ "change": [{ "when": { "at": "/a", "is": [1] }, "report": odd }] }),
+    ] {
+        let text = document(&changes).to_string();
+        let err = EventMapping::parse(&text, &kinds_added())
+            .unwrap_err()
+            .to_string();
+        assert!(!err.contains(crate::text::is_unprintable), "{err:?}");
+        assert!(err.len() < 1024, "{} bytes", err.len());
+    }
+}
+
+#[test]
 fn a_message_reports_the_first_rule_that_applies() {
     for (state, expected) in [
         (json!("down"), "raised"),

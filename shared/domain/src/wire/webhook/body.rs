@@ -12,10 +12,6 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::error::{DroppedFields, InvalidField};
-use crate::text::{cut_to_bytes, one_line};
-
-/// The longest quotation of a sender's text in a response, in bytes.
-const QUOTED: usize = 300;
 
 /// Replaces characters that could not be read. Ids reject this character, since two ids could
 /// differ only in the lost part. Texts show U+FFFD instead.
@@ -89,16 +85,12 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a str, within: &str) -> Resul
             (within, path) if path.starts_with('[') => format!("{within}{path}"),
             (within, path) => format!("{within}.{path}"),
         };
-        InvalidField::new(quoted(&field), quoted(&err.inner().to_string()))
+        InvalidField::new(field, err.inner().to_string())
     })?;
     reader
         .end()
-        .map_err(|err| InvalidField::new("body", one_line(&err.to_string())))?;
+        .map_err(|err| InvalidField::new("body", err.to_string()))?;
     Ok(value)
-}
-
-fn quoted(text: &str) -> String {
-    cut_to_bytes(&one_line(text), QUOTED)
 }
 
 /// The members of one JSON object, each still as text.

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::PartnerId;
+use crate::text::{cut_to_bytes, one_line};
 
 /// The most events in one body.
 pub const MAX_EVENTS: usize = 1000;
+/// The longest text of an [`InvalidField`], in bytes.
+const MAX_QUOTED: usize = 400;
 
 /// An invalid member of a body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,10 +22,12 @@ pub struct InvalidField {
 }
 
 impl InvalidField {
-    pub(crate) fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+    /// Both texts can quote what was sent, so they are made short and printable here.
+    pub(crate) fn new(field: impl AsRef<str>, problem: impl AsRef<str>) -> Self {
+        let quoted = |text: &str| cut_to_bytes(&one_line(text), MAX_QUOTED);
         Self {
-            field: field.into(),
-            problem: problem.into(),
+            field: quoted(field.as_ref()),
+            problem: quoted(problem.as_ref()),
         }
     }
 }
