@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::apply::{MappedBody, map};
 use super::tests::{kinds_added, policy, times};
-use super::{EventMapping, Unwrap};
+use super::{EventMapping, Unwrap, unwrap};
 use crate::alert::event::AlertChange;
 use crate::source::presets;
 use crate::wire::webhook::{MAX_EVENTS, SourcePolicy};
@@ -27,6 +27,7 @@ fn word() -> impl Strategy<Value = String> {
             "CEF:0|v|p|1|2|n|9|a=b c\\=d=e", "CEF:0|||||||", "", " ", "\0", "\u{202e}", "é",
         ]).prop_map(str::to_owned),
         10 => any::<String>(),
+        5 => "[a=\\\\|é \t\u{85}\u{2003}\u{3000}]{0,40}".prop_map(|text| format!("CEF:0|v|p|1|2|n|9|{text}")),
         // Longer than any limit.
         1 => ("[a-zé]", 1_usize..50_000).prop_map(|(text, times)| text.repeat(times)),
     ]
@@ -275,6 +276,14 @@ proptest! {
             let mapped = map(&body, mapping, &policy, times());
             check(&mapped, &body, mapping)?;
         }
+    }
+
+    #[test]
+    fn any_texts_are_read_as_cef(texts in prop::collection::vec(word(), 0..8)) {
+        let count = texts.len();
+        let body = json!({ "events": texts }).to_string();
+        let read = unwrap::read(Unwrap::Cef, body.as_bytes()).unwrap();
+        prop_assert_eq!(read["events"].as_array().unwrap().len(), count);
     }
 
     #[test]

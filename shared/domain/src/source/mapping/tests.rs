@@ -733,6 +733,14 @@ fn an_envelope_is_unwrapped() {
     assert_eq!(now.payload.description, r"C:\a file.txt");
     let events = mapped(&cef, &json!({"events": [text]})).events;
     assert_eq!(events[0].key.alert_id.as_str(), "ab=cd");
+    // A name can follow any white space, also one of several bytes.
+    for blank in (0..=0x3000).filter_map(char::from_u32) {
+        if blank.is_whitespace() {
+            let text = format!("CEF:0|V|P|1|2|name|9|filePath=é{blank}fileHash=f");
+            let events = mapped(&cef, &json!({"events": [text]})).events;
+            assert_eq!(events.len(), 1, "{blank:?}");
+        }
+    }
     for bad in [
         json!({"events": ["CEF:0|Vendor|Product"]}),
         json!({"events": [7]}),

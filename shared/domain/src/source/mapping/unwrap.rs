@@ -87,9 +87,8 @@ fn extensions(text: &str) -> Vec<(&str, &str)> {
         }
     }
     let start_of = |at: usize| {
-        text[..at]
-            .rfind(char::is_whitespace)
-            .map_or(0, |blank| blank + 1)
+        let name = text[..at].rsplit(char::is_whitespace).next();
+        at - name.map_or(0, str::len)
     };
     let mut pairs = vec![];
     for (index, &at) in equals.iter().enumerate() {
