@@ -50,6 +50,10 @@ class Stack:
     def setup_url(self):
         return f"{self.origin}/setup"
 
+    def page_of(self, partner, page="overview"):
+        """The address of one of a partner's pages."""
+        return f"{self.setup_url}/partners/{partner.id}/{page}"
+
     def new_partner(self, partner, name, manages_sources=False):
         """Registers a partner and a source of alerts, and creates a link to the partner's page."""
         body = {"name": name, "manages_sources": manages_sources}

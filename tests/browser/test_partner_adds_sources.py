@@ -43,7 +43,7 @@ def post(source, body):
 
 def test_the_list_shows_what_there_is(setup_page, partner):
     setup_page.open_link(partner.link)
-    setup_page.go_to("/setup/sources")
+    setup_page.go_to("sources")
     setup_page.expect_text("Scanner")
 
 
@@ -59,7 +59,7 @@ def test_a_preset_takes_the_secret_of_the_vendor(setup_page):
     setup_page.save_vendor_secret()
     setup_page.expect_text("Saved.")
     setup_page.inspect("source-preset")
-    setup_page.go_to("/setup/sources")
+    setup_page.go_to("sources")
 
 
 def test_an_unknown_product_gets_address_and_secret(setup_page, source):
@@ -111,13 +111,13 @@ def test_the_mapping_is_saved_with_a_resolve_of_the_same_alert(setup_page):
     setup_page.try_mapping()
     setup_page.expect_text("It resolves the alert inc-17")
     setup_page.save_mapping()
-    setup_page.expect_path("/setup/sources/source")
+    setup_page.expect_path("source")
     setup_page.inspect("mapping-saved")
 
 
 def test_a_change_shows_what_differs(setup_page):
     setup_page.page.get_by_role("link", name="Look at the mapping, and try it on messages").click()
-    setup_page.expect_path("/setup/sources/mapping")
+    setup_page.expect_path("source-mapping")
     setup_page.edit_as_json()
     setup_page.inspect("mapping-json")
     text = setup_page.field_value("Mapping")
@@ -128,7 +128,7 @@ def test_a_change_shows_what_differs(setup_page):
 
 
 def test_waiting_messages_are_shown_and_replayed(setup_page):
-    setup_page.go_to("/setup")
+    setup_page.go_to("overview")
     setup_page.expect_text("1 message of Backup could not be read")
     setup_page.look_at_messages()
     setup_page.inspect("messages")

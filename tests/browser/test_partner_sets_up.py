@@ -52,7 +52,7 @@ def test_a_link_opens_the_page_and_its_token_leaves_the_address(setup_page, part
 
 
 def test_a_wrong_key_is_refused(setup_page, stack):
-    setup_page.go_to("/setup/connection")
+    setup_page.go_to("connection")
     setup_page.enter_connection(stack.connectwise)
     setup_page.enter_private_key("not the key")
     setup_page.try_connection()
@@ -65,7 +65,7 @@ def test_the_right_key_is_saved_and_the_rights_are_listed(setup_page, stack):
     private_key = stack.connectwise["private_key"]
     setup_page.enter_private_key(private_key)
     setup_page.save_connection()
-    setup_page.expect_path("/setup/check")
+    setup_page.expect_path("check")
     setup_page.inspect("check")
     setup_page.expect_text("The connection works")
     setup_page.expect_text("Service Tickets")
@@ -73,7 +73,7 @@ def test_the_right_key_is_saved_and_the_rights_are_listed(setup_page, stack):
 
 
 def test_both_boards_are_created(setup_page):
-    setup_page.go_to("/setup/boards")
+    setup_page.go_to("boards")
     for board in ["Operations", "Cyber Alerts"]:
         setup_page.choose_board(board, "Springfield", "Professional Services", "TSmith")
     setup_page.inspect("boards-chosen")
@@ -85,7 +85,7 @@ def test_both_boards_are_created(setup_page):
 
 
 def test_the_priority_of_a_severity_is_chosen(setup_page):
-    setup_page.go_to("/setup/tickets")
+    setup_page.go_to("tickets")
     setup_page.save_priority("High", PRIORITY)
     setup_page.inspect("tickets-saved")
 
@@ -95,7 +95,7 @@ def test_the_priority_of_a_severity_is_chosen(setup_page):
     [("acme-dental", "acme", "AcmeDental"), ("baker-and-sons", "roofing", "BakerSons")],
 )
 def test_a_tenant_is_mapped_to_a_company_that_was_searched(setup_page, tenant, words, company):
-    setup_page.go_to("/setup/tenants")
+    setup_page.go_to("tenants")
     setup_page.search_company(tenant, words)
     setup_page.inspect(f"tenant-{tenant}")
     setup_page.map_to(company)
@@ -103,18 +103,18 @@ def test_a_tenant_is_mapped_to_a_company_that_was_searched(setup_page, tenant, w
 
 
 def test_the_emergency_contact_confirms_its_address_and_gets_a_test_mail(setup_page, stack):
-    setup_page.go_to("/setup/contact")
+    setup_page.go_to("contact")
     setup_page.save_contact(CONTACT)
     setup_page.inspect("contact-waits")
     setup_page.confirm_contact(stack.confirmation_link())
-    setup_page.go_to("/setup/contact")
+    setup_page.go_to("contact")
     setup_page.send_test_mail()
     setup_page.inspect("contact-tested")
     wait_until("the test mail", lambda: "a test mail for" in stack.mails())
 
 
 def test_the_preview_counts_what_becomes_tickets(setup_page):
-    setup_page.go_to("/setup/confirm")
+    setup_page.go_to("confirm")
     setup_page.expect_text("3 alerts of 2 tenants become tickets")
     setup_page.expect_text("1 alert of 1 tenant waits until you map it")
     setup_page.expect_text("1 older alert: no ticket unless you release it")
@@ -133,7 +133,7 @@ def test_going_live_creates_exactly_three_tickets(setup_page, stack):
 
 
 def test_the_last_tenant_is_mapped_as_suggested_and_gets_its_ticket(setup_page, stack):
-    setup_page.go_to("/setup/tenants")
+    setup_page.go_to("tenants")
     setup_page.suggest_companies()
     # The page's script goes on until all are read.
     setup_page.expect_text("All companies were read")
@@ -146,7 +146,7 @@ def test_the_last_tenant_is_mapped_as_suggested_and_gets_its_ticket(setup_page, 
 
 
 def test_a_test_ticket_is_created_shown_and_closed_and_no_other_is(setup_page, stack):
-    setup_page.go_to("/setup/test")
+    setup_page.go_to("test")
     setup_page.create_test_ticket("acme-dental", "Cyber alerts")
     # The page loads itself again until the ticket is there.
     setup_page.wait_for_test_ticket()
@@ -176,15 +176,15 @@ def test_the_simulators_page_shows_the_tickets(page, inspector, stack):
     page.go_back()
 
 
-@pytest.mark.parametrize("path", ["/setup/waiting", "/setup/history", "/setup"])
+@pytest.mark.parametrize("path", ["waiting", "history", "overview"])
 def test_the_other_pages_are_in_order(setup_page, path):
     setup_page.go_to(path)
 
 
-def test_nothing_is_shown_after_signing_out(setup_page, stack):
+def test_nothing_is_shown_after_signing_out(setup_page, stack, partner):
     setup_page.sign_out()
     setup_page.inspect("signed-out")
-    setup_page.page.goto(stack.setup_url)
+    setup_page.page.goto(stack.page_of(partner))
     setup_page.expect_refusal(401)
     setup_page.inspect("no-session")
 

@@ -28,7 +28,7 @@ def test_a_session_opened_with_javascript_goes_on_without(setup_page, partner):
 
 
 def test_a_refusal_is_a_page_of_its_own(setup_page, stack):
-    setup_page.go_to("/setup/connection")
+    setup_page.go_to("connection")
     setup_page.enter_connection(stack.connectwise)
     setup_page.enter_private_key("not the key")
     setup_page.save_connection()
@@ -36,19 +36,19 @@ def test_a_refusal_is_a_page_of_its_own(setup_page, stack):
     setup_page.expect_refusal(422)
     setup_page.inspect("refused")
     setup_page.go_back()
-    setup_page.expect_path("/setup/connection")
+    setup_page.expect_path("connection")
 
 
 def test_the_connection_is_saved(setup_page, stack):
     setup_page.enter_connection(stack.connectwise)
     setup_page.enter_private_key(stack.connectwise["private_key"])
     setup_page.save_connection()
-    setup_page.expect_path("/setup/check")
+    setup_page.expect_path("check")
     setup_page.expect_text("The connection works")
 
 
 def test_boards_are_created_part_by_part(setup_page):
-    setup_page.go_to("/setup/boards")
+    setup_page.go_to("boards")
     for board in ["Operations", "Cyber Alerts"]:
         setup_page.choose_board(board, "Springfield", "Professional Services", "TSmith")
     setup_page.create_boards()
@@ -63,7 +63,7 @@ def test_boards_are_created_part_by_part(setup_page):
 def test_the_default_board_and_a_priority_are_chosen(setup_page):
     setup_page.use_default_board()
     setup_page.expect_text("Saved.")
-    setup_page.go_to("/setup/tickets")
+    setup_page.go_to("tickets")
     setup_page.save_priority("High", "Priority 1 - Critical")
     setup_page.expect_text("Saved.")
 
@@ -71,19 +71,19 @@ def test_the_default_board_and_a_priority_are_chosen(setup_page):
 def test_a_tenant_is_mapped(setup_page, stack, partner):
     partner.source.raise_alert("no-script", "acme-dental", datetime.now(timezone.utc))
     stack.expect_blocked("no-script", "not_set_up")
-    setup_page.go_to("/setup/tenants")
+    setup_page.go_to("tenants")
     setup_page.search_company("acme-dental", "acme")
     setup_page.map_to("AcmeDental")
     setup_page.expect_text("Saved.")
 
 
 def test_the_contact_is_saved_and_waits_for_its_confirmation(setup_page):
-    setup_page.go_to("/setup/contact")
+    setup_page.go_to("contact")
     setup_page.save_contact("oncall@fabrikam.example")
     setup_page.expect_text("A link was mailed")
 
 
-def test_signing_out_ends_the_session(setup_page, stack):
+def test_signing_out_ends_the_session(setup_page, stack, partner):
     setup_page.sign_out()
-    setup_page.page.goto(stack.setup_url)
+    setup_page.page.goto(stack.page_of(partner))
     setup_page.expect_refusal(401)

@@ -78,7 +78,7 @@ impl Notifier<'_> {
                     .await?
             }
         };
-        let partner = self.name_of(context.partner).await;
+        let partner_name = self.name_of(context.partner).await;
         let sources = self.source_names(&kept.value, &notifications).await;
         for notification in notifications {
             let scope = notification.scope();
@@ -87,7 +87,8 @@ impl Notifier<'_> {
             };
             let mail_context = MailContext {
                 to: to.clone(),
-                partner: &partner,
+                partner: context.partner,
+                partner_name: &partner_name,
                 tenants: context.names,
                 sources: &sources,
                 origin: self.page_origin,
@@ -128,7 +129,8 @@ impl Notifier<'_> {
         };
         let mail_context = MailContext {
             to,
-            partner: &self.name_of(partner).await,
+            partner,
+            partner_name: &self.name_of(partner).await,
             tenants: context.names,
             sources: &SourceNames::new(),
             origin: self.page_origin,

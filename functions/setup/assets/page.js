@@ -200,8 +200,9 @@ function refresh(section) {
 /** Loads a page of this site, even if it is the present one. */
 function goTo(path) {
   const here = location.pathname + location.search;
-  if (path === here) location.reload();
-  else location.assign(path);
+  const next = new URL(path, location.href);
+  if (next.pathname + next.search === here) location.reload();
+  else location.assign(next);
 }
 
 /**

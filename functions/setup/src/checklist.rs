@@ -81,7 +81,7 @@ mod tests {
                 .map(|missing| missing.path)
                 .collect::<Vec<_>>()
         };
-        let (connect, boards, contact) = ("/setup/connection", "/setup/boards", "/setup/contact");
+        let (connect, boards, contact) = ("connection", "boards", "contact");
         assert_eq!(paths(None, None, false), [connect, boards, contact]);
         assert_eq!(paths(Some(&connection), None, true), [boards]);
         assert_eq!(paths(Some(&connection), Some(&settings(1)), true), [boards]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 
-use crate::auth::{link, session};
+use crate::auth::{link, session, start};
 use crate::connection::check;
 use crate::context::Setup;
 use crate::http::headers::add_security_headers;
@@ -37,7 +37,8 @@ pub(crate) fn build(setup: Arc<Setup>) -> (Router, Vec<Route>) {
 }
 
 fn open_routes() -> Routes {
-    Routes::new(RouteAccess::Open)
+    Routes::new(RouteAccess::Open, "")
+        .get(paths::START, start::show)
         .get(paths::OPEN, link::open_page)
         .get(assets::STYLE_PATH, assets::style)
         .get(assets::SCRIPT_PATH, assets::script)
@@ -50,27 +51,27 @@ fn open_routes() -> Routes {
 }
 
 fn session_routes() -> Routes {
-    Routes::new(RouteAccess::Session)
-        .get("/setup", overview::handlers::show)
+    Routes::new(RouteAccess::Session, paths::OF_PARTNER)
+        .get("overview", overview::handlers::show)
         .post(paths::END_SESSION, session::end)
-        .get("/setup/connection", connection::handlers::show)
-        .post("/setup/connection", connection::handlers::save)
-        .get("/setup/check", check::handlers::show)
-        .get("/setup/boards", boards::handlers::show)
+        .get("connection", connection::handlers::show)
+        .post("connection", connection::handlers::save)
+        .get("check", check::handlers::show)
+        .get("boards", boards::handlers::show)
         .post(paths::DEFAULT_BOARD, boards::handlers::choose_default)
         .post(paths::DEDICATED_BOARDS, boards::handlers::choose_dedicated)
         // A browser without JavaScript is redirected here after each part of the work.
         .get(paths::BOARDS_PROGRESS, boards::handlers::show)
         .post(paths::BOARDS_PROGRESS, boards::handlers::progress)
-        .get("/setup/tickets", tickets::handlers::show)
-        .post("/setup/tickets", tickets::handlers::save)
-        .get("/setup/tenants", tenants::handlers::list)
-        .post("/setup/tenants", tenants::handlers::add)
+        .get("tickets", tickets::handlers::show)
+        .post("tickets", tickets::handlers::save)
+        .get("tenants", tenants::handlers::list)
+        .post("tenants", tenants::handlers::add)
         .get(paths::TENANT, tenants::handlers::show)
         .post(paths::TENANT, tenants::handlers::save)
         .get(paths::READ_COMPANIES, tenants::handlers::list)
         .post(paths::READ_COMPANIES, tenants::handlers::read_companies)
-        .get("/setup/sources", sources::handlers::list)
+        .get("sources", sources::handlers::list)
         .get(paths::NEW_SOURCE, sources::handlers::new)
         .post(paths::NEW_SOURCE, sources::handlers::create)
         .get(paths::SOURCE, sources::handlers::show)
@@ -85,18 +86,18 @@ fn session_routes() -> Routes {
         .post(paths::QUARANTINED, sources::messages::handlers::handle)
         .get(paths::REPLAY_ALL, sources::messages::handlers::progress)
         .post(paths::REPLAY_ALL, sources::messages::handlers::replay_all)
-        .get("/setup/contact", contact::handlers::show)
-        .post("/setup/contact", contact::handlers::save)
+        .get("contact", contact::handlers::show)
+        .post("contact", contact::handlers::save)
         .post(paths::TEST_MAIL, contact::handlers::send_test)
         .post(paths::RESEND_CONFIRMATION, contact::handlers::resend)
         .post(paths::CANCEL_CONTACT_CHANGE, contact::handlers::cancel)
-        .get("/setup/confirm", confirm::handlers::show)
-        .post("/setup/confirm", confirm::handlers::confirm)
-        .get("/setup/waiting", backlog::handlers::show)
+        .get("confirm", confirm::handlers::show)
+        .post("confirm", confirm::handlers::confirm)
+        .get("waiting", backlog::handlers::show)
         .post(paths::RELEASE, backlog::handlers::release)
         .post(paths::APPROVE_CLOSINGS, held::handlers::approve)
-        .get("/setup/history", history::handlers::show)
-        .get("/setup/test", test_ticket::handlers::show)
-        .post("/setup/test", test_ticket::handlers::create)
+        .get("history", history::handlers::show)
+        .get("test", test_ticket::handlers::show)
+        .post("test", test_ticket::handlers::create)
         .post(paths::CLOSE_TEST, test_ticket::handlers::close)
 }

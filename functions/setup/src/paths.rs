@@ -1,49 +1,59 @@
 //! Addresses that several slices use, besides those of the steps.
+//!
+//! A page belongs to one partner, whose id is in its address: `/setup/partners/northwind/tenants`.
+//! Within a partner's pages an address is one segment, such as `tenants`. So links, forms and
+//! redirects are relative, and lead to no other partner.
 
 use std::collections::BTreeMap;
+
+use domain::PartnerId;
 
 use crate::http::problem::Problem;
 
 /// One tenant; its id is in the query.
-pub(crate) const TENANT: &str = "/setup/tenant";
+pub(crate) const TENANT: &str = "tenant";
 /// Reads the companies for suggestions, one part a request.
-pub(crate) const READ_COMPANIES: &str = "/setup/suggestions/progress";
+pub(crate) const READ_COMPANIES: &str = "tenants-companies";
 /// The form of a new source.
-pub(crate) const NEW_SOURCE: &str = "/setup/sources/new";
+pub(crate) const NEW_SOURCE: &str = "source-new";
 /// One source; its id is in the query.
-pub(crate) const SOURCE: &str = "/setup/sources/source";
-pub(crate) const SOURCE_SECRET: &str = "/setup/sources/secret";
+pub(crate) const SOURCE: &str = "source";
+pub(crate) const SOURCE_SECRET: &str = "source-secret";
 /// Stores a sample of what a source posts.
-pub(crate) const SOURCE_SAMPLE: &str = "/setup/sources/sample";
+pub(crate) const SOURCE_SAMPLE: &str = "source-sample";
 /// The mapping of a source.
-pub(crate) const SOURCE_MAPPING: &str = "/setup/sources/mapping";
+pub(crate) const SOURCE_MAPPING: &str = "source-mapping";
 /// Moves a source to the newest version of its preset.
-pub(crate) const SOURCE_PRESET: &str = "/setup/sources/preset";
+pub(crate) const SOURCE_PRESET: &str = "source-preset";
 /// Messages that could not be read.
-pub(crate) const QUARANTINE: &str = "/setup/sources/messages";
+pub(crate) const QUARANTINE: &str = "source-messages";
 /// One of them; its id is in the query.
-pub(crate) const QUARANTINED: &str = "/setup/sources/message";
+pub(crate) const QUARANTINED: &str = "source-message";
 /// Replays all of a source, one part a request.
-pub(crate) const REPLAY_ALL: &str = "/setup/sources/replay";
+pub(crate) const REPLAY_ALL: &str = "source-replay";
 /// Creates the dedicated boards, one part a request.
-pub(crate) const BOARDS_PROGRESS: &str = "/setup/boards/progress";
-pub(crate) const DEFAULT_BOARD: &str = "/setup/boards/default";
-pub(crate) const DEDICATED_BOARDS: &str = "/setup/boards/dedicated";
+pub(crate) const BOARDS_PROGRESS: &str = "boards-progress";
+pub(crate) const DEFAULT_BOARD: &str = "boards-default";
+pub(crate) const DEDICATED_BOARDS: &str = "boards-dedicated";
 pub(crate) const CONFIRM_CONTACT: &str = "/setup/contact/confirm";
-pub(crate) const RESEND_CONFIRMATION: &str = "/setup/contact/resend";
-pub(crate) const CANCEL_CONTACT_CHANGE: &str = "/setup/contact/cancel";
-pub(crate) const TEST_MAIL: &str = "/setup/contact/test";
+pub(crate) const RESEND_CONFIRMATION: &str = "contact-resend";
+pub(crate) const CANCEL_CONTACT_CHANGE: &str = "contact-cancel";
+pub(crate) const TEST_MAIL: &str = "contact-test";
 /// Releases blocked alerts that need a person's decision.
-pub(crate) const RELEASE: &str = "/setup/waiting/release";
+pub(crate) const RELEASE: &str = "waiting-release";
 /// Approves held closings.
-pub(crate) const APPROVE_CLOSINGS: &str = "/setup/held";
-pub(crate) const CLOSE_TEST: &str = "/setup/test/close";
+pub(crate) const APPROVE_CLOSINGS: &str = "overview-closings";
+pub(crate) const CLOSE_TEST: &str = "test-close";
+/// The page without a partner: leads to the partners that this browser is signed in at.
+pub(crate) const START: &str = "/setup";
+/// The addresses of a partner's pages begin with it.
+pub(crate) const OF_PARTNER: &str = "/setup/partners/{partner}/";
 /// Requests a link by mail.
 pub(crate) const LINK: &str = "/setup/link";
 /// Where a link leads.
 pub(crate) const OPEN: &str = "/setup/open";
 pub(crate) const SESSION: &str = "/setup/session";
-pub(crate) const END_SESSION: &str = "/setup/session/end";
+pub(crate) const END_SESSION: &str = "sign-out";
 
 /// An address of this site with a query.
 pub(crate) fn with_query(path: &str, pairs: &[(&str, &str)]) -> Result<String, Problem> {
@@ -51,4 +61,16 @@ pub(crate) fn with_query(path: &str, pairs: &[(&str, &str)]) -> Result<String, P
     let query = serde_qs::to_string(&pairs);
     let query = query.map_err(|_| Problem::not_found("This address cannot be built."))?;
     Ok(format!("{path}?{query}"))
+}
+
+/// The whole path of a partner's page, for mails and for pages outside the partner's.
+pub(crate) fn of_partner(partner: &PartnerId, path: &str) -> String {
+    OF_PARTNER.replace("{partner}", partner.as_str()) + path
+}
+
+/// Splits the path of a partner's page before its own segment. `None` if it is no such path.
+pub(crate) fn split(path: &str) -> Option<(&str, &str)> {
+    let (before, after) = OF_PARTNER.split_once("{partner}")?;
+    let (partner, _) = path.strip_prefix(before)?.split_once(after)?;
+    path.split_at_checked(before.len() + partner.len() + after.len())
 }

@@ -32,21 +32,29 @@ impl SetupStep {
         Self::History,
     ];
 
+    /// The address of its page, see [`crate::paths`].
     pub(crate) const fn path(self) -> &'static str {
         match self {
-            Self::Overview => "/setup",
-            Self::Connection => "/setup/connection",
-            Self::Check => "/setup/check",
-            Self::Boards => "/setup/boards",
-            Self::Tickets => "/setup/tickets",
-            Self::Tenants => "/setup/tenants",
-            Self::Sources => "/setup/sources",
-            Self::Contact => "/setup/contact",
-            Self::Confirm => "/setup/confirm",
-            Self::Test => "/setup/test",
-            Self::Waiting => "/setup/waiting",
-            Self::History => "/setup/history",
+            Self::Overview => "overview",
+            Self::Connection => "connection",
+            Self::Check => "check",
+            Self::Boards => "boards",
+            Self::Tickets => "tickets",
+            Self::Tenants => "tenants",
+            Self::Sources => "sources",
+            Self::Contact => "contact",
+            Self::Confirm => "confirm",
+            Self::Test => "test",
+            Self::Waiting => "waiting",
+            Self::History => "history",
         }
+    }
+
+    /// The step of a page. The first word of its address names the step, also in the singular.
+    pub(crate) fn of_page(address: &str) -> Self {
+        let word = address.split('-').next().unwrap_or_default();
+        let names = |step: &Self| step.path().trim_end_matches('s') == word.trim_end_matches('s');
+        Self::ALL.into_iter().find(names).unwrap_or(Self::Overview)
     }
 
     pub(crate) const fn title(self) -> &'static str {

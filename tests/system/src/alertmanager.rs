@@ -117,7 +117,7 @@ impl AlertmanagerTest<'_> {
         alertmanager.post(&without).await?;
         let page = &self.stack.seeded.page;
         wait_for("the tenant without a customer", WITHIN, async || {
-            let tenants = page.get("/setup/tenants").await?;
+            let tenants = page.get("tenants").await?;
             Ok(tenants.to_string().contains("(no customer)").then_some(()))
         })
         .await?;

@@ -242,7 +242,7 @@ impl SmokeTest<'_> {
             replayed.open().is_some() && self.tickets_of(firewall).await?.len() == 1,
             "the redriven and replayed alert does not have exactly one ticket"
         );
-        let history = self.stack.seeded.page.get("/setup/history").await?;
+        let history = self.stack.seeded.page.get("history").await?;
         let entries = history["entries"].as_array();
         let entries = entries.context("the page shows no history")?;
         for what in ["dead_letters_moved", "released"] {

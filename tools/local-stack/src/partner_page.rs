@@ -20,7 +20,7 @@ pub struct PartnerPage {
     /// The session cookie, as `name=value`. An ordinary cookie store would not send it: it is for
     /// https, and only browsers treat loopback as equally secure.
     cookie: Secret,
-    /// The partner of the link. Each change names it.
+    /// The partner of the link, which the addresses of its pages name.
     partner: String,
 }
 
@@ -59,14 +59,14 @@ impl PartnerPage {
 
     /// The content of a page.
     pub async fn get(&self, path: &str) -> Result<Value> {
-        self.send(path, self.request(Method::GET, path)).await
+        let request = self.request(Method::GET, &self.path(path));
+        self.send(path, request).await
     }
 
     /// Sends a form and returns the answer.
     pub async fn post(&self, path: &str, form: &Value) -> Result<Value> {
-        let partner = [("partner", &self.partner)];
-        let request = self.request(Method::POST, path).query(&partner);
-        self.send(path, request.json(form)).await
+        let request = self.request(Method::POST, &self.path(path)).json(form);
+        self.send(path, request).await
     }
 
     /// Sends a form with the version that its page shows.
@@ -79,7 +79,7 @@ impl PartnerPage {
     /// The page of a tenant.
     pub async fn tenant(&self, tenant: &TenantId) -> Result<Value> {
         let tenant = utf8_percent_encode(tenant.as_str(), NON_ALPHANUMERIC);
-        self.get(&format!("/setup/tenant?tenant={tenant}")).await
+        self.get(&format!("tenant?tenant={tenant}")).await
     }
 
     /// Maps a tenant to a company, and enables or disables it.
@@ -90,7 +90,7 @@ impl PartnerPage {
             "enabled": enabled,
             "version": self.tenant(tenant).await?["version"],
         });
-        self.post("/setup/tenant", &form).await?;
+        self.post("tenant", &form).await?;
         Ok(())
     }
 
@@ -103,6 +103,11 @@ impl PartnerPage {
             }
         }
         bail!("{path} is not done after {MAX_STEPS} requests")
+    }
+
+    /// The whole path of one of the partner's pages.
+    fn path(&self, page: &str) -> String {
+        format!("/setup/partners/{}/{page}", self.partner)
     }
 
     async fn send(&self, path: &str, request: RequestBuilder) -> Result<Value> {

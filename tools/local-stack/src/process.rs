@@ -163,7 +163,8 @@ pub async fn capture(name: &str, mut command: Command) -> Result<String> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let (status, out, err) = output(name, command).await?;
     if !status.success() {
-        bail!("{name} failed ({status}):\n{}\n{}", out.trim(), err.trim());
+        let written = format!("{}\n{}", out.trim(), err.trim());
+        bail!("{name} failed ({status}):\n{}", written.trim());
     }
     Ok(out)
 }

@@ -83,7 +83,7 @@ pub async fn set_up_partner(
         "public_key": keys.public_key,
         "private_key": keys.private_key,
     });
-    page.save("/setup/connection", &connection).await?;
+    page.save("connection", &connection).await?;
     let department = "Professional Services";
     let board = json!({
         "location": id_of(site, "/system/locations", "name", "Springfield").await?,
@@ -93,12 +93,12 @@ pub async fn set_up_partner(
     let boards = json!({
         "operations": board,
         "cyber_alerts": board,
-        "version": page.get("/setup/boards").await?["boards_version"],
+        "version": page.get("boards").await?["boards_version"],
     });
-    page.post("/setup/boards/dedicated", &boards).await?;
-    page.finish("/setup/boards/progress").await?;
+    page.post("boards-dedicated", &boards).await?;
+    page.finish("boards-progress").await?;
     let form = ticket_form(&page, &priorities(site).await?).await?;
-    page.post("/setup/tickets", &form).await?;
+    page.post("tickets", &form).await?;
 
     let mut tenants = Vec::new();
     for (tenant, company) in MAPPED {
@@ -112,7 +112,7 @@ pub async fn set_up_partner(
         .await?;
     // Nobody reads mails to the seeded partner, so the operator sets the contact.
     operator.set_contact(&partner, CONTACT).await?;
-    page.save("/setup/confirm", &json!({})).await?;
+    page.save("confirm", &json!({})).await?;
 
     Ok(SeededPartner {
         partner,
@@ -130,7 +130,7 @@ async fn ticket_form(
     page: &PartnerPage,
     priorities: &BTreeMap<Severity, RecordId>,
 ) -> Result<Value> {
-    let shown = page.get("/setup/tickets").await?;
+    let shown = page.get("tickets").await?;
     let mut form = json!({
         "on": [],
         "priorities": priorities,

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use aws::mail::Mail;
-use domain::{EmailAddress, SourceId, TenantId};
+use domain::{EmailAddress, PartnerId, SourceId, TenantId};
 use maud::{DOCTYPE, html};
 
 /// The recipient of a mail, and the names in it.
 #[derive(Debug, Clone)]
 pub(crate) struct MailContext<'a> {
     pub(crate) to: EmailAddress,
-    /// The partner's name.
-    pub(crate) partner: &'a str,
+    pub(crate) partner: &'a PartnerId,
+    pub(crate) partner_name: &'a str,
     /// The names of its tenants.
     pub(crate) tenants: &'a BTreeMap<TenantId, String>,
     /// The names of its sources, as far as the mail needs them.
@@ -46,7 +46,10 @@ impl Draft {
             link,
             closing,
         } = self;
-        let page = format!("{}/setup", context.origin);
+        let page = format!(
+            "{}/setup/partners/{}/overview",
+            context.origin, context.partner
+        );
         let fresh = format!("{}/setup/link", context.origin);
         let asked = "If you are signed out, request a new link. It is sent to this address:";
         let mut parts = vec![opening.clone()];

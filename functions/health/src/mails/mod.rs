@@ -74,7 +74,7 @@ fn lasting(
     issues: &BTreeSet<Issue>,
     blocked: &BlockedCount,
 ) -> Draft {
-    let partner = name(context.partner);
+    let partner = name(context.partner_name);
     let since = at(incident.since);
     let what = |issue: &Issue| (what(issue, context, blocked), to_do(issue));
     let points: Vec<_> = issues.iter().take(MAX_NAMED).map(what).collect();
@@ -129,7 +129,7 @@ pub(crate) fn works(
     late: u64,
     blocked: &BlockedCount,
 ) -> Mail {
-    let partner = name(context.partner);
+    let partner = name(context.partner_name);
     let since = at(incident.since);
     let opening = match scope {
         IncidentScope::Sources => return sources_work(context, incident),
@@ -171,7 +171,7 @@ pub(crate) fn works(
 
 /// All inactive sources sent a message, or were switched off.
 fn sources_work(context: MailContext<'_>, incident: &Incident) -> Mail {
-    let partner = name(context.partner);
+    let partner = name(context.partner_name);
     let since = at(incident.since);
     let draft = Draft {
         subject: format!("Ticketbridge: no source is inactive any more ({partner})"),
@@ -188,7 +188,7 @@ fn sources_work(context: MailContext<'_>, incident: &Incident) -> Mail {
 /// Too many tickets were due to close at once. One mail names all tenants that were held since the
 /// last run: a broken source may concern every tenant.
 pub(crate) fn held(context: MailContext<'_>, held: &BTreeMap<TenantId, HeldClosings>) -> Mail {
-    let partner = name(context.partner);
+    let partner = name(context.partner_name);
     let point = |(tenant, held): (&TenantId, &HeldClosings)| {
         let what = format!(
             "{} of {} alerts of {} would have counted as resolved at once, on {}.",

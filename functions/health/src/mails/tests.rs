@@ -5,7 +5,7 @@ use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Outage};
 use domain::setup::choices::TargetIssue;
 use domain::setup::rights;
 use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
-use domain::{EmailAddress, Kind, SourceId};
+use domain::{EmailAddress, Kind, PartnerId, SourceId};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -63,7 +63,8 @@ fn to<R>(partner: &str, named: &str, mail: impl FnOnce(MailContext<'_>) -> R) ->
     let tenants = BTreeMap::from([(tenant("acme"), named.to_owned())]);
     mail(MailContext {
         to: EmailAddress::parse("anna@northwind.example").unwrap(),
-        partner,
+        partner: &PartnerId::parse("northwind").unwrap(),
+        partner_name: partner,
         tenants: &tenants,
         sources: &BTreeMap::from([(scanner(), named.to_owned())]),
         origin: "https://alerts.example",

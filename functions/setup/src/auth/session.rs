@@ -1,14 +1,18 @@
 //! Sessions: a link is exchanged for a cookie, and every change must come from this site's pages.
+//!
+//! A browser has a session for each partner that it is signed in at. The address of a page names
+//! its partner, so two partners' pages work side by side, and no form reaches another partner than
+//! the one that it was made for.
 
 use std::sync::Arc;
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use axum::extract::{FromRequestParts, Query, Request};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use domain::setup::access::{Invitation, TokenHash};
 use domain::time::sortable;
 use domain::{PartnerId, Secret};
@@ -17,19 +21,21 @@ use serde::Deserialize;
 use store::Actor;
 
 use crate::context::{AppState, Setup};
-use crate::http::input::{BodyFormat, Input};
+use crate::http::input::{BodyFormat, Input, PathParam};
 use crate::http::problem::Problem;
 use crate::http::response::ChangeResponse;
 use crate::step::SetupStep;
 use crate::{audit, paths, random};
 
-/// With this prefix a browser accepts the cookie only over HTTPS (or from this machine), for this
-/// host only and for all of its paths.
-const COOKIE: &str = "__Host-session";
+/// The name of a session's cookie, before the partner's id. With `__Host-` a browser accepts a
+/// cookie only over HTTPS (or from this machine), for this host only and for all of its paths.
+const COOKIE: &str = "__Host-session-";
+/// The most partners that a browser is signed in at. The gateway accepts 10 KB of headers.
+const MAX_SESSIONS: usize = 20;
 /// A working day.
 const SESSION: SignedDuration = SignedDuration::from_hours(8);
 
-/// A valid session. The partner is the session's, never the request's.
+/// A valid session, of the partner that the address names.
 #[derive(Debug, Clone)]
 pub(crate) struct PartnerSession {
     pub(crate) partner: PartnerId,
@@ -41,61 +47,94 @@ pub(crate) struct PartnerSession {
 }
 
 impl PartnerSession {
-    /// The address that a form of this session posts to. It names the partner that the form belongs
-    /// to. A browser has one session: if a link of another partner is opened in a second tab, the
-    /// forms of the first tab would otherwise change that partner.
-    pub(crate) fn action(&self, path: &str) -> String {
-        format!("{path}?partner={}", self.partner)
+    /// The session that a cookie's token opens.
+    pub(super) async fn find(
+        setup: &Setup,
+        token: &Secret,
+        invocation: &Invocation,
+    ) -> Result<Option<Self>, Problem> {
+        let hash = TokenHash::new(token);
+        let session = setup.access().sessions.get(&hash, invocation.now()).await?;
+        Ok(session.map(|(session, partner)| Self {
+            partner: session.partner,
+            name: partner.name,
+            manages_sources: partner.manages_sources,
+            hash,
+        }))
     }
 
-    /// Rejects a change that names another partner than the session's, or none.
-    fn check_partner(&self, uri: &Uri) -> Result<(), Problem> {
-        let Ok(Query(PartnerQuery { partner })) = Query::try_from_uri(uri) else {
-            return Err(Problem::partner_not_named(&self.partner));
+    /// The session of a partner, if the request has its cookie.
+    async fn of_partner(
+        setup: &Setup,
+        partner: &PartnerId,
+        headers: &HeaderMap,
+        invocation: &Invocation,
+    ) -> Result<Option<Self>, Problem> {
+        let mut cookies = session_cookies(headers);
+        let Some((_, token)) = cookies.find(|(name, _)| *name == partner.as_str()) else {
+            return Ok(None);
         };
-        if partner == self.partner {
-            Ok(())
-        } else {
-            Err(Problem::other_partner(&partner, &self.name))
-        }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn example() -> Self {
-        Self {
-            partner: PartnerId::parse("northwind").unwrap(),
-            name: "Northwind IT".to_owned(),
-            manages_sources: true,
-            hash: TokenHash::new(&Secret::new("token")),
-        }
+        let session = Self::find(setup, &token, invocation).await?;
+        // A browser can be made to send one partner's token under another's name.
+        Ok(session.filter(|session| session.partner == *partner))
     }
 }
 
-#[derive(Deserialize)]
-struct PartnerQuery {
-    partner: PartnerId,
-}
-
-/// Middleware that passes requests with a valid session only, and of changes only those for the
-/// session's partner. The handlers behind it may take a [`PartnerSession`].
+/// Middleware that passes requests with a valid session of the partner that the address names. The
+/// handlers behind it may take a [`PartnerSession`].
 pub(crate) async fn require_session(
     setup: AppState,
+    PathParam(partner): PathParam,
     Extension(invocation): Extension<Invocation>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let session = match find_session(&setup, request.headers(), &invocation).await {
-        Ok(session) => session,
-        Err(problem) => return problem.into_response(),
-    };
-    if !is_read(request.method())
-        && let Err(problem) = session.check_partner(request.uri())
-    {
-        tracing::warn!(partner = %session.partner, problem = problem.title, "rejected a change");
-        return problem.into_response();
+    let (method, headers) = (request.method().clone(), request.headers().clone());
+    match find_session(&setup, partner, (&method, &headers), &invocation).await {
+        Ok(session) => {
+            request.extensions_mut().insert(session);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
     }
-    request.extensions_mut().insert(session);
-    next.run(request).await
+}
+
+/// # Errors
+/// When the browser is not signed in at the partner. A change from a browser that has signed in at
+/// another one since is a conflict: the person is not signed out, but on the wrong page.
+async fn find_session(
+    setup: &Setup,
+    partner: String,
+    (method, headers): (&Method, &HeaderMap),
+    invocation: &Invocation,
+) -> Result<PartnerSession, Problem> {
+    let partner = PartnerId::try_from(partner).map_err(|_| Problem::no_session())?;
+    let own = PartnerSession::of_partner(setup, &partner, headers, invocation).await?;
+    if let Some(session) = own {
+        return Ok(session);
+    }
+    if !is_read(method)
+        && let Some(other) = find_all(setup, headers, invocation).await?.pop()
+    {
+        tracing::warn!(%partner, signed_in_at = %other.partner, "rejected a change");
+        return Err(Problem::other_partner(&partner, &other.name));
+    }
+    Err(Problem::no_session())
+}
+
+/// The sessions of a browser, the newest last: a browser sends its oldest cookie first (RFC 6265,
+/// section 5.4).
+pub(super) async fn find_all(
+    setup: &Setup,
+    headers: &HeaderMap,
+    invocation: &Invocation,
+) -> Result<Vec<PartnerSession>, Problem> {
+    let mut sessions = vec![];
+    for (partner, token) in session_cookies(headers).take(MAX_SESSIONS) {
+        let session = PartnerSession::find(setup, &token, invocation).await?;
+        sessions.extend(session.filter(|session| session.partner.as_str() == partner));
+    }
+    Ok(sessions)
 }
 
 /// Middleware that passes changes from this site's pages only. A browser sends the origin of the
@@ -122,23 +161,6 @@ fn is_read(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
 }
 
-async fn find_session(
-    setup: &Setup,
-    headers: &HeaderMap,
-    invocation: &Invocation,
-) -> Result<PartnerSession, Problem> {
-    let token = cookie(headers).ok_or_else(Problem::no_session)?;
-    let hash = TokenHash::new(&token);
-    let session = setup.access().sessions.get(&hash, invocation.now()).await?;
-    let (session, partner) = session.ok_or_else(Problem::no_session)?;
-    Ok(PartnerSession {
-        partner: session.partner,
-        name: partner.name,
-        manages_sources: partner.manages_sources,
-        hash,
-    })
-}
-
 impl FromRequestParts<Arc<Setup>> for PartnerSession {
     type Rejection = Problem;
 
@@ -158,6 +180,7 @@ pub(crate) struct SessionForm {
 pub(crate) async fn open(
     setup: AppState,
     Extension(invocation): Extension<Invocation>,
+    headers: HeaderMap,
     Input(SessionForm { token }): Input<SessionForm>,
 ) -> Result<Response, Problem> {
     let (access, now) = (setup.access(), invocation.now());
@@ -176,11 +199,19 @@ pub(crate) async fn open(
     let action = (Actor::Partner, "session_began");
     let detail = [("until", sortable(expires_at))];
     audit::record(&setup, &session.partner, action, &detail, &invocation).await;
-    let cookie = set_cookie(token.expose(), SESSION.as_secs())?;
-    // Every change must name the partner; a program learns it here.
-    let response =
-        ChangeResponse::next(SetupStep::Overview.path()).with("partner", session.partner);
-    Ok(([(header::SET_COOKIE, cookie)], response).into_response())
+    let partner = session.partner.as_str();
+    let mut cookies = vec![set_cookie(partner, token.expose(), SESSION.as_secs())?];
+    let others = session_cookies(&headers).filter(|(other, _)| *other != partner);
+    let others: Vec<_> = others.collect();
+    // The oldest sessions end in this browser, before its cookies exceed what the gateway accepts.
+    for (other, _) in others.iter().rev().skip(MAX_SESSIONS - 1) {
+        cookies.push(set_cookie(other, "", 0)?);
+    }
+    let next = paths::of_partner(&session.partner, SetupStep::Overview.path());
+    let response = ChangeResponse::next(next).with("partner", &session.partner);
+    let cookies = cookies.into_iter();
+    let cookies = AppendHeaders(cookies.map(|cookie| (header::SET_COOKIE, cookie)));
+    Ok((cookies, response).into_response())
 }
 
 /// Ends the session in the table and in the browser.
@@ -192,7 +223,7 @@ pub(crate) async fn end(
     setup.access().sessions.end(&session.hash).await?;
     let action = (Actor::Partner, "signed_out");
     audit::record(&setup, &session.partner, action, &[], &invocation).await;
-    let cookie = set_cookie("", 0)?;
+    let cookie = set_cookie(session.partner.as_str(), "", 0)?;
     let response = ChangeResponse::next(format!("{}?done=signed_out", paths::LINK));
     Ok(([(header::SET_COOKIE, cookie)], response).into_response())
 }
@@ -222,18 +253,21 @@ pub(crate) async fn new_link(
     Ok((url, link))
 }
 
-fn cookie(headers: &HeaderMap) -> Option<Secret> {
+/// The session cookies of a request, as pairs of a partner's id and a token.
+fn session_cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, Secret)> {
     let cookies = headers.get_all(header::COOKIE).iter();
     let cookies = cookies.filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|value| value.split(';'));
-    pairs.find_map(|pair| {
+    let pairs = cookies.flat_map(|value| value.split(';'));
+    pairs.filter_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
-        (name == COOKIE && !value.is_empty()).then(|| Secret::new(value))
+        let partner = name.strip_prefix(COOKIE)?;
+        (!value.is_empty()).then(|| (partner, Secret::new(value)))
     })
 }
 
-fn set_cookie(value: &str, max_age: i64) -> Result<HeaderValue, Problem> {
-    let cookie =
-        format!("{COOKIE}={value}; Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Strict");
+fn set_cookie(partner: &str, value: &str, max_age: i64) -> Result<HeaderValue, Problem> {
+    let cookie = format!(
+        "{COOKIE}{partner}={value}; Path=/; Max-Age={max_age}; Secure; HttpOnly; SameSite=Strict"
+    );
     HeaderValue::try_from(cookie).map_err(|_| Problem::no_session())
 }

@@ -65,7 +65,7 @@ pub(crate) async fn show(
     let now = invocation.now();
     let backlog = count_backlog(&setup, &session.partner, Assumption::None, now).await?;
     let view = BacklogView::new(backlog, query.from);
-    let content = render(&view, &session)?;
+    let content = render(&view)?;
     let flash = FlashQuery::new(query.done);
     let page = page::step(&session, SetupStep::Waiting, &flash, &view, &content);
     Ok(page)
@@ -102,8 +102,8 @@ pub(crate) async fn release(
         )
     })?;
     let next = match left {
-        0 => "/setup/waiting?done=released",
-        _ => "/setup/waiting?done=released_some",
+        0 => "waiting?done=released",
+        _ => "waiting?done=released_some",
     };
     Ok(ChangeResponse::next(next)
         .with("released", messages.len())

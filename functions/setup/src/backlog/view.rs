@@ -6,7 +6,6 @@ use domain::TenantId;
 use maud::{Markup, html};
 use serde::Serialize;
 
-use crate::auth::session::PartnerSession;
 use crate::backlog::count::{Backlog, BacklogCounts};
 use crate::checklist::counted;
 use crate::http::problem::Problem;
@@ -54,7 +53,7 @@ fn page_start(tenants: &BTreeMap<TenantId, BacklogCounts>, from: TenantId) -> Op
     }
 }
 
-pub(super) fn render(view: &BacklogView, session: &PartnerSession) -> Result<Markup, Problem> {
+pub(super) fn render(view: &BacklogView) -> Result<Markup, Problem> {
     let BacklogView { backlog, sum, next } = view;
     let next = next
         .as_ref()
@@ -62,13 +61,13 @@ pub(super) fn render(view: &BacklogView, session: &PartnerSession) -> Result<Mar
         .transpose()?;
     let mut rows = Vec::new();
     for (tenant, counts) in &backlog.tenants {
-        rows.push(row(backlog, tenant, counts, session)?);
+        rows.push(row(backlog, tenant, counts)?);
     }
     Ok(html! {
         @if sum.all == 0 { p class="good" { "Every active alert has its ticket." } }
         @else {
             p { "These alerts are active and have no ticket yet. Once a cause is corrected, its alerts become tickets without further action." }
-            @if sum.older > 0 { (older(sum, session)) }
+            @if sum.older > 0 { (older(sum)) }
             div class="wide" {
                 table class="cards" {
                     caption { "Alerts without a ticket" }
@@ -87,12 +86,7 @@ pub(super) fn render(view: &BacklogView, session: &PartnerSession) -> Result<Mar
     })
 }
 
-fn row(
-    backlog: &Backlog,
-    tenant: &TenantId,
-    counts: &BacklogCounts,
-    session: &PartnerSession,
-) -> Result<Markup, Problem> {
+fn row(backlog: &Backlog, tenant: &TenantId, counts: &BacklogCounts) -> Result<Markup, Problem> {
     let name = backlog.names.get(tenant).cloned();
     let name = name.unwrap_or_else(|| tenant.to_string());
     let map = if counts.others.contains_key("unmapped") {
@@ -112,11 +106,11 @@ fn row(
             }
             td data-label="Waiting for you" {
                 @if counts.older > 0 {
-                    (release_form(session, Some(tenant), "older", &format!("Release {} that are older than 48 hours", counts.older)))
+                    (release_form(Some(tenant), "older", &format!("Release {} that are older than 48 hours", counts.older)))
                     small { (kinds(counts)) }
                 }
                 @if let Some(count) = counts.others.get("rejected") {
-                    (release_form(session, Some(tenant), "rejected", &format!("Retry {count} that ConnectWise rejected")))
+                    (release_form(Some(tenant), "rejected", &format!("Retry {count} that ConnectWise rejected")))
                 }
             }
         }
@@ -124,14 +118,14 @@ fn row(
 }
 
 /// The alerts that need a release because of their age.
-fn older(sum: &BacklogCounts, session: &PartnerSession) -> Markup {
+fn older(sum: &BacklogCounts) -> Markup {
     html! {
         section aria-label="Alerts older than 48 hours" {
             p class="note" {
                 (counted(sum.older, "alert")) " had been raised more than 48 hours before the connection, the tenant, the kind of alert or the source was \
                  switched on. No ticket is created for them unless you release them. " (kinds(sum))
             }
-            (release_form(session, None, "older", &format!("Release all {}", sum.older)))
+            (release_form(None, "older", &format!("Release all {}", sum.older)))
         }
     }
 }
@@ -148,14 +142,9 @@ fn kinds(of: &BacklogCounts) -> Markup {
     }
 }
 
-fn release_form(
-    session: &PartnerSession,
-    tenant: Option<&TenantId>,
-    reason: &str,
-    label: &str,
-) -> Markup {
+fn release_form(tenant: Option<&TenantId>, reason: &str, label: &str) -> Markup {
     html! {
-        form method="post" action=(session.action(paths::RELEASE)) {
+        form method="post" action=(paths::RELEASE) {
             @if let Some(tenant) = tenant { input type="hidden" name="tenant" value=(tenant); }
             input type="hidden" name="reason" value=(reason);
             button class="plain" { (label) }
@@ -211,7 +200,7 @@ mod tests {
             more: false,
         };
         let view = BacklogView::new(backlog, None);
-        let page = render(&view, &PartnerSession::example()).unwrap();
+        let page = render(&view).unwrap();
         insta::assert_snapshot!(crate::page::lines(&page));
     }
 }

@@ -9,7 +9,6 @@ use maud::{Markup, html};
 use serde::Serialize;
 use store::DedicatedBoards;
 
-use crate::auth::session::PartnerSession;
 use crate::boards::form::{BoardLists, has_department};
 use crate::connection::client::{missing_right, problem_of};
 use crate::paths;
@@ -191,7 +190,7 @@ fn options(lists: BoardLists) -> BoardOptions {
     }
 }
 
-pub(super) fn render(view: &BoardsView, session: &PartnerSession) -> Markup {
+pub(super) fn render(view: &BoardsView) -> Markup {
     html! {
         @match view.mode {
             BoardsMode::NotConnected => {
@@ -199,7 +198,7 @@ pub(super) fn render(view: &BoardsView, session: &PartnerSession) -> Markup {
                 p { a href=(SetupStep::Connection.path()) { "Connect ConnectWise" } }
             }
             BoardsMode::NotChosen => p { "Choose where tickets go." },
-            BoardsMode::Making => (being_created(view, session)),
+            BoardsMode::Making => (being_created(view)),
             BoardsMode::Dedicated => (dedicated(view)),
             BoardsMode::DefaultBoard => p { "All tickets go to the board " strong { (board_name(view.operations.as_ref())) } "." },
             BoardsMode::LeftToConnectwise => {
@@ -208,14 +207,14 @@ pub(super) fn render(view: &BoardsView, session: &PartnerSession) -> Markup {
         }
         @for sentence in &view.off { p class="note" role="note" { (sentence) } }
         @if view.mode != BoardsMode::NotConnected {
-            (default_form(view, session))
-            @if let Some(options) = &view.offers { (dedicated_form(view, options, session)) }
+            (default_form(view))
+            @if let Some(options) = &view.offers { (dedicated_form(view, options)) }
         }
     }
 }
 
-fn being_created(view: &BoardsView, session: &PartnerSession) -> Markup {
-    let action = session.action(paths::BOARDS_PROGRESS);
+fn being_created(view: &BoardsView) -> Markup {
+    let action = paths::BOARDS_PROGRESS;
     html! {
         @if let Some(desired) = &view.desired {
             section aria-label="Creating the boards" data-progress=(action) {
@@ -250,14 +249,14 @@ fn board_name(board: Option<&ChosenBoard>) -> String {
     }
 }
 
-fn default_form(view: &BoardsView, session: &PartnerSession) -> Markup {
+fn default_form(view: &BoardsView) -> Markup {
     html! {
         h2 { "The API member's default board" }
         @match &view.default_board {
             Some(board) => p { "All tickets go to " strong { (board) } ". You can choose its statuses and ticket types afterwards." },
             None => p { "The API member has no default service board. ConnectWise then chooses board, type and status, and the start status cannot be chosen. To choose a board, set the API member's default service board in ConnectWise and load this page again." },
         }
-        form method="post" action=(session.action(paths::DEFAULT_BOARD)) {
+        form method="post" action=(paths::DEFAULT_BOARD) {
             input type="hidden" name="version" value=(view.settings_version);
             button {
                 @if view.default_board.is_some() { "Use this board" } @else { "Leave it to ConnectWise" }
@@ -266,11 +265,11 @@ fn default_form(view: &BoardsView, session: &PartnerSession) -> Markup {
     }
 }
 
-fn dedicated_form(view: &BoardsView, options: &BoardOptions, session: &PartnerSession) -> Markup {
+fn dedicated_form(view: &BoardsView, options: &BoardOptions) -> Markup {
     html! {
         h2 { "Two dedicated boards" }
         p { "Ticketbridge creates one board for operations alerts and one for cyber alerts, with their statuses and ticket types. If a board of the same name exists already, it is used and completed; nothing is created twice." }
-        form method="post" action=(session.action(paths::DEDICATED_BOARDS)) {
+        form method="post" action=(paths::DEDICATED_BOARDS) {
             input type="hidden" name="version" value=(view.boards_version);
             (fields("operations", Category::Operations, options))
             (fields("cyber_alerts", Category::CyberAlerts, options))
@@ -338,7 +337,7 @@ mod tests {
             offers: Some(options()),
             ..BoardsView::not_connected(1, 2)
         };
-        let page = render(&view, &PartnerSession::example());
+        let page = render(&view);
         insta::assert_snapshot!(crate::page::lines(&page));
     }
 
@@ -354,7 +353,7 @@ mod tests {
             off: vec!["ConnectWise is down.".to_owned()],
             ..BoardsView::not_connected(1, 2)
         };
-        let page = render(&view, &PartnerSession::example());
+        let page = render(&view);
         insta::assert_snapshot!(crate::page::lines(&page));
     }
 }

@@ -55,7 +55,7 @@ pub(crate) async fn show(
         None
     };
     let view = ConfirmView::new(connection, missing, backlog);
-    let content = render(&view, &session);
+    let content = render(&view);
     let page = page::step(&session, SetupStep::Confirm, &flash, &view, &content);
     Ok(page)
 }
@@ -101,7 +101,7 @@ pub(crate) async fn confirm(
     let action = (Actor::Partner, "confirmed");
     audit::record(&setup, partner, action, &[], &invocation).await;
     setup.schedule().reconcile_and_probe(partner, now).await?;
-    Ok(ChangeResponse::next("/setup/confirm?done=confirmed").with("version", version))
+    Ok(ChangeResponse::next("confirm?done=confirmed").with("version", version))
 }
 
 struct StoredSetup {

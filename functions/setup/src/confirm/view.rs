@@ -5,7 +5,6 @@ use maud::{Markup, html};
 use serde::Serialize;
 use store::{Connection, Versioned};
 
-use crate::auth::session::PartnerSession;
 use crate::backlog::count::{Backlog, BacklogCounts};
 use crate::checklist::{MissingPart, counted};
 use crate::page;
@@ -53,7 +52,7 @@ impl ConfirmView {
     }
 }
 
-pub(super) fn render(view: &ConfirmView, session: &PartnerSession) -> Markup {
+pub(super) fn render(view: &ConfirmView) -> Markup {
     html! {
         @if view.confirmed {
             p class="good" { "Ticketbridge is live. " @if let Some(at) = view.confirmed_at { "Since " (page::time(at)) "." } }
@@ -69,7 +68,7 @@ pub(super) fn render(view: &ConfirmView, session: &PartnerSession) -> Markup {
             (preview(view, waiting))
         }
         @if !view.confirmed && view.missing.is_empty() {
-            form method="post" action=(session.action(SetupStep::Confirm.path())) {
+            form method="post" action=(SetupStep::Confirm.path()) {
                 input type="hidden" name="version" value=(view.version);
                 button { "Confirm and go live" }
             }
@@ -118,7 +117,7 @@ mod tests {
             missing: crate::checklist::missing_parts(None, None, false),
             ..view()
         };
-        let page = render(&view, &PartnerSession::example());
+        let page = render(&view);
         insta::assert_snapshot!(crate::page::lines(&page));
     }
 
@@ -137,7 +136,7 @@ mod tests {
             tenants_disabled: 1,
             ..view()
         };
-        let page = render(&view, &PartnerSession::example());
+        let page = render(&view);
         insta::assert_snapshot!(crate::page::lines(&page));
     }
 }

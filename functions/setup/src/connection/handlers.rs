@@ -34,7 +34,7 @@ pub(crate) async fn show(
         None => None,
     };
     let view = ConnectionPageView::new(stored, keys);
-    let content = render(&view, &session);
+    let content = render(&view);
     let page = page::step(&session, SetupStep::Connection, &flash, &view, &content);
     Ok(page)
 }

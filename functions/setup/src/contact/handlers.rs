@@ -50,7 +50,7 @@ pub(crate) async fn show(
 ) -> Result<PageResponse, Problem> {
     let read = setup.access().contacts.get(&session.partner).await?;
     let view = ContactView::new(read.value, read.version, invocation.now());
-    let content = render(&view, &session);
+    let content = render(&view);
     let page = page::step(&session, SetupStep::Contact, &flash, &view, &content);
     Ok(page)
 }

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Serialize;
 
-use crate::auth::session::PartnerSession;
 use crate::page;
 use crate::paths;
 use crate::step::SetupStep;
@@ -44,14 +43,14 @@ impl ContactView {
     }
 }
 
-pub(super) fn render(view: &ContactView, session: &PartnerSession) -> Markup {
+pub(super) fn render(view: &ContactView) -> Markup {
     let entered = view.pending.as_ref().map(|pending| &pending.address);
     let entered = entered.or(view.address.as_ref());
     html! {
         p { "This address gets mails about problems, for example when ConnectWise no longer accepts the keys. It also gets a new link to this page when you request one. Choose an address that several people read." }
-        @if let Some(pending) = &view.pending { (render_pending(pending, view, session)) }
+        @if let Some(pending) = &view.pending { (render_pending(pending, view)) }
         @else if let Some(address) = &view.address { p class="good" { "Confirmed: " (address) } }
-        form method="post" action=(session.action(SetupStep::Contact.path())) {
+        form method="post" action=(SetupStep::Contact.path()) {
             input type="hidden" name="version" value=(view.version);
             label for="address" { "E-mail address" }
             input id="address" name="address" type="email" required maxlength="254" autocomplete="email" value=[entered] aria-describedby="address-help";
@@ -62,7 +61,7 @@ pub(super) fn render(view: &ContactView, session: &PartnerSession) -> Markup {
             button { "Save" }
         }
         @if view.address.is_some() {
-            form method="post" action=(session.action(paths::TEST_MAIL)) {
+            form method="post" action=(paths::TEST_MAIL) {
                 p { "Check that mails arrive at the contact:" }
                 button { "Send a test mail" }
             }
@@ -70,11 +69,7 @@ pub(super) fn render(view: &ContactView, session: &PartnerSession) -> Markup {
     }
 }
 
-fn render_pending(
-    pending: &PendingContactView,
-    view: &ContactView,
-    session: &PartnerSession,
-) -> Markup {
+fn render_pending(pending: &PendingContactView, view: &ContactView) -> Markup {
     html! {
         section aria-label="Address that waits for confirmation" {
             p class="note" {
@@ -88,11 +83,11 @@ fn render_pending(
                     None => "Until then no mails are sent, and Ticketbridge cannot go live. If no mail arrives, ask the operator of your Ticketbridge: they can set the address without a mail.",
                 }
             }
-            form method="post" action=(session.action(paths::RESEND_CONFIRMATION)) {
+            form method="post" action=(paths::RESEND_CONFIRMATION) {
                 input type="hidden" name="version" value=(view.version);
                 button { "Send the link again" }
             }
-            form method="post" action=(session.action(paths::CANCEL_CONTACT_CHANGE)) {
+            form method="post" action=(paths::CANCEL_CONTACT_CHANGE) {
                 input type="hidden" name="version" value=(view.version);
                 button class="plain" { "Cancel the change" }
             }
@@ -106,7 +101,7 @@ pub(super) fn render_confirmation(is_confirmed: bool) -> Markup {
     html! {
         @if is_confirmed {
             p class="done" role="status" { "Confirmed: mails about problems come to this address from now on." }
-            p { a href=(SetupStep::Overview.path()) { "Go to the set-up" } " if you are signed in there. There is nothing else to do." }
+            p { a href=(paths::START) { "Go to the set-up" } " if you are signed in there. There is nothing else to do." }
         } @else {
             p { "Once you confirm this address, Ticketbridge sends it a mail when the connection to ConnectWise has a problem." }
             form id="open" data-path=(paths::CONFIRM_CONTACT) { button { "Confirm this address" } }
@@ -140,7 +135,7 @@ mod tests {
                 pending: Some(pending()),
                 version: 2,
             };
-            let page = render(&view, &PartnerSession::example());
+            let page = render(&view);
             insta::assert_snapshot!(name, crate::page::lines(&page));
         }
     }

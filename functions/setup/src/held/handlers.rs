@@ -41,7 +41,7 @@ pub(crate) async fn approve(
             "These closings are no longer the ones that you saw. Nothing was approved. Open the overview again.",
         )
     })?;
-    let done = ChangeResponse::next("/setup?done=closings_approved");
+    let done = ChangeResponse::next("overview?done=closings_approved");
     let is_same = held.digest == form.digest;
     if held.approved.is_some() && is_same {
         return Ok(done);

@@ -19,17 +19,14 @@ pub(crate) async fn present(request: Request, next: Next) -> Response {
     let Some(content) = response.extensions_mut().remove::<ResponseContent>() else {
         return response;
     };
-    let headers = std::mem::take(response.headers_mut());
+    let mut headers = std::mem::take(response.headers_mut());
+    headers.remove(header::CONTENT_LENGTH);
     let mut presented = if wants_json {
         as_json(content)
     } else {
         as_page(content, &path)
     };
-    for (name, value) in headers {
-        if let Some(name) = name.filter(|name| *name != header::CONTENT_LENGTH) {
-            presented.headers_mut().append(name, value);
-        }
-    }
+    presented.headers_mut().extend(headers);
     presented
 }
 

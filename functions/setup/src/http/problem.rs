@@ -69,26 +69,17 @@ impl Problem {
         )
     }
 
-    /// The form belongs to another partner than the browser's session.
+    /// The form belongs to a partner at which the browser is not signed in, but at another.
     pub(crate) fn other_partner(form_of: &PartnerId, signed_in_at: &str) -> Self {
         let detail = format!(
-            "This page was opened for the partner {form_of}. Since then this browser has signed in at {signed_in_at}, so nothing was saved. \
-             To go on at {signed_in_at}, load the page again. To go on at {form_of}, open a new link of {form_of}; a private window keeps \
-             both open side by side.",
+            "This page is of the partner {form_of}. This browser is signed in at {signed_in_at} and no longer at {form_of}, so nothing was \
+             saved. To go on, open a new link of {form_of}. Pages of several partners can be open side by side.",
         );
         Self::new(
             StatusCode::CONFLICT,
             "This page belongs to another partner",
             detail,
         )
-    }
-
-    /// A change does not name the partner that it is for.
-    pub(crate) fn partner_not_named(signed_in_at: &PartnerId) -> Self {
-        let detail = format!(
-            "A change names its partner in the address, as in ?partner={signed_in_at}. Nothing was saved. Load the page again and repeat it there.",
-        );
-        Self::new(StatusCode::BAD_REQUEST, "The partner is missing", detail)
     }
 
     /// The request comes from another site.

@@ -28,21 +28,24 @@ pub enum RouteAccess {
 pub struct Route {
     pub method: Method,
     /// With its variables in braces.
-    pub path: &'static str,
+    pub path: String,
     pub access: RouteAccess,
 }
 
 /// Collects routes of the same access.
 pub(crate) struct Routes {
     access: RouteAccess,
+    /// What all of their paths begin with.
+    prefix: &'static str,
     list: Vec<Route>,
     router: Router<Arc<Setup>>,
 }
 
 impl Routes {
-    pub(crate) fn new(access: RouteAccess) -> Self {
+    pub(crate) fn new(access: RouteAccess, prefix: &'static str) -> Self {
         Self {
             access,
+            prefix,
             list: vec![],
             router: Router::new(),
         }
@@ -98,13 +101,13 @@ impl Routes {
         H: Handler<T, Arc<Setup>>,
         T: 'static,
     {
-        let access = self.access;
+        let (access, path) = (self.access, format!("{}{path}", self.prefix));
+        self.router = self.router.route(&path, on(filter, handler));
         self.list.push(Route {
             method,
             path,
             access,
         });
-        self.router = self.router.route(path, on(filter, handler));
         self
     }
 

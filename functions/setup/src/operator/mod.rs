@@ -19,40 +19,25 @@ use crate::http::routes::{Route, RouteAccess, Routes};
 
 /// The operator's router, and the list of its routes.
 pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
-    let (router, list) = Routes::new(RouteAccess::Operator)
-        .get("/v1/operator/partners", partners::list)
-        .put("/v1/operator/partners/{partner}", partners::put)
-        .get("/v1/operator/partners/{partner}", partners::get)
-        .put(
-            "/v1/operator/partners/{partner}/contact",
-            partners::set_contact,
-        )
-        .post("/v1/operator/partners/{partner}/links", partners::new_link)
-        .delete(
-            "/v1/operator/partners/{partner}/sessions",
-            partners::end_sessions,
-        )
-        .get("/v1/operator/partners/{partner}/audit", partners::history)
-        .put("/v1/operator/partners/{partner}/tenants", tenants::put)
-        .get("/v1/operator/sources", sources::handlers::list)
-        .post("/v1/operator/sources", sources::handlers::create)
-        .get("/v1/operator/presets", sources::presets::list)
-        .get("/v1/operator/presets/{preset}", sources::presets::get)
-        .post("/v1/operator/preview", sources::preview::show)
-        .get(
-            "/v1/operator/partners/{partner}/quarantine",
-            quarantine::list,
-        )
-        .post(
-            "/v1/operator/partners/{partner}/quarantine",
-            quarantine::handle,
-        )
-        .get("/v1/operator/sources/{source}", sources::handlers::get)
-        .patch("/v1/operator/sources/{source}", sources::handlers::change)
-        .post(
-            "/v1/operator/sources/{source}/secret",
-            sources::handlers::rotate,
-        )
+    let (router, list) = Routes::new(RouteAccess::Operator, "/v1/operator/")
+        .get("partners", partners::list)
+        .put("partners/{partner}", partners::put)
+        .get("partners/{partner}", partners::get)
+        .put("partners/{partner}/contact", partners::set_contact)
+        .post("partners/{partner}/links", partners::new_link)
+        .delete("partners/{partner}/sessions", partners::end_sessions)
+        .get("partners/{partner}/audit", partners::history)
+        .put("partners/{partner}/tenants", tenants::put)
+        .get("sources", sources::handlers::list)
+        .post("sources", sources::handlers::create)
+        .get("presets", sources::presets::list)
+        .get("presets/{preset}", sources::presets::get)
+        .post("preview", sources::preview::show)
+        .get("partners/{partner}/quarantine", quarantine::list)
+        .post("partners/{partner}/quarantine", quarantine::handle)
+        .get("sources/{source}", sources::handlers::get)
+        .patch("sources/{source}", sources::handlers::change)
+        .post("sources/{source}/secret", sources::handlers::rotate)
         .finish(&setup);
     let router = router
         .fallback(async || Problem::not_found("There is no such route."))

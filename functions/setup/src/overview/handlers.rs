@@ -21,7 +21,7 @@ pub(crate) async fn show(
     QueryParams(flash): QueryParams<FlashQuery>,
 ) -> Result<PageResponse, Problem> {
     let view = read(&setup, &session.partner, &invocation).await?;
-    let content = render(&view, &session);
+    let content = render(&view);
     let page = page::step(&session, SetupStep::Overview, &flash, &view, &content);
     Ok(page)
 }

@@ -28,7 +28,7 @@ pub(crate) fn step(
     content: &Markup,
 ) -> PageResponse {
     let body = html! {
-        (navigation(session, step))
+        (navigation(step))
         main id="main" {
             h1 { (step.title()) }
             (flash.render())
@@ -40,7 +40,7 @@ pub(crate) fn step(
     PageResponse::new(view, frame(&title, Some(session), &body))
 }
 
-fn navigation(session: &PartnerSession, step: SetupStep) -> Markup {
+fn navigation(step: SetupStep) -> Markup {
     html! {
         nav aria-label="Steps" {
             ul {
@@ -50,7 +50,7 @@ fn navigation(session: &PartnerSession, step: SetupStep) -> Markup {
                     }
                 }
             }
-            form method="post" action=(session.action(paths::END_SESSION)) { button class="plain" { "Sign out" } }
+            form method="post" action=(paths::END_SESSION) { button class="plain" { "Sign out" } }
         }
     }
 }
@@ -82,13 +82,12 @@ pub(crate) fn problem(problem: &Problem, path: &str) -> Markup {
 }
 
 /// The page that a path belongs to: paths that only accept changes have no page of their own.
-fn page_of(path: &str) -> &'static str {
-    if path == paths::LINK {
-        return paths::LINK;
+fn page_of(path: &str) -> String {
+    match paths::split(path) {
+        Some((partner, own)) => format!("{partner}{}", SetupStep::of_page(own).path()),
+        None if path == paths::LINK => path.to_owned(),
+        None => paths::START.to_owned(),
     }
-    let mut steps = SetupStep::ALL.into_iter().skip(1);
-    let step = steps.find(|step| path.starts_with(step.path()));
-    step.unwrap_or(SetupStep::Overview).path()
 }
 
 /// A time for people and, in `datetime`, for programs; to the second.

@@ -41,7 +41,7 @@ pub(crate) async fn list(
 
 pub(crate) async fn new(session: PartnerSession) -> Result<PageResponse, Problem> {
     require_manager(&session)?;
-    let content = render_new(&session);
+    let content = render_new();
     let view = serde_json::json!({});
     let (step, flash) = (SetupStep::Sources, FlashQuery::default());
     Ok(page::step(&session, step, &flash, &view, &content))
@@ -78,7 +78,7 @@ pub(crate) async fn show(
 ) -> Result<PageResponse, Problem> {
     let own = OwnSource::read(&setup, &session.partner, query.source).await?;
     let view = read_one(&setup, &session, own, None, &invocation).await?;
-    let content = render_one(&view, &session)?;
+    let content = render_one(&view)?;
     let (step, flash) = (SetupStep::Sources, FlashQuery::new(query.done));
     Ok(page::step(&session, step, &flash, &view, &content))
 }
@@ -129,7 +129,7 @@ pub(crate) async fn set_secret(
     };
     let secret = Some(rotated.secret.expose().to_owned());
     let view = read_one(&setup, &session, own, secret, &invocation).await?;
-    let content = render_one(&view, &session)?;
+    let content = render_one(&view)?;
     let (step, flash) = (SetupStep::Sources, FlashQuery::default());
     Ok(page::step(&session, step, &flash, &view, &content).into_response())
 }

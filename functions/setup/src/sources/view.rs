@@ -9,7 +9,6 @@ use maud::{Markup, html};
 use serde::Serialize;
 use store::{ListEntry, QuarantinedMessage};
 
-use crate::auth::session::PartnerSession;
 use crate::checklist::counted;
 use crate::http::problem::Problem;
 use crate::page;
@@ -287,7 +286,7 @@ fn state(of: &SourceRow) -> Markup {
     }
 }
 
-pub(super) fn render_new(session: &PartnerSession) -> Markup {
+pub(super) fn render_new() -> Markup {
     let mut listed: Vec<Preset> = vec![];
     for preset in presets::all() {
         listed.retain(|other| other.name != preset.name);
@@ -296,7 +295,7 @@ pub(super) fn render_new(session: &PartnerSession) -> Markup {
     html! {
         h2 { "Add a source" }
         p { "Choose the product. Ticketbridge then shows what to enter there." }
-        form method="post" action=(session.action(paths::NEW_SOURCE)) {
+        form method="post" action=(paths::NEW_SOURCE) {
             label for="name" { "Name" }
             input id="name" name="name" required maxlength="100" autocomplete="off" aria-describedby="name-note";
             small id="name-note" { "As you will recognize it here, such as the product and who uses it." }
@@ -331,7 +330,7 @@ pub(super) fn render_new(session: &PartnerSession) -> Markup {
     }
 }
 
-pub(super) fn render_one(view: &SourceView, session: &PartnerSession) -> Result<Markup, Problem> {
+pub(super) fn render_one(view: &SourceView) -> Result<Markup, Problem> {
     let of = &view.listed;
     Ok(html! {
         h2 { (of.name) }
@@ -368,24 +367,24 @@ pub(super) fn render_one(view: &SourceView, session: &PartnerSession) -> Result<
                 "To create the types, save " a href=(SetupStep::Boards.path()) { "Boards" } " again, or choose other types under " a href=(SetupStep::Tickets.path()) { "Tickets" } "."
             }
         }
-        @if view.can_manage { (secret_form(view, session)) }
+        @if view.can_manage { (secret_form(view)) }
         @if !of.shared { (vendor(view)) }
         @if let (true, Some(version)) = (view.can_manage, view.newer_preset) {
             h2 { "Newer version" }
             p { "There is version " (version) " of this product's mapping. " a href=(mapping_path(&of.id)?) { "Look at what it changes" } }
         }
         @if of.format != FormatName::CloudEvents {
-            (messages(view, session)?)
-            @if view.can_manage { (mapping(view, session)?) }
+            (messages(view)?)
+            @if view.can_manage { (mapping(view)?) }
         }
-        @if view.can_manage { (settings(view, session)) }
+        @if view.can_manage { (settings(view)) }
         p { a href=(SetupStep::Sources.path()) { "All sources" } }
     })
 }
 
-fn secret_form(view: &SourceView, session: &PartnerSession) -> Markup {
+fn secret_form(view: &SourceView) -> Markup {
     let of = &view.listed;
-    let action = session.action(paths::SOURCE_SECRET);
+    let action = paths::SOURCE_SECRET;
     let hidden = html! {
         input type="hidden" name="source" value=(of.id);
         input type="hidden" name="version" value=(view.version);
@@ -454,7 +453,7 @@ fn vendor(view: &SourceView) -> Markup {
     }
 }
 
-fn messages(view: &SourceView, session: &PartnerSession) -> Result<Markup, Problem> {
+fn messages(view: &SourceView) -> Result<Markup, Problem> {
     let of = &view.listed;
     let here = one_path(&of.id)?;
     let all = with_query(paths::QUARANTINE, &[("source", of.id.as_str())])?;
@@ -475,7 +474,7 @@ fn messages(view: &SourceView, session: &PartnerSession) -> Result<Markup, Probl
                             a href=(path) { (page::time(message.received_at)) } ": "
                             code { (message.field) } ": " (message.problem)
                             @if view.can_manage {
-                                form method="post" action=(session.action(paths::SOURCE_SAMPLE)) {
+                                form method="post" action=(paths::SOURCE_SAMPLE) {
                                     input type="hidden" name="source" value=(of.id);
                                     input type="hidden" name="message" value=(message.id);
                                     button class="plain" aria-label={ "Use the message of " (message.received_at) " for the mapping" } { "Use it for the mapping" }
@@ -490,13 +489,13 @@ fn messages(view: &SourceView, session: &PartnerSession) -> Result<Markup, Probl
     })
 }
 
-fn mapping(view: &SourceView, session: &PartnerSession) -> Result<Markup, Problem> {
+fn mapping(view: &SourceView) -> Result<Markup, Problem> {
     let of = &view.listed;
     Ok(html! {
         h2 { "Mapping" }
         @if of.format == FormatName::Unmapped {
             p { "Ticketbridge does not know yet where this product writes what. Use a message from above, or paste one here." }
-            form method="post" action=(session.action(paths::SOURCE_SAMPLE)) {
+            form method="post" action=(paths::SOURCE_SAMPLE) {
                 input type="hidden" name="source" value=(of.id);
                 label for="sample" { "A message of this product, as JSON" }
                 textarea id="sample" name="sample" rows="6" required spellcheck="false" {}
@@ -508,11 +507,11 @@ fn mapping(view: &SourceView, session: &PartnerSession) -> Result<Markup, Proble
     })
 }
 
-fn settings(view: &SourceView, session: &PartnerSession) -> Markup {
+fn settings(view: &SourceView) -> Markup {
     let of = &view.listed;
     html! {
         h2 { "Name and state" }
-        form method="post" action=(session.action(paths::SOURCE)) {
+        form method="post" action=(paths::SOURCE) {
             input type="hidden" name="source" value=(of.id);
             input type="hidden" name="version" value=(view.version);
             label for="name" { "Name" }
@@ -590,7 +589,7 @@ mod tests {
 
     #[test]
     fn a_new_source_has_a_product() {
-        let page = render_new(&PartnerSession::example());
+        let page = render_new();
         insta::assert_snapshot!(page::lines(&page));
     }
 
@@ -604,7 +603,7 @@ mod tests {
             field: "mapping".to_owned(),
             problem: "the source has no mapping yet".to_owned(),
         });
-        let page = render_one(&view, &PartnerSession::example()).unwrap();
+        let page = render_one(&view).unwrap();
         insta::assert_snapshot!(page::lines(&page));
     }
 
@@ -625,7 +624,7 @@ mod tests {
             last_at: at,
         });
         view.missing_types.push("Security Incident".to_owned());
-        let page = render_one(&view, &PartnerSession::example()).unwrap();
+        let page = render_one(&view).unwrap();
         insta::assert_snapshot!(page::lines(&page));
     }
 
@@ -633,7 +632,7 @@ mod tests {
     fn a_source_that_is_only_shown_has_no_form() {
         let mut view = one(row(FormatName::Mapped), None, Some("generic"));
         view.can_manage = false;
-        let page = render_one(&view, &PartnerSession::example()).unwrap();
+        let page = render_one(&view).unwrap();
         assert!(!page.0.contains("<form"), "{}", page.0);
     }
 }

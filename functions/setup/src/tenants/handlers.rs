@@ -31,7 +31,7 @@ pub(crate) async fn list(
 ) -> Result<PageResponse, Problem> {
     let from = query.from.as_ref();
     let view = read_list(&setup, &session.partner, from, &invocation).await?;
-    let content = render_list(&view, &session)?;
+    let content = render_list(&view)?;
     let flash = FlashQuery::new(query.done);
     let page = page::step(&session, SetupStep::Tenants, &flash, &view, &content);
     Ok(page)
@@ -45,7 +45,7 @@ pub(crate) async fn show(
     QueryParams(query): QueryParams<TenantQuery>,
 ) -> Result<PageResponse, Problem> {
     let view = read_one(&setup, &session.partner, query, &invocation).await?;
-    let content = render_one(&view, &session)?;
+    let content = render_one(&view)?;
     let flash = FlashQuery::default();
     let page = page::step(&session, SetupStep::Tenants, &flash, &view, &content);
     Ok(page)
@@ -79,7 +79,7 @@ pub(crate) async fn save(
     ];
     audit::record(&setup, partner, action, &detail, &invocation).await;
     setup.schedule().reconcile_and_probe(partner, now).await?;
-    Ok(ChangeResponse::next("/setup/tenants?done=saved").with("version", version))
+    Ok(ChangeResponse::next("tenants?done=saved").with("version", version))
 }
 
 /// Lists a tenant ahead of its first alert, not mapped.
@@ -115,7 +115,7 @@ pub(crate) async fn add(
         ("source", source.to_string()),
     ];
     audit::record(&setup, partner, action, &detail, &invocation).await;
-    Ok(ChangeResponse::next("/setup/tenants?done=tenant_added"))
+    Ok(ChangeResponse::next("tenants?done=tenant_added"))
 }
 
 /// The company to map; `None` unmaps the tenant.
@@ -160,7 +160,7 @@ pub(crate) async fn read_companies(
     let connected = require_connected(&setup, partner).await?;
     let reading = read_more(&setup, partner, &connected, &invocation).await?;
     let next = match reading.finished_at {
-        Some(_) => "/setup/tenants?done=suggested",
+        Some(_) => "tenants?done=suggested",
         None => paths::READ_COMPANIES,
     };
     let total = reading.total.max(reading.read);

@@ -7,7 +7,6 @@ use maud::{Markup, html};
 use serde::Serialize;
 use store::{CompanyScan, MAX_UNMAPPED, PageStart, SuggestedCompany, TenantSuggestions};
 
-use crate::auth::session::PartnerSession;
 use crate::backlog::count::BacklogCounts;
 use crate::checklist::counted;
 use crate::http::problem::Problem;
@@ -133,7 +132,7 @@ impl CompanyOption {
     }
 }
 
-pub(super) fn render_list(view: &TenantsView, session: &PartnerSession) -> Result<Markup, Problem> {
+pub(super) fn render_list(view: &TenantsView) -> Result<Markup, Problem> {
     let next = view.next.clone().map(String::from);
     let next = next
         .map(|next| with_query(SetupStep::Tenants.path(), &[("from", &next)]))
@@ -144,7 +143,7 @@ pub(super) fn render_list(view: &TenantsView, session: &PartnerSession) -> Resul
         let change = html! {
             @if view.connected { a href=(address) { @if of.company.is_some() { "Change " } @else { "Map " } (of.title()) } }
         };
-        rows.push(row(of, view.more_waiting, &change, session));
+        rows.push(row(of, view.more_waiting, &change));
     }
     Ok(html! {
         p { "These are the tenants of your sources. Map each to the ConnectWise company that its tickets belong to, and switch it on. \
@@ -176,19 +175,19 @@ pub(super) fn render_list(view: &TenantsView, session: &PartnerSession) -> Resul
         @if let Some(next) = next {
             p { a href=(next) { "More tenants" } }
         }
-        @if !view.sources.is_empty() { (add_form(&view.sources, session)) }
-        @if view.connected { (suggestions(view.suggestions.as_ref(), session)) }
+        @if !view.sources.is_empty() { (add_form(&view.sources)) }
+        @if view.connected { (suggestions(view.suggestions.as_ref())) }
     })
 }
 
-fn row(of: &TenantRow, more_waiting: bool, change: &Markup, session: &PartnerSession) -> Markup {
+fn row(of: &TenantRow, more_waiting: bool, change: &Markup) -> Markup {
     html! {
         tr {
             th scope="row" {
                 (of.title())
                 @if of.name.is_some() { br; small { (of.tenant) } }
             }
-            td data-label="Company" { (company_cell(of, session)) }
+            td data-label="Company" { (company_cell(of)) }
             td data-label="Tickets" {
                 @if of.company.is_none() { span class="soft" { "not mapped" } }
                 @else if of.enabled { span class="good" { "on" } }
@@ -200,13 +199,13 @@ fn row(of: &TenantRow, more_waiting: bool, change: &Markup, session: &PartnerSes
     }
 }
 
-fn company_cell(of: &TenantRow, session: &PartnerSession) -> Markup {
+fn company_cell(of: &TenantRow) -> Markup {
     html! {
         @if let Some(company) = of.company {
             (of.company_name.as_deref().unwrap_or("")) " " small { "(" (company) ")" }
         } @else {
             @for suggested in &of.suggested {
-                form method="post" action=(session.action(paths::TENANT)) {
+                form method="post" action=(paths::TENANT) {
                     input type="hidden" name="tenant" value=(of.tenant);
                     input type="hidden" name="company" value=(suggested.company);
                     input type="hidden" name="enabled" value="true";
@@ -218,11 +217,11 @@ fn company_cell(of: &TenantRow, session: &PartnerSession) -> Markup {
     }
 }
 
-fn add_form(sources: &[SourceOption], session: &PartnerSession) -> Markup {
+fn add_form(sources: &[SourceOption]) -> Markup {
     html! {
         h2 { "Add a tenant" }
         p { "Add a tenant before its first alert, and map it. The id must be exactly the one that the source sends." }
-        form method="post" action=(session.action(SetupStep::Tenants.path())) {
+        form method="post" action=(SetupStep::Tenants.path()) {
             label for="new-tenant" { "Id at the source" }
             input id="new-tenant" name="tenant" required maxlength="256" autocomplete="off";
             label for="new-name" { "Name" }
@@ -236,8 +235,8 @@ fn add_form(sources: &[SourceOption], session: &PartnerSession) -> Markup {
     }
 }
 
-fn suggestions(progress: Option<&CompanyReadProgress>, session: &PartnerSession) -> Markup {
-    let action = session.action(paths::READ_COMPANIES);
+fn suggestions(progress: Option<&CompanyReadProgress>) -> Markup {
+    let action = paths::READ_COMPANIES;
     html! {
         h2 { "Suggestions" }
         p { "Ticketbridge can read all your companies and suggest those of exactly the same name. You confirm each." }
@@ -254,7 +253,7 @@ fn suggestions(progress: Option<&CompanyReadProgress>, session: &PartnerSession)
     }
 }
 
-pub(super) fn render_one(view: &TenantView, session: &PartnerSession) -> Result<Markup, Problem> {
+pub(super) fn render_one(view: &TenantView) -> Result<Markup, Problem> {
     let of = &view.listed;
     let next = match view.next {
         Some(next) => Some(with_query(
@@ -280,7 +279,7 @@ pub(super) fn render_one(view: &TenantView, session: &PartnerSession) -> Result<
             dt { "Tickets" } dd { @if of.enabled && of.company.is_some() { "on" } @else { "off" } }
         }
         @if view.preview.all > 0 { (preview(&view.preview)) }
-        @if let Some(company) = of.company { (mapped_forms(of, company, session)) }
+        @if let Some(company) = of.company { (mapped_forms(of, company)) }
         h2 { "Choose a company" }
         form method="get" action=(paths::TENANT) role="search" {
             input type="hidden" name="tenant" value=(of.tenant);
@@ -289,7 +288,7 @@ pub(super) fn render_one(view: &TenantView, session: &PartnerSession) -> Result<
             button { "Search" }
         }
         @if view.companies.is_empty() { p { "No company found. Search for a part of its name." } }
-        @else { (companies_form(view, session)) }
+        @else { (companies_form(view)) }
         @if let Some(next) = next { p { a href=(next) { "More companies" } } }
         p { a href=(SetupStep::Tenants.path()) { "All tenants" } }
     })
@@ -306,16 +305,16 @@ fn preview(counts: &BacklogCounts) -> Markup {
     }
 }
 
-fn mapped_forms(of: &TenantRow, company: RecordId, session: &PartnerSession) -> Markup {
+fn mapped_forms(of: &TenantRow, company: RecordId) -> Markup {
     html! {
-        form method="post" action=(session.action(paths::TENANT)) {
+        form method="post" action=(paths::TENANT) {
             input type="hidden" name="tenant" value=(of.tenant);
             input type="hidden" name="company" value=(company);
             input type="hidden" name="version" value=(of.version);
             @if !of.enabled { input type="hidden" name="enabled" value="true"; }
             button { @if of.enabled { "Switch off" } @else { "Switch on" } }
         }
-        form method="post" action=(session.action(paths::TENANT)) {
+        form method="post" action=(paths::TENANT) {
             input type="hidden" name="tenant" value=(of.tenant);
             input type="hidden" name="version" value=(of.version);
             button class="plain" { "Unmap" }
@@ -323,10 +322,10 @@ fn mapped_forms(of: &TenantRow, company: RecordId, session: &PartnerSession) -> 
     }
 }
 
-fn companies_form(view: &TenantView, session: &PartnerSession) -> Markup {
+fn companies_form(view: &TenantView) -> Markup {
     let of = &view.listed;
     html! {
-        form method="post" action=(session.action(paths::TENANT)) {
+        form method="post" action=(paths::TENANT) {
             input type="hidden" name="tenant" value=(of.tenant);
             input type="hidden" name="version" value=(of.version);
             fieldset {
@@ -396,7 +395,7 @@ mod tests {
                 name: "Scanner".to_owned(),
             }],
         };
-        let page = render_list(&view, &PartnerSession::example()).unwrap();
+        let page = render_list(&view).unwrap();
         insta::assert_snapshot!(crate::page::lines(&page));
     }
 
@@ -420,7 +419,7 @@ mod tests {
             }],
             next: None,
         };
-        let page = render_one(&view, &PartnerSession::example()).unwrap();
+        let page = render_one(&view).unwrap();
         insta::assert_snapshot!(crate::page::lines(&page));
     }
 }

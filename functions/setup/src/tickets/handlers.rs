@@ -28,7 +28,7 @@ pub(crate) async fn show(
     Extension(invocation): Extension<Invocation>,
 ) -> Result<PageResponse, Problem> {
     let view = read(&setup, &session.partner, &invocation).await?;
-    let content = render(&view, &session);
+    let content = render(&view);
     let page = page::step(&session, SetupStep::Tickets, &flash, &view, &content);
     Ok(page)
 }

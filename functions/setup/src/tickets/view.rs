@@ -12,7 +12,6 @@ use domain::{Kind, RecordId};
 use maud::{Markup, html};
 use serde::Serialize;
 
-use crate::auth::session::PartnerSession;
 use crate::step::SetupStep;
 use crate::tickets::form::{MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS};
 use crate::tickets::lists::TicketLists;
@@ -162,19 +161,19 @@ impl TicketBoardView {
     }
 }
 
-pub(super) fn render(view: &TicketsView, session: &PartnerSession) -> Markup {
+pub(super) fn render(view: &TicketsView) -> Markup {
     html! {
         @for sentence in &view.off { p class="note" role="note" { (sentence) } }
         @match &view.chosen {
             None => p { "Choose where tickets go first: " a href=(SetupStep::Boards.path()) { "Boards" } "." },
-            Some(chosen) => (form(view.version, chosen, session)),
+            Some(chosen) => (form(view.version, chosen)),
         }
     }
 }
 
-fn form(version: u64, chosen: &TicketChoices, session: &PartnerSession) -> Markup {
+fn form(version: u64, chosen: &TicketChoices) -> Markup {
     html! {
-        form method="post" action=(session.action(SetupStep::Tickets.path())) {
+        form method="post" action=(SetupStep::Tickets.path()) {
             input type="hidden" name="version" value=(version);
             (board_fields("operations", "Operations", &chosen.operations))
             (board_fields("cyber_alerts", "Cyber alerts", &chosen.cyber_alerts))
@@ -344,7 +343,7 @@ mod tests {
             }),
             off: vec!["Priorities cannot be read.".to_owned()],
         };
-        let page = render(&view, &PartnerSession::example());
+        let page = render(&view);
         // The reason's words are tested in `domain`.
         let page = crate::page::lines(&page).replace(&closed_as_start().to_string(), "[reason]");
         insta::assert_snapshot!(page);

@@ -218,7 +218,7 @@ impl Editor<'_> {
             typed_sample,
             problem: problem.clone(),
         };
-        let content = render(&view, self.session)?;
+        let content = render(&view)?;
         let (step, flash) = (SetupStep::Sources, FlashQuery::default());
         let page = page::step(self.session, step, &flash, &view, &content);
         Ok(page.with_problem(problem))

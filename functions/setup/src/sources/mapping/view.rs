@@ -12,7 +12,6 @@ use super::form::{
 };
 use super::preview::{Difference, MappingPreview, SamplePreview, TicketPreview};
 use super::tree;
-use crate::auth::session::PartnerSession;
 use crate::http::problem::Problem;
 use crate::paths;
 use crate::sources::samples::Sample;
@@ -107,14 +106,14 @@ fn problem(words: Option<&str>, id: &str) -> Markup {
     html! { @if let Some(words) = words { p class="problem" id=(id) role="alert" { (words) } } }
 }
 
-pub(super) fn render(view: &EditorView, session: &PartnerSession) -> Result<Markup, Problem> {
+pub(super) fn render(view: &EditorView) -> Result<Markup, Problem> {
     let first = view.samples.first();
     let sample: Option<Value> = first.and_then(|sample| serde_json::from_str(&sample.text).ok());
     let alert = alert_of(view, sample.as_ref());
     Ok(html! {
         h2 { "Mapping of " (view.name) }
-        @if let Some(preset) = &view.preset { (newer_preset(view, preset, session)) }
-        form id="mapping" method="post" action=(session.action(paths::SOURCE_MAPPING)) data-render {
+        @if let Some(preset) = &view.preset { (newer_preset(view, preset)) }
+        form id="mapping" method="post" action=(paths::SOURCE_MAPPING) data-render {
             input type="hidden" name="source" value=(view.id);
             input type="hidden" name="version" value=(view.version);
             @if let Some(digest) = &view.digest { input type="hidden" name="checked" value=(digest); }
@@ -164,14 +163,14 @@ fn alert_of(view: &EditorView, sample: Option<&Value>) -> Option<Value> {
     }
 }
 
-fn newer_preset(view: &EditorView, preset: &PresetChange, session: &PartnerSession) -> Markup {
+fn newer_preset(view: &EditorView, preset: &PresetChange) -> Markup {
     html! {
         section class="note" aria-labelledby="preset-title" {
             h3 id="preset-title" { "Version " (preset.version) " of this product's mapping" }
             @if preset.differences.is_empty() { p { "It reads the samples as the present one does." } }
             @else { (differences(&preset.differences)) }
             p { "A mapping that was changed here is replaced by it." }
-            form method="post" action=(session.action(paths::SOURCE_PRESET)) {
+            form method="post" action=(paths::SOURCE_PRESET) {
                 input type="hidden" name="source" value=(view.id);
                 input type="hidden" name="version" value=(view.version);
                 input type="hidden" name="preset_version" value=(preset.version);
@@ -499,7 +498,7 @@ mod tests {
         let problem = Problem::invalid("mapping.tenant", "It begins with a slash.");
         let view = view(Edited::Form(form), Some(problem));
         assert!(view.other_problem().is_none());
-        let page = render(&view, &PartnerSession::example()).unwrap();
+        let page = render(&view).unwrap();
         insta::assert_snapshot!(crate::page::lines(&page));
     }
 
@@ -508,7 +507,7 @@ mod tests {
         let problem = Problem::invalid("mapping", "It is not JSON.");
         let view = view(Edited::Json("{".to_owned()), Some(problem));
         assert_eq!(view.other_problem(), Some("It is not JSON."));
-        let page = render(&view, &PartnerSession::example()).unwrap();
+        let page = render(&view).unwrap();
         insta::assert_snapshot!(crate::page::lines(&page));
     }
 
@@ -524,7 +523,7 @@ mod tests {
                 after: None,
             }],
         });
-        let page = render(&view, &PartnerSession::example()).unwrap();
+        let page = render(&view).unwrap();
         let (_, change) = page.0.split_once("preset-title").unwrap();
         let (change, _) = change.split_once("</section>").unwrap();
         assert!(change.contains("alert 1: title"), "{change}");

@@ -80,7 +80,7 @@ pub(crate) async fn list(
         messages,
         next,
     };
-    let content = render_list(&view, &session)?;
+    let content = render_list(&view)?;
     let (step, flash) = (SetupStep::Sources, FlashQuery::new(query.done));
     Ok(page::step(&session, step, &flash, &view, &content))
 }
@@ -120,7 +120,7 @@ pub(crate) async fn show(
         problem: read.problem,
         text: read.text,
     };
-    let content = render_one(&view, &session)?;
+    let content = render_one(&view)?;
     let (step, flash) = (SetupStep::Sources, FlashQuery::default());
     Ok(page::step(&session, step, &flash, &view, &content))
 }
@@ -158,7 +158,7 @@ pub(crate) async fn progress(
     let after = query
         .after
         .ok_or_else(|| Problem::not_found("There is no such page."))?;
-    let content = render_progress(&query.source, &after, &session)?;
+    let content = render_progress(&query.source, &after)?;
     let view = serde_json::json!({ "source": query.source, "after": after });
     let (step, flash) = (SetupStep::Sources, FlashQuery::default());
     Ok(page::step(&session, step, &flash, &view, &content))

@@ -8,7 +8,6 @@ use maud::{Markup, html};
 use serde::Serialize;
 use store::PageStart;
 
-use crate::auth::session::PartnerSession;
 use crate::checklist::counted;
 use crate::http::problem::Problem;
 use crate::page;
@@ -50,10 +49,7 @@ impl MessagesView {
     }
 }
 
-pub(super) fn render_list(
-    view: &MessagesView,
-    session: &PartnerSession,
-) -> Result<Markup, Problem> {
+pub(super) fn render_list(view: &MessagesView) -> Result<Markup, Problem> {
     let mut rows = vec![];
     for message in &view.messages {
         let path = with_query(paths::QUARANTINED, &[("id", &message.id)])?;
@@ -90,7 +86,7 @@ pub(super) fn render_list(
                 a href=(of) { (view.name(source)) } ": " (counted(*count, "message"))
                 @if view.source.is_none() { " · " a href=(only) aria-label={ "Only messages of " (view.name(source)) } { "Only these" } }
             }
-            @if view.can_manage { (replay_form(source, None, &format!("Replay all of {}", view.name(source)), session, false)?) }
+            @if view.can_manage { (replay_form(source, None, &format!("Replay all of {}", view.name(source)), false)?) }
         }
         @if !rows.is_empty() {
             div class="wide" {
@@ -122,16 +118,11 @@ pub(super) fn replay_form(
     source: &SourceId,
     after: Option<&PageStart>,
     words: &str,
-    session: &PartnerSession,
     goes_on: bool,
 ) -> Result<Markup, Problem> {
     let after = after.map(|after| String::from(after.clone()));
-    let mut pairs = vec![
-        ("partner", session.partner.as_str()),
-        ("source", source.as_str()),
-    ];
+    let mut pairs = vec![("source", source.as_str())];
     pairs.extend(after.as_deref().map(|after| ("after", after)));
-    // The partner is the first of the pairs in their order.
     let action = with_query(paths::REPLAY_ALL, &pairs)?;
     let progress = goes_on.then_some(action.as_str());
     Ok(html! {
@@ -139,12 +130,8 @@ pub(super) fn replay_form(
     })
 }
 
-pub(super) fn render_progress(
-    source: &SourceId,
-    after: &PageStart,
-    session: &PartnerSession,
-) -> Result<Markup, Problem> {
-    let form = replay_form(source, Some(after), "Continue", session, true)?;
+pub(super) fn render_progress(source: &SourceId, after: &PageStart) -> Result<Markup, Problem> {
+    let form = replay_form(source, Some(after), "Continue", true)?;
     Ok(html! {
         h2 { "Replaying messages" }
         p role="status" { "A part of the messages was replayed. The next part follows." }
@@ -152,11 +139,11 @@ pub(super) fn render_progress(
     })
 }
 
-pub(super) fn render_one(view: &MessageView, session: &PartnerSession) -> Result<Markup, Problem> {
+pub(super) fn render_one(view: &MessageView) -> Result<Markup, Problem> {
     let all = with_query(paths::QUARANTINE, &[("source", view.source.as_str())])?;
     let button = |action: &str, words: &str, is_plain: bool| {
         html! {
-            form method="post" action=(session.action(paths::QUARANTINED)) {
+            form method="post" action=(paths::QUARANTINED) {
                 input type="hidden" name="id" value=(view.id);
                 input type="hidden" name="action" value=(action);
                 button class=[is_plain.then_some("plain")] { (words) }
@@ -171,7 +158,7 @@ pub(super) fn render_one(view: &MessageView, session: &PartnerSession) -> Result
         }
         pre tabindex="0" role="region" aria-label="The message" { (view.text) }
         @if view.can_manage {
-            form method="post" action=(session.action(paths::SOURCE_SAMPLE)) {
+            form method="post" action=(paths::SOURCE_SAMPLE) {
                 input type="hidden" name="source" value=(view.source);
                 input type="hidden" name="message" value=(view.id);
                 button { "Use it for the mapping" }
@@ -205,7 +192,7 @@ mod tests {
             next: PageStart::try_from(message.id.clone()).ok(),
             messages: vec![message],
         };
-        let page = render_list(&view, &PartnerSession::example()).unwrap();
+        let page = render_list(&view).unwrap();
         insta::assert_snapshot!(page::lines(&page));
     }
 
@@ -221,7 +208,7 @@ mod tests {
             problem: "the message has none".to_owned(),
             text: r#"{"title":"<b>"}"#.to_owned(),
         };
-        let page = render_one(&view, &PartnerSession::example()).unwrap();
+        let page = render_one(&view).unwrap();
         insta::assert_snapshot!(page::lines(&page));
     }
 }

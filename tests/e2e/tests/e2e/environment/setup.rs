@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use setup::{Config, OPERATOR_ROUTE, PAGE_ROUTES, SetupHandler};
 use store::{AccessTable, SaveOutcome};
 
-use super::fixtures::partner;
+use super::fixtures::{PARTNER, partner};
 use super::lambda_proxy::LambdaProxy;
 
 thread_local! {
@@ -96,7 +96,7 @@ impl SetupPage {
         Browser {
             app: Arc::clone(&self.app),
             cookies: BTreeMap::new(),
-            partner: None,
+            partner: PARTNER.to_owned(),
             origin: Some(PAGE.to_owned()),
             now: None,
         }
@@ -109,6 +109,13 @@ impl SetupPage {
 
     /// A browser with a session of this partner, which is created if it does not exist.
     pub(crate) async fn signed_in_at(&self, partner: &PartnerId) -> Browser {
+        let mut browser = self.browser();
+        browser.open(&self.link_of(partner).await).await;
+        browser
+    }
+
+    /// A link to the page of this partner, which is created if it does not exist.
+    pub(crate) async fn link_of(&self, partner: &PartnerId) -> String {
         let now = Timestamp::now();
         // A session that starts in the millisecond in which all sessions are ended is refused.
         let made_at = now + SignedDuration::from_millis(1);
@@ -139,9 +146,7 @@ impl SetupPage {
         };
         let hash = TokenHash::new(&Secret::new(token.as_str()));
         self.access.sessions.put_link(&hash, &link).await.unwrap();
-        let mut browser = self.browser();
-        browser.open(&format!("{PAGE}/setup/open#{token}")).await;
-        browser
+        format!("{PAGE}/setup/open#{token}")
     }
 }
 
@@ -308,8 +313,8 @@ impl Answer {
 pub(crate) struct Browser {
     app: Arc<SetupHandler>,
     pub(crate) cookies: BTreeMap<String, String>,
-    /// The partner of the loaded page, which its forms name.
-    pub(crate) partner: Option<String>,
+    /// The partner of the loaded page. Its links and forms are relative.
+    pub(crate) partner: String,
     /// The `Origin` header of its changes.
     pub(crate) origin: Option<String>,
     /// The time of its requests. The present time if absent.
@@ -324,8 +329,12 @@ impl Browser {
         let token = json!({ "token": token });
         let answer = self.post("/setup/session", &token).await;
         let answer = answer.expect(200).json();
-        assert_eq!(answer["next"], "/setup");
-        self.partner = answer["partner"].as_str().map(str::to_owned);
+        let partner = answer["partner"].as_str().unwrap();
+        assert_eq!(
+            answer["next"],
+            format!("/setup/partners/{partner}/overview")
+        );
+        self.partner = partner.to_owned();
     }
 
     /// Gets a page as HTML.
@@ -356,13 +365,13 @@ impl Browser {
         self.send(call.header("accept", "text/html")).await
     }
 
-    /// A request with the browser's cookies. A changing request also has its origin and its page's partner.
+    /// A request with the browser's cookies. A changing request also has its origin.
     pub(crate) fn call(&self, method: &str, path: &str) -> Call {
-        let mut call = Call::new(method, path);
-        if let Some(partner) = self.partner.as_ref().filter(|_| method != "GET") {
-            let event = if path.contains('?') { '&' } else { '?' };
-            call.path = format!("{path}{event}partner={partner}");
-        }
+        let path = match path.strip_prefix('/') {
+            Some(_) => path.to_owned(),
+            None => format!("/setup/partners/{}/{path}", self.partner),
+        };
+        let mut call = Call::new(method, &path);
         call.now = self.now.unwrap_or(call.now);
         let cookies = self.cookies.iter();
         call.cookies = cookies

@@ -63,7 +63,7 @@ impl QuietSource {
 
     async fn overview(&self) -> Value {
         let mut browser = self.test.env.setup.signed_in().await;
-        browser.get_json("/setup").await.expect(200).json()
+        browser.get_json("overview").await.expect(200).json()
     }
 }
 

@@ -35,7 +35,7 @@ async fn revoked_keys_are_notified_once_and_their_recovery_once() {
         "no alert of northwind has become a ticket",
         "What to do: check that the API member is active. If it is, create new keys for it",
         "3 alerts are blocked by it: Acme Dental (3). No alert is lost",
-        "https://setup.example/setup\n",
+        "https://setup.example/setup/partners/northwind/overview\n",
         "https://setup.example/setup/link",
     ])
     .await;
@@ -379,7 +379,7 @@ async fn an_incident_is_notified_once_a_contact_is_set() {
         assert_eq!((tick.completed, tick.totals.mails), (1, 0));
     }
     let desired = json!({ "address": CONTACT, "version": 0 });
-    browser.post("/setup/contact", &desired).await.expect(200);
+    browser.post("contact", &desired).await.expect(200);
     env.schedule.tick_health(&health, after(now, 250)).await;
     assert_eq!(env.account.mails().await.len(), 1, "only the confirmation");
     env.confirm_contact().await;
@@ -438,11 +438,11 @@ async fn the_page_shows_open_incidents_with_their_start() {
     let health = env.health();
     let now = Timestamp::now();
     env.run_health(&health, now).await;
-    let page = browser.get("/setup").await.expect(200).text;
+    let page = browser.get("overview").await.expect(200).text;
     assert!(page.contains("Live: alerts become tickets."), "{page}");
     env.set_fault("keys", "revoked").await;
     env.run_health(&health, after(now, 60)).await;
-    let page = browser.get("/setup").await.expect(200).text;
+    let page = browser.get("overview").await.expect(200).text;
     assert!(page.contains("ConnectWise refuses the keys"), "{page}");
     assert!(page.contains("since "), "{page}");
 }

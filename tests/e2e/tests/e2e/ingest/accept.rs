@@ -192,9 +192,9 @@ async fn rejected_events_are_counted_once() {
     let of_source = &rejections[&domain::SourceId::parse(SOURCE).unwrap()];
     assert_eq!(of_source.events, 3);
     let mut browser = env.setup.signed_in().await;
-    let view = browser.get_json("/setup").await.expect(200).json();
+    let view = browser.get_json("overview").await.expect(200).json();
     assert_eq!(view["rejected"][0]["alerts"], 3, "{view}");
-    let page = browser.get("/setup").await.expect(200);
+    let page = browser.get("overview").await.expect(200);
     assert!(page.text.contains("3 alerts of"), "{}", page.text);
     assert!(!page.text.contains("<i>toaster"), "{}", page.text);
     // After a week the count is not shown any more.

@@ -131,9 +131,9 @@ async fn each_decision_is_counted_once() {
 
     let browser = &mut env.setup.signed_in().await;
     let contact = json!({ "address": "oncall@northwind.example", "version": 0 });
-    browser.post("/setup/contact", &contact).await.expect(200);
+    browser.post("contact", &contact).await.expect(200);
     env.confirm_contact().await;
-    browser.submit("/setup/contact/test", &json!({}), 200).await;
+    browser.submit("contact-test", &json!({}), 200).await;
     for (name, expected) in [
         ("events_accepted", 5.0),
         ("requests_refused", 2.0),

@@ -147,7 +147,7 @@ async fn a_disabled_partner_is_signed_out_and_its_alerts_block() {
         put.expect(200).json()
     };
     assert_eq!(put(&env, false).await["enabled"], false);
-    browser.get("/setup").await.expect(401);
+    browser.get("overview").await.expect(401);
     env.operate("POST", &format!("{PARTNER}/links"), &json!({}), 422)
         .await;
     env.deliver(&raised_event("e1", "a1", 0)).await;
@@ -180,7 +180,7 @@ async fn a_disabled_partner_is_signed_out_and_its_alerts_block() {
     assert_eq!(summary.totals.released, 1);
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
-    browser.get("/setup").await.expect(401);
+    browser.get("overview").await.expect(401);
     let what: Vec<_> = get_json(&env, &format!("{PARTNER}/audit")).await["entries"]
         .as_array()
         .unwrap()
@@ -233,7 +233,7 @@ async fn a_link_opens_the_page_once_and_before_it_expires() {
     let token = |url: &str| json!({ "token": url.split_once('#').unwrap().1 });
     browser.submit("/setup/session", &token(&short), 401).await;
     browser.open(&usual).await;
-    browser.get("/setup").await.expect(200);
+    browser.get("overview").await.expect(200);
     let again = env
         .setup
         .browser()
@@ -242,7 +242,7 @@ async fn a_link_opens_the_page_once_and_before_it_expires() {
     again.expect(401);
     env.operate("DELETE", &format!("{PARTNER}/sessions"), &Value::Null, 204)
         .await;
-    browser.get("/setup").await.expect(401);
+    browser.get("overview").await.expect(401);
 }
 
 #[tokio::test]

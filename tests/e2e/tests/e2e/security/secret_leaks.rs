@@ -187,15 +187,15 @@ async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>
     let name = browser.cookies.keys().next().unwrap().clone();
     let wrong = canaries[&Canary::WrongToken].clone();
     stranger.cookies.insert(name, wrong);
-    stranger.get("/setup").await.expect(401);
+    stranger.get("overview").await.expect(401);
 
     let connect = async |browser: &mut Browser, site: &str, private_key: &str| {
-        let view = browser.get_json("/setup/connection").await.expect(200);
+        let view = browser.get_json("connection").await.expect(200);
         let connection = json!({
             "site": site, "company_id": "tbdemo", "public_key": canaries[&Canary::PublicKey],
             "private_key": private_key, "version": view.json()["version"],
         });
-        browser.post("/setup/connection", &connection).await.status
+        browser.post("connection", &connection).await.status
     };
     let site = env.connectwise.origin();
     let good = &canaries[&Canary::PrivateKey];
@@ -206,26 +206,20 @@ async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>
     assert!(connect(&mut browser, &site, &malformed).await >= 400);
     assert!(connect(&mut browser, "https://10.0.0.1", good).await >= 400);
     assert!(connect(&mut browser, "http://127.0.0.1:1", good).await >= 400);
-    for path in [
-        "/setup",
-        "/setup/connection",
-        "/setup/check",
-        "/setup/history",
-        "/setup/tickets",
-    ] {
+    for path in ["overview", "connection", "check", "history", "tickets"] {
         browser.get(path).await.expect(200);
         browser.get_json(path).await.expect(200);
     }
     // Neither a form nor JSON.
     let garbled = browser
-        .call("POST", "/setup/connection")
+        .call("POST", "connection")
         .header("content-type", "application/json");
     let mut garbled = garbled;
     garbled.body = Some(format!("{{\"private_key\": \"{refused}\", \"version\": "));
     assert!(browser.send(garbled).await.status >= 400);
 
     let contact = json!({ "address": canaries[&Canary::Contact], "version": 0 });
-    browser.post("/setup/contact", &contact).await.expect(200);
+    browser.post("contact", &contact).await.expect(200);
     canaries.insert(
         Canary::Confirmation,
         env.confirmation()
@@ -236,9 +230,7 @@ async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>
             .to_owned(),
     );
     env.confirm_contact().await;
-    browser
-        .submit("/setup/contact/test", &Value::Null, 200)
-        .await;
+    browser.submit("contact-test", &Value::Null, 200).await;
     let ask = [("partner", PARTNER)];
     env.setup.browser().post_form("/setup/link", &ask).await;
     assert_eq!(lambda.run(Timestamp::now()).await, [true]);
@@ -251,7 +243,7 @@ async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>
         Some(link.split_once('#')?.1.to_owned())
     });
     canaries.insert(Canary::MailedToken, mailed.expect("no link was mailed"));
-    browser.get("/setup/contact").await.expect(200);
+    browser.get("contact").await.expect(200);
 }
 
 /// The operator's API creates a source and rotates its secret.

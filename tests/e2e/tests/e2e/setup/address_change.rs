@@ -55,7 +55,7 @@ impl MovedConnection {
             "site": site, "company_id": "tbdemo", "public_key": "tbPublicKey01", "private_key": "tbPrivateKey01",
             "version": stored.unwrap().version,
         });
-        let answer = self.browser.post("/setup/connection", &entered).await;
+        let answer = self.browser.post("connection", &entered).await;
         let body = answer.json();
         (answer.status, body)
     }
@@ -80,7 +80,7 @@ async fn the_same_connectwise_keeps_boards_mappings_and_tickets() {
     let site = moved.env.connectwise.origin();
     let (status, body) = moved.save(&site).await;
     assert_eq!(status, 200, "{body}");
-    assert_eq!(body["next"], "/setup/check?done=address_changed");
+    assert_eq!(body["next"], "check?done=address_changed");
     let connection = moved.connection().await;
     assert_eq!(
         (

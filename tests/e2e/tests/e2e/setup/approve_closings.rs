@@ -70,7 +70,7 @@ pub(crate) fn hold_of(from: u32, closings: u32, open: u32) -> Hold {
 
 /// The form of the only held tenant, as a browser sends it.
 async fn form(browser: &mut Browser) -> Value {
-    let view = browser.get_json("/setup").await.expect(200).json();
+    let view = browser.get_json("overview").await.expect(200).json();
     let of = &view["held"][0];
     json!({ "tenant": of["tenant"], "digest": of["digest"], "since": of["since"] })
 }
@@ -84,13 +84,13 @@ async fn held_closings_are_shown_and_approved_once() {
     };
     env.put_mapping(TENANT, &named).await;
     let mut browser = env.setup.signed_in().await;
-    let before = browser.get("/setup").await.expect(200).text;
+    let before = browser.get("overview").await.expect(200).text;
     assert!(!before.contains("at once"), "{before}");
 
     let now = Timestamp::now();
     env.schedule.make_due(after(now, 900)).await;
     hold_closings(&env, 42, 60, now).await;
-    let page = browser.get("/setup").await.expect(200).text;
+    let page = browser.get("overview").await.expect(200).text;
     assert!(page.contains(SENTENCE), "{page}");
     let seen = form(&mut browser).await;
     let since = seen["since"].as_str().unwrap();
@@ -105,13 +105,13 @@ async fn held_closings_are_shown_and_approved_once() {
 
     assert!(!is_due(&env, now).await);
     let fields = [("tenant", TENANT), ("digest", digest), ("since", since)];
-    let done = browser.post_form("/setup/held", &fields).await;
+    let done = browser.post_form("overview-closings", &fields).await;
     assert_eq!(
         done.expect(303).header("location"),
-        "/setup?done=closings_approved"
+        "overview?done=closings_approved"
     );
-    let again = browser.post("/setup/held", &seen).await.expect(200);
-    assert_eq!(again.json()["next"], "/setup?done=closings_approved");
+    let again = browser.post("overview-closings", &seen).await.expect(200);
+    assert_eq!(again.json()["next"], "overview?done=closings_approved");
     assert_eq!(current_hold(&env).await.unwrap().approved, Some(42));
     assert!(is_due(&env, Timestamp::now()).await);
     let history = approvals_in_history(&env).await;
@@ -119,7 +119,7 @@ async fn held_closings_are_shown_and_approved_once() {
     let detail: Vec<_> = history[0].detail.values().map(String::as_str).collect();
     assert_eq!(detail, ["42", "60", TENANT]);
     let page = browser
-        .get("/setup?done=closings_approved")
+        .get("overview?done=closings_approved")
         .await
         .expect(200);
     assert!(
@@ -140,7 +140,7 @@ async fn closings_held_since_the_page_was_shown_are_not_approved() {
     let seen = form(&mut browser).await;
 
     hold_closings(&env, 43, 60, after(now, 900)).await;
-    let refused = browser.post("/setup/held", &seen).await.expect(409);
+    let refused = browser.post("overview-closings", &seen).await.expect(409);
     let detail = refused.json()["detail"].as_str().unwrap().to_owned();
     assert!(
         detail.contains("no longer the ones that you saw"),
@@ -148,12 +148,15 @@ async fn closings_held_since_the_page_was_shown_are_not_approved() {
     );
     // As many as were shown, but others.
     hold_closings_from(&env, 1, 42, 60, after(now, 1000)).await;
-    browser.post("/setup/held", &seen).await.expect(409);
+    browser.post("overview-closings", &seen).await.expect(409);
     // Closings that were not shown cannot be approved.
     for digest in ["", "4294967295", "00000000000000000000000000000000"] {
         let mut invented = form(&mut browser).await;
         invented["digest"] = json!(digest);
-        browser.post("/setup/held", &invented).await.expect(409);
+        browser
+            .post("overview-closings", &invented)
+            .await
+            .expect(409);
     }
     assert_eq!(current_hold(&env).await.unwrap().approved, None);
 
@@ -164,21 +167,22 @@ async fn closings_held_since_the_page_was_shown_are_not_approved() {
         .end(&partner(), &acme)
         .await
         .unwrap();
-    let over = browser.post("/setup/held", &seen).await.expect(409);
+    let over = browser.post("overview-closings", &seen).await.expect(409);
     assert!(
         over.text.contains("no longer the ones that you saw"),
         "{}",
         over.text
     );
     hold_closings(&env, 30, 60, after(now, 1800)).await;
-    browser.post("/setup/held", &seen).await.expect(409);
+    browser.post("overview-closings", &seen).await.expect(409);
     let since = seen["since"].as_str().unwrap();
     let digest = seen["digest"].as_str().unwrap();
     let fields = [("tenant", TENANT), ("digest", digest), ("since", since)];
-    let page = browser.post_form("/setup/held", &fields).await;
+    let page = browser.post_form("overview-closings", &fields).await;
     let page = page.expect(409).text;
     assert!(
-        page.contains("This has changed meanwhile") && page.contains(r#"<a href="/setup">"#),
+        page.contains("This has changed meanwhile")
+            && page.contains(r#"<a href="/setup/partners/northwind/overview">"#),
         "{page}"
     );
     assert_eq!(current_hold(&env).await.unwrap().approved, None);
@@ -188,9 +192,9 @@ async fn closings_held_since_the_page_was_shown_are_not_approved() {
     // Fewer of the same closings do not match either.
     let seen = form(&mut browser).await;
     hold_closings(&env, 25, 60, after(now, 2700)).await;
-    browser.post("/setup/held", &seen).await.expect(409);
+    browser.post("overview-closings", &seen).await.expect(409);
     let seen = form(&mut browser).await;
-    browser.post("/setup/held", &seen).await.expect(200);
+    browser.post("overview-closings", &seen).await.expect(200);
     assert_eq!(current_hold(&env).await.unwrap().approved, Some(25));
     // More than that are held again, and shown again.
     hold_closings(&env, 31, 60, after(now, 3600)).await;
@@ -205,16 +209,16 @@ async fn held_closings_of_another_partner_cannot_be_approved() {
     hold_closings(&env, 42, 60, now).await;
     let contoso = PartnerId::parse("contoso").unwrap();
     let mut theirs = env.setup.signed_in_at(&contoso).await;
-    let page = theirs.get("/setup").await.expect(200).text;
+    let page = theirs.get("overview").await.expect(200).text;
     assert!(
         !page.contains(TENANT) && !page.contains("at once"),
         "{page}"
     );
     let mut ours = env.setup.signed_in().await;
     let mut named = form(&mut ours).await;
-    theirs.post("/setup/held", &named).await.expect(409);
+    theirs.post("overview-closings", &named).await.expect(409);
     named["partner"] = json!(partner());
-    theirs.post("/setup/held", &named).await.expect(409);
+    theirs.post("overview-closings", &named).await.expect(409);
     let theirs = env.config.closing_holds.get_held(&contoso).await.unwrap();
     assert!(theirs.is_empty(), "{theirs:?}");
     assert_eq!(current_hold(&env).await.unwrap().approved, None);

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use setup::SetupHandler;
 use store::{AccessTable, ConfigTable, DedicatedBoard, DedicatedBoards};
 
-use crate::environment::{Answer, Call, PAGE, TestEnvironment, partner, settings};
+use crate::environment::{Answer, Call, PAGE, PARTNER, TestEnvironment, partner, settings};
 use crate::proxy::{Proxy, Stop, When};
 
-const PROGRESS: &str = "/setup/boards/progress";
+const PROGRESS: &str = "boards-progress";
 /// Names that the seed does not have.
 const OPERATIONS: &str = "Watch: Operations";
 const CYBER_ALERTS: &str = "Watch: Cyber Alerts";
@@ -122,7 +122,7 @@ async fn creating_both_boards_keeps_the_partners_choices() {
         env.put_settings(&own).await;
         let mut browser = env.setup.signed_in().await;
 
-        let view = browser.get_json("/setup/boards").await.expect(200).json();
+        let view = browser.get_json("boards").await.expect(200).json();
         assert_eq!(
             (&view["mode"], &view["boards_version"]),
             (&json!("dedicated"), &json!(0))
@@ -130,25 +130,21 @@ async fn creating_both_boards_keeps_the_partners_choices() {
         assert_eq!(view["default_board"], "Service Desk");
         let leads = view["offers"]["team_leads"].as_array().unwrap();
         assert!(leads.iter().any(|lead| lead["id"] == 151), "{leads:?}");
-        let page = browser.get("/setup/boards").await.expect(200);
+        let page = browser.get("boards").await.expect(200);
         assert!(page.text.contains("Create both boards"), "{}", page.text);
 
-        let answer = browser
-            .submit("/setup/boards/dedicated", &asked(0), 200)
-            .await;
-        assert_eq!(answer["next"], "/setup/boards");
-        let page = browser.get("/setup/boards").await.expect(200).text;
+        let answer = browser.submit("boards-dedicated", &asked(0), 200).await;
+        assert_eq!(answer["next"], "boards");
+        let page = browser.get("boards").await.expect(200).text;
         assert!(
-            page.contains(&format!("data-progress=\"{PROGRESS}?partner=northwind\"")),
+            page.contains(&format!("data-progress=\"{PROGRESS}\"")),
             "{page}"
         );
-        browser
-            .submit("/setup/boards/dedicated", &asked(0), 409)
-            .await;
+        browser.submit("boards-dedicated", &asked(0), 409).await;
 
         // By the form, without the page's script.
         let answer = browser.post_form(PROGRESS, &[]).await.expect(303);
-        assert_eq!(answer.header("location"), "/setup/boards?done=boards_ready");
+        assert_eq!(answer.header("location"), "boards?done=boards_ready");
         both_are_whole(&env, &env.config, statuses).await;
         let now = env.settings().await;
         assert_eq!(
@@ -161,7 +157,7 @@ async fn creating_both_boards_keeps_the_partners_choices() {
         );
         let again = browser.post(PROGRESS, &json!({})).await.expect(200).json();
         assert_eq!((&again["done"], &again["total"]), (&json!(22), &json!(22)));
-        let view = browser.get_json("/setup/boards").await.expect(200).json();
+        let view = browser.get_json("boards").await.expect(200).json();
         assert_eq!(view["mode"], "dedicated");
         assert_eq!(view["operations"]["name"], OPERATIONS);
     }
@@ -191,7 +187,7 @@ async fn invalid_board_choices_are_refused_with_the_field() {
     ] {
         let mut asked = asked(0);
         asked[of][member] = value;
-        let problem = browser.submit("/setup/boards/dedicated", &asked, 422).await;
+        let problem = browser.submit("boards-dedicated", &asked, 422).await;
         assert_eq!(problem["field"], format!("{of}[{member}]"), "{problem}");
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains(words), "{detail}");
@@ -209,10 +205,10 @@ async fn invalid_board_choices_are_refused_with_the_field() {
 async fn the_default_board_is_used_with_its_visible_settings() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
-    let version = browser.get_json("/setup/boards").await.json()["settings_version"].clone();
+    let version = browser.get_json("boards").await.json()["settings_version"].clone();
     let version = json!({ "version": version });
-    let answer = browser.submit("/setup/boards/default", &version, 200).await;
-    assert_eq!(answer["next"], "/setup/boards?done=saved");
+    let answer = browser.submit("boards-default", &version, 200).await;
+    assert_eq!(answer["next"], "boards?done=saved");
     let seen = env.settings().await;
     for target in [&seen.operations, &seen.cyber_alerts] {
         assert_eq!(
@@ -227,12 +223,12 @@ async fn the_default_board_is_used_with_its_visible_settings() {
     }
     assert_eq!(seen.cyber_alerts.on_resolve, OnResolve::Note);
     assert!(seen.kinds_off.contains(&Kind::parse("memory").unwrap()));
-    browser.submit("/setup/boards/default", &version, 409).await;
+    browser.submit("boards-default", &version, 409).await;
 
     // Without Table Setup the board is saved, and ConnectWise chooses the status.
     env.set_fault("missing_rights", ["table_setup.inquire"])
         .await;
-    let view = browser.get_json("/setup/boards").await.expect(200).json();
+    let view = browser.get_json("boards").await.expect(200).json();
     let off = view["off"].to_string();
     assert!(
         off.contains("Boards cannot be created for you") && off.contains("Table Setup"),
@@ -240,7 +236,7 @@ async fn the_default_board_is_used_with_its_visible_settings() {
     );
     assert_eq!(view["offers"], Value::Null);
     let version = json!({ "version": view["settings_version"] });
-    browser.submit("/setup/boards/default", &version, 200).await;
+    browser.submit("boards-default", &version, 200).await;
     let unseen = env.settings().await;
     assert_eq!(
         (
@@ -250,9 +246,7 @@ async fn the_default_board_is_used_with_its_visible_settings() {
         ),
         (Some(21), None, None)
     );
-    let refused = browser
-        .submit("/setup/boards/dedicated", &asked(0), 422)
-        .await;
+    let refused = browser.submit("boards-dedicated", &asked(0), 422).await;
     assert!(
         refused["detail"]
             .as_str()
@@ -273,16 +267,16 @@ async fn no_default_board_leaves_the_choice_to_connectwise() {
         .call_as_technician(Method::PATCH, "/system/apiMembers/181", Some(none))
         .await;
     let mut browser = env.setup.signed_in().await;
-    let view = browser.get_json("/setup/boards").await.expect(200).json();
+    let view = browser.get_json("boards").await.expect(200).json();
     assert_eq!(view["default_board"], Value::Null);
-    let page = browser.get("/setup/boards").await.expect(200).text;
+    let page = browser.get("boards").await.expect(200).text;
     assert!(
         page.contains("Leave it to ConnectWise")
             && page.contains("the start status cannot be chosen"),
         "{page}"
     );
     let version = json!({ "version": view["settings_version"] });
-    browser.submit("/setup/boards/default", &version, 200).await;
+    browser.submit("boards-default", &version, 200).await;
     let saved = env.settings().await;
     for target in [&saved.operations, &saved.cyber_alerts] {
         assert_eq!(
@@ -295,18 +289,18 @@ async fn no_default_board_leaves_the_choice_to_connectwise() {
             (None, None, None, 0)
         );
     }
-    let view = browser.get_json("/setup/boards").await.expect(200).json();
+    let view = browser.get_json("boards").await.expect(200).json();
     assert_eq!(view["mode"], "left_to_connectwise");
-    let tickets = browser.get_json("/setup/tickets").await.expect(200).json();
+    let tickets = browser.get_json("tickets").await.expect(200).json();
     assert_eq!(
         (&tickets["operations"]["board"], &tickets["off"]),
         (&Value::Null, &json!([]))
     );
 
-    let check = browser.get_json("/setup/check").await.expect(200).json();
+    let check = browser.get_json("check").await.expect(200).json();
     assert_eq!(check["member"]["default_board"], Value::Null);
     assert_eq!(check["member"]["excluded_boards"], json!([23]));
-    let page = browser.get("/setup/check").await.expect(200).text;
+    let page = browser.get("check").await.expect(200).text;
     assert!(
         page.contains("<dd>none</dd>") && page.contains("(number 23)"),
         "{page}"
@@ -317,7 +311,7 @@ async fn no_default_board_leaves_the_choice_to_connectwise() {
 async fn two_browser_windows_create_a_board_once() {
     let env = TestEnvironment::new().await;
     let mut one = env.setup.signed_in().await;
-    one.submit("/setup/boards/dedicated", &asked(0), 200).await;
+    one.submit("boards-dedicated", &asked(0), 200).await;
     env.set_fault("latency_ms", 20).await;
     let mut other = one.clone();
     let body = json!({});
@@ -352,10 +346,7 @@ async fn two_browser_windows_create_a_board_once() {
     assert_eq!(writes(&env.connectwise.calls().await), before);
     one.now = Some(until);
     let answer = one.post(PROGRESS, &body).await.expect(200).json();
-    assert_eq!(
-        answer["next"], "/setup/boards?done=boards_ready",
-        "{answer}"
-    );
+    assert_eq!(answer["next"], "boards?done=boards_ready", "{answer}");
 }
 
 /// A set-up process whose calls all go through a proxy, with config and access tables of its own.
@@ -435,11 +426,11 @@ impl SetupProcess {
             .account
             .sdk_config_through(&self.proxy.origin, &name);
         let app = SetupHandler::build(&self.setup, &aws).unwrap();
-        let mut call = Call::new("POST", &format!("{PROGRESS}?partner=northwind"))
+        let mut call = Call::new("POST", &format!("/setup/partners/{PARTNER}/{PROGRESS}"))
             .json(&json!({}))
             .header("origin", PAGE)
             .header("accept", "application/json");
-        call.cookies = vec![format!("__Host-session={TOKEN}")];
+        call.cookies = vec![format!("__Host-session-{PARTNER}={TOKEN}")];
         call.now = now;
         let answer = pin!(call.to(&app));
         tokio::select! {
@@ -500,9 +491,7 @@ async fn board_creation_resumes_after_an_interruption_at_any_call() {
 async fn board_creation_survives_failures_and_late_commits() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
-    browser
-        .submit("/setup/boards/dedicated", &asked(0), 200)
-        .await;
+    browser.submit("boards-dedicated", &asked(0), 200).await;
     env.connectwise
         .set_faults(json!({
             "error_rate": 0.15,

@@ -46,12 +46,12 @@ async fn stored_keys_are_never_sent_to_a_new_address() {
             "site",
         ),
     ] {
-        let refused = browser.submit("/setup/connection", &entered, 422).await;
+        let refused = browser.submit("connection", &entered, 422).await;
         assert_eq!(refused["field"], field, "{refused}");
     }
     let mut wrong = keys(&env, before.version);
     wrong["private_key"] = json!("not-the-key");
-    let refused = browser.post("/setup/connection", &wrong).await.expect(422);
+    let refused = browser.post("connection", &wrong).await.expect(422);
     assert!(
         refused.text.contains("refuses the keys") && !refused.text.contains("not-the-key"),
         "{refused:?}"
@@ -61,7 +61,7 @@ async fn stored_keys_are_never_sent_to_a_new_address() {
         env.access.connections.get(&partner()).await.unwrap(),
         before
     );
-    let shown = browser.get_json("/setup/connection").await.expect(200);
+    let shown = browser.get_json("connection").await.expect(200);
     assert_eq!(shown.json()["private_key_set"], true);
     assert!(!shown.text.contains("tbPrivateKey01"), "{}", shown.text);
 
@@ -73,11 +73,11 @@ async fn stored_keys_are_never_sent_to_a_new_address() {
 
     // The same address with an empty key field: the stored key is used, and no choice is dropped.
     let same = without_key(&here, "tbdemo", "tbPublicKey01");
-    browser.post("/setup/connection", &same).await.expect(200);
+    browser.post("connection", &same).await.expect(200);
     let after = env.connection().await;
     assert_eq!((after.epoch, after.confirmed), (1, true));
     // A second person started from the earlier version.
-    browser.post("/setup/connection", &same).await.expect(409);
+    browser.post("connection", &same).await.expect(409);
 }
 
 #[tokio::test]
@@ -89,14 +89,14 @@ async fn a_new_site_is_confirmed_and_mapped_again() {
     let mut moved = keys(&env, version);
     moved["company_id"] = json!("moved");
     // The page asks first, and drops nothing without consent.
-    let asked = browser.submit("/setup/connection", &moved, 422).await;
+    let asked = browser.submit("connection", &moved, 422).await;
     assert_eq!(asked["field"], "drop_choices");
     let detail = asked["detail"].as_str().unwrap();
     assert!(detail.contains("2 mapped tenants are dropped"), "{detail}");
     let kept = env.connection().await;
     assert_eq!((kept.epoch, kept.company_id.as_str()), (1, "tbdemo"));
     moved["drop_choices"] = json!(true);
-    browser.post("/setup/connection", &moved).await.expect(200);
+    browser.post("connection", &moved).await.expect(200);
     let connection = env.connection().await;
     assert_eq!(
         (
@@ -147,21 +147,17 @@ async fn old_alerts_are_released_by_a_person() {
     env.put_mapping(TENANT, &on).await;
 
     let mut browser = env.setup.signed_in().await;
-    let page = browser.get_json("/setup/waiting").await.expect(200).json();
+    let page = browser.get_json("waiting").await.expect(200).json();
     assert_eq!(page["tenants"][TENANT]["older"], 1, "{page}");
     let release = json!({ "tenant": TENANT, "reason": "older" });
-    let released = browser
-        .submit("/setup/waiting/release", &release, 200)
-        .await;
+    let released = browser.submit("waiting-release", &release, 200).await;
     assert_eq!(
         (&released["released"], &released["left"]),
         (&json!(1), &json!(0))
     );
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
-    browser
-        .submit("/setup/waiting/release", &release, 422)
-        .await;
+    browser.submit("waiting-release", &release, 422).await;
 }
 
 #[tokio::test]
@@ -182,14 +178,14 @@ async fn an_own_client_id_is_stored_until_removed() {
             .as_object_mut()
             .unwrap()
             .extend(sent.as_object().unwrap().clone());
-        browser.submit("/setup/connection", &entered, 200).await;
-        let shown = browser.get_json("/setup/connection").await.expect(200);
+        browser.submit("connection", &entered, 200).await;
+        let shown = browser.get_json("connection").await.expect(200);
         assert_eq!(shown.json()["client_id_set"], stored, "{sent}");
         assert!(!shown.text.contains(&own), "{}", shown.text);
     }
     let mut wrong = keys(&env, 99);
     wrong["client_id"] = json!("00000000-0000-0000-0000-000000000000");
-    let refused = browser.submit("/setup/connection", &wrong, 422).await;
+    let refused = browser.submit("connection", &wrong, 422).await;
     assert_eq!(refused["field"], "client_id", "{refused}");
 }
 
@@ -204,10 +200,10 @@ async fn a_refused_own_client_id_is_named_as_the_partners() {
         if own {
             let mut entered = keys(&env, version(&env).await);
             entered["client_id"] = json!(Seed::demo().integration().unwrap().client_id);
-            browser.submit("/setup/connection", &entered, 200).await;
+            browser.submit("connection", &entered, 200).await;
         }
         env.set_fault("client_id", "refused").await;
-        let check = browser.get_json("/setup/check").await.expect(200).json();
+        let check = browser.get_json("check").await.expect(200).json();
         assert_eq!(check["error"]["code"], code, "{check}");
         env.set_fault("client_id", "ok").await;
     }
@@ -218,11 +214,11 @@ async fn unreadable_keys_must_be_entered_again() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     env.account.put_secret("tb/connection/northwind", "{").await;
-    let check = browser.get_json("/setup/check").await.expect(200).json();
+    let check = browser.get_json("check").await.expect(200).json();
     assert_eq!(check["error"]["code"], "no_keys", "{check}");
     let entered = keys(&env, version(&env).await);
-    browser.submit("/setup/connection", &entered, 200).await;
-    let check = browser.get_json("/setup/check").await.expect(200).json();
+    browser.submit("connection", &entered, 200).await;
+    let check = browser.get_json("check").await.expect(200).json();
     assert_eq!(check["verdict"], "good", "{check}");
 }
 
@@ -230,7 +226,7 @@ async fn unreadable_keys_must_be_entered_again() {
 async fn unconfirmed(env: &TestEnvironment) -> Browser {
     let mut browser = env.setup.signed_in().await;
     let contact = json!({ "address": "oncall@northwind.example", "version": 0 });
-    browser.post("/setup/contact", &contact).await.expect(200);
+    browser.post("contact", &contact).await.expect(200);
     env.confirm_contact().await;
     let unconfirmed = Connection {
         confirmed: false,
@@ -241,10 +237,10 @@ async fn unconfirmed(env: &TestEnvironment) -> Browser {
 }
 
 async fn confirm(browser: &mut Browser) -> Answer {
-    let page = browser.get_json("/setup/confirm").await.expect(200).json();
+    let page = browser.get_json("confirm").await.expect(200).json();
     assert_eq!(page["missing"], json!([]), "{page}");
     let confirm = json!({ "version": page["version"] });
-    browser.post("/setup/confirm", &confirm).await
+    browser.post("confirm", &confirm).await
 }
 
 #[tokio::test]

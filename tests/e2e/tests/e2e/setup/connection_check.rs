@@ -17,7 +17,7 @@ fn row<'a>(view: &'a Value, right: &str) -> &'a Value {
 async fn a_good_connection_is_shown_with_its_member_and_all_rights() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
-    let view = browser.get_json("/setup/check").await.expect(200).json();
+    let view = browser.get_json("check").await.expect(200).json();
     assert_eq!(
         (&view["verdict"], &view["off"]),
         (&json!("good"), &json!([]))
@@ -26,7 +26,7 @@ async fn a_good_connection_is_shown_with_its_member_and_all_rights() {
     assert_eq!(view["member"]["identifier"], "Ticketbridge");
     assert_eq!(view["member"]["default_board"], "Service Desk");
     assert_eq!(row(&view, rights::TABLES_ADD)["status"], "granted");
-    let page = browser.get("/setup/check").await.expect(200).text;
+    let page = browser.get("check").await.expect(200).text;
     for words in [
         "The connection works",
         "<caption>Rights of the API member's security role</caption>",
@@ -48,13 +48,13 @@ async fn each_connection_problem_has_its_own_message() {
         (json!({ "error_rate": 1.0 }), "down"),
     ] {
         env.connectwise.set_faults(faults.clone()).await;
-        let view = browser.get_json("/setup/check").await.expect(200).json();
+        let view = browser.get_json("check").await.expect(200).json();
         assert_eq!(
             (&view["verdict"], &view["error"]["code"]),
             (&json!("broken"), &json!(code))
         );
         assert_eq!(view["rights"], json!([]), "{faults}");
-        let page = browser.get("/setup/check").await.expect(200).text;
+        let page = browser.get("check").await.expect(200).text;
         assert!(
             page.contains("role=\"alert\"") && page.contains("Change the connection"),
             "{page}"
@@ -68,15 +68,15 @@ async fn each_connection_problem_has_its_own_message() {
         ("tbPrivateKey01", "good"),
     ] {
         env.put_keys(key).await;
-        let view = browser.get_json("/setup/check").await.expect(200).json();
+        let view = browser.get_json("check").await.expect(200).json();
         assert_eq!(view["verdict"], verdict, "{key}");
     }
 
     let other_partner = PartnerId::parse("other").unwrap();
     let mut other = env.setup.signed_in_at(&other_partner).await;
-    let view = other.get_json("/setup/check").await.expect(200).json();
+    let view = other.get_json("check").await.expect(200).json();
     assert_eq!(view["verdict"], "not_connected");
-    let page = other.get("/setup/check").await.expect(200).text;
+    let page = other.get("check").await.expect(200).text;
     assert!(page.contains("Nothing is connected yet"), "{page}");
 }
 
@@ -93,7 +93,7 @@ async fn a_missing_right_is_shown_until_it_is_granted() {
             .unwrap();
     }
     let mut browser = env.setup.signed_in().await;
-    let view = browser.get_json("/setup/check").await.expect(200).json();
+    let view = browser.get_json("check").await.expect(200).json();
     assert_eq!(view["verdict"], "rights_missing");
     assert_eq!(view["off"].as_array().unwrap().len(), 2);
     let add = row(&view, rights::TICKETS_ADD);
@@ -115,7 +115,7 @@ async fn a_missing_right_is_shown_until_it_is_granted() {
     assert!(!is_due().await);
 
     env.set_fault("missing_rights", ["table_setup.add"]).await;
-    let view = browser.get_json("/setup/check").await.expect(200).json();
+    let view = browser.get_json("check").await.expect(200).json();
     assert_eq!(view["verdict"], "good");
     assert_eq!(
         view["off"],

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::environment::{Browser, MAIL_FROM, TestEnvironment, after, partner};
 use crate::monitoring::logs::Log;
 
-const CONTACT: &str = "/setup/contact";
+const CONTACT: &str = "contact";
 
 async fn save(browser: &mut Browser, address: &str, version: u64) -> u16 {
     let desired = json!({ "address": address, "version": version });
@@ -61,10 +61,7 @@ async fn a_contact_counts_once_confirmed_and_the_old_one_is_notified() {
     assert_eq!(save(&mut browser, "unknown", 0).await, 422);
     let first = [("address", " anna@northwind.example "), ("version", "0")];
     let saved = browser.post_form(CONTACT, &first).await.expect(303);
-    assert_eq!(
-        saved.header("location"),
-        "/setup/contact?done=confirmation_sent"
-    );
+    assert_eq!(saved.header("location"), "contact?done=confirmation_sent");
     assert_eq!(
         save(&mut browser, "mallory@elsewhere.example", 0).await,
         409
@@ -72,12 +69,10 @@ async fn a_contact_counts_once_confirmed_and_the_old_one_is_notified() {
     assert_eq!(seen(&mut browser).await, view(None, Some(ANNA), 1));
     let page = browser.get(CONTACT).await.expect(200).text;
     assert!(page.contains("waits for confirmation"), "{page}");
-    let overview = browser.get("/setup").await.expect(200).text;
+    let overview = browser.get("overview").await.expect(200).text;
     assert!(overview.contains("waits for confirmation"), "{overview}");
     // Before the confirmation no other mail is sent.
-    browser
-        .submit("/setup/contact/test", &Value::Null, 422)
-        .await;
+    browser.submit("contact-test", &Value::Null, 422).await;
     env.confirm_contact().await;
     assert_eq!(seen(&mut browser).await, view(Some(ANNA), None, 2));
     assert_eq!(sent(&env).await, mails([(ANNA, CONFIRM)]));
@@ -97,9 +92,7 @@ async fn a_contact_counts_once_confirmed_and_the_old_one_is_notified() {
     );
     let asked = mails([(ANNA, CONFIRM), (BEN, CONFIRM), (ANNA, IS_TO_CHANGE)]);
     assert_eq!(sent(&env).await, asked);
-    browser
-        .submit("/setup/contact/test", &Value::Null, 200)
-        .await;
+    browser.submit("contact-test", &Value::Null, 200).await;
     assert_eq!(sent(&env).await[3].0, ANNA, "the old contact still counts");
 
     env.confirm_contact().await;
@@ -164,23 +157,15 @@ async fn a_confirmation_ends_by_time_replacement_or_cancellation() {
     );
 
     // Sent again: the token of the earlier mail is invalid.
-    let again = browser
-        .submit("/setup/contact/resend", &of_pending(1), 200)
-        .await;
-    assert_eq!(again["next"], "/setup/contact?done=confirmation_sent");
+    let again = browser.submit("contact-resend", &of_pending(1), 200).await;
+    assert_eq!(again["next"], "contact?done=confirmation_sent");
     let second = env.confirmation().await;
     assert_eq!(use_of(&first, now).await, refusal);
     // Cancelled by hand, or because the contact stays the same.
-    browser
-        .submit("/setup/contact/cancel", &of_pending(1), 409)
-        .await;
-    browser
-        .submit("/setup/contact/cancel", &of_pending(2), 200)
-        .await;
+    browser.submit("contact-cancel", &of_pending(1), 409).await;
+    browser.submit("contact-cancel", &of_pending(2), 200).await;
     assert_eq!(use_of(&second, now).await, refusal);
-    browser
-        .submit("/setup/contact/resend", &of_pending(3), 422)
-        .await;
+    browser.submit("contact-resend", &of_pending(3), 422).await;
     assert_eq!(save(&mut browser, ANNA, 3).await, 200);
     env.confirm_contact().await;
     assert_eq!(save(&mut browser, BEN, 5).await, 200);
@@ -266,12 +251,12 @@ async fn a_test_mail_arrives_or_says_who_can_fix_it() {
     let now = Timestamp::now();
     let test = async |browser: &mut Browser, second| {
         browser.now = Some(after(now, second));
-        browser.post("/setup/contact/test", &Value::Null).await
+        browser.post("contact-test", &Value::Null).await
     };
     test(&mut browser, 0).await.expect(422);
     env.set_contact(ANNA).await;
     let sent = test(&mut browser, 0).await.expect(200).json();
-    assert_eq!(sent["next"], "/setup/contact?done=mail_sent");
+    assert_eq!(sent["next"], "contact?done=mail_sent");
     test(&mut browser, 61).await.expect(200);
     let mails = env.account.mails().await;
     assert_eq!(mails.len(), 2);
@@ -323,11 +308,9 @@ async fn all_mails_of_a_page_share_one_rate_limit() {
         "refused requests changed nothing"
     );
     let again = json!({ "version": 6 });
-    browser.submit("/setup/contact/resend", &again, 422).await;
+    browser.submit("contact-resend", &again, 422).await;
     env.set_contact(ANNA).await;
-    browser
-        .submit("/setup/contact/test", &Value::Null, 422)
-        .await;
+    browser.submit("contact-test", &Value::Null, 422).await;
     let ask = async |seconds| {
         let mut stranger = env.setup.browser();
         stranger.now = Some(after(now, seconds));
@@ -339,12 +322,8 @@ async fn all_mails_of_a_page_share_one_rate_limit() {
     assert_eq!(env.account.mails().await.len(), 6);
     // One more mail of any kind every ten minutes.
     browser.now = Some(after(now, 660));
-    browser
-        .submit("/setup/contact/test", &Value::Null, 200)
-        .await;
-    browser
-        .submit("/setup/contact/test", &Value::Null, 422)
-        .await;
+    browser.submit("contact-test", &Value::Null, 200).await;
+    browser.submit("contact-test", &Value::Null, 422).await;
     assert_eq!(env.account.mails().await.len(), 7);
 }
 
@@ -412,7 +391,7 @@ async fn a_requested_link_is_mailed_once_in_five_minutes() {
     let token = json!({ "token": first.split_once('#').unwrap().1 });
     late.post("/setup/session", &token).await.expect(401);
     late.open(&second).await;
-    late.get("/setup").await.expect(200);
+    late.get("overview").await.expect(200);
 }
 
 #[tokio::test]

@@ -27,11 +27,11 @@ pub(crate) fn ticket_form(view: &Value, on: &Value) -> Value {
 /// The page's settings with these kinds enabled.
 async fn switch_kinds(env: &TestEnvironment, on: &dyn Fn(&str) -> bool) {
     let mut browser = env.setup.signed_in().await;
-    let view = browser.get_json("/setup/tickets").await.expect(200).json();
+    let view = browser.get_json("tickets").await.expect(200).json();
     let kinds = domain::alert::kind::BUILT_IN.iter().map(|(kind, ..)| *kind);
     let kinds: Vec<_> = kinds.filter(|kind| on(kind)).collect();
     let form = ticket_form(&view, &json!(kinds));
-    browser.post("/setup/tickets", &form).await.expect(200);
+    browser.post("tickets", &form).await.expect(200);
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn enabling_a_kind_holds_back_its_old_alerts() {
     }
 
     let mut browser = env.setup.signed_in().await;
-    let view = browser.get_json("/setup/waiting").await.expect(200).json();
+    let view = browser.get_json("waiting").await.expect(200).json();
     let older = env.record("older").await.unwrap();
     let raised_at = older.desired.details.unwrap().raised_at;
     for counts in [&view["sum"], &view["tenants"][TENANT]] {
@@ -65,13 +65,13 @@ async fn enabling_a_kind_holds_back_its_old_alerts() {
         assert_eq!(counts["older_kinds"], json!({ "disk": 2 }), "{view}");
         assert_eq!(counts["oldest"], json!(raised_at), "{view}");
     }
-    let page = browser.get("/setup/waiting").await.expect(200).text;
+    let page = browser.get("waiting").await.expect(200).text;
     assert!(
         page.contains("Release all 2") && page.contains("disk 2"),
         "{page}"
     );
     let all = json!({ "reason": "older" });
-    let released = browser.submit("/setup/waiting/release", &all, 200).await;
+    let released = browser.submit("waiting-release", &all, 200).await;
     assert_eq!(released["released"], 2);
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 3);
@@ -102,9 +102,7 @@ async fn a_new_source_creates_no_tickets_for_old_alerts() {
     assert_eq!(env.connectwise.tickets().await.len(), 1);
     let mut browser = env.setup.signed_in().await;
     let release = json!({ "tenant": TENANT, "reason": "older" });
-    browser
-        .submit("/setup/waiting/release", &release, 200)
-        .await;
+    browser.submit("waiting-release", &release, 200).await;
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 2);
 }
@@ -184,20 +182,16 @@ async fn added_kinds_are_offered_and_get_a_ticket_type() {
     let put = env.access.partner_sources.put(&northwind, &source, &own);
     put.await.unwrap();
     let mut browser = env.setup.signed_in().await;
-    let view = browser.get_json("/setup/boards").await.expect(200).json();
+    let view = browser.get_json("boards").await.expect(200).json();
     let board =
         |name: &str| json!({ "name": name, "location": 2, "department": 10, "team_lead": 151 });
     let desired = json!({
         "operations": board("Watch: Operations"), "cyber_alerts": board("Watch: Cyber Alerts"), "version": view["boards_version"],
     });
-    browser
-        .submit("/setup/boards/dedicated", &desired, 200)
-        .await;
-    let made = browser
-        .submit("/setup/boards/progress", &json!({}), 200)
-        .await;
+    browser.submit("boards-dedicated", &desired, 200).await;
+    let made = browser.submit("boards-progress", &json!({}), 200).await;
     assert_eq!((&made["done"], &made["total"]), (&json!(24), &json!(24)));
-    let view = browser.get_json("/setup/tickets").await.expect(200).json();
+    let view = browser.get_json("tickets").await.expect(200).json();
     let of = |board: &str, kind: &str| {
         let kinds = view[board]["kinds"].as_array().unwrap();
         kinds.iter().find(|of| of["kind"] == kind).cloned()
@@ -219,7 +213,7 @@ async fn added_kinds_are_offered_and_get_a_ticket_type() {
         .filter(|kind| kind != "backup_failed")
         .collect();
     let form = ticket_form(&view, &json!(all));
-    browser.post("/setup/tickets", &form).await.expect(200);
+    browser.post("tickets", &form).await.expect(200);
     let saved = env.settings().await;
     let off: Vec<_> = saved.kinds_off.iter().map(domain::Kind::as_str).collect();
     assert_eq!(off, ["backup_failed"]);

@@ -109,27 +109,23 @@ async fn connect(env: &TestEnvironment, browser: &mut Browser) {
         "site": env.connectwise.origin(), "company_id": "tbdemo", "public_key": "tbPublicKey01",
         "private_key": "tbPrivateKey01", "version": 0,
     });
-    browser.submit("/setup/connection", &connection, 200).await;
+    browser.submit("connection", &connection, 200).await;
 }
 
 async fn boards(browser: &mut Browser, boards: Boards) {
-    let page = browser.get_json("/setup/boards").await.expect(200).json();
+    let page = browser.get_json("boards").await.expect(200).json();
     match boards {
         Boards::Default => {
             let version = json!({ "version": page["settings_version"] });
-            browser.submit("/setup/boards/default", &version, 200).await;
+            browser.submit("boards-default", &version, 200).await;
         }
         Boards::Dedicated => {
             let board = json!({ "location": 2, "department": 10, "team_lead": 151 });
             let desired = json!({ "operations": board, "cyber_alerts": board, "version": page["boards_version"] });
-            let mut next = browser
-                .submit("/setup/boards/dedicated", &desired, 200)
-                .await;
+            let mut next = browser.submit("boards-dedicated", &desired, 200).await;
             for _ in 0..10 {
-                next = browser
-                    .submit("/setup/boards/progress", &json!({}), 200)
-                    .await;
-                if next["next"] != "/setup/boards/progress" {
+                next = browser.submit("boards-progress", &json!({}), 200).await;
+                if next["next"] != "boards-progress" {
                     break;
                 }
             }
@@ -139,10 +135,10 @@ async fn boards(browser: &mut Browser, boards: Boards) {
 }
 
 async fn map(browser: &mut Browser, (tenant, company): (&str, u64)) {
-    let path = format!("/setup/tenant?tenant={tenant}");
+    let path = format!("tenant?tenant={tenant}");
     let page = browser.get_json(&path).await.expect(200).json();
     let chosen = json!({ "tenant": tenant, "company": company, "enabled": true, "version": page["version"] });
-    browser.post("/setup/tenant", &chosen).await.expect(200);
+    browser.post("tenant", &chosen).await.expect(200);
 }
 
 /// The earlier alerts become three tickets, and the last tenant's alert becomes one when it is mapped.
@@ -152,22 +148,22 @@ async fn from_nothing_to_tickets(env: &mut TestEnvironment, chosen: Boards) -> V
     alerts(env, &source, now).await;
 
     connect(env, &mut browser).await;
-    let check = browser.get_json("/setup/check").await.expect(200).json();
+    let check = browser.get_json("check").await.expect(200).json();
     assert_eq!(check["verdict"], "good");
     boards(&mut browser, chosen).await;
     for mapped in MAPPED {
         map(&mut browser, mapped).await;
     }
     let version = json!({ "version": 1 });
-    let refused = browser.post("/setup/confirm", &version).await.expect(422);
+    let refused = browser.post("confirm", &version).await.expect(422);
     assert!(refused.text.contains("emergency contact"), "{refused:?}");
     let contact = json!({ "address": "oncall@contoso.example", "version": 0 });
-    browser.post("/setup/contact", &contact).await.expect(200);
-    let refused = browser.post("/setup/confirm", &version).await.expect(422);
+    browser.post("contact", &contact).await.expect(200);
+    let refused = browser.post("confirm", &version).await.expect(422);
     assert!(refused.text.contains("confirmed"), "{refused:?}");
     env.confirm_contact().await;
 
-    let preview = browser.get_json("/setup/confirm").await.expect(200).json();
+    let preview = browser.get_json("confirm").await.expect(200).json();
     assert_eq!(preview["missing"], json!([]), "{preview}");
     let waiting = &preview["waiting"];
     let reported = (
@@ -187,12 +183,12 @@ async fn from_nothing_to_tickets(env: &mut TestEnvironment, chosen: Boards) -> V
     );
 
     let confirm = json!({ "version": preview["version"] });
-    browser.post("/setup/confirm", &confirm).await.expect(200);
+    browser.post("confirm", &confirm).await.expect(200);
     settle(env, now).await;
     let tickets = env.connectwise.tickets().await;
     assert_eq!(tickets.len(), 3, "{tickets:?}");
 
-    let path = format!("/setup/tenant?tenant={}", UNMAPPED.0);
+    let path = format!("tenant?tenant={}", UNMAPPED.0);
     let last = browser.get_json(&path).await.expect(200).json();
     assert_eq!(
         (&last["waiting"], &last["preview"]["tickets"]),
@@ -261,8 +257,8 @@ async fn a_role_without_table_setup_uses_the_default_board() {
     assert_eq!(of(&tickets, "board"), ["Service Desk"]);
 
     let mut browser = env.setup.signed_in_at(&partner()).await;
-    let check = browser.get("/setup/check").await.expect(200);
-    let boards = browser.get("/setup/boards").await.expect(200);
+    let check = browser.get("check").await.expect(200);
+    let boards = browser.get("boards").await.expect(200);
     for page in [check, boards] {
         assert!(page.text.contains("Table Setup"), "{}", page.text);
     }
@@ -275,19 +271,19 @@ async fn a_role_without_table_setup_uses_the_default_board() {
 #[tokio::test]
 async fn a_link_signs_in_and_the_session_signs_out() {
     let env = TestEnvironment::new().await;
-    env.setup.browser().get("/setup").await.expect(401);
+    env.setup.browser().get("overview").await.expect(401);
     let mut browser = env.setup.signed_in().await;
-    let page = browser.get("/setup").await.expect(200);
+    let page = browser.get("overview").await.expect(200);
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-    let view = browser.get_json("/setup").await.expect(200).json();
+    let view = browser.get_json("overview").await.expect(200).json();
     assert_eq!(view["partner"], "northwind");
-    let out = browser.post_form("/setup/session/end", &[]).await;
+    let out = browser.post_form("sign-out", &[]).await;
     assert_eq!(
         out.expect(303).header("location"),
         "/setup/link?done=signed_out"
     );
     assert!(browser.cookies.is_empty());
-    browser.get("/setup").await.expect(401);
+    browser.get("overview").await.expect(401);
     let nothing = env
         .setup
         .operator("GET", "/v1/operator/nothing", &Value::Null)

@@ -18,6 +18,7 @@ use crate::setup::approve_closings::hold_of;
 
 /// The public routes, each with the reason why it reveals nothing and gives no access.
 const OPEN: &[(&str, &str)] = &[
+    ("GET", "/setup"),
     ("GET", "/setup/open"),
     ("GET", "/setup/assets/style.css"),
     ("GET", "/setup/assets/page.js"),
@@ -28,6 +29,8 @@ const OPEN: &[(&str, &str)] = &[
     ("GET", "/setup/contact/confirm"),
     ("POST", "/setup/contact/confirm"),
 ];
+/// The cookie of the seeded partner's session.
+const SESSION_COOKIE: &str = "__Host-session-northwind";
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 /// Markup that every page must escape.
 const HOSTILE: &str = r#"<script>alert("x")</script>'"><img src=x onerror=y>"#;
@@ -112,12 +115,7 @@ async fn marked_environment() -> TestEnvironment {
     let saved = env.config.tenants.put(&northwind, &acme, &mapping).await;
     saved.unwrap();
     let contact = json!({ "address": format!("{MARK}@northwind.example"), "version": 0 });
-    let saved = env
-        .setup
-        .signed_in()
-        .await
-        .post("/setup/contact", &contact)
-        .await;
+    let saved = env.setup.signed_in().await.post("contact", &contact).await;
     saved.expect(200);
     let closings = hold_of(0, 42, 60);
     let stop = env
@@ -160,7 +158,7 @@ async fn only_the_listed_routes_are_public() {
     let open = routes_behind(&env, RouteAccess::Open);
     let open: Vec<_> = open
         .iter()
-        .map(|route| (route.method.as_str(), route.path))
+        .map(|route| (route.method.as_str(), route.path.as_str()))
         .collect();
     assert_eq!(open, OPEN);
     for route in env.setup.app.routes() {
@@ -170,6 +168,9 @@ async fn only_the_listed_routes_are_public() {
             route.access == RouteAccess::Operator,
             "{route:?}"
         );
+        let session = route.access == RouteAccess::Session;
+        let of_partner = route.path.starts_with("/setup/partners/{partner}/");
+        assert_eq!(session, of_partner, "{route:?}");
         assert!(operators || route.path.starts_with("/setup"), "{route:?}");
     }
     assert!(routes_behind(&env, RouteAccess::Session).len() >= 4);
@@ -182,7 +183,7 @@ async fn partner_routes_need_a_valid_session() {
     let signed_out = env.setup.browser();
     let mut ended = env.setup.signed_in().await;
     let cookies = ended.cookies.clone();
-    ended.post_form("/setup/session/end", &[]).await.expect(303);
+    ended.post_form("sign-out", &[]).await.expect(303);
     ended.cookies = cookies;
     let mut expired = env.setup.signed_in().await;
     expired.now = Some(after(Timestamp::now(), 8 * 3600));
@@ -204,9 +205,7 @@ async fn partner_routes_need_a_valid_session() {
         .to_owned();
     let with = |token: &str| {
         let mut browser = env.setup.browser();
-        browser
-            .cookies
-            .insert("__Host-session".into(), token.into());
+        browser.cookies.insert(SESSION_COOKIE.into(), token.into());
         browser
     };
     let with_link = with(link.split_once('#').unwrap().1);
@@ -267,8 +266,19 @@ async fn a_session_reaches_no_other_partner() {
             if is_write(&route) {
                 call = call.json(&named);
             }
-            let event = if call.path.contains('?') { '&' } else { '?' };
-            call.path = format!("{}{event}tenant={TENANT}", call.path);
+            call.path = format!("{}?tenant={TENANT}", call.path);
+            let other = call.clone();
+            // The other partner's page, and with its own token under the other's name.
+            let status = if is_write(&route) { 409 } else { 401 };
+            let mut renamed = other.clone();
+            let answer = theirs.send(other).await;
+            refused("other partner", &route, &answer, status);
+            let token = theirs.cookies["__Host-session-contoso"].clone();
+            renamed.cookies = vec![format!("{SESSION_COOKIE}={token}")];
+            let answer = renamed.to(&env.setup.app).await;
+            refused("renamed cookie", &route, &answer, 401);
+            // Its own page, with what belongs to the other partner.
+            call.path = call.path.replace(PARTNER, "contoso");
             let answer = theirs.send(call).await;
             guarded(&answer);
             assert!(!answer.text.contains(MARK), "{route:?} {answer:?}");
@@ -292,11 +302,9 @@ fn actions(page: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_form_of_a_second_tab_changes_no_other_partner() {
+async fn a_form_changes_only_the_partner_of_its_page() {
     let env = marked_environment().await;
     let contoso = PartnerId::parse("contoso").unwrap();
-    // One browser: signing in in the second tab replaces the cookie, and the first tab still shows its
-    // forms.
     let mut browser = env.setup.signed_in().await;
     let before = items_of_partner(&env).await;
     let mut forms = Vec::new();
@@ -307,62 +315,78 @@ async fn a_form_of_a_second_tab_changes_no_other_partner() {
         }
     }
     assert!(forms.len() >= 20, "{forms:?}");
-    let second = env.setup.signed_in_at(&contoso).await;
-    browser.cookies = second.cookies.clone();
-    let of_contoso = async || {
-        let connection = env.access.connections.get(&contoso).await.unwrap().value;
-        let contact = env.access.contacts.get(&contoso).await.unwrap();
-        (connection, contact.value.pending.is_some())
-    };
     let writes = routes_behind(&env, RouteAccess::Session).into_iter();
     let writes: Vec<_> = writes.filter(is_write).collect();
+    // The first tab's session ends, and its forms are still shown. The second tab's is another
+    // partner's.
+    browser.cookies = env.setup.signed_in_at(&contoso).await.cookies;
     for form in &forms {
-        let (to, query) = form.split_once('?').expect(form);
-        assert_eq!(query, format!("partner={PARTNER}"), "{form}");
-        assert!(writes.iter().any(|route| route.path == to), "{form}");
-    }
-    let own = format!("?partner={}", contoso.as_str());
-    for route in &writes {
-        for (query, status) in [
-            (format!("?partner={PARTNER}"), 409),
-            (String::new(), 400),
-            ("?partner=".to_owned(), 400),
-            ("?partner=Contoso%23".to_owned(), 400),
-            (format!("{own}&partner={PARTNER}"), 400),
-            (format!("?partner={PARTNER}&{}", &own[1..]), 400),
-        ] {
-            for accept in ["text/html", "application/json"] {
-                let mut call = call(&browser, route).header("accept", accept);
-                call.path = format!("{}{query}", route.path);
-                let answer = browser.send(call).await;
-                refused(&query, route, &answer, status);
-                let words = if status == 409 {
-                    "nothing was saved"
-                } else {
-                    "Nothing was saved"
-                };
-                assert!(answer.text.contains(words), "{route:?} {answer:?}");
-            }
+        let to = form.split('?').next().unwrap();
+        let route = writes
+            .iter()
+            .find(|route| route.path == format!("/setup/partners/{{partner}}/{to}"));
+        let route = route.expect(form);
+        for accept in ["text/html", "application/json"] {
+            let call = call(&browser, route).header("accept", accept);
+            let answer = browser.send(call).await;
+            refused(form, route, &answer, 409);
+            assert!(answer.text.contains("nothing was saved"), "{answer:?}");
         }
     }
-    assert_eq!(of_contoso().await, (None, false));
     assert_eq!(items_of_partner(&env).await, before);
-    // After reloading, the first tab shows the other partner and names it.
-    let page = browser.get("/setup/contact").await.expect(200).text;
-    assert!(page.contains("<title>Emergency contact · contoso · Ticketbridge</title>"));
-    let form = actions(&page)
-        .into_iter()
-        .find(|form| form.starts_with("/setup/contact?"));
-    let mut call = Call::new("POST", &form.unwrap());
-    call.cookies = vec![format!(
-        "__Host-session={}",
-        second.cookies["__Host-session"]
-    )];
-    let call = call
-        .header("origin", PAGE)
-        .form(&[("address", "it@contoso.example"), ("version", "0")]);
-    call.to(&env.setup.app).await.expect(303);
-    assert!(of_contoso().await.1);
+}
+
+#[tokio::test]
+async fn two_partners_pages_work_side_by_side_in_one_browser() {
+    let env = marked_environment().await;
+    let contoso = PartnerId::parse("contoso").unwrap();
+    let mut browser = env.setup.signed_in().await;
+    let start = browser.get("/setup").await.expect(303);
+    assert_eq!(
+        start.header("location"),
+        "/setup/partners/northwind/overview"
+    );
+    let second = env.setup.signed_in_at(&contoso).await;
+    browser.cookies.extend(second.cookies.clone());
+    let start = browser.get("/setup").await.expect(200).text;
+    for (partner, address) in [
+        ("northwind", "it@northwind.example"),
+        ("contoso", "it@contoso.example"),
+    ] {
+        assert!(start.contains(&format!("/setup/partners/{partner}/overview")));
+        browser.partner = partner.to_owned();
+        let version = browser.get_json("contact").await.expect(200).json()["version"].to_string();
+        let fields = [("address", address), ("version", version.as_str())];
+        browser.post_form("contact", &fields).await.expect(303);
+        let id = PartnerId::parse(partner).unwrap();
+        let contact = env.access.contacts.get(&id).await.unwrap().value;
+        assert_eq!(contact.pending.unwrap().address.as_str(), address);
+    }
+    // Signing out of one leaves the other.
+    browser.post_form("sign-out", &[]).await.expect(303);
+    browser.get("overview").await.expect(401);
+    browser.partner = PARTNER.to_owned();
+    browser.get("overview").await.expect(200);
+    browser.post_form("sign-out", &[]).await.expect(303);
+    let start = browser.get("/setup").await.expect(303);
+    assert_eq!(start.header("location"), "/setup/link");
+}
+
+#[tokio::test]
+async fn a_browser_keeps_its_twenty_newest_sessions() {
+    let env = TestEnvironment::new().await;
+    let mut browser = env.setup.browser();
+    // In the order in which a browser sends them: the oldest first.
+    for number in 0..25 {
+        let other = PartnerId::parse(format!("partner-{number:02}")).unwrap();
+        let link = env.setup.link_of(&other).await;
+        browser.open(&link).await;
+    }
+    let kept: Vec<_> = browser.cookies.keys().map(String::as_str).collect();
+    assert_eq!(kept.len(), 20);
+    assert_eq!(kept[0], "__Host-session-partner-05");
+    let sent: usize = browser.cookies.iter().map(|(n, v)| n.len() + v.len()).sum();
+    assert!(sent < 4096, "{sent} bytes");
 }
 
 #[tokio::test]
@@ -453,7 +477,7 @@ async fn operator_routes_and_page_routes_are_separate() {
         }
     }
     assert_eq!(items_of_partner(&env).await, before);
-    browser.get("/setup").await.expect(200);
+    browser.get("overview").await.expect(200);
 }
 
 #[tokio::test]
@@ -494,14 +518,14 @@ async fn a_change_needs_our_origin_and_a_form_or_json() {
             refused(media_type, route, &answer, 415);
         }
     }
-    for path in ["/setup/session", "/setup/link", "/setup/contact"] {
+    for path in ["/setup/session", "/setup/link", "contact"] {
         let large = json!({ "token": "x".repeat(64 * 1024) });
         let answer = browser.post(path, &large).await;
         guarded(&answer);
         assert_eq!(answer.status, 413, "{path}");
     }
     assert_eq!(items_of_partner(&env).await, before);
-    browser.get("/setup").await.expect(200);
+    browser.get("overview").await.expect(200);
     for route in routes_behind(&env, RouteAccess::Operator) {
         if matches!(route.method.as_str(), "PUT" | "PATCH") {
             let call = call(&browser, &route).header("content-type", "text/plain");
@@ -540,6 +564,9 @@ async fn an_unlisted_route_is_a_404_for_every_method() {
         "/setup/",
         "/setup/open/",
         "/setup/session/begin",
+        "/setup/partners/northwind/",
+        "/setup/partners/northwind/nothing",
+        "/setup/partners/northwind/tenants/",
         "/setup/assets/../../Cargo.toml",
         "/setup/assets/page.js.map",
         "/v1/operator/",
@@ -569,10 +596,10 @@ async fn names_are_escaped_on_every_page() {
     paths.extend(
         [
             "/setup/<script>alert(1)</script>\"'",
-            "/setup?done=%3Cscript%3Ealert(1)%3C/script%3E",
+            "overview?done=%3Cscript%3Ealert(1)%3C/script%3E",
             "/setup/link?done=%22%3E%3Cimg%3E",
-            "/setup/tenant?tenant=acme-dental",
-            "/setup/tenant?tenant=acme-dental&search=%22%3E%3Cimg%3E",
+            "tenant?tenant=acme-dental",
+            "tenant?tenant=acme-dental&search=%22%3E%3Cimg%3E",
         ]
         .map(str::to_owned),
     );
@@ -623,15 +650,14 @@ async fn the_session_token_is_in_no_script_and_no_table() {
     guarded(&opened);
     assert_eq!(
         opened.json(),
-        json!({ "next": "/setup", "partner": PARTNER })
+        json!({ "next": "/setup/partners/northwind/overview", "partner": PARTNER })
     );
-    browser.partner = Some(PARTNER.to_owned());
-    let session = browser.cookies["__Host-session"].clone();
+    let session = browser.cookies[SESSION_COOKIE].clone();
     assert_eq!((link_token.len(), session.len()), (43, 43));
     let attributes = "Path=/; Max-Age=28800; Secure; HttpOnly; SameSite=Strict";
     assert_eq!(
         opened.header("set-cookie"),
-        format!("__Host-session={session}; {attributes}")
+        format!("{SESSION_COOKIE}={session}; {attributes}")
     );
 
     // A session's token does not work as a link, and the link's token is used up.
@@ -645,30 +671,29 @@ async fn the_session_token_is_in_no_script_and_no_table() {
     let items = table.scan().table_name("access").send().await.unwrap();
     let items = format!("{:?}", items.items.unwrap());
     assert!(!items.contains(&link_token) && !items.contains(&session));
-    for page in ["/setup", "/setup/contact"] {
+    for page in ["overview", "contact"] {
         let page = browser.get(page).await.expect(200);
         assert!(!page.text.contains(&session));
     }
     // Beside other cookies, in any order.
-    let mut call = browser.call("GET", "/setup");
+    let mut call = browser.call("GET", "overview");
     call.cookies = vec![
         "a=b".into(),
-        format!("__Host-session={session}"),
+        format!("{SESSION_COOKIE}={session}"),
         "session=x".into(),
     ];
     assert_eq!(call.to(&env.setup.app).await.status, 200);
     call.cookies = vec![
         format!("session={session}"),
-        format!("__host-session={session}"),
+        format!("__Host-session={session}"),
+        format!("__host-session-northwind={session}"),
+        format!("__Host-session-contoso={session}"),
     ];
     assert_eq!(call.to(&env.setup.app).await.status, 401);
-    let ended = browser
-        .post_form("/setup/session/end", &[])
-        .await
-        .expect(303);
+    let ended = browser.post_form("sign-out", &[]).await.expect(303);
     let attributes = "Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict";
     assert_eq!(
         ended.header("set-cookie"),
-        format!("__Host-session=; {attributes}")
+        format!("{SESSION_COOKIE}=; {attributes}")
     );
 }

@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 use crate::environment::sender::Sender;
 use crate::environment::{Browser, PARTNER, SOURCE, TestEnvironment, is_open, partner, tenant};
 
-const LIST: &str = "/setup/sources";
-const NEW: &str = "/setup/sources/new";
-const ONE: &str = "/setup/sources/source";
-const SECRET: &str = "/setup/sources/secret";
-const SAMPLE: &str = "/setup/sources/sample";
-const MAPPING: &str = "/setup/sources/mapping";
-const MESSAGES: &str = "/setup/sources/messages";
-const MESSAGE: &str = "/setup/sources/message";
-const REPLAY: &str = "/setup/sources/replay";
+const LIST: &str = "sources";
+const NEW: &str = "source-new";
+const ONE: &str = "source";
+const SECRET: &str = "source-secret";
+const SAMPLE: &str = "source-sample";
+const MAPPING: &str = "source-mapping";
+const MESSAGES: &str = "source-messages";
+const MESSAGE: &str = "source-message";
+const REPLAY: &str = "source-replay";
 
 /// A message of a product that Ticketbridge does not know.
 fn message(status: &str) -> Value {
@@ -110,7 +110,7 @@ async fn an_unknown_product_becomes_tickets_from_its_own_message() {
     assert_eq!(env.connectwise.tickets().await.len(), 0);
     let waiting = view(&mut browser, ONE, &id).await["messages"].clone();
     let waiting_id = waiting[0]["id"].as_str().unwrap().to_owned();
-    let overview = browser.get_json("/setup").await.expect(200).json();
+    let overview = browser.get_json("overview").await.expect(200).json();
     assert_eq!(overview["waiting"][0]["messages"], 1, "{overview}");
     let shown = format!("{MESSAGE}?id={}", waiting_id.replace('#', "%23"));
     let shown = browser.get(&shown).await.expect(200);
@@ -349,7 +349,7 @@ async fn a_partner_that_does_not_manage_sources_only_sees_them() {
             json!({ "source": id, "version": version, "action": "check", "mapping": "{}" }),
         ),
         (
-            "/setup/sources/preset",
+            "source-preset",
             json!({ "source": id, "version": version, "preset_version": 1 }),
         ),
         (MESSAGE, json!({ "id": message, "action": "discard" })),
@@ -397,7 +397,7 @@ async fn a_source_of_another_partner_does_not_exist() {
             json!({ "source": id, "version": version, "action": "save", "mapping": "{}" }),
         ),
         (
-            "/setup/sources/preset",
+            "source-preset",
             json!({ "source": id, "version": version, "preset_version": 1 }),
         ),
         (MESSAGE, json!({ "id": message, "action": "replay" })),
@@ -463,24 +463,24 @@ async fn kinds_of_a_source_are_on_the_boards_and_on_the_page() {
     assert_eq!(missing, json!(["Monitoring", "Security Incident"]));
 
     // The types are created with those of the built-in kinds.
-    let boards = browser.get_json("/setup/boards").await.expect(200).json();
+    let boards = browser.get_json("boards").await.expect(200).json();
     let board = json!({ "location": 2, "department": 10, "team_lead": 151 });
     let form =
         json!({ "operations": board, "cyber_alerts": board, "version": boards["boards_version"] });
-    let path = "/setup/boards/dedicated";
+    let path = "boards-dedicated";
     browser.post(path, &form).await.expect(200);
-    let path = "/setup/boards/progress";
+    let path = "boards-progress";
     let ready = browser.post(path, &json!({})).await.expect(200).json();
-    assert_eq!(ready["next"], "/setup/boards?done=boards_ready", "{ready}");
+    assert_eq!(ready["next"], "boards?done=boards_ready", "{ready}");
     let missing = view(&mut browser, ONE, &id).await["missing_types"].clone();
     assert_eq!(missing, json!([]));
 
     // They are on the page, and can be switched off and on.
     let kind = Kind::parse("monitoring").unwrap();
     for (on, is_off) in [(&["disk"][..], true), (&["disk", "monitoring"], false)] {
-        let page = browser.get("/setup/tickets").await.expect(200).text;
+        let page = browser.get("tickets").await.expect(200).text;
         assert!(page.contains("monitoring"), "{page}");
-        let tickets = browser.get_json("/setup/tickets").await.expect(200).json();
+        let tickets = browser.get_json("tickets").await.expect(200).json();
         let board = |of: &str| {
             json!({
                 "start_status": tickets[of]["start_status"], "closing_status": tickets[of]["closing_status"],
@@ -491,7 +491,7 @@ async fn kinds_of_a_source_are_on_the_boards_and_on_the_page() {
             "operations": board("operations"), "cyber_alerts": board("cyber_alerts"), "on": on,
             "note_interval_minutes": 60, "version": tickets["version"],
         });
-        browser.post("/setup/tickets", &form).await.expect(200);
+        browser.post("tickets", &form).await.expect(200);
         let settings = env.config.settings.get(&partner()).await.unwrap();
         let settings = settings.value.unwrap();
         assert_eq!(settings.kinds_off.contains(&kind), is_off);
@@ -500,11 +500,11 @@ async fn kinds_of_a_source_are_on_the_boards_and_on_the_page() {
 
     // A test alert has an added kind if only that one is on.
     let wish = json!({ "tenant": "fabrikam", "category": "cyber_alerts" });
-    browser.post("/setup/test", &wish).await.expect(422);
+    browser.post("test", &wish).await.expect(422);
     let settings = env.config.settings.get(&partner()).await.unwrap();
     let mut on = settings.value.unwrap();
     on.kinds_off.remove(&Kind::parse("incident").unwrap());
     env.config.settings.put(&partner(), &on).await.unwrap();
-    browser.post("/setup/test", &wish).await.expect(200);
+    browser.post("test", &wish).await.expect(200);
     env.queue.expect_leftovers(1);
 }

@@ -27,7 +27,7 @@ async fn seen(env: &TestEnvironment, id: &str, name: &str) {
 }
 
 pub(crate) async fn get_tenant(browser: &mut Browser, tenant: &str) -> Value {
-    let path = format!("/setup/tenant?tenant={tenant}");
+    let path = format!("tenant?tenant={tenant}");
     browser.get_json(&path).await.expect(200).json()
 }
 
@@ -52,7 +52,7 @@ async fn a_tenant_is_mapped_only_to_a_usable_company() {
         [(&json!(303), &Value::Null), (&json!(304), &deleted)]
     );
     let html = browser
-        .get(&format!("/setup/tenant?tenant={UNMAPPED}&search=dunmore"))
+        .get(&format!("tenant?tenant={UNMAPPED}&search=dunmore"))
         .await
         .expect(200);
     assert!(
@@ -72,15 +72,15 @@ async fn a_tenant_is_mapped_only_to_a_usable_company() {
         let mut chosen = chosen;
         chosen["tenant"] = json!(UNMAPPED);
         chosen["version"] = version.clone();
-        let refused = browser.submit("/setup/tenant", &chosen, 422).await;
+        let refused = browser.submit("tenant", &chosen, 422).await;
         assert_eq!(refused["field"], field, "{refused}");
     }
 
     let chosen = json!({ "tenant": UNMAPPED, "company": 303, "enabled": true, "version": version });
-    browser.post("/setup/tenant", &chosen).await.expect(200);
+    browser.post("tenant", &chosen).await.expect(200);
     // Another person started from the earlier version.
     let other = json!({ "tenant": UNMAPPED, "company": 301, "enabled": true, "version": version });
-    browser.post("/setup/tenant", &other).await.expect(409);
+    browser.post("tenant", &other).await.expect(409);
     let mapping = env.mapping(UNMAPPED).await;
     let name = mapping.company_name.as_deref();
     assert_eq!(
@@ -96,14 +96,14 @@ async fn a_tenant_is_mapped_only_to_a_usable_company() {
         ("company", "303"),
         ("version", version.as_str()),
     ];
-    let answer = browser.post_form("/setup/tenant", &off).await.expect(303);
-    assert_eq!(answer.header("location"), "/setup/tenants?done=saved");
+    let answer = browser.post_form("tenant", &off).await.expect(303);
+    assert_eq!(answer.header("location"), "tenants?done=saved");
     assert!(
         !get_tenant(&mut browser, UNMAPPED).await["enabled"]
             .as_bool()
             .unwrap()
     );
-    let history = browser.get_json("/setup/history").await.expect(200).json();
+    let history = browser.get_json("history").await.expect(200).json();
     let entries = history["entries"].as_array().unwrap().iter();
     let whats: Vec<_> = entries.map(|entry| entry["what"].clone()).collect();
     let saved = "tenant_saved";
@@ -123,19 +123,17 @@ async fn equal_company_names_are_suggested_but_not_saved() {
     seen(&env, "unknown", "Company").await;
     let mut browser = env.setup.signed_in().await;
 
-    let read = browser
-        .submit("/setup/suggestions/progress", &json!({}), 200)
-        .await;
+    let read = browser.submit("tenants-companies", &json!({}), 200).await;
     assert_eq!(
         (&read["done"], &read["total"]),
         (&json!(2509), &json!(2509)),
         "{read}"
     );
-    assert_eq!(read["next"], "/setup/tenants?done=suggested");
+    assert_eq!(read["next"], "tenants?done=suggested");
     let pages = env.connectwise.count_calls("GET /company/companies").await;
     assert_eq!(pages, 3);
 
-    let page = browser.get_json("/setup/tenants").await.expect(200).json();
+    let page = browser.get_json("tenants").await.expect(200).json();
     let suggested = |id: &str| {
         let tenants = page["tenants"].as_array().unwrap();
         let of = tenants.iter().find(|of| of["tenant"] == id).unwrap();
@@ -166,7 +164,7 @@ async fn a_company_that_became_unusable_is_explained() {
     let (northwind, unmapped) = (partner(), tenant(UNMAPPED));
     seen(&env, UNMAPPED, "Dunmore").await;
     let refused = json!({ "tenant": UNMAPPED, "company": 305, "enabled": true, "version": 1 });
-    let refused = browser.post("/setup/tenant", &refused).await;
+    let refused = browser.post("tenant", &refused).await;
     let detail = refused.expect(422).json()["detail"].clone();
     let detail = detail.as_str().unwrap();
     assert!(detail.contains("is inactive in ConnectWise"), "{detail}");
@@ -183,11 +181,11 @@ async fn a_company_that_became_unusable_is_explained() {
         };
         env.put_mapping(UNMAPPED, &mapping).await;
         let off = json!({ "tenant": UNMAPPED, "company": company, "enabled": false, "version": version + 1 });
-        browser.post("/setup/tenant", &off).await.expect(200);
+        browser.post("tenant", &off).await.expect(200);
         let mapping = env.mapping(UNMAPPED).await;
         assert_eq!((mapping.company, mapping.enabled), (Some(company), false));
         let on = json!({ "tenant": UNMAPPED, "company": company, "enabled": true, "version": version + 2 });
-        browser.post("/setup/tenant", &on).await.expect(422);
+        browser.post("tenant", &on).await.expect(422);
     }
 }
 
@@ -229,19 +227,17 @@ async fn three_thousand_tenants_are_listed_by_page() {
     let mut browser = env.setup.signed_in().await;
     let mut requests = 0;
     loop {
-        let read = browser
-            .post("/setup/suggestions/progress", &json!({}))
-            .await;
+        let read = browser.post("tenants-companies", &json!({})).await;
         requests += 1;
-        if read.expect(200).json()["next"] == "/setup/tenants?done=suggested" {
+        if read.expect(200).json()["next"] == "tenants?done=suggested" {
             break;
         }
         assert!(requests < 20);
     }
-    let page = browser.get("/setup/tenants").await.expect(200).text;
+    let page = browser.get("tenants").await.expect(200).text;
     assert!(page.len() < 200_000, "{}", page.len());
     let (mut listed, mut suggested, mut pages) = (0, 0, 0);
-    let mut path = "/setup/tenants".to_owned();
+    let mut path = "tenants".to_owned();
     let mut next = Some(Value::Null);
     while next.is_some() {
         let page = browser.get_json(&path).await.expect(200).json();
@@ -252,13 +248,13 @@ async fn three_thousand_tenants_are_listed_by_page() {
         pages += 1;
         next = page.get("next").filter(|next| !next.is_null()).cloned();
         if let Some(next) = &next {
-            path = format!("/setup/tenants?from={}", next.as_str().unwrap());
+            path = format!("tenants?from={}", next.as_str().unwrap());
         }
     }
     // Two tenants are seeded.
     assert_eq!((listed, suggested, pages), (COUNT + 2, COUNT, 31));
     // After the last tenant comes the last page.
-    let beyond = browser.get_json("/setup/tenants?from=zzzz").await;
+    let beyond = browser.get_json("tenants?from=zzzz").await;
     let beyond = beyond.expect(200).json();
     let beyond = beyond["tenants"].as_array().unwrap();
     assert_eq!(beyond.len(), 100);
@@ -298,11 +294,11 @@ async fn the_number_of_listed_unmapped_tenants_is_bounded() {
     assert!(!is_listed(&env, "further").await);
     assert_eq!(counter(None).await, MAX_UNMAPPED);
     let mut browser = env.setup.signed_in().await;
-    let page = browser.get("/setup/tenants").await.expect(200).text;
+    let page = browser.get("tenants").await.expect(200).text;
     assert!(page.contains("tenants that are not mapped"), "{page}");
     // Its alert is listed as blocked, and a person can map the tenant from there.
-    let page = browser.get("/setup/waiting").await.expect(200).text;
-    assert!(page.contains("/setup/tenant?tenant=further"), "{page}");
+    let page = browser.get("waiting").await.expect(200).text;
+    assert!(page.contains("tenant?tenant=further"), "{page}");
     get_tenant(&mut browser, "further").await;
     // A run of reconcile counts the tenants.
     let now = Timestamp::now();
@@ -310,7 +306,7 @@ async fn the_number_of_listed_unmapped_tenants_is_bounded() {
     let reconcile = env.reconcile();
     env.schedule.tick(&reconcile, now).await;
     assert_eq!(counter(None).await, 1);
-    let page = browser.get("/setup/tenants").await.expect(200).text;
+    let page = browser.get("tenants").await.expect(200).text;
     assert!(!page.contains("tenants that are not mapped"), "{page}");
     let mut updated = event("alert.updated", "again", "alert-of-further", 2);
     updated["data"]["tenant"] = json!("further");
@@ -336,16 +332,13 @@ async fn reading_companies_continues_in_the_next_request() {
         .await
         .unwrap();
     let mut browser = env.setup.signed_in().await;
-    let page = browser.get("/setup/tenants").await.expect(200);
+    let page = browser.get("tenants").await.expect(200);
     assert!(
-        page.text
-            .contains("data-progress=\"/setup/suggestions/progress?partner=northwind\""),
+        page.text.contains("data-progress=\"tenants-companies\""),
         "{}",
         page.text
     );
-    let read = browser
-        .submit("/setup/suggestions/progress", &json!({}), 200)
-        .await;
+    let read = browser.submit("tenants-companies", &json!({}), 200).await;
     assert_eq!(
         (&read["done"], &read["total"]),
         (&json!(9), &json!(9)),

@@ -48,7 +48,7 @@ async fn map(browser: &mut Browser, id: &str) {
     let chosen = json!({
         "tenant": id, "company": COMPANY, "enabled": true, "version": page["version"],
     });
-    browser.post("/setup/tenant", &chosen).await.expect(200);
+    browser.post("tenant", &chosen).await.expect(200);
 }
 
 #[tokio::test]
@@ -168,18 +168,18 @@ async fn the_operator_lists_tenants_of_a_source_of_the_partner_only() {
 async fn a_tenant_that_a_person_adds_keeps_its_name() {
     let (mut env, sender) = environment().await;
     let mut browser = env.setup.signed_in().await;
-    let page = browser.get_json("/setup/tenants").await.expect(200).json();
+    let page = browser.get_json("tenants").await.expect(200).json();
     assert_eq!(page["sources"][0]["name"], "Scanner", "{page}");
     let form = json!({ "tenant": " elm ", "name": "Elm Street", "source": sender.source });
-    browser.post("/setup/tenants", &form).await.expect(200);
+    browser.post("tenants", &form).await.expect(200);
     assert_eq!(name_of(&env, "elm").await.unwrap(), "Elm Street");
-    let refused = browser.post("/setup/tenants", &form).await.expect(422);
+    let refused = browser.post("tenants", &form).await.expect(422);
     assert_eq!(refused.json()["field"], "tenant");
     for (form, field) in [
         (json!({ "tenant": "", "source": sender.source }), "tenant"),
         (json!({ "tenant": "fir", "source": SOURCE }), "source"),
     ] {
-        let refused = browser.post("/setup/tenants", &form).await.expect(422);
+        let refused = browser.post("tenants", &form).await.expect(422);
         assert_eq!(refused.json()["field"], field);
     }
     let named = list(&json!([{ "id": "elm", "name": "ELM-0001" }]));

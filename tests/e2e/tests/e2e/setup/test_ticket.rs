@@ -167,20 +167,20 @@ async fn a_test_ticket_is_requested_and_closed_on_the_page() {
     let mut env = TestEnvironment::new().await;
     unconfirm(&env).await;
     let mut browser = env.setup.signed_in().await;
-    let view = browser.get_json("/setup/test").await.expect(200).json();
+    let view = browser.get_json("test").await.expect(200).json();
     assert_eq!(view["last"], json!(null));
     let offered = view["tenants"].as_array().unwrap();
     let ids: Vec<_> = offered.iter().map(|tenant| &tenant["id"]).collect();
     assert_eq!(ids, [TENANT, DISABLED]);
 
     let wish = [("tenant", DISABLED), ("category", "operations")];
-    let asked = browser.post_form("/setup/test", &wish).await.expect(303);
-    let next = "/setup/test?done=test_asked";
+    let asked = browser.post_form("test", &wish).await.expect(303);
+    let next = "test?done=test_asked";
     assert_eq!(asked.header("location"), next);
     let page = browser.get(next).await.expect(200);
-    assert!(page.text.contains(r#"data-poll="/setup/test""#), "{page:?}");
+    assert!(page.text.contains(r#"data-poll="test""#), "{page:?}");
     let last = async |browser: &mut Browser| {
-        let view = browser.get_json("/setup/test").await.expect(200);
+        let view = browser.get_json("test").await.expect(200);
         view.json()["last"].clone()
     };
     assert_eq!(last(&mut browser).await["state"], "waiting");
@@ -193,26 +193,26 @@ async fn a_test_ticket_is_requested_and_closed_on_the_page() {
     let tickets = env.connectwise.tickets().await;
     assert_eq!((tickets.len(), &tickets[0]["id"]), (1, &open["ticket"]));
     assert_eq!(tickets[0]["board"]["id"], OPERATIONS.0);
-    let page = browser.get("/setup/test").await.expect(200);
+    let page = browser.get("test").await.expect(200);
     assert!(!page.text.contains("data-poll"), "the page does not poll");
 
     let wish = json!({ "tenant": TENANT, "category": "cyber_alerts" });
-    let refused = browser.post("/setup/test", &wish).await.expect(422);
+    let refused = browser.post("test", &wish).await.expect(422);
     assert!(refused.text.contains("Close it before"), "{refused:?}");
-    let closed = browser.submit("/setup/test/close", &Value::Null, 200).await;
-    assert_eq!(closed["next"], "/setup/test?done=test_closed");
+    let closed = browser.submit("test-close", &Value::Null, 200).await;
+    assert_eq!(closed["next"], "test?done=test_closed");
     assert_eq!(last(&mut browser).await["state"], "closing");
     env.worker.work().await;
     assert_eq!(last(&mut browser).await["state"], "closed");
     assert_eq!(env.connectwise.tickets().await[0]["closedFlag"], true);
     // Again: nothing more to close.
-    browser.submit("/setup/test/close", &Value::Null, 200).await;
+    browser.submit("test-close", &Value::Null, 200).await;
     assert_eq!(env.queue.count().await, 0);
     let history = env.audit_page().await;
     let whats: Vec<_> = history.entries.iter().map(|entry| &entry.what).collect();
     assert_eq!(whats, ["test_closed", "test_asked", "session_began"]);
 
-    browser.post("/setup/test", &wish).await.expect(200);
+    browser.post("test", &wish).await.expect(200);
     env.worker.work().await;
     assert_eq!(last(&mut browser).await["state"], "open");
     assert_eq!(env.connectwise.tickets().await.len(), 2);
@@ -224,7 +224,7 @@ async fn an_impossible_test_is_refused_with_the_missing_step() {
     let mut browser = env.setup.signed_in().await;
     let refused = async |browser: &mut Browser, tenant: &str, words: &str| {
         let wish = json!({ "tenant": tenant, "category": "operations" });
-        let refused = browser.post("/setup/test", &wish).await.expect(422).json();
+        let refused = browser.post("test", &wish).await.expect(422).json();
         let detail = refused["detail"].as_str().unwrap();
         assert!(detail.contains(words), "{detail}");
         refused["field"].clone()
@@ -246,9 +246,9 @@ async fn an_impossible_test_is_refused_with_the_missing_step() {
     env.put_settings(&settings).await;
     let field = refused(&mut browser, TENANT, "Choose the boards").await;
     assert_eq!(field, json!(null));
-    let view = browser.get_json("/setup/test").await.expect(200).json();
+    let view = browser.get_json("test").await.expect(200).json();
     assert!(view["hindrance"].is_string(), "{view}");
-    browser.submit("/setup/test/close", &Value::Null, 422).await;
+    browser.submit("test-close", &Value::Null, 422).await;
     assert_eq!(env.queue.count().await, 0);
 }
 
@@ -257,17 +257,17 @@ async fn a_test_saved_but_not_sent_is_sent_on_the_next_request() {
     let mut env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let wish = json!({ "tenant": TENANT, "category": "operations" });
-    browser.post("/setup/test", &wish).await.expect(200);
+    browser.post("test", &wish).await.expect(200);
     // The message is lost.
     assert_eq!(env.queue.take_only().await["type"], "event");
     let other = json!({ "tenant": DISABLED, "category": "operations" });
-    browser.post("/setup/test", &other).await.expect(422);
+    browser.post("test", &other).await.expect(422);
     for _ in 0..2 {
-        browser.post("/setup/test", &wish).await.expect(200);
+        browser.post("test", &wish).await.expect(200);
     }
     env.worker.work_once().await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
-    browser.post("/setup/test", &wish).await.expect(422);
+    browser.post("test", &wish).await.expect(422);
 }
 
 #[tokio::test]
@@ -277,17 +277,17 @@ async fn the_page_explains_a_blocked_test() {
     let missing = json!({ "missing_rights": ["service_tickets.add"] });
     env.connectwise.set_faults(missing).await;
     let wish = json!({ "tenant": TENANT, "category": "operations" });
-    browser.post("/setup/test", &wish).await.expect(200);
+    browser.post("test", &wish).await.expect(200);
     env.worker.work().await;
-    let view = browser.get_json("/setup/test").await.expect(200).json();
+    let view = browser.get_json("test").await.expect(200).json();
     assert_eq!(view["last"]["state"], "blocked");
     assert_eq!(view["last"]["reason"], "missing_right(service_tickets.add)");
-    let page = browser.get("/setup/test").await.expect(200);
+    let page = browser.get("test").await.expect(200);
     assert!(page.text.contains("lacks the right service_tickets.add"));
     // Ended before its ticket exists: no ticket is created.
-    browser.submit("/setup/test/close", &Value::Null, 200).await;
+    browser.submit("test-close", &Value::Null, 200).await;
     env.worker.work().await;
-    let view = browser.get_json("/setup/test").await.expect(200).json();
+    let view = browser.get_json("test").await.expect(200).json();
     assert_eq!(view["last"]["state"], "withdrawn");
 }
 
@@ -296,7 +296,7 @@ async fn a_test_end_sent_but_not_saved_still_ends_it() {
     let mut env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let wish = json!({ "tenant": TENANT, "category": "operations" });
-    browser.post("/setup/test", &wish).await.expect(200);
+    browser.post("test", &wish).await.expect(200);
     env.worker.work().await;
     let test = env.config.test_ticket.get(&partner()).await;
     let test = test.unwrap().value.unwrap();
@@ -304,9 +304,9 @@ async fn a_test_end_sent_but_not_saved_still_ends_it() {
     let resolved = test_alert::resolved(key, test.asked_at, Timestamp::now());
     enqueue_event(&env, resolved).await;
     env.worker.work().await;
-    let view = browser.get_json("/setup/test").await.expect(200).json();
+    let view = browser.get_json("test").await.expect(200).json();
     assert_eq!(view["last"]["state"], "closed");
-    browser.post("/setup/test", &wish).await.expect(200);
+    browser.post("test", &wish).await.expect(200);
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 2);
 }

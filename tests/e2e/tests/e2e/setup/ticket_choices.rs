@@ -34,7 +34,7 @@ fn on() -> Vec<&'static str> {
 async fn ticket_choices_are_shown_and_saved_from_a_form() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
-    let view = browser.get_json("/setup/tickets").await.expect(200).json();
+    let view = browser.get_json("tickets").await.expect(200).json();
     let statuses = view["operations"]["start_statuses"].as_array().unwrap();
     let of = |id: u64| statuses.iter().find(|status| status["id"] == id).unwrap();
     assert_eq!(of(221)["unfit"], Value::Null);
@@ -48,7 +48,7 @@ async fn ticket_choices_are_shown_and_saved_from_a_form() {
         (&view["operations"]["name"], &view["off"]),
         (&json!("Operations"), &json!([]))
     );
-    let page = browser.get("/setup/tickets").await.expect(200).text;
+    let page = browser.get("tickets").await.expect(200).text;
     let disabled = "<option value=\"224\" disabled>&gt;Closed (it counts as closed";
     assert!(page.contains(disabled), "{page}");
 
@@ -72,11 +72,8 @@ async fn ticket_choices_are_shown_and_saved_from_a_form() {
         ("note_interval_minutes", "1440"),
         ("notes_for_customers", "true"),
     ];
-    let answer = browser
-        .post_form("/setup/tickets", &fields)
-        .await
-        .expect(303);
-    assert_eq!(answer.header("location"), "/setup/tickets?done=saved");
+    let answer = browser.post_form("tickets", &fields).await.expect(303);
+    assert_eq!(answer.header("location"), "tickets?done=saved");
     let saved = env.settings().await;
     let kind = |name: &str| Kind::parse(name).unwrap();
     let operations = &saved.operations;
@@ -111,10 +108,7 @@ async fn ticket_choices_are_shown_and_saved_from_a_form() {
     let history = env.audit_page().await;
     assert_eq!(history.entries[0].what, "tickets_saved");
 
-    let stale = browser
-        .post_form("/setup/tickets", &fields)
-        .await
-        .expect(409);
+    let stale = browser.post_form("tickets", &fields).await.expect(409);
     assert!(
         stale.text.contains("Another person changed this"),
         "{}",
@@ -130,7 +124,7 @@ async fn a_choice_that_the_board_lacks_is_refused() {
     own.kinds_off.insert(other.clone());
     env.put_settings(&own).await;
     let mut browser = env.setup.signed_in().await;
-    let version = browser.get_json("/setup/tickets").await.json()["version"]
+    let version = browser.get_json("tickets").await.json()["version"]
         .as_u64()
         .unwrap();
     for (field, value, words) in [
@@ -157,15 +151,13 @@ async fn a_choice_that_the_board_lacks_is_refused() {
             member = &mut member[name];
         }
         *member = value;
-        let problem = browser.submit("/setup/tickets", &asked, 422).await;
+        let problem = browser.submit("tickets", &asked, 422).await;
         assert_eq!(problem["field"], field, "{problem}");
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains(words), "{field}: {detail}");
     }
     assert_eq!(env.settings().await, own);
-    browser
-        .submit("/setup/tickets", &as_seeded(version), 200)
-        .await;
+    browser.submit("tickets", &as_seeded(version), 200).await;
     let saved = env.settings().await;
     let mut expected = own;
     expected.epoch = Some(1);
@@ -178,28 +170,28 @@ async fn without_table_setup_choices_are_read_only() {
     env.set_fault("missing_rights", ["table_setup.inquire"])
         .await;
     let mut browser = env.setup.signed_in().await;
-    let view = browser.get_json("/setup/tickets").await.expect(200).json();
+    let view = browser.get_json("tickets").await.expect(200).json();
     let off = view["off"].to_string();
     assert!(
         off.contains("cannot be chosen") && off.contains("Table Setup: Inquire = All"),
         "{off}"
     );
     let version = view["version"].as_u64().unwrap();
-    let page = browser.get("/setup/tickets").await.expect(200).text;
+    let page = browser.get("tickets").await.expect(200).text;
     assert!(
         page.contains("<option value=\"221\" selected>number 221, not listed"),
         "{page}"
     );
     let mut other = as_seeded(version);
     other["operations"]["start_status"] = json!(222);
-    let refused = browser.submit("/setup/tickets", &other, 422).await;
+    let refused = browser.submit("tickets", &other, 422).await;
     assert!(
         refused["detail"].as_str().unwrap().contains("Table Setup"),
         "{refused}"
     );
     let mut same = as_seeded(version);
     same["operations"]["on_resolve"] = json!("note");
-    browser.post("/setup/tickets", &same).await.expect(200);
+    browser.post("tickets", &same).await.expect(200);
     let saved = env.settings().await;
     assert_eq!(
         (saved.operations.start_status, saved.operations.on_resolve),
