@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 # The pages of the navigation: path, name.
 STEPS = {
     "overview": "Overview",
+    "activity": "Activity",
     "connection": "Connect",
     "check": "Check connection",
     "boards": "Boards",

@@ -164,6 +164,33 @@ def test_a_test_ticket_is_created_shown_and_closed_and_no_other_is(setup_page, s
     assert wait_until("the test ticket closed", closed) == [newest["id"]]
 
 
+def test_activity_shows_what_became_of_each_alert(setup_page, stack):
+    setup_page.go_to("activity")
+    rows = setup_page.page.locator("tbody tr")
+    expect(rows).to_have_count(7)
+    states = {"Ticket open": 4, "Waiting": 1, "Ticket closed": 1, "Resolved without a ticket": 1}
+    for state, count in states.items():
+        expect(rows.filter(has_text=state)).to_have_count(count)
+    # The newest is the closed test.
+    newest = max(ticket["id"] for ticket in stack.tickets())
+    link = rows.first.get_by_role("link", name=f"#{newest}", exact=True)
+    address = link.get_attribute("href")
+    assert address.startswith(stack.connectwise["base_url"]), address
+    assert f"service_recid={newest}" in address
+
+
+def test_activity_is_searched_and_an_alert_tells_its_steps(setup_page):
+    setup_page.page.get_by_label("Search", exact=True).fill("h1")
+    setup_page.page.get_by_role("button", name="Show", exact=True).click()
+    expect(setup_page.page.locator("tbody tr")).to_have_count(1)
+    setup_page.inspect("activity-searched")
+    setup_page.page.get_by_role("link", name="Disk full on h1").click()
+    setup_page.expect_path("alert")
+    for words in ["The source raised the alert", "the tenant is not mapped", "It has ticket #"]:
+        setup_page.expect_text(words)
+    setup_page.inspect("alert")
+
+
 def test_the_simulators_page_shows_the_tickets(page, inspector, stack):
     # Chromium asks for it where a page names no icon.
     page.route("**/favicon.ico", lambda route: route.fulfill(status=204))

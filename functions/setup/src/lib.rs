@@ -4,6 +4,7 @@
 //! the path never decides that. This function reads and writes ConnectWise while a person waits. It
 //! writes no tickets: those go through the queue.
 
+mod activity;
 mod audit;
 mod auth;
 mod backlog;

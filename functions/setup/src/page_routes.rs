@@ -14,8 +14,8 @@ use crate::http::problem::Problem;
 use crate::http::routes::{Route, RouteAccess, Routes};
 use crate::page::assets;
 use crate::{
-    backlog, boards, confirm, connection, contact, held, history, overview, paths, sources,
-    tenants, test_ticket, tickets,
+    activity, backlog, boards, confirm, connection, contact, held, history, overview, paths,
+    sources, tenants, test_ticket, tickets,
 };
 
 /// The page's router, and the list of its routes.
@@ -53,6 +53,9 @@ fn open_routes() -> Routes {
 fn session_routes() -> Routes {
     Routes::new(RouteAccess::Session, paths::OF_PARTNER)
         .get("overview", overview::handlers::show)
+        .get("activity", activity::handlers::list)
+        .get(paths::ALERT, activity::handlers::show)
+        .post(paths::RELEASE_ALERT, activity::handlers::release)
         .post(paths::END_SESSION, session::end)
         .get("connection", connection::handlers::show)
         .post("connection", connection::handlers::save)

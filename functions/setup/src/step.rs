@@ -3,6 +3,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SetupStep {
     Overview,
+    Activity,
     Connection,
     Check,
     Boards,
@@ -17,8 +18,9 @@ pub(crate) enum SetupStep {
 }
 
 impl SetupStep {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Overview,
+        Self::Activity,
         Self::Connection,
         Self::Check,
         Self::Boards,
@@ -36,6 +38,7 @@ impl SetupStep {
     pub(crate) const fn path(self) -> &'static str {
         match self {
             Self::Overview => "overview",
+            Self::Activity => "activity",
             Self::Connection => "connection",
             Self::Check => "check",
             Self::Boards => "boards",
@@ -60,6 +63,7 @@ impl SetupStep {
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
+            Self::Activity => "Activity",
             Self::Connection => "Connect",
             Self::Check => "Check connection",
             Self::Boards => "Boards",
@@ -84,7 +88,12 @@ impl SetupStep {
             Self::Tenants => Some(Self::Sources),
             Self::Sources => Some(Self::Contact),
             Self::Contact => Some(Self::Confirm),
-            Self::Overview | Self::Confirm | Self::Test | Self::Waiting | Self::History => None,
+            Self::Overview
+            | Self::Activity
+            | Self::Confirm
+            | Self::Test
+            | Self::Waiting
+            | Self::History => None,
         }
     }
 }

@@ -32,7 +32,9 @@ pub mod alert {
     pub mod release;
     pub mod resolution;
     pub mod similar;
+    pub mod summary;
     pub mod test_alert;
+    pub mod trail;
 }
 
 /// Tickets: the decision about the next step, its effect, and tickets that are found.

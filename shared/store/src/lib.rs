@@ -28,8 +28,9 @@ mod versions;
 pub use access::{PartnerStore, RegisteredSource, SessionStore, SourceStore};
 pub use access_table::AccessTable;
 pub use alerts::{
-    AlertItems, AlertLists, Alerts, BlockedAlert, BlockedCursor, BlockedRange, DueAlerts,
-    IndexedAlert, ItemStream, RecordWrite, SnapshotStore, TicketIndexStore,
+    AlertItems, AlertLists, Alerts, AlertsByTime, BlockedAlert, BlockedCursor, BlockedRange,
+    DueAlerts, IndexedAlert, ItemStream, ListedAlert, RecordWrite, SnapshotStore, TicketIndexStore,
+    TimeCursor, TimeRange,
 };
 pub use config_table::ConfigTable;
 pub use error::Error;

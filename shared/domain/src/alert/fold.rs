@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::alert::event::{AlertChange, Event, EventOrder, Particulars, Payload};
 use crate::alert::folded_events::FoldEffect;
 use crate::alert::record::{Actual, AlertDetails, ClosedBy, ClosedTicket, Desired, Record};
+use crate::alert::summary::AlertSummary;
 
 /// Two clocks of one source may differ by this much.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
@@ -322,8 +323,9 @@ fn resolve(mut record: Record) -> Record {
     record
 }
 
-/// Replaces a stored text. It stores none where there was none.
+/// Replaces the summary and a stored text. It stores no text where there was none.
 fn keep_newest_text(mut record: Record, particulars: &Particulars) -> Record {
+    record.summary = Some(AlertSummary::new(particulars));
     if let Some(payload) = &mut record.payload {
         *payload = particulars.payload.clone();
     }

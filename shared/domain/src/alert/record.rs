@@ -22,6 +22,8 @@ pub use recheck::{Recheck, Rechecks};
 
 use crate::alert::event::{Event, Payload};
 use crate::alert::folded_events::FoldedEvents;
+use crate::alert::summary::AlertSummary;
+use crate::alert::trail::Trail;
 use crate::setup::settings::Settings;
 use crate::time::later;
 use crate::{AlertKey, Blocked, RecordId, TicketRef};
@@ -57,6 +59,11 @@ pub struct Record {
     /// The folded events. They are not part of `desired`, which the index carries.
     #[serde(default, skip_serializing_if = "FoldedEvents::is_empty")]
     pub folded: FoldedEvents,
+    /// What the alert is about, from the newest event. `None` if there was no raise, or long ago.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<AlertSummary>,
+    #[serde(default, skip_serializing_if = "Trail::is_empty")]
+    pub trail: Trail,
 }
 
 impl Record {
@@ -75,7 +82,18 @@ impl Record {
             duplicates: vec![],
             payload: None,
             folded: FoldedEvents::default(),
+            summary: None,
+            trail: Trail::default(),
         }
+    }
+
+    /// The record as it is stored next: one write later, with the steps that it shows now.
+    #[must_use]
+    pub fn to_stored(&self) -> Self {
+        let mut stored = self.clone();
+        stored.rev += 1;
+        stored.trail = stored.trail.follow(self);
+        stored
     }
 
     /// The reference of the current occurrence.

@@ -3,6 +3,7 @@
 //! records.
 
 mod blocked_range;
+mod by_time;
 mod item_stream;
 mod lists;
 mod snapshots;
@@ -11,6 +12,7 @@ mod tests;
 mod ticket_index;
 
 pub use blocked_range::{BlockedCursor, BlockedRange};
+pub use by_time::{AlertsByTime, ListedAlert, TimeCursor, TimeRange};
 pub use item_stream::ItemStream;
 pub use lists::{AlertLists, BlockedAlert, DueAlerts, IndexedAlert};
 pub use snapshots::SnapshotStore;
@@ -35,7 +37,7 @@ const SCHEMA: u32 = 1;
 
 /// The attributes of a record. Each is set or removed as a whole. Attributes that a newer version
 /// added stay.
-const ATTRIBUTES: [&str; 12] = [
+const ATTRIBUTES: [&str; 14] = [
     "key",
     "schema",
     "occurrence",
@@ -47,10 +49,19 @@ const ATTRIBUTES: [&str; 12] = [
     "duplicates",
     "payload",
     "folded",
+    "summary",
+    "trail",
     "rev",
 ];
 /// The attributes that list a record in the indexes.
-const INDEX_ATTRIBUTES: [&str; 4] = ["state_of", "tenant_since", "look_of", "look_at"];
+const INDEX_ATTRIBUTES: [&str; 6] = [
+    "state_of",
+    "tenant_since",
+    "look_of",
+    "look_at",
+    "list_of",
+    "listed_at",
+];
 
 /// What the table has about an alert.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +84,7 @@ pub enum RecordWrite {
 #[derive(Debug, Clone)]
 pub struct Alerts {
     pub lists: AlertLists,
+    pub by_time: AlertsByTime,
     pub snapshots: SnapshotStore,
     pub ticket_index: TicketIndexStore,
     table: Table,
@@ -84,6 +96,7 @@ impl Alerts {
         let table = Table::new(config, table);
         Self {
             lists: AlertLists::new(&table),
+            by_time: AlertsByTime::new(&table),
             snapshots: SnapshotStore::new(&table),
             ticket_index: TicketIndexStore::new(&table),
             table,
@@ -182,8 +195,7 @@ impl Alerts {
         has_key: bool,
     ) -> Result<RecordWrite, Error> {
         let before = record.rev;
-        let mut after = record.clone();
-        after.rev = before + 1;
+        let after = record.to_stored();
         let update = update_of(item_key, &after, has_key)?;
         let call = update.apply(self.table.update_item(alert_key(item_key)));
         let call = if before == 0 {
@@ -227,9 +239,15 @@ fn update_of(item_key: &str, record: &Record, has_key: bool) -> Result<ItemUpdat
         item.insert("look_of".to_owned(), string(look_of));
         item.insert("look_at".to_owned(), time(at));
     }
+    if let Some(at) = record.listed_at() {
+        item.insert("list_of".to_owned(), string(record.key.partner.as_str()));
+        item.insert("listed_at".to_owned(), time(at));
+    }
     let mut optional: Vec<_> = ATTRIBUTES.into_iter().chain(INDEX_ATTRIBUTES).collect();
     if !has_key {
         item.remove("key");
+        item.remove("list_of");
+        item.remove("listed_at");
         optional.retain(|name| *name != "key");
     }
     Ok(ItemUpdate::new(item, optional))

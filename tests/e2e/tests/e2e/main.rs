@@ -62,6 +62,7 @@ mod security {
 }
 
 mod setup {
+    pub(crate) mod activity;
     pub(crate) mod address_change;
     pub(crate) mod approve_closings;
     pub(crate) mod audit;

@@ -77,6 +77,7 @@ pub(super) fn tickets(names: &ResourceNames) -> RolePermissions {
     // It may get, put and update items by key. It lists nothing and deletes nothing.
     let by_key = ["GetItem", "BatchGetItem", "PutItem", "UpdateItem"];
     let mut denied = table_except(&names.alerts, &by_key);
+    denied.push(list(&names.alerts, "by_time", "list_of"));
     let by_key = ["BatchGetItem", "PutItem", "UpdateItem"];
     denied.extend(table_except(&names.config, &by_key));
     denied.extend(access(&names.access, &["BatchGetItem"]));
@@ -180,9 +181,9 @@ pub(super) fn health(names: &ResourceNames) -> RolePermissions {
 }
 
 pub(super) fn setup(names: &ResourceNames) -> RolePermissions {
-    // It lists blocked alerts and reads single records. Only `tickets` writes them.
+    // It lists alerts and reads their records. Only `tickets` writes them.
     let alerts = &names.alerts;
-    let mut denied = table_except(alerts, &["GetItem"]);
+    let mut denied = table_except(alerts, &["GetItem", "BatchGetItem"]);
     denied.push(list(alerts, "by_look", "look_of"));
     // It writes partners' settings, one item at a time, and scans no table.
     let (config, access) = (&names.config, &names.access);
@@ -228,7 +229,9 @@ pub(super) fn setup(names: &ResourceNames) -> RolePermissions {
         .flat_map(|name| [create_secret(name), delete_secret(name)]);
     let mut allowed = vec![
         list(alerts, "by_state", "state_of"),
+        list(alerts, "by_time", "list_of"),
         get_item(alerts),
+        batch_get_item(alerts),
         send(&names.queue, &names.queue_url),
         get_secret(&names.client_id_secret),
         get_secret(&names.source_secret),

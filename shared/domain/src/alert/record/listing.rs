@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Actual, Record};
 use crate::alert::key::shard;
+use crate::alert::trail::Trail;
 use crate::time::{later, sortable};
 
 /// A claim that no worker has looked at for this long lost its message. It is longer than any
@@ -23,6 +24,8 @@ impl Record {
             self.desired.details = None;
             self.desired.resolution = None;
             self.folded.shrink();
+            self.summary = None;
+            self.trail = Trail::default();
         }
         self
     }
@@ -63,6 +66,15 @@ impl Record {
         let rechecks = self.pending_rechecks().map(|recheck| recheck.at);
         let shrinks = self.shrinks_at();
         rechecks.chain(abandoned).chain(shrinks).min()
+    }
+
+    /// When the occurrence was raised, by the receipt: the place of the alert in a list by time.
+    /// `None` if there is nothing to show.
+    #[must_use]
+    pub fn listed_at(&self) -> Option<Timestamp> {
+        self.summary.as_ref()?;
+        let details = self.desired.details.as_ref()?;
+        Some(details.raise_received_at)
     }
 
     /// The keys in the sparse index: `(state_of, tenant_since)`. `None` if there is no ticket and

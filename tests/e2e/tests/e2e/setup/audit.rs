@@ -360,6 +360,8 @@ async fn of_what_waits(routes: &mut AuditedRoutes) {
     routes.env.alerts.write(&record).await.unwrap();
     let body = json!({ "reason": "older" });
     routes.post("waiting-release", body, &["released"]).await;
+    let one = json!({ "id": record.key.item_key() });
+    routes.post("alert-release", one, &["released"]).await;
     let (northwind, acme) = (partner(), tenant(TENANT));
     let closings = hold_of(0, 42, 60);
     let stop = routes
@@ -400,5 +402,5 @@ async fn each_change_is_audited_for_each_partner_concerned() {
         })
         .collect();
     assert_eq!(routes.used, writes, "every changing route is tested here");
-    routes.env.queue.expect_leftovers(5);
+    routes.env.queue.expect_leftovers(6);
 }

@@ -1,0 +1,155 @@
+//! What became of an alert, derived from its record.
+
+use domain::alert::record::{Actual, ClosedBy, Record};
+use domain::{Blocked, RecordId};
+use serde::{Deserialize, Serialize};
+
+use crate::backlog::count::describe;
+
+/// The states by which the list is filtered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AlertState {
+    /// A ticket is open for it.
+    Open,
+    /// It has no ticket yet, and waits for a cause to end.
+    Waiting,
+    /// ConnectWise refused a call for it.
+    Failed,
+    /// A worker has it, or its message is still in the queue.
+    InProgress,
+    /// Its ticket ended.
+    Closed,
+    /// It was resolved before a ticket was created.
+    Resolved,
+}
+
+/// The state, and what a person reads about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct StateView {
+    pub(super) state: AlertState,
+    pub(super) words: String,
+    /// The ticket's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ticket: Option<RecordId>,
+    /// The epoch of the connection of the ticket.
+    #[serde(skip)]
+    pub(super) epoch: Option<u32>,
+}
+
+impl AlertState {
+    pub(super) const ALL: [Self; 6] = [
+        Self::Open,
+        Self::Waiting,
+        Self::Failed,
+        Self::InProgress,
+        Self::Closed,
+        Self::Resolved,
+    ];
+
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Waiting => "waiting",
+            Self::Failed => "failed",
+            Self::InProgress => "in_progress",
+            Self::Closed => "closed",
+            Self::Resolved => "resolved",
+        }
+    }
+
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Open => "Ticket open",
+            Self::Waiting => "Waiting",
+            Self::Failed => "Refused by ConnectWise",
+            Self::InProgress => "In progress",
+            Self::Closed => "Ticket closed",
+            Self::Resolved => "Resolved without a ticket",
+        }
+    }
+}
+
+impl StateView {
+    pub(super) fn of(record: &Record) -> Self {
+        let (ticket, epoch) = match &record.actual {
+            Some(Actual::Open(open)) => (Some(open.ticket_id), Some(open.epoch)),
+            Some(Actual::Closed(closed)) => (Some(closed.ticket_id), Some(closed.epoch)),
+            None => (None, None),
+        };
+        let (state, words) = state_of(record);
+        Self {
+            state,
+            words,
+            ticket,
+            epoch,
+        }
+    }
+}
+
+fn state_of(record: &Record) -> (AlertState, String) {
+    if let Some(blocked) = &record.blocked {
+        let refusal = blocked.refusal.as_ref();
+        return match (&blocked.reason, refusal) {
+            (Blocked::Rejected(words), _) => (
+                AlertState::Failed,
+                format!("ConnectWise refused a call for it. It answered: {words}"),
+            ),
+            (reason, Some(refusal)) => (
+                AlertState::Failed,
+                format!("{}. It answered: {}", sentence(reason), refusal.words),
+            ),
+            (reason, None) => (AlertState::Waiting, format!("{}.", sentence(reason))),
+        };
+    }
+    if let Some(claim) = &record.claim {
+        let words = match claim.uncertain_at {
+            Some(_) => "The outcome of a call is unknown. ConnectWise is asked for it.",
+            None => "A call to ConnectWise is in progress.",
+        };
+        return (AlertState::InProgress, words.to_owned());
+    }
+    match &record.actual {
+        Some(Actual::Open(_)) if record.desired.active => {
+            (AlertState::Open, "The alert is active.".to_owned())
+        }
+        Some(Actual::Open(open)) if open.noted_resolved => (
+            AlertState::Open,
+            "The alert is resolved. A technician closes the ticket.".to_owned(),
+        ),
+        Some(Actual::Open(_)) => (
+            AlertState::Open,
+            "The alert is resolved. The ticket is closed next.".to_owned(),
+        ),
+        Some(Actual::Closed(closed)) => (AlertState::Closed, closed_words(closed.by).to_owned()),
+        None if record.desired.active => (
+            AlertState::InProgress,
+            "Its ticket is created next.".to_owned(),
+        ),
+        None => (
+            AlertState::Resolved,
+            "It was resolved before its ticket was created.".to_owned(),
+        ),
+    }
+}
+
+/// Why it waits, as the begin of a sentence.
+fn sentence(reason: &Blocked) -> String {
+    crate::http::input::sentence(&describe(reason))
+        .trim_end_matches('.')
+        .to_owned()
+}
+
+pub(super) fn closed_words(by: ClosedBy) -> &'static str {
+    match by {
+        ClosedBy::Us => "Ticketbridge closed it, since the alert was resolved.",
+        ClosedBy::Technician => "A technician closed it.",
+        ClosedBy::Deleted => "It was deleted in ConnectWise.",
+        ClosedBy::Moved => {
+            "It was merged or moved to another company in ConnectWise, so Ticketbridge no longer changes it."
+        }
+        ClosedBy::OutOfReach => {
+            "It is in the ConnectWise that was connected before, so Ticketbridge no longer changes it."
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The page of one alert: what is known about it, and each step that led there.
+
+use domain::alert::event::Severity;
+use domain::alert::op::Op;
+use domain::alert::record::Record;
+use domain::alert::resolution::Resolution;
+use domain::alert::trail::{StepKind, TrailStep};
+use domain::{AlertId, Blocked, Kind, SourceId, TenantId};
+use jiff::Timestamp;
+use maud::{Markup, html};
+use serde::Serialize;
+
+use crate::activity::reader::PartnerNames;
+use crate::activity::state::{StateView, closed_words};
+use crate::activity::view::ticket_link;
+use crate::backlog::count::describe;
+use crate::http::input::sentence;
+use crate::page;
+use crate::paths;
+use crate::step::SetupStep;
+
+#[derive(Serialize)]
+pub(super) struct AlertPageView {
+    id: String,
+    alert_id: AlertId,
+    title: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    tenant: TenantId,
+    tenant_name: String,
+    source: SourceId,
+    source_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<Kind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    severity: Option<Severity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raised_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    #[serde(flatten)]
+    state: StateView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket_address: Option<String>,
+    /// What happens next without a person.
+    next: String,
+    /// The oldest first.
+    steps: Vec<StepView>,
+    /// Whether older steps were dropped.
+    is_cut: bool,
+    /// Whether a person may release it.
+    can_release: bool,
+}
+
+#[derive(Serialize)]
+struct StepView {
+    at: Timestamp,
+    words: String,
+    #[serde(flatten)]
+    step: StepKind,
+}
+
+impl AlertPageView {
+    pub(super) fn new(id: &str, record: &Record, names: &PartnerNames) -> Self {
+        let state = StateView::of(record);
+        let (key, details) = (&record.key, record.desired.details.as_ref());
+        let summary = record.summary.as_ref();
+        Self {
+            id: id.to_owned(),
+            alert_id: key.alert_id.clone(),
+            title: summary.map_or_else(|| "Alert".to_owned(), |of| of.title.clone()),
+            device: summary.and_then(|of| of.device.clone()),
+            tenant_name: names.tenant(&key.tenant),
+            tenant: key.tenant.clone(),
+            source_name: names.source(&key.source),
+            source: key.source.clone(),
+            kind: details.map(|details| details.kind.clone()),
+            severity: details.map(|details| details.severity),
+            raised_at: details.map(|details| details.raised_at),
+            expires_at: details.and_then(|details| details.expires_at),
+            ticket_address: state.address(names),
+            state,
+            next: next_step(record),
+            steps: record
+                .trail
+                .steps()
+                .into_iter()
+                .map(StepView::new)
+                .collect(),
+            is_cut: record.trail.is_cut(),
+            can_release: can_release(record),
+        }
+    }
+}
+
+impl StepView {
+    fn new(step: &TrailStep) -> Self {
+        Self {
+            at: step.at,
+            words: words(&step.what),
+            step: step.what.clone(),
+        }
+    }
+}
+
+/// Whether the alert waits for a person's decision.
+pub(super) fn can_release(record: &Record) -> bool {
+    let blocked = record.blocked.as_ref();
+    blocked
+        .is_some_and(|blocked| blocked.is_refusal() || blocked.reason == Blocked::OlderThanBackfill)
+}
+
+/// What happens next without a person.
+fn next_step(record: &Record) -> String {
+    let words = match record.blocked.as_ref().map(|blocked| &blocked.reason) {
+        Some(Blocked::NotSetUp) => "It goes on once the set-up is confirmed.",
+        Some(Blocked::Unmapped) => "It goes on once its tenant is mapped to a company.",
+        Some(Blocked::TenantDisabled) => "It goes on once its tenant is switched on.",
+        Some(Blocked::KindDisabled) => "It goes on once its kind of alert is switched on.",
+        Some(Blocked::ConnectionBroken | Blocked::ConnectionUnavailable | Blocked::Throttled) => {
+            "It goes on within a minute once ConnectWise accepts calls again."
+        }
+        Some(Blocked::Deferred) => "The next attempt follows within some minutes.",
+        Some(Blocked::MissingRight(_)) => "It goes on once the API member has the right.",
+        Some(Blocked::TargetMissing(_) | Blocked::Rejected(_)) => {
+            "One of the alerts that are refused for the same cause is tried again after 5, 15 and 30 minutes, then each hour. If it works, all go on."
+        }
+        Some(Blocked::OlderThanBackfill) => "Nothing, until you release it.",
+        None if record.claim.is_some() => {
+            "The call ends within a minute, or its outcome is looked up."
+        }
+        None => match (record.desired.active, record.open()) {
+            (true, Some(_)) => {
+                "A repeat becomes a note. The ticket is closed when the alert is resolved."
+            }
+            (true, None) if record.is_occurrence_over() => {
+                "Nothing. A repeat creates no new ticket, since its ticket was ended by a person. The next raise after a resolve does."
+            }
+            (true, None) => "Its ticket is created.",
+            (false, Some(open)) if open.noted_resolved => {
+                "Nothing, until a technician closes the ticket."
+            }
+            (false, Some(_)) => "The ticket is closed.",
+            (false, None) => "Nothing, until the alert is raised again.",
+        },
+    };
+    words.to_owned()
+}
+
+fn words(step: &StepKind) -> String {
+    match step {
+        StepKind::Raised { severity } => {
+            format!("The source raised the alert, severity {severity}.")
+        }
+        StepKind::Repeated { count: 1, severity } => {
+            format!("The source repeated it once, severity {severity}.")
+        }
+        StepKind::Repeated { count, severity } => {
+            format!("The source repeated it, {count} times by now, severity {severity}.")
+        }
+        StepKind::Resolved => "The source resolved it.".to_owned(),
+        StepKind::Ended { shown } => match shown {
+            Resolution::Absent { .. } => {
+                "The source's list of active alerts did not contain it, so it counts as resolved."
+                    .to_owned()
+            }
+            Resolution::Expired { .. } => {
+                "It was not repeated before its expiry, so it counts as resolved.".to_owned()
+            }
+        },
+        StepKind::Blocked {
+            blocked,
+            words,
+            times,
+        } => {
+            let mut text = format!("It waits: {}.", describe(blocked));
+            if let Blocked::Rejected(words) = blocked {
+                text = format!("{text} ConnectWise answered: {words}");
+            } else if let Some(words) = words {
+                text = format!("{text} ConnectWise answered: {words}");
+            }
+            match times {
+                1 => text,
+                times => format!("{text} This was attempt {times}."),
+            }
+        }
+        StepKind::Started { op, reason } => {
+            format!("{} Reason: {reason}.", sentence(op_words(*op)))
+        }
+        StepKind::Unclear { op } => format!(
+            "ConnectWise did not say whether it worked: {}. Its effect is looked up before anything is tried again.",
+            op_words(*op)
+        ),
+        StepKind::Opened { ticket } => format!("It has ticket #{ticket}."),
+        StepKind::Reopened { ticket } => format!("Its earlier ticket #{ticket} is open again."),
+        StepKind::Noted { ticket } => format!("A note was written on ticket #{ticket}."),
+        StepKind::Closed { ticket, by } => format!("Ticket #{ticket} ended. {}", closed_words(*by)),
+        StepKind::Duplicate { ticket } => {
+            format!("A second ticket #{ticket} of it was found. It is closed, with a note.")
+        }
+    }
+}
+
+fn op_words(op: Op) -> &'static str {
+    match op {
+        Op::Create => "a ticket is created",
+        Op::Note(_) => "a note is written",
+        Op::Patch => "the priority is set",
+        Op::Close => "the ticket is closed",
+        Op::Reopen => "the ticket is reopened",
+        Op::Repair => "a duplicate is closed",
+    }
+}
+
+pub(super) fn render(view: &AlertPageView) -> Markup {
+    html! {
+        p { a href=(SetupStep::Activity.path()) { "All alerts" } }
+        h2 { (view.title) }
+        dl {
+            dt { "State" } dd { b { (view.state.state.title()) } ". " (view.state.words) }
+            dt { "Ticket" } dd { (ticket_link(&view.state, view.ticket_address.as_deref())) }
+            dt { "What is next" } dd { (view.next) }
+            dt { "Tenant" } dd { (view.tenant_name) }
+            @if let Some(device) = &view.device { dt { "Device" } dd { (device) } }
+            @if let (Some(kind), Some(severity)) = (&view.kind, view.severity) { dt { "Kind" } dd { (kind) ", " (severity) } }
+            dt { "Source" } dd { (view.source_name) }
+            dt { "Alert id" } dd { code { (view.alert_id) } }
+            @if let Some(at) = view.raised_at { dt { "Raised" } dd { (page::time(at)) } }
+            @if let Some(at) = view.expires_at { dt { "Expires" } dd { (page::time(at)) } }
+        }
+        @if view.can_release {
+            form method="post" action=(paths::RELEASE_ALERT) {
+                input type="hidden" name="id" value=(view.id);
+                button { "Try it now" }
+            }
+        }
+        h3 { "What happened" }
+        @if view.is_cut { p class="note" { "Older steps are no longer stored." } }
+        @if view.steps.is_empty() { p { "No step is stored." } }
+        ol class="steps" {
+            @for step in &view.steps { li { (page::time(step.at)) " " (step.words) } }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The page "Activity".
+
+use domain::alert::event::Severity;
+use domain::alert::record::Record;
+use domain::{Kind, SourceId, TenantId};
+use jiff::Timestamp;
+use maud::{Markup, html};
+use serde::Serialize;
+use store::{ListedAlert, TimeCursor};
+
+use crate::activity::filter::ActivityFilter;
+use crate::activity::reader::PartnerNames;
+use crate::activity::state::{AlertState, StateView};
+use crate::http::problem::Problem;
+use crate::page;
+use crate::paths::{self, with_query};
+use crate::step::SetupStep;
+
+#[derive(Serialize)]
+pub(super) struct ActivityView {
+    pub(super) rows: Vec<AlertRow>,
+    pub(super) next: Option<TimeCursor>,
+    /// How far the list was looked at, if the page is not full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) looked_back_to: Option<Timestamp>,
+    #[serde(skip)]
+    pub(super) filter: ActivityFilter,
+    #[serde(skip)]
+    pub(super) options: FilterOptions,
+}
+
+/// What the list can be filtered by, as pairs of an id and a name.
+#[derive(Debug, Default)]
+pub(super) struct FilterOptions {
+    pub(super) tenants: Vec<(String, String)>,
+    pub(super) sources: Vec<(String, String)>,
+    pub(super) kinds: Vec<(String, String)>,
+}
+
+#[derive(Serialize)]
+pub(super) struct AlertRow {
+    /// The address of the alert's page.
+    path: String,
+    title: String,
+    tenant: TenantId,
+    tenant_name: String,
+    source: SourceId,
+    kind: Kind,
+    severity: Severity,
+    /// When the source raised it.
+    raised_at: Timestamp,
+    #[serde(flatten)]
+    pub(super) state: StateView,
+    /// The ticket in ConnectWise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket_address: Option<String>,
+}
+
+impl AlertRow {
+    /// `None` if the record was reduced meanwhile.
+    pub(super) fn new(alert: &ListedAlert, record: &Record, names: &PartnerNames) -> Option<Self> {
+        let details = record.desired.details.as_ref()?;
+        let state = StateView::of(record);
+        Some(Self {
+            path: with_query(paths::ALERT, &[("id", &alert.pk)]).ok()?,
+            title: alert.summary.title.clone(),
+            tenant_name: names.tenant(&record.key.tenant),
+            tenant: record.key.tenant.clone(),
+            source: record.key.source.clone(),
+            kind: details.kind.clone(),
+            severity: details.severity,
+            raised_at: details.raised_at,
+            ticket_address: state.address(names),
+            state,
+        })
+    }
+}
+
+impl StateView {
+    pub(super) fn address(&self, names: &PartnerNames) -> Option<String> {
+        names.ticket_address(self.ticket?, self.epoch?)
+    }
+}
+
+/// A ticket's number, which leads into ConnectWise.
+pub(super) fn ticket_link(state: &StateView, address: Option<&str>) -> Markup {
+    html! {
+        @match (state.ticket, address) {
+            (Some(ticket), Some(address)) => a href=(address) rel="noreferrer" { "#" (ticket) },
+            (Some(ticket), None) => { "#" (ticket) },
+            (None, _) => "none",
+        }
+    }
+}
+
+pub(super) fn render(view: &ActivityView) -> Result<Markup, Problem> {
+    let filter = &view.filter;
+    let pairs = filter.pairs();
+    let address = |from: Option<&TimeCursor>| {
+        let from = from.map(|from| String::from(from.clone()));
+        let from = from.iter().map(|from| ("from", from.as_str()));
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .chain(from)
+            .collect();
+        match pairs.is_empty() {
+            true => Ok(SetupStep::Activity.path().to_owned()),
+            false => with_query(SetupStep::Activity.path(), &pairs),
+        }
+    };
+    let (newest, older) = (address(None)?, address(view.next.as_ref())?);
+    Ok(html! {
+        (filter_form(filter, &view.options))
+        @if view.rows.is_empty() {
+            @if view.next.is_none() && !filter.is_set() { p { "No alert has arrived yet. Sources says where alerts come from." } }
+            @else { p { "No alert matches." } }
+        } @else {
+            div class="wide" {
+                table class="cards" {
+                    caption { "Alerts, newest first" }
+                    thead { tr {
+                        th scope="col" { "Alert" }
+                        th scope="col" { "Raised" }
+                        th scope="col" { "Tenant" }
+                        th scope="col" { "State" }
+                        th scope="col" { "Ticket" }
+                    } }
+                    tbody { @for row in &view.rows { (row_markup(row)) } }
+                }
+            }
+        }
+        @if let Some(at) = view.looked_back_to { p class="note" { "Alerts since " (page::time(at)) " were searched." } }
+        p {
+            @if filter.from.is_some() { a href=(newest) { "Newest" } " " }
+            @if view.next.is_some() { a href=(older) { @if view.looked_back_to.is_some() { "Search older alerts" } @else { "Older" } } }
+        }
+    })
+}
+
+fn row_markup(row: &AlertRow) -> Markup {
+    html! {
+        tr {
+            th scope="row" {
+                a href=(row.path) { (row.title) }
+                br; small { (row.kind) ", " (row.severity) }
+            }
+            td data-label="Raised" { (page::time(row.raised_at)) }
+            td data-label="Tenant" { (row.tenant_name) }
+            td data-label="State" { b { (row.state.state.title()) } br; small { (row.state.words) } }
+            td data-label="Ticket" { (ticket_link(&row.state, row.ticket_address.as_deref())) }
+        }
+    }
+}
+
+fn filter_form(filter: &ActivityFilter, options: &FilterOptions) -> Markup {
+    let states = AlertState::ALL.map(|state| (state.code().to_owned(), state.title().to_owned()));
+    let state = filter.state.map(AlertState::code);
+    let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
+    html! {
+        form method="get" action=(SetupStep::Activity.path()) role="search" {
+            div class="pair" {
+                div {
+                    label for="search" { "Search" }
+                    input id="search" name="search" type="search" value=(filter.search) aria-describedby="search-help";
+                    small id="search-help" { "A part of a title, a device or an alert id, or a ticket number." }
+                }
+                (choice("state", "State", &states, state))
+                (choice("tenant", "Tenant", &options.tenants, filter.tenant.as_ref().map(TenantId::as_str)))
+            }
+            details open[filter.source.is_some() || filter.kind.is_some() || filter.since.is_some() || filter.until.is_some()] {
+                summary { "More filters" }
+                div class="pair" {
+                    (choice("source", "Source", &options.sources, filter.source.as_ref().map(SourceId::as_str)))
+                    (choice("kind", "Kind", &options.kinds, filter.kind.as_ref().map(Kind::as_str)))
+                    div { label for="since" { "From day (UTC)" } input id="since" name="since" type="date" value=(day(filter.since)); }
+                    div { label for="until" { "To day (UTC)" } input id="until" name="until" type="date" value=(day(filter.until)); }
+                }
+            }
+            button { "Show" }
+            @if filter.is_set() { " " a href=(SetupStep::Activity.path()) { "Show all" } }
+        }
+    }
+}
+
+fn choice(name: &str, label: &str, options: &[(String, String)], chosen: Option<&str>) -> Markup {
+    html! {
+        div {
+            label for=(name) { (label) }
+            select id=(name) name=(name) {
+                option value="" { "All" }
+                @for (id, text) in options { option value=(id) selected[chosen == Some(id)] { (text) } }
+                // A tenant that is no longer listed can still be asked for.
+                @if let Some(chosen) = chosen.filter(|chosen| options.iter().all(|(id, _)| id != chosen)) {
+                    option value=(chosen) selected { (chosen) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! The trail of an alert: the last steps of its record, for people who ask why there is a ticket or
+//! none.
+//!
+//! Each state of a record carries its own time. So the steps are read from the record whenever it is
+//! stored, in the same write, and no decision has to report itself. A state that is stored twice is
+//! one step.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::alert::event::Severity;
+use crate::alert::op::{NoteKind, Op};
+use crate::alert::record::{Actual, ClosedBy, Record};
+use crate::alert::resolution::Resolution;
+use crate::text::cut_to_bytes;
+use crate::{Blocked, RecordId};
+
+/// The most steps of a trail. The oldest are dropped.
+const MAX_STEPS: usize = 40;
+/// The longest quotation of ConnectWise's words, in bytes.
+const MAX_WORDS: usize = 200;
+
+/// The last steps of an alert, in the order in which they were stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Trail {
+    steps: Vec<TrailStep>,
+    /// The time of the newest step that was dropped. An older state is not new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dropped_until: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrailStep {
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub what: StepKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum StepKind {
+    /// An event raised the alert.
+    Raised { severity: Severity },
+    /// Events repeated it since.
+    Repeated { count: u32, severity: Severity },
+    /// An event resolved it.
+    Resolved,
+    /// It counts as resolved without an event.
+    Ended { shown: Resolution },
+    /// It waits.
+    Blocked {
+        blocked: Blocked,
+        /// What ConnectWise answered to a refused call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<String>,
+        /// How often in a row.
+        times: u32,
+    },
+    /// A worker began a write to ConnectWise. The step is dropped when the outcome is a step.
+    Started { op: Op, reason: String },
+    /// The outcome of the write is unknown. It is looked up.
+    Unclear { op: Op },
+    /// It has this ticket.
+    Opened { ticket: RecordId },
+    /// It has this ticket of an earlier occurrence again.
+    Reopened { ticket: RecordId },
+    /// A note was written on the ticket.
+    Noted { ticket: RecordId },
+    /// The ticket ended.
+    Closed { ticket: RecordId, by: ClosedBy },
+    /// A second ticket was found, which is closed.
+    Duplicate { ticket: RecordId },
+}
+
+impl Trail {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The steps in the order of their times.
+    #[must_use]
+    pub fn steps(&self) -> Vec<&TrailStep> {
+        let mut steps: Vec<_> = self.steps.iter().collect();
+        steps.sort_by_key(|step| step.at);
+        steps
+    }
+
+    /// Whether older steps were dropped.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.dropped_until.is_some()
+    }
+
+    /// The trail with what the record shows now. Following the same record twice changes nothing.
+    /// An alert without a summary is in no list, so it has no trail.
+    #[must_use]
+    pub(crate) fn follow(mut self, record: &Record) -> Self {
+        if record.summary.is_none() {
+            return self;
+        }
+        for step in states(record) {
+            let is_old = self.dropped_until.is_some_and(|until| step.at <= until);
+            if !is_old && !self.steps.iter().any(|known| known.is_same(&step)) {
+                self.push(step);
+            }
+        }
+        // A duplicate carries no time of its own.
+        let at = self.steps.last().map(|step| step.at);
+        for duplicate in &record.duplicates {
+            let ticket = duplicate.ticket_id;
+            let what = StepKind::Duplicate { ticket };
+            let is_known = self.steps.iter().any(|step| step.what == what);
+            if let Some(at) = at.filter(|_| !is_known) {
+                self.push(TrailStep { at, what });
+            }
+        }
+        self
+    }
+
+    fn push(&mut self, mut step: TrailStep) {
+        if step.what.is_outcome() {
+            let is_start = |step: &TrailStep| matches!(step.what, StepKind::Started { .. });
+            while self.steps.last().is_some_and(is_start) {
+                self.steps.pop();
+            }
+        }
+        // What only goes on is one step.
+        match (self.steps.last().map(|last| &last.what), &mut step.what) {
+            (Some(StepKind::Repeated { .. }), StepKind::Repeated { .. }) => {
+                self.steps.pop();
+            }
+            (
+                Some(StepKind::Blocked {
+                    blocked: before,
+                    times: count,
+                    ..
+                }),
+                StepKind::Blocked { blocked, times, .. },
+            ) if before == blocked => {
+                *times = count.saturating_add(1);
+                self.steps.pop();
+            }
+            _ => {}
+        }
+        self.steps.push(step);
+        if self.steps.len() > MAX_STEPS {
+            let dropped = self.steps.remove(0);
+            self.dropped_until = self.dropped_until.max(Some(dropped.at));
+        }
+    }
+}
+
+impl TrailStep {
+    /// Whether both are about the same state. Its details can change later.
+    fn is_same(&self, other: &Self) -> bool {
+        let same_kind = std::mem::discriminant(&self.what) == std::mem::discriminant(&other.what);
+        same_kind && self.at == other.at
+    }
+}
+
+impl StepKind {
+    /// Whether a write to ConnectWise led to it.
+    fn is_outcome(&self) -> bool {
+        match self {
+            Self::Blocked { .. }
+            | Self::Opened { .. }
+            | Self::Reopened { .. }
+            | Self::Noted { .. }
+            | Self::Closed { .. } => true,
+            Self::Raised { .. }
+            | Self::Repeated { .. }
+            | Self::Resolved
+            | Self::Ended { .. }
+            | Self::Started { .. }
+            | Self::Unclear { .. }
+            | Self::Duplicate { .. } => false,
+        }
+    }
+}
+
+/// What the record shows, each with its time, the oldest first.
+fn states(record: &Record) -> Vec<TrailStep> {
+    let mut states = of_events(record);
+    states.extend(of_ticket(record));
+    if let Some(claim) = &record.claim {
+        let reason = claim.reason.clone();
+        let op = claim.op;
+        let started = StepKind::Started { op, reason };
+        states.push(TrailStep {
+            at: claim.began_at,
+            what: started,
+        });
+        states.extend(claim.uncertain_at.map(|at| TrailStep {
+            at,
+            what: StepKind::Unclear { op },
+        }));
+    }
+    if let Some(blocked) = &record.blocked {
+        let words = blocked.refusal.as_ref();
+        let words = words.map(|refusal| cut_to_bytes(&refusal.words, MAX_WORDS));
+        states.push(TrailStep {
+            at: blocked.since,
+            what: StepKind::Blocked {
+                blocked: blocked.reason.clone(),
+                words,
+                times: 1,
+            },
+        });
+    }
+    states.sort_by_key(|state| state.at);
+    states
+}
+
+fn of_events(record: &Record) -> Vec<TrailStep> {
+    let desired = &record.desired;
+    let mut states = vec![];
+    let last = desired.last.as_ref().map(|last| last.receipt.at);
+    if let Some(details) = &desired.details {
+        let severity = details.severity;
+        states.push(TrailStep {
+            at: details.raise_received_at,
+            what: StepKind::Raised { severity },
+        });
+        let repeated = last.filter(|_| details.repeats > 0 && desired.active);
+        states.extend(repeated.map(|at| TrailStep {
+            at,
+            what: StepKind::Repeated {
+                count: details.repeats,
+                severity,
+            },
+        }));
+    }
+    match &desired.resolution {
+        Some(shown) => states.push(TrailStep {
+            at: shown.at(),
+            what: StepKind::Ended {
+                shown: shown.clone(),
+            },
+        }),
+        None if desired.active => {}
+        None => states.extend(last.map(|at| TrailStep {
+            at,
+            what: StepKind::Resolved,
+        })),
+    }
+    states
+}
+
+fn of_ticket(record: &Record) -> Vec<TrailStep> {
+    match &record.actual {
+        Some(Actual::Open(open)) => {
+            let ticket = open.ticket_id;
+            let begun = match open.ticket_ref {
+                Some(_) => StepKind::Reopened { ticket },
+                None => StepKind::Opened { ticket },
+            };
+            let noted = open.last_note_at.filter(|at| *at != open.opened_at);
+            let noted = noted.map(|at| TrailStep {
+                at,
+                what: StepKind::Noted { ticket },
+            });
+            let begun = TrailStep {
+                at: open.opened_at,
+                what: begun,
+            };
+            [begun].into_iter().chain(noted).collect()
+        }
+        Some(Actual::Closed(closed)) => vec![TrailStep {
+            at: closed.at,
+            what: StepKind::Closed {
+                ticket: closed.ticket_id,
+                by: closed.by,
+            },
+        }],
+        None => vec![],
+    }
+}
+
+impl NoteKind {
+    /// What the note says, for a sentence.
+    #[must_use]
+    pub fn subject(self) -> &'static str {
+        match self {
+            Self::Repeats => "that the alert was repeated",
+            Self::Resolved => "that the alert is resolved",
+            Self::Closing => "that the ticket is closed next",
+            Self::Reopened => "that the ticket was reopened",
+            Self::Duplicate => "that the ticket is a duplicate",
+            Self::Kept => "that another ticket is its duplicate",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+use super::*;
+use crate::alert::blocked::CallRefusal;
+use crate::alert::fold::fold;
+use crate::alert::op::NoteKind;
+use crate::alert::record::{Claim, OpenTicket};
+use crate::fixtures::{at, key, new_claim, raised, resolved};
+
+/// What a technician would read, a line a step.
+fn lines(record: &Record) -> Vec<String> {
+    let steps = record.trail.steps().into_iter();
+    steps
+        .map(|step| {
+            let json = serde_json::to_value(&step.what).unwrap();
+            let name = json["step"].as_str().unwrap().to_owned();
+            format!("{} {name}", step.at.duration_since(at(0)).as_secs())
+        })
+        .collect()
+}
+
+/// A claimed write that began at this time.
+fn started(op: Op, record: &Record, second: i64) -> Claim {
+    new_claim(op, record.occurrence_ref(), at(second))
+}
+
+fn open_ticket(record: &Record, second: i64) -> OpenTicket {
+    OpenTicket::new(77, None, &started(Op::Create, record, second), at(second))
+}
+
+/// A stored record of an alert that was raised and has a ticket.
+fn with_ticket() -> Record {
+    let record = fold(Record::new(key()), &raised(1)).to_stored();
+    let create = started(Op::Create, &record, 2);
+    let record = record.with_claim(create).to_stored();
+    let open = open_ticket(&record, 3);
+    record.with_open(open).to_stored()
+}
+
+#[test]
+fn a_ticket_that_is_closed_leaves_four_steps() {
+    let record = fold(with_ticket(), &resolved(12)).to_stored();
+    let close = started(Op::Close, &record, 13);
+    let record = record.with_claim(close).to_stored();
+    let ticket = record.open().unwrap().ticket_id;
+    let record = record
+        .with_closed(ticket, 1, ClosedBy::Us, at(20))
+        .to_stored();
+    assert_eq!(
+        lines(&record),
+        ["1 raised", "3 opened", "12 resolved", "20 closed"]
+    );
+}
+
+#[test]
+fn a_write_in_progress_is_a_step_until_its_outcome() {
+    let record = fold(Record::new(key()), &raised(1)).to_stored();
+    let create = started(Op::Create, &record, 2);
+    let record = record.with_claim(create).to_stored();
+    assert_eq!(lines(&record), ["1 raised", "2 started"]);
+    let unclear = record.clone().with_unknown_outcome(None, at(9)).to_stored();
+    let open = open_ticket(&unclear, 30);
+    let adopted = unclear.with_open(open).to_stored();
+    assert_eq!(
+        lines(&adopted),
+        ["1 raised", "2 started", "9 unclear", "30 opened"]
+    );
+}
+
+#[test]
+fn a_state_that_goes_on_is_one_step() {
+    let mut record = with_ticket();
+    for second in 10..30 {
+        record = fold(record, &raised(second)).to_stored();
+    }
+    let steps = record.trail.steps();
+    let last = &steps.last().unwrap().what;
+    assert!(
+        matches!(last, StepKind::Repeated { count: 20, .. }),
+        "{last:?}"
+    );
+    assert_eq!(steps.len(), 3);
+    let refused = |record: Record, second| {
+        let refusal = CallRefusal {
+            op: Some(Op::Note(NoteKind::Repeats)),
+            words: "no".to_owned(),
+        };
+        let note = started(Op::Note(NoteKind::Repeats), &record, second - 1);
+        let claimed = record.with_claim(note).to_stored();
+        let released = Record {
+            claim: None,
+            ..claimed
+        };
+        let reason = Blocked::Rejected("no".to_owned());
+        released
+            .with_refusal(reason, refusal, None, at(second))
+            .to_stored()
+    };
+    for second in [100, 200, 300] {
+        record = refused(record, second);
+    }
+    let steps = record.trail.steps();
+    let last = steps.last().unwrap();
+    assert_eq!(last.at, at(300));
+    assert!(
+        matches!(&last.what, StepKind::Blocked { times: 3, words: Some(words), .. } if words == "no"),
+        "{last:?}"
+    );
+    assert_eq!(steps.len(), 4);
+}
+
+#[test]
+fn storing_the_same_record_again_adds_nothing() {
+    let record = fold(with_ticket(), &resolved(12)).to_stored();
+    let again = record.to_stored();
+    assert_eq!(again.trail, record.trail);
+    assert_eq!(again.rev, record.rev + 1);
+}
+
+#[test]
+fn a_trail_has_at_most_forty_steps_and_takes_back_no_old_one() {
+    let mut record = with_ticket();
+    for second in (100..).step_by(10).take(60) {
+        record = fold(record, &resolved(second)).to_stored();
+        record = fold(record, &raised(second + 5)).to_stored();
+        assert!(record.trail.steps().len() <= MAX_STEPS);
+    }
+    assert!(record.trail.is_cut());
+    let times: Vec<_> = record.trail.steps.iter().map(|step| step.at).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    assert!(times[0] > at(3), "the ticket's step was dropped for good");
+    let size = serde_json::to_string(&record.trail).unwrap().len();
+    assert!(size < 8 * 1024, "{size} bytes");
+}
+
+#[test]
+fn a_tombstone_has_no_trail() {
+    let ticket = 77;
+    let record = fold(with_ticket(), &resolved(12))
+        .with_closed(ticket, 1, ClosedBy::Us, at(20))
+        .to_stored();
+    let later = at(20 + 91 * 24 * 3600);
+    let tombstone = record.shrink(later).to_stored();
+    assert!(tombstone.trail.is_empty() && tombstone.summary.is_none());
+    assert_eq!(tombstone.listed_at(), None);
+    let again = fold(tombstone, &raised(20 + 92 * 24 * 3600)).to_stored();
+    assert_eq!(again.occurrence, 2);
+    let names = lines(&again);
+    assert!(names.last().unwrap().ends_with("raised"), "{names:?}");
+}
