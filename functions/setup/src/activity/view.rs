@@ -49,6 +49,8 @@ pub(super) struct AlertRow {
     severity: Severity,
     /// When the source raised it.
     raised_at: Timestamp,
+    /// When that was received. The list is in this order.
+    received_at: Timestamp,
     #[serde(flatten)]
     pub(super) state: StateView,
     /// The ticket in ConnectWise.
@@ -70,6 +72,7 @@ impl AlertRow {
             kind: details.kind.clone(),
             severity: details.severity,
             raised_at: details.raised_at,
+            received_at: details.raise_received_at,
             ticket_address: state.address(names),
             state,
         })
@@ -121,7 +124,7 @@ pub(super) fn render(view: &ActivityView) -> Result<Markup, Problem> {
                     caption { "Alerts, newest first" }
                     thead { tr {
                         th scope="col" { "Alert" }
-                        th scope="col" { "Raised" }
+                        th scope="col" { "Received" }
                         th scope="col" { "Tenant" }
                         th scope="col" { "State" }
                         th scope="col" { "Ticket" }
@@ -145,7 +148,7 @@ fn row_markup(row: &AlertRow) -> Markup {
                 a href=(row.path) { (row.title) }
                 br; small { (row.kind) ", " (row.severity) }
             }
-            td data-label="Raised" { (page::time(row.raised_at)) }
+            td data-label="Received" { (page::time(row.received_at)) }
             td data-label="Tenant" { (row.tenant_name) }
             td data-label="State" { b { (row.state.state.title()) } br; small { (row.state.words) } }
             td data-label="Ticket" { (ticket_link(&row.state, row.ticket_address.as_deref())) }
