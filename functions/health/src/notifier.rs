@@ -183,7 +183,8 @@ impl Notifier<'_> {
             .filter_map(|notification| health.scope(notification.scope()));
         let mut names = SourceNames::new();
         for issue in incidents.flat_map(|incident| &incident.issues) {
-            if let Issue::InactiveSource { source, .. } = issue
+            if let Issue::InactiveSource { source, .. } | Issue::QuarantinedMessages { source, .. } =
+                issue
                 && names.len() < mails::MAX_NAMED
             {
                 let read = self.connections.access.sources.get(source).await.ok();

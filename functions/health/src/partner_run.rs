@@ -13,7 +13,7 @@ use domain::monitoring::requirements::Requirements;
 use domain::ticketing::refused_writes::RefusalGroups;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
-use store::{Due, LeasedRun, PartnerSource, Versioned};
+use store::{Due, LeasedRun, PartnerSource, Versioned, WaitingOfSource};
 
 use crate::blocked_counts::BlockedCounts;
 use crate::connection_case::ConnectionCase;
@@ -82,10 +82,10 @@ impl PartnerRun<'_> {
         let refusals = self.due.read_progress(partner, reconcile).await?.refusals;
         let is_throttled = case.breaker.is_throttled_for_long(now);
         let paused = case.breaker.pause(now).filter(|_| !is_throttled);
-        let inactive = self.inactive_sources(partner, &config.sources).await?;
+        let of_sources = self.source_issues(partner, &config.sources).await?;
         let (kept, blocked) = match paused {
-            Some(_) => (self.save_sources(partner, kept, inactive).await?, None),
-            None => self.probe(&case, kept, &refusals, inactive).await?,
+            Some(_) => (self.save_sources(partner, kept, of_sources).await?, None),
+            None => self.probe(&case, kept, &refusals, of_sources).await?,
         };
         let names = tenant_names(&config.mappings);
         let context = NotificationContext {
@@ -120,15 +120,36 @@ impl PartnerRun<'_> {
         Ok(NextRun::NextTick)
     }
 
-    /// The issues of sources that are inactive.
-    async fn inactive_sources(
+    /// The issues of sources that are inactive, or whose messages could not be read.
+    async fn source_issues(
         &self,
         partner: &PartnerId,
         sources: &BTreeMap<SourceId, PartnerSource>,
     ) -> Result<BTreeSet<Issue>, store::Error> {
         let (table, now) = (&self.connections.table, self.invocation.now());
-        let activities = table.source_activity.get_all(partner).await?;
-        let issue = |(id, source): (&SourceId, &PartnerSource)| {
+        let (activities, waiting) = tokio::join!(
+            table.source_activity.get_all(partner),
+            table.quarantine.waiting(partner, None),
+        );
+        let (activities, waiting) = (activities?, waiting?);
+        let more = waiting.next.is_some();
+        let quarantined = waiting.by_source().into_iter().map(|(source, of)| {
+            let WaitingOfSource {
+                messages,
+                since,
+                field,
+                problem,
+            } = of;
+            Issue::QuarantinedMessages {
+                source,
+                messages,
+                more,
+                since,
+                field,
+                problem,
+            }
+        });
+        let inactive = |(id, source): (&SourceId, &PartnerSource)| {
             let activity = activities.get(id).cloned().unwrap_or_default();
             let since = inactive_since(source.watched(), &activity, now)?;
             Some(Issue::InactiveSource {
@@ -136,7 +157,8 @@ impl PartnerRun<'_> {
                 since,
             })
         };
-        Ok(sources.iter().filter_map(issue).collect())
+        let inactive = sources.iter().filter_map(inactive);
+        Ok(inactive.chain(quarantined).collect())
     }
 
     /// Writes the issues of sources while the connection is paused and not probed.
@@ -144,10 +166,10 @@ impl PartnerRun<'_> {
         &self,
         partner: &PartnerId,
         kept: Versioned<Health>,
-        inactive: BTreeSet<Issue>,
+        of_sources: BTreeSet<Issue>,
     ) -> Result<Versioned<Health>, HealthError> {
         let now = self.invocation.now();
-        let health = kept.value.clone().with_source_issues(inactive, now);
+        let health = kept.value.clone().with_source_issues(of_sources, now);
         if health == kept.value {
             return Ok(kept);
         }
@@ -164,7 +186,7 @@ impl PartnerRun<'_> {
         case: &ConnectionCase<'_>,
         kept: Versioned<Health>,
         refusals: &RefusalGroups,
-        inactive: BTreeSet<Issue>,
+        of_sources: BTreeSet<Issue>,
     ) -> Result<(Versioned<Health>, Option<BlockedCounts>), HealthError> {
         let (partner, now) = (case.partner, self.invocation.now());
         let mut result = if case.breaker.is_throttled_for_long(now) {
@@ -180,7 +202,7 @@ impl PartnerRun<'_> {
                 .extend(Requirements::refused_write_issues(refusals));
         }
         let health = transition(kept.value.clone(), &result.probe, now);
-        let mut health = health.with_source_issues(inactive, now);
+        let mut health = health.with_source_issues(of_sources, now);
         let mut blocked = None;
         if health.has_begun_recovery() || !health.notifications(now).is_empty() {
             let counts = self.notifier.count_blocked(partner, refusals).await?;

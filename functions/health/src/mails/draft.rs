@@ -20,6 +20,23 @@ pub(crate) struct MailContext<'a> {
     pub(crate) origin: &'a str,
 }
 
+/// The page that a mail leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Page {
+    Overview,
+    /// The messages that could not be read.
+    Quarantine,
+}
+
+impl Page {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Overview => "/setup",
+            Self::Quarantine => "/setup/sources/messages",
+        }
+    }
+}
+
 /// The content of a mail.
 pub(super) struct Draft {
     pub(super) subject: String,
@@ -31,6 +48,7 @@ pub(super) struct Draft {
     pub(super) paragraphs: Vec<String>,
     /// The text of the link to the page.
     pub(super) link: &'static str,
+    pub(super) page: Page,
     pub(super) closing: &'static str,
 }
 
@@ -44,9 +62,10 @@ impl Draft {
             more,
             paragraphs,
             link,
+            page,
             closing,
         } = self;
-        let page = format!("{}/setup", context.origin);
+        let page = format!("{}{}", context.origin, page.path());
         let fresh = format!("{}/setup/link", context.origin);
         let asked = "If you are signed out, request a new link. It is sent to this address:";
         let mut parts = vec![opening.clone()];

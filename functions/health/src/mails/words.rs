@@ -132,6 +132,19 @@ pub(super) fn what(issue: &Issue, context: &MailContext<'_>, blocked: &BlockedCo
             source_name(source, context),
             at(*since)
         ),
+        Issue::QuarantinedMessages {
+            source,
+            messages,
+            more,
+            since,
+            field,
+            problem,
+        } => quarantined(
+            &source_name(source, context),
+            (*messages, *more),
+            *since,
+            (field, problem),
+        ),
         Issue::Company { tenant, why } => {
             let why = match why {
                 CompanyIssue::Missing => "no longer exists, or your API member cannot see it",
@@ -145,6 +158,26 @@ pub(super) fn what(issue: &Issue, context: &MailContext<'_>, blocked: &BlockedCo
             )
         }
     }
+}
+
+/// How many messages of a source wait, since when, and why the newest could not be read.
+fn quarantined(
+    source: &str,
+    (messages, more): (u32, bool),
+    since: Timestamp,
+    (field, problem): (&str, &str),
+) -> String {
+    let least = if more { "At least " } else { "" };
+    let (wait, first) = match messages {
+        1 => ("1 message of".to_owned(), "received on"),
+        messages => (format!("{messages} messages of"), "the first of"),
+    };
+    let problem = cut_to_chars(&one_line(problem), LONGEST_QUOTE);
+    format!(
+        "{least}{wait} {source} could not be read, {first} {}. The reason of the newest: {}: {problem}.",
+        at(since),
+        name(field)
+    )
 }
 
 /// What ConnectWise refuses, with its own words, and what that means for tickets.
@@ -277,6 +310,9 @@ pub(super) fn to_do(issue: &Issue) -> &'static str {
         },
         Issue::InactiveSource { .. } => {
             "check at the vendor that it is switched on and still has the address and secret of this source. If it is quiet on purpose, ask the operator of this service to switch the source off or to allow more time."
+        }
+        Issue::QuarantinedMessages { .. } => {
+            "look at the messages on the page, under Sources. If they are alerts, correct the mapping of the source, and replay them. If they are not, discard them. If you cannot change the source there, ask the operator of this service."
         }
         Issue::Company { .. } => {
             "choose another company on the page, under Tenants, or switch the tenant off there. The other tenants are not affected."

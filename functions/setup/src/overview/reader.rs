@@ -187,26 +187,20 @@ async fn waiting_messages(
     access: &AccessTable,
     waiting: WaitingMessages,
 ) -> Result<Vec<WaitingMessagesView>, Problem> {
-    let mut views = BTreeMap::<SourceId, WaitingMessagesView>::new();
-    // The newest are first, so the first reason of a source is the last one.
-    for entry in waiting.entries {
-        let message = entry.value;
-        let source = message.source;
-        if let Some(view) = views.get_mut(&source) {
-            view.messages += 1;
-            continue;
-        }
+    let more = waiting.next.is_some();
+    let mut views = vec![];
+    for (source, of) in waiting.by_source() {
         let named = access.sources.get(&source).await?.value;
-        let view = WaitingMessagesView {
+        views.push(WaitingMessagesView {
             name: named.map_or_else(|| source.to_string(), |named| named.name),
-            messages: 1,
-            more: waiting.next.is_some(),
-            field: message.field,
-            problem: message.problem,
+            messages: of.messages,
+            more,
+            since: readable(of.since),
+            field: of.field,
+            problem: of.problem,
             path: with_query(paths::QUARANTINE, &[("source", source.as_str())])?,
-            source: source.clone(),
-        };
-        views.insert(source, view);
+            source,
+        });
     }
-    Ok(views.into_values().collect())
+    Ok(views)
 }

@@ -58,9 +58,11 @@ pub(super) struct UnreadableAlertsView {
 pub(super) struct WaitingMessagesView {
     pub(super) source: SourceId,
     pub(super) name: String,
-    pub(super) messages: u64,
+    pub(super) messages: u32,
     /// There may be more of them.
     pub(super) more: bool,
+    /// When the oldest was received, for people.
+    pub(super) since: String,
     /// Of the newest message.
     pub(super) field: String,
     pub(super) problem: String,
@@ -114,8 +116,9 @@ pub(super) fn render(view: &OverviewView, session: &PartnerSession) -> Markup {
         }
         @for waiting in &view.waiting {
             p class="problem" {
-                (counted(waiting.messages, "message")) @if waiting.more { " or more" } " of " b { (waiting.name) }
-                " could not be read, so no tickets were created. Last reason: " code { (waiting.field) } ": " (waiting.problem)
+                (counted(waiting.messages.into(), "message")) @if waiting.more { " or more" } " of " b { (waiting.name) }
+                " could not be read since " (waiting.since) ", so no tickets were created. No alert is lost: each message is stored for 14 days. Last reason: "
+                code { (waiting.field) } ": " (waiting.problem)
                 ". " a href=(waiting.path) { "Look at the messages of " (waiting.name) }
             }
         }
@@ -197,6 +200,7 @@ mod tests {
                 name: "Alertmanager".to_owned(),
                 messages: 3,
                 more: false,
+                since: since.to_owned(),
                 field: "tenant".to_owned(),
                 problem: "the message has none".to_owned(),
                 path: "/setup/sources/messages?source=src_abcdefghijklmnopqrstuvwxyz".to_owned(),

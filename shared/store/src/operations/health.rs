@@ -13,6 +13,7 @@ const OPTIONAL: &[&str] = &[
     "connection",
     "set_up",
     "sources",
+    "quarantine_notified_at",
     "taken_at",
 ];
 
@@ -127,6 +128,14 @@ mod tests {
                 source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
                 since: at,
             },
+            Issue::QuarantinedMessages {
+                source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+                messages: 3,
+                more: true,
+                since: at,
+                field: "tenant".into(),
+                problem: "the message has none".into(),
+            },
         ];
         let incident = Incident {
             since: at,
@@ -142,6 +151,7 @@ mod tests {
             connection: Some(incident.clone()),
             set_up: Some(incident.clone()),
             sources: Some(incident),
+            quarantine_notified_at: Some(at),
             turn: 9,
             taken_at: Some(at),
         };

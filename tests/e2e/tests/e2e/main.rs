@@ -19,8 +19,10 @@ mod health {
     mod incident_test;
     pub(crate) mod notifications;
     pub(crate) mod probes;
+    pub(crate) mod quarantined_messages;
     pub(crate) mod refused_partners;
     pub(crate) mod runs;
+    mod source_test;
 }
 
 mod ingest {
