@@ -18,6 +18,7 @@ mod partner_run;
 mod probe_plan;
 mod prober;
 mod run_result;
+mod source_watch;
 
 use aws_types::SdkConfig;
 use scheduled::Driver;

@@ -1,19 +1,18 @@
 //! One partner's run: probe the connection, check the sources, record the health, close the breaker,
 //! notify a person.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{AlertView, Connections};
 use domain::monitoring::health::{Health, ProbeAnswer, transition};
-use domain::monitoring::inactive_source::inactive_since;
 use domain::monitoring::issue::{IncidentScope, Issue, ProbeArea};
 use domain::monitoring::requirements::Requirements;
 use domain::ticketing::refused_writes::RefusalGroups;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
-use store::{Due, LeasedRun, PartnerSource, Versioned, WaitingOfSource};
+use store::{Due, LeasedRun, Versioned};
 
 use crate::blocked_counts::BlockedCounts;
 use crate::connection_case::ConnectionCase;
@@ -22,6 +21,7 @@ use crate::notifier::{NotificationContext, Notifier, tenant_names};
 use crate::probe_plan::mapped_companies;
 use crate::prober::{ProbeResult, Prober};
 use crate::run_result::{HealthError, HealthTotals};
+use crate::source_watch::SourceWatch;
 
 /// The run of one partner, under its lease.
 pub(crate) struct PartnerRun<'a> {
@@ -82,7 +82,15 @@ impl PartnerRun<'_> {
         let refusals = self.due.read_progress(partner, reconcile).await?.refusals;
         let is_throttled = case.breaker.is_throttled_for_long(now);
         let paused = case.breaker.pause(now).filter(|_| !is_throttled);
-        let of_sources = self.source_issues(partner, &config.sources).await?;
+        let companies = mapped_companies(&config.mappings, live.epoch);
+        let watched = SourceWatch {
+            table,
+            partner,
+            config: &config,
+            companies: &companies,
+            now,
+        };
+        let of_sources = watched.issues().await?;
         let (kept, blocked) = match paused {
             Some(_) => (self.save_sources(partner, kept, of_sources).await?, None),
             None => self.probe(&case, kept, &refusals, of_sources).await?,
@@ -118,47 +126,6 @@ impl PartnerRun<'_> {
         let probe = self.prober().probe(case, &Health::default()).await;
         self.recover(case, &probe, Recovery::No).await?;
         Ok(NextRun::NextTick)
-    }
-
-    /// The issues of sources that are inactive, or whose messages could not be read.
-    async fn source_issues(
-        &self,
-        partner: &PartnerId,
-        sources: &BTreeMap<SourceId, PartnerSource>,
-    ) -> Result<BTreeSet<Issue>, store::Error> {
-        let (table, now) = (&self.connections.table, self.invocation.now());
-        let (activities, waiting) = tokio::join!(
-            table.source_activity.get_all(partner),
-            table.quarantine.waiting(partner, None),
-        );
-        let (activities, waiting) = (activities?, waiting?);
-        let more = waiting.next.is_some();
-        let quarantined = waiting.by_source().into_iter().map(|(source, of)| {
-            let WaitingOfSource {
-                messages,
-                since,
-                field,
-                problem,
-            } = of;
-            Issue::QuarantinedMessages {
-                source,
-                messages,
-                more,
-                since,
-                field,
-                problem,
-            }
-        });
-        let inactive = |(id, source): (&SourceId, &PartnerSource)| {
-            let activity = activities.get(id).cloned().unwrap_or_default();
-            let since = inactive_since(source.watched(), &activity, now)?;
-            Some(Issue::InactiveSource {
-                source: id.clone(),
-                since,
-            })
-        };
-        let inactive = sources.iter().filter_map(inactive);
-        Ok(inactive.chain(quarantined).collect())
     }
 
     /// Writes the issues of sources while the connection is paused and not probed.

@@ -98,6 +98,7 @@ pub mod source {
 pub mod monitoring {
     pub mod health;
     pub mod inactive_source;
+    pub mod inactive_tenant;
     pub mod issue;
     pub mod pipeline;
     pub mod requirements;

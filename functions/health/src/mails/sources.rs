@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use aws::mail::Mail;
 use domain::monitoring::health::Incident;
 use domain::monitoring::issue::Issue;
-use jiff::Timestamp;
 
 use super::draft::{Draft, MailContext, Page};
-use super::words::{at, name};
+use super::words::{at, name, on};
 use super::{HOW_OFTEN, SEE_LINK};
 
 /// What a mail about sources says besides its points.
@@ -33,32 +32,48 @@ pub(super) fn frame(partner: &str, issues: &BTreeSet<Issue>) -> SourcesFrame {
             closing: "You get at most one mail a day about such messages, and none once all are replayed or discarded.",
         };
     }
-    let is_mixed = issues.iter().any(Issue::is_quarantine);
     SourcesFrame {
-        opening: if is_mixed {
-            format!(
-                "Some sources of {partner} need attention: at least one is quiet for longer than it should be, and messages could not be read. No alert of a message that arrived is lost: each such message is stored for 14 days."
-            )
-        } else {
-            format!(
-                "A source of {partner} is quiet for longer than it should be. If its alerts no longer arrive, they become no tickets."
-            )
+        opening: opening(partner, issues),
+        paragraph: match issues.iter().all(is_tenant) {
+            true => "Messages for other tenants arrive as usual.",
+            false => "The other sources are not affected.",
         },
-        paragraph: "The other sources are not affected.",
         link: SEE_LINK,
         page: Page::Overview,
         closing: HOW_OFTEN,
     }
 }
 
-/// All inactive sources sent a message, or were switched off.
+fn is_tenant(issue: &Issue) -> bool {
+    matches!(issue, Issue::InactiveTenant { .. })
+}
+
+/// The first sentences if a source or a tenant is inactive.
+fn opening(partner: &str, issues: &BTreeSet<Issue>) -> String {
+    if issues.iter().any(Issue::is_quarantine) {
+        return format!(
+            "Some sources of {partner} need attention: at least one is quiet for longer than it should be, and messages could not be read. No alert of a message that arrived is lost: each such message is stored for 14 days."
+        );
+    }
+    if issues.iter().all(is_tenant) {
+        return format!(
+            "The sources of {partner} work, but for some tenants nothing has arrived for longer than expected. If their alerts no longer arrive, they become no tickets."
+        );
+    }
+    format!(
+        "A source of {partner} is quiet for longer than it should be. If its alerts no longer arrive, they become no tickets."
+    )
+}
+
+/// The mail when no source and no tenant is inactive any more: they sent a message, or a person
+/// switched them off.
 pub(super) fn work_again(context: MailContext<'_>, incident: &Incident) -> Mail {
     let partner = name(context.partner);
-    let since = at(quiet_since(incident));
+    let (what, since) = quiet_since(incident);
     let draft = Draft {
-        subject: format!("Ticketbridge: no source is inactive any more ({partner})"),
+        subject: format!("Ticketbridge: no {what} is inactive any more ({partner})"),
         opening: format!(
-            "No source of {partner} is inactive any more. One had sent nothing since {since}."
+            "No {what} of {partner} is inactive any more. One had been quiet since {since}."
         ),
         points: vec![],
         more: None,
@@ -70,13 +85,22 @@ pub(super) fn work_again(context: MailContext<'_>, incident: &Incident) -> Mail 
     draft.mail(context)
 }
 
-/// Since when the first of the inactive sources was quiet.
-fn quiet_since(incident: &Incident) -> Timestamp {
-    let since = incident.issues.iter().filter_map(|issue| {
+/// What was inactive, and since when the first of it.
+fn quiet_since(incident: &Incident) -> (&'static str, String) {
+    let sources = incident.issues.iter().filter_map(|issue| {
         let Issue::InactiveSource { since, .. } = issue else {
             return None;
         };
         Some(*since)
     });
-    since.min().unwrap_or(incident.since)
+    let tenants = incident.issues.iter().filter_map(|issue| {
+        let Issue::InactiveTenant { since, .. } = issue else {
+            return None;
+        };
+        Some(*since)
+    });
+    match (sources.min(), tenants.min()) {
+        (None, Some(since)) => ("tenant", on(since)),
+        (since, _) => ("source", at(since.unwrap_or(incident.since))),
+    }
 }

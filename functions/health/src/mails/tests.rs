@@ -30,6 +30,14 @@ fn inactive() -> Issue {
     }
 }
 
+fn inactive_tenant(id: &str) -> Issue {
+    Issue::InactiveTenant {
+        source: scanner(),
+        tenant: tenant(id),
+        since: "2026-11-20".parse().unwrap(),
+    }
+}
+
 fn quarantined(messages: u32) -> Issue {
     Issue::QuarantinedMessages {
         source: scanner(),
@@ -144,6 +152,7 @@ fn every_issue() -> Vec<Issue> {
         },
         Issue::Priority(Severity::High),
         inactive(),
+        inactive_tenant("acme"),
         quarantined(3),
     ];
     let ops = [
@@ -261,6 +270,25 @@ fn an_inactive_source_is_named_with_its_last_message() {
         works(context, IncidentScope::Sources, &incident, 0, &none)
     });
     insta::assert_snapshot!("active_again", format!("{}\n\n{}", mail.subject, mail.text));
+}
+
+#[test]
+fn inactive_tenants_are_named_in_one_mail() {
+    let incident = incident(&[inactive_tenant("acme"), inactive_tenant("grove")]);
+    let none = BlockedCount::default();
+    let mail = to("Northwind", "Scanner", |context| {
+        broken(context, IncidentScope::Sources, &incident, &none)
+    });
+    insta::assert_snapshot!(
+        "inactive_tenants",
+        format!("{}\n\n{}", mail.subject, mail.text)
+    );
+    let mail = to("Northwind", "Scanner", |context| {
+        works(context, IncidentScope::Sources, &incident, 0, &none)
+    });
+    let over = "Ticketbridge: no tenant is inactive any more (Northwind)";
+    assert_eq!(mail.subject, over);
+    assert_says(&mail, "One had been quiet since 20 November 2026.");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use domain::text::{cut_to_chars, one_line};
 use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
 use domain::{Kind, SourceId, TenantId};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::MAX_NAMED;
 use super::draft::MailContext;
@@ -131,6 +132,16 @@ pub(super) fn what(issue: &Issue, context: &MailContext<'_>, blocked: &BlockedCo
             "No message from {} has arrived since {}.",
             source_name(source, context),
             at(*since)
+        ),
+        Issue::InactiveTenant {
+            source,
+            tenant,
+            since,
+        } => format!(
+            "{} has sent nothing for {} since {}.",
+            source_name(source, context),
+            tenant_name(tenant, context),
+            on(*since)
         ),
         Issue::QuarantinedMessages {
             source,
@@ -309,7 +320,10 @@ pub(super) fn to_do(issue: &Issue) -> &'static str {
             }
         },
         Issue::InactiveSource { .. } => {
-            "check at the vendor that it is switched on and still has the address and secret of this source. If it is quiet on purpose, ask the operator of this service to switch the source off or to allow more time."
+            "check at the vendor that it is switched on and still has the address and secret of this source. If it is quiet on purpose, switch the source off on the page, under Sources, or allow more time there. If you cannot change it there, ask the operator of this service."
+        }
+        Issue::InactiveTenant { .. } => {
+            "check at the vendor that this customer is still connected. If it is quiet on purpose, allow more time on the page of the source, or switch the tenant off under Tenants if you no longer look after it."
         }
         Issue::QuarantinedMessages { .. } => {
             "look at the messages on the page, under Sources. If they are alerts, correct the mapping of the source, and replay them. If they are not, discard them. If you cannot change the source there, ask the operator of this service."
@@ -367,6 +381,10 @@ pub(super) fn source_name(source: &SourceId, context: &MailContext<'_>) -> Strin
 /// A name as one short line.
 pub(super) fn name(text: &str) -> String {
     cut_to_chars(&one_line(text), LONGEST_NAME)
+}
+
+pub(super) fn on(day: Date) -> String {
+    day.strftime("%-d %B %Y").to_string()
 }
 
 pub(super) fn at(time: Timestamp) -> String {

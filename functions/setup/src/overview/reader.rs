@@ -1,13 +1,14 @@
 //! Reads the state of every step, and what needs attention.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws::invocation::Invocation;
 use connections::PartnerConfig;
 use domain::connection::breaker::Breaker;
 use domain::monitoring::health::Health;
-use domain::monitoring::issue::{Issue, summarize};
+use domain::monitoring::issue::summarize;
 use domain::setup::contact::Contact;
+use domain::setup::mapping::Mapping;
 use domain::{PartnerId, SourceId, TenantId};
 use store::{AccessTable, Rejections, WaitingMessages};
 
@@ -17,10 +18,11 @@ use crate::context::Setup;
 use crate::held;
 use crate::http::problem::Problem;
 use crate::overview::view::{
-    InactiveSourceView, IssueView, OverviewView, StepRow, UnreadableAlertsView,
-    WaitingMessagesView, readable,
+    IssueView, OverviewView, StepRow, UnreadableAlertsView, WaitingMessagesView,
 };
+use crate::page::readable;
 use crate::paths::{self, with_query};
+use crate::sources::inactivity_view::{self, InactiveSourceView, InactiveTenantsView};
 use crate::step::SetupStep;
 use crate::tenants::reader::in_epoch;
 
@@ -46,9 +48,12 @@ pub(super) async fn read(
     let (config, contact) = (config?, contact?.value);
     let connection = config.items.connection.as_ref();
     let live = connection.is_some_and(|connection| connection.confirmed);
-    let inactive = match live {
-        true => inactive_sources(access, &health).await?,
-        false => vec![],
+    let (inactive, inactive_tenants) = match live {
+        true => (
+            inactive_sources(access, &health).await?,
+            inactive_tenants(access, &health, &config.mappings).await?,
+        ),
+        false => (vec![], vec![]),
     };
     let issue = if live {
         issue(&health, config.items.breaker.as_ref())
@@ -61,6 +66,7 @@ pub(super) async fn read(
         live,
         issue,
         inactive,
+        inactive_tenants,
         rejected: unreadable_alerts(access, rejected?).await?,
         waiting: waiting_messages(access, waiting?).await?,
         held: held::view::views(held?, &config.mappings),
@@ -149,19 +155,33 @@ async fn inactive_sources(
     access: &AccessTable,
     health: &Health,
 ) -> Result<Vec<InactiveSourceView>, Problem> {
-    let incident = health.open_sources_incident();
     let mut views = vec![];
-    for issue in incident.into_iter().flat_map(|incident| &incident.issues) {
-        if let Issue::InactiveSource { source, since } = issue {
-            let named = access.sources.get(source).await?.value;
-            views.push(InactiveSourceView {
-                name: named.map_or_else(|| source.to_string(), |named| named.name),
-                source: source.clone(),
-                since: readable(*since),
-            });
-        }
+    for (source, since) in inactivity_view::inactive_sources(health) {
+        views.push(InactiveSourceView {
+            name: source_name(access, &source).await?,
+            source,
+            since: readable(since),
+        });
     }
     Ok(views)
+}
+
+async fn inactive_tenants(
+    access: &AccessTable,
+    health: &Health,
+    mappings: &HashMap<TenantId, Mapping>,
+) -> Result<Vec<InactiveTenantsView>, Problem> {
+    let mut views = vec![];
+    for (source, view) in inactivity_view::inactive_tenants(health, mappings) {
+        let name = source_name(access, &source).await?;
+        views.push(InactiveTenantsView { name, ..view });
+    }
+    Ok(views)
+}
+
+async fn source_name(access: &AccessTable, source: &SourceId) -> Result<String, Problem> {
+    let named = access.sources.get(source).await?.value;
+    Ok(named.map_or_else(|| source.to_string(), |named| named.name))
 }
 
 async fn unreadable_alerts(
@@ -170,9 +190,8 @@ async fn unreadable_alerts(
 ) -> Result<Vec<UnreadableAlertsView>, Problem> {
     let mut views = vec![];
     for (source, rejections) in rejected {
-        let named = access.sources.get(&source).await?.value;
         views.push(UnreadableAlertsView {
-            name: named.map_or_else(|| source.to_string(), |named| named.name),
+            name: source_name(access, &source).await?,
             source,
             alerts: rejections.events,
             since: readable(rejections.since),
@@ -190,9 +209,8 @@ async fn waiting_messages(
     let more = waiting.next.is_some();
     let mut views = vec![];
     for (source, of) in waiting.by_source() {
-        let named = access.sources.get(&source).await?.value;
         views.push(WaitingMessagesView {
-            name: named.map_or_else(|| source.to_string(), |named| named.name),
+            name: source_name(access, &source).await?,
             messages: of.messages,
             more,
             since: readable(of.since),

@@ -1,7 +1,6 @@
 //! The page "Overview".
 
 use domain::{PartnerId, SourceId};
-use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Serialize;
 
@@ -9,6 +8,9 @@ use crate::auth::session::PartnerSession;
 use crate::checklist::counted;
 use crate::held;
 use crate::held::view::HeldClosingsView;
+use crate::sources::inactivity_view::{
+    InactiveSourceView, InactiveTenantsView, render_source, render_tenants,
+};
 use crate::step::SetupStep;
 
 #[derive(Serialize)]
@@ -20,6 +22,8 @@ pub(super) struct OverviewView {
     pub(super) issue: Option<IssueView>,
     /// Sources that have been quiet for too long.
     pub(super) inactive: Vec<InactiveSourceView>,
+    /// Tenants for which a source has sent nothing for too long.
+    pub(super) inactive_tenants: Vec<InactiveTenantsView>,
     pub(super) rejected: Vec<UnreadableAlertsView>,
     pub(super) waiting: Vec<WaitingMessagesView>,
     pub(super) held: Vec<HeldClosingsView>,
@@ -29,14 +33,6 @@ pub(super) struct OverviewView {
 #[derive(Serialize)]
 pub(super) struct IssueView {
     pub(super) words: String,
-    /// For people.
-    pub(super) since: String,
-}
-
-#[derive(Serialize)]
-pub(super) struct InactiveSourceView {
-    pub(super) source: SourceId,
-    pub(super) name: String,
     /// For people.
     pub(super) since: String,
 }
@@ -89,10 +85,6 @@ impl StepRow {
     }
 }
 
-pub(super) fn readable(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
 pub(super) fn render(view: &OverviewView, session: &PartnerSession) -> Markup {
     let next = view.steps.iter().find(|step| !step.done);
     html! {
@@ -101,12 +93,8 @@ pub(super) fn render(view: &OverviewView, session: &PartnerSession) -> Markup {
         } @else if view.live {
             p class="good" { "Live: alerts become tickets." }
         }
-        @for inactive in &view.inactive {
-            p class="problem" {
-                "No message from " b { (inactive.name) } " has arrived since " (inactive.since)
-                ". Check at the vendor that it is switched on and still has the address and secret of this source. Other sources are not affected."
-            }
-        }
+        @for inactive in &view.inactive { (render_source(inactive)) }
+        @for inactive in &view.inactive_tenants { (render_tenants(inactive)) }
         @for rejected in &view.rejected {
             p class="problem" {
                 (counted(u64::from(rejected.alerts), "alert")) " of " b { (rejected.name) }
@@ -144,7 +132,10 @@ pub(super) fn render(view: &OverviewView, session: &PartnerSession) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use domain::TenantId;
+
     use super::*;
+    use crate::sources::inactivity_view::InactiveTenantRow;
 
     fn view() -> OverviewView {
         OverviewView {
@@ -153,6 +144,7 @@ mod tests {
             live: false,
             issue: None,
             inactive: vec![],
+            inactive_tenants: vec![],
             rejected: vec![],
             waiting: vec![],
             held: vec![],
@@ -186,6 +178,18 @@ mod tests {
                 source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
                 name: "Scanner".to_owned(),
                 since: since.to_owned(),
+            }],
+            inactive_tenants: vec![InactiveTenantsView {
+                source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
+                name: "Backup".to_owned(),
+                tenants: ["Acme Dental", "Grove & Sons"]
+                    .map(|name| InactiveTenantRow {
+                        tenant: TenantId::parse("acme").unwrap(),
+                        name: name.to_owned(),
+                        since: "2026-11-02".to_owned(),
+                    })
+                    .into(),
+                more: 3,
             }],
             rejected: vec![UnreadableAlertsView {
                 source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),

@@ -124,7 +124,7 @@ impl SourceChange {
                 since,
                 kinds,
                 enabled: document.enabled,
-                inactive_after_hours: self.source.inactive_after_hours,
+                inactivity: self.source.inactivity,
             };
             access.partner_sources.put(partner, &self.id, &source).await
         });

@@ -16,6 +16,7 @@ use crate::sources::form::{
     NewSourceForm, PresetForm, SampleForm, SecretForm, SourceForm, SourceQuery,
 };
 use crate::sources::format::FormatRequest;
+use crate::sources::inactivity::InactivityEdit;
 use crate::sources::manage::{self, SourceEdit};
 use crate::sources::reader::{preset_of, read_list, read_one};
 use crate::sources::view::{one_path, render_list, render_new, render_one};
@@ -93,6 +94,10 @@ pub(crate) async fn save(
     let edit = SourceEdit {
         name: Some(parse_name("name", &form.name)?),
         enabled: Some(form.enabled),
+        inactivity: InactivityEdit::from_form(
+            form.inactive_after_hours.as_deref(),
+            form.tenant_inactive_after_days.as_deref(),
+        )?,
         ..SourceEdit::default()
     };
     let found = (own.id, own.source);

@@ -12,6 +12,8 @@ pub(crate) mod change;
 mod form;
 pub(crate) mod format;
 pub(crate) mod handlers;
+pub(crate) mod inactivity;
+pub(crate) mod inactivity_view;
 pub(crate) mod manage;
 pub(crate) mod mapping;
 pub(crate) mod messages;

@@ -1,6 +1,7 @@
 //! The pages "Sources", of a new source and of one source.
 
 use domain::SourceId;
+use domain::monitoring::inactive_source::InactivityRules;
 use domain::source::activity::{RefusedRequest, UnknownKind};
 use domain::source::authentication::Authentication;
 use domain::source::presets::{self, Placeholders, Preset};
@@ -15,6 +16,10 @@ use crate::http::problem::Problem;
 use crate::page;
 use crate::paths::{self, with_query};
 use crate::sources::form::{AUTHENTICATIONS, DEFAULT_HEADER, OTHER};
+use crate::sources::inactivity::{DAYS, HOURS};
+use crate::sources::inactivity_view::{
+    InactiveSourceView, InactiveTenantsView, render_source, render_tenants,
+};
 use crate::step::SetupStep;
 
 /// Stands for a secret that is not shown.
@@ -81,6 +86,11 @@ pub(super) struct SourceView {
     /// Ticket types of its kinds that the partner's boards lack.
     pub(super) missing_types: Vec<String>,
     pub(super) last_refused: Option<RefusedRequest>,
+    pub(super) inactivity: InactivityRules,
+    /// Whether it has been quiet for too long.
+    pub(super) inactive: Option<InactiveSourceView>,
+    /// The tenants for which it has been quiet for too long.
+    pub(super) inactive_tenants: Option<InactiveTenantsView>,
     /// Texts of the last seven days that are no known kind.
     pub(super) unknown_kinds: Vec<UnknownKind>,
 }
@@ -170,6 +180,9 @@ impl SourceView {
             newer_preset: None,
             missing_types: vec![],
             last_refused: None,
+            inactivity: InactivityRules::default(),
+            inactive: None,
+            inactive_tenants: None,
             unknown_kinds: vec![],
             listed,
         }
@@ -346,6 +359,8 @@ pub(super) fn render_one(view: &SourceView, session: &PartnerSession) -> Result<
             dt { "State" } dd { (state(of)) }
             dt { "Last message" } dd { (last_message(of)) }
         }
+        @if let Some(inactive) = &view.inactive { (render_source(inactive)) }
+        @if let Some(inactive) = &view.inactive_tenants { (render_tenants(inactive)) }
         @if let Some(refused) = view.last_refused {
             p class="warn" { "A request was refused at " (page::time(refused.at)) ": " (refused.reason.describe()) "." }
         }
@@ -509,9 +524,9 @@ fn mapping(view: &SourceView, session: &PartnerSession) -> Result<Markup, Proble
 }
 
 fn settings(view: &SourceView, session: &PartnerSession) -> Markup {
-    let of = &view.listed;
+    let (of, rules) = (&view.listed, view.inactivity);
     html! {
-        h2 { "Name and state" }
+        h2 { "Settings" }
         form method="post" action=(session.action(paths::SOURCE)) {
             input type="hidden" name="source" value=(of.id);
             input type="hidden" name="version" value=(view.version);
@@ -520,6 +535,16 @@ fn settings(view: &SourceView, session: &PartnerSession) -> Markup {
             label class="choice" {
                 input type="checkbox" name="enabled" value="true" checked[of.enabled];
                 span { "Accept its messages" }
+            }
+            fieldset {
+                legend { "When it is quiet" }
+                p { "The emergency contact is notified once nothing has arrived for so long." }
+                label for="hours" { "Hours without any message" }
+                input id="hours" name=(HOURS) type="number" min="1" max="8760" value=[rules.inactive_after_hours] aria-describedby="hours-note";
+                small id="hours-note" { "Empty: longer than usual, and at least a day, once it has posted in four weeks." }
+                label for="days" { "Days without a message for a tenant that it used to send for" }
+                input id="days" name=(DAYS) type="number" min="1" max="365" value=[rules.tenant_inactive_after_days] aria-describedby="days-note";
+                small id="days-note" { "Empty: single tenants are not watched. Only mapped tenants that are switched on count." }
             }
             button { "Save" }
         }
@@ -625,6 +650,12 @@ mod tests {
             last_at: at,
         });
         view.missing_types.push("Security Incident".to_owned());
+        view.inactivity.tenant_inactive_after_days = Some(7);
+        view.inactive = Some(InactiveSourceView {
+            source: view.listed.id.clone(),
+            name: view.listed.name.clone(),
+            since: "2026-11-20 07:05 UTC".to_owned(),
+        });
         let page = render_one(&view, &PartnerSession::example()).unwrap();
         insta::assert_snapshot!(page::lines(&page));
     }

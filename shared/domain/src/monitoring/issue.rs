@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::event::Severity;
@@ -147,6 +148,13 @@ pub enum Issue {
         /// When its last message was received, or when it began to post.
         since: Timestamp,
     },
+    /// A source sends nothing for one of its tenants.
+    InactiveTenant {
+        source: SourceId,
+        tenant: TenantId,
+        /// The day of the last message, or on which source or tenant were switched on.
+        since: Date,
+    },
     /// Messages of a source could not be read, and wait for a person.
     QuarantinedMessages {
         source: SourceId,
@@ -194,7 +202,9 @@ impl Issue {
             Self::Priority(_) => ProbeArea::Priorities,
             Self::Company { tenant, .. } => ProbeArea::Company(tenant.clone()),
             Self::Writes { .. } => ProbeArea::Writes,
-            Self::InactiveSource { .. } | Self::QuarantinedMessages { .. } => ProbeArea::Sources,
+            Self::InactiveSource { .. }
+            | Self::InactiveTenant { .. }
+            | Self::QuarantinedMessages { .. } => ProbeArea::Sources,
         }
     }
 
@@ -210,10 +220,38 @@ impl Issue {
                 Self::InactiveSource { source: other, .. },
             ) => one == other,
             (
+                Self::InactiveTenant { source, tenant, .. },
+                Self::InactiveTenant {
+                    source: other,
+                    tenant: of_other,
+                    ..
+                },
+            ) => (source, tenant) == (other, of_other),
+            (
                 Self::QuarantinedMessages { source: one, .. },
                 Self::QuarantinedMessages { source: other, .. },
             ) => one == other,
             (one, other) => one == other,
+        }
+    }
+
+    /// The source that the issue is about.
+    #[must_use]
+    pub fn source(&self) -> Option<&SourceId> {
+        match self {
+            Self::InactiveSource { source, .. }
+            | Self::InactiveTenant { source, .. }
+            | Self::QuarantinedMessages { source, .. } => Some(source),
+            Self::Refused(_)
+            | Self::Outage(_)
+            | Self::Right(_)
+            | Self::Board { .. }
+            | Self::StartStatus { .. }
+            | Self::ClosingStatus { .. }
+            | Self::Type { .. }
+            | Self::Priority(_)
+            | Self::Company { .. }
+            | Self::Writes { .. } => None,
         }
     }
 
@@ -272,15 +310,24 @@ pub fn summarize(
         Issue::InactiveSource { source, .. } => {
             format!("no messages from {}", source_name(source))
         }
+        Issue::InactiveTenant { source, tenant, .. } => {
+            format!(
+                "no messages from {} for {}",
+                source_name(source),
+                name(tenant)
+            )
+        }
         Issue::QuarantinedMessages { source, .. } => {
             format!("messages of {} could not be read", source_name(source))
         }
     };
     let is_inactive = |issue: &Issue| matches!(issue, Issue::InactiveSource { .. });
+    let is_tenant = |issue: &Issue| matches!(issue, Issue::InactiveTenant { .. });
     let count = issues.len();
     match issues.first() {
         Some(only) if count == 1 => words(only),
         Some(_) if issues.iter().all(is_inactive) => format!("no messages from {count} sources"),
+        Some(_) if issues.iter().all(is_tenant) => format!("no messages for {count} tenants"),
         Some(_) if issues.iter().all(Issue::is_quarantine) => {
             format!("messages of {count} sources could not be read")
         }

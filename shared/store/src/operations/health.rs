@@ -128,6 +128,11 @@ mod tests {
                 source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
                 since: at,
             },
+            Issue::InactiveTenant {
+                source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+                tenant: TenantId::parse("acme").unwrap(),
+                since: "2026-11-22".parse().unwrap(),
+            },
             Issue::QuarantinedMessages {
                 source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
                 messages: 3,

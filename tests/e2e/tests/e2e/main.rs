@@ -16,6 +16,7 @@ mod proxy;
 
 mod health {
     pub(crate) mod inactive_sources;
+    pub(crate) mod inactive_tenants;
     mod incident_test;
     pub(crate) mod notifications;
     pub(crate) mod probes;

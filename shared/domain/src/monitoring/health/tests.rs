@@ -682,4 +682,13 @@ fn sources_are_summarized_by_what_is_wrong_with_them() {
     assert_eq!(words(quarantined(&[1, 2], 1)), unread);
     let both = quarantined(&[1], 1).into_iter().chain(quiet(&[2], 0));
     assert_eq!(words(both.collect()), "2 problems with sources");
+    let tenant = |id: &str| Issue::InactiveTenant {
+        source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+        tenant: TenantId::parse(id).unwrap(),
+        since: "2026-11-02".parse().unwrap(),
+    };
+    let one = BTreeSet::from([tenant("acme")]);
+    assert_eq!(words(one), "no messages from Scanner for acme");
+    let two = BTreeSet::from([tenant("acme"), tenant("grove")]);
+    assert_eq!(words(two), "no messages for 2 tenants");
 }
