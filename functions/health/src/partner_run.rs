@@ -1,13 +1,12 @@
 //! One partner's run: probe the connection, check the sources, record the health, close the breaker,
 //! notify a person.
 
-use std::collections::BTreeSet;
-
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
+use aws::queue::QueueSender;
 use connections::{AlertView, Connections};
 use domain::monitoring::health::{Health, ProbeAnswer, transition};
-use domain::monitoring::issue::{IncidentScope, Issue, ProbeArea};
+use domain::monitoring::issue::{IncidentScope, ProbeArea};
 use domain::monitoring::requirements::Requirements;
 use domain::ticketing::refused_writes::RefusalGroups;
 use domain::{PartnerId, SourceId};
@@ -21,7 +20,8 @@ use crate::notifier::{NotificationContext, Notifier, tenant_names};
 use crate::probe_plan::mapped_companies;
 use crate::prober::{ProbeResult, Prober};
 use crate::run_result::{HealthError, HealthTotals};
-use crate::source_watch::SourceWatch;
+use crate::source_alerts::SourceAlertSender;
+use crate::source_watch::{SourceFindings, SourceWatch};
 
 /// The run of one partner, under its lease.
 pub(crate) struct PartnerRun<'a> {
@@ -29,6 +29,7 @@ pub(crate) struct PartnerRun<'a> {
     pub(crate) invocation: &'a Invocation,
     pub(crate) connections: &'a Connections,
     pub(crate) due: &'a Due,
+    pub(crate) queue: &'a QueueSender,
     pub(crate) notifier: Notifier<'a>,
 }
 
@@ -90,11 +91,16 @@ impl PartnerRun<'_> {
             companies: &companies,
             now,
         };
-        let of_sources = watched.issues().await?;
+        let of_sources = watched.find().await?;
         let (kept, blocked) = match paused {
             Some(_) => (self.save_sources(partner, kept, of_sources).await?, None),
             None => self.probe(&case, kept, &refusals, of_sources).await?,
         };
+        let alerts = SourceAlertSender {
+            connections: self.connections,
+            queue: self.queue,
+        };
+        let kept = alerts.send(partner, kept).await?;
         let names = tenant_names(&config.mappings);
         let context = NotificationContext {
             partner,
@@ -133,10 +139,10 @@ impl PartnerRun<'_> {
         &self,
         partner: &PartnerId,
         kept: Versioned<Health>,
-        of_sources: BTreeSet<Issue>,
+        of_sources: SourceFindings,
     ) -> Result<Versioned<Health>, HealthError> {
         let now = self.invocation.now();
-        let health = kept.value.clone().with_source_issues(of_sources, now);
+        let health = of_sources.apply(kept.value.clone(), now);
         if health == kept.value {
             return Ok(kept);
         }
@@ -153,7 +159,7 @@ impl PartnerRun<'_> {
         case: &ConnectionCase<'_>,
         kept: Versioned<Health>,
         refusals: &RefusalGroups,
-        of_sources: BTreeSet<Issue>,
+        of_sources: SourceFindings,
     ) -> Result<(Versioned<Health>, Option<BlockedCounts>), HealthError> {
         let (partner, now) = (case.partner, self.invocation.now());
         let mut result = if case.breaker.is_throttled_for_long(now) {
@@ -169,7 +175,7 @@ impl PartnerRun<'_> {
                 .extend(Requirements::refused_write_issues(refusals));
         }
         let health = transition(kept.value.clone(), &result.probe, now);
-        let mut health = health.with_source_issues(of_sources, now);
+        let mut health = of_sources.apply(health, now);
         let mut blocked = None;
         if health.has_begun_recovery() || !health.notifications(now).is_empty() {
             let counts = self.notifier.count_blocked(partner, refusals).await?;

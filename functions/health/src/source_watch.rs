@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connections::PartnerConfig;
+use domain::monitoring::health::Health;
 use domain::monitoring::inactive_source::inactive_since;
 use domain::monitoring::inactive_tenant::{WatchedTenant, longest_quiet, tenant_inactive_since};
 use domain::monitoring::issue::Issue;
+use domain::monitoring::source_alert;
 use domain::{PartnerId, RecordId, SourceId, TenantId};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -21,21 +23,48 @@ pub(crate) struct SourceWatch<'a> {
     pub(crate) now: Timestamp,
 }
 
+/// What one run found about the sources.
+pub(crate) struct SourceFindings {
+    issues: BTreeSet<Issue>,
+    /// The inactive sources that make a ticket, each with the time since which it is quiet.
+    with_ticket: BTreeMap<SourceId, Timestamp>,
+}
+
+impl SourceFindings {
+    /// The health with these findings.
+    pub(crate) fn apply(self, health: Health, now: Timestamp) -> Health {
+        let health = health.with_source_issues(self.issues, now);
+        Health {
+            source_alerts: source_alert::update(health.source_alerts, &self.with_ticket, now),
+            ..health
+        }
+    }
+}
+
 impl SourceWatch<'_> {
-    /// The issues of sources that are inactive, as a whole or for a tenant, or whose messages could
+    /// Finds the issues of sources that are inactive, as a whole or for a tenant, or whose messages could
     /// not be read.
-    pub(crate) async fn issues(&self) -> Result<BTreeSet<Issue>, store::Error> {
+    pub(crate) async fn find(&self) -> Result<SourceFindings, store::Error> {
         let (inactive, waiting) = tokio::join!(
             self.inactive_sources(),
             self.table.quarantine.waiting(self.partner, None),
         );
         let (inactive, waiting) = (inactive?, waiting?);
         let tenants = self.inactive_tenants(&inactive).await?;
+        let makes_ticket = |id: &SourceId| {
+            let source = self.config.sources.get(id);
+            source.is_some_and(|source| source.inactivity.inactive_ticket)
+        };
+        let mut with_ticket = inactive.clone();
+        with_ticket.retain(|source, _| makes_ticket(source));
         let sources = inactive
             .into_iter()
             .map(|(source, since)| Issue::InactiveSource { source, since });
         let issues = sources.chain(tenants).chain(quarantined(waiting));
-        Ok(issues.collect())
+        Ok(SourceFindings {
+            issues: issues.collect(),
+            with_ticket,
+        })
     }
 
     async fn inactive_sources(&self) -> Result<BTreeMap<SourceId, Timestamp>, store::Error> {

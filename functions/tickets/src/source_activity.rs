@@ -186,8 +186,7 @@ fn received_from(message: &Message) -> Option<(PartnerSource, Timestamp)> {
         // These are no messages of a source.
         Message::Reconsider(_) | Message::Release(_) | Message::Command(_) => return None,
     };
-    let is_test = source.is_for_test_alerts();
-    (!is_test).then(|| ((partner.clone(), source.clone()), at))
+    (!source.is_reserved()).then(|| ((partner.clone(), source.clone()), at))
 }
 
 /// The tenant that a message is about, and when it was received.
@@ -208,6 +207,5 @@ fn sent_for(message: &Message) -> Option<(SourceTenant, Timestamp)> {
         | Message::Release(_)
         | Message::Command(_) => return None,
     };
-    let is_test = source.is_for_test_alerts();
-    (!is_test).then(|| ((partner.clone(), source.clone(), tenant.clone()), at))
+    (!source.is_reserved()).then(|| ((partner.clone(), source.clone(), tenant.clone()), at))
 }

@@ -102,6 +102,7 @@ pub mod monitoring {
     pub mod issue;
     pub mod pipeline;
     pub mod requirements;
+    pub mod source_alert;
 }
 
 /// What comes in by webhook, and what the queue carries.

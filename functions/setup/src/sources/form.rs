@@ -115,6 +115,8 @@ pub(crate) struct SourceForm {
     pub(super) inactive_after_hours: Option<String>,
     /// Days, or an empty text for never.
     pub(super) tenant_inactive_after_days: Option<String>,
+    #[serde(default)]
+    pub(super) inactive_ticket: bool,
 }
 
 #[derive(Deserialize)]

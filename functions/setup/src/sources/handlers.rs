@@ -94,10 +94,13 @@ pub(crate) async fn save(
     let edit = SourceEdit {
         name: Some(parse_name("name", &form.name)?),
         enabled: Some(form.enabled),
-        inactivity: InactivityEdit::from_form(
-            form.inactive_after_hours.as_deref(),
-            form.tenant_inactive_after_days.as_deref(),
-        )?,
+        inactivity: InactivityEdit {
+            ticket: Some(form.inactive_ticket),
+            ..InactivityEdit::from_form(
+                form.inactive_after_hours.as_deref(),
+                form.tenant_inactive_after_days.as_deref(),
+            )?
+        },
         ..SourceEdit::default()
     };
     let found = (own.id, own.source);

@@ -19,6 +19,7 @@ pub(crate) const DAYS: &str = "tenant_inactive_after_days";
 pub(crate) struct InactivityEdit {
     pub(crate) hours: Option<Option<u32>>,
     pub(crate) tenant_days: Option<Option<u32>>,
+    pub(crate) ticket: Option<bool>,
 }
 
 impl InactivityEdit {
@@ -28,15 +29,17 @@ impl InactivityEdit {
             tenant_inactive_after_days: self
                 .tenant_days
                 .unwrap_or(rules.tenant_inactive_after_days),
+            inactive_ticket: self.ticket.unwrap_or(rules.inactive_ticket),
         }
     }
 
-    /// Reads the fields of the form. An empty one removes the limit.
+    /// Reads the limits of the form. An empty one removes the limit.
     pub(crate) fn from_form(hours: Option<&str>, days: Option<&str>) -> Result<Self, Problem> {
         let number = |text: &str| filled(Some(text)).map(|text| text.parse().ok());
         Ok(Self {
             hours: hours.map(|text| hours_of(number(text))).transpose()?,
             tenant_days: days.map(|text| days_of(number(text))).transpose()?,
+            ticket: None,
         })
     }
 }
@@ -74,6 +77,7 @@ mod tests {
         let rules = InactivityRules {
             inactive_after_hours: Some(48),
             tenant_inactive_after_days: Some(7),
+            inactive_ticket: true,
         };
         let edit = InactivityEdit::from_form(None, Some(" ")).unwrap();
         let changed = edit.apply(rules);

@@ -2,6 +2,7 @@
 
 use domain::SourceId;
 use domain::monitoring::inactive_source::InactivityRules;
+use domain::monitoring::source_alert::TENANT_NAME;
 use domain::source::activity::{RefusedRequest, UnknownKind};
 use domain::source::authentication::Authentication;
 use domain::source::presets::{self, Placeholders, Preset};
@@ -545,6 +546,14 @@ fn settings(view: &SourceView, session: &PartnerSession) -> Markup {
                 label for="days" { "Days without a message for a tenant that it used to send for" }
                 input id="days" name=(DAYS) type="number" min="1" max="365" value=[rules.tenant_inactive_after_days] aria-describedby="days-note";
                 small id="days-note" { "Empty: single tenants are not watched. Only mapped tenants that are switched on count." }
+                label class="choice" {
+                    input type="checkbox" name="inactive_ticket" value="true" checked[rules.inactive_ticket];
+                    span { "Also create a ticket while the source as a whole is quiet" }
+                }
+                small {
+                    "It belongs to the tenant \"" (TENANT_NAME) "\": map it to your own company under "
+                    a href=(SetupStep::Tenants.path()) { "Tenants" } ". The alert is resolved with the next message of the source."
+                }
             }
             button { "Save" }
         }
@@ -651,6 +660,7 @@ mod tests {
         });
         view.missing_types.push("Security Incident".to_owned());
         view.inactivity.tenant_inactive_after_days = Some(7);
+        view.inactivity.inactive_ticket = true;
         view.inactive = Some(InactiveSourceView {
             source: view.listed.id.clone(),
             name: view.listed.name.clone(),

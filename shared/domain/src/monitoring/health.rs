@@ -11,12 +11,13 @@
 //! incident ends after as many good probes, so that a flapping connection is one incident with one
 //! mail, not a mail every minute.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::monitoring::issue::{ConnectionRefusal, IncidentScope, Issue, Outage, ProbeArea};
+use crate::monitoring::source_alert::SourceAlerts;
 
 /// This many failed probes in a row, one per minute, are an outage.
 const FAILING: u32 = 3;
@@ -104,6 +105,9 @@ pub struct Health {
     /// When a mail last named quarantined messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine_notified_at: Option<Timestamp>,
+    /// The alerts of inactive sources that become tickets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub source_alerts: SourceAlerts,
     /// Counts probes. Checks that do not fit into each probe take turns.
     #[serde(default)]
     pub turn: u32,
@@ -409,6 +413,7 @@ impl Health {
         let sources = self.sources.as_ref();
         self.failing > 0
             || self.connection.is_some()
+            || self.source_alerts.values().any(|alert| !alert.sent)
             || sources.is_some_and(|incident| incident.good > 0)
             || set_up.is_some_and(|incident| {
                 incident.good > 0 || now.duration_since(incident.since) < FRESH

@@ -19,6 +19,9 @@ pub struct InactivityRules {
     /// A tenant is inactive once the source sent nothing for it for so many days. Absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_inactive_after_days: Option<u32>,
+    /// Whether an inactive source makes a ticket.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inactive_ticket: bool,
 }
 
 /// A source that posts for a partner.

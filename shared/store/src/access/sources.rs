@@ -18,6 +18,7 @@ const OPTIONAL: &[&str] = &[
     "partners",
     "inactive_after_hours",
     "tenant_inactive_after_days",
+    "inactive_ticket",
 ];
 
 /// A source in the operator's list. The webhook endpoint does not read it: it reads the source's
@@ -157,6 +158,7 @@ mod tests {
             inactivity: InactivityRules {
                 inactive_after_hours: Some(48),
                 tenant_inactive_after_days: Some(7),
+                inactive_ticket: true,
             },
             ..bare.clone()
         };

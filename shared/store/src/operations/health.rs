@@ -14,6 +14,7 @@ const OPTIONAL: &[&str] = &[
     "set_up",
     "sources",
     "quarantine_notified_at",
+    "source_alerts",
     "taken_at",
 ];
 
@@ -78,6 +79,7 @@ mod tests {
     use domain::alert::record::Op;
     use domain::monitoring::health::Incident;
     use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Issue, Outage};
+    use domain::monitoring::source_alert::SourceAlert;
     use domain::setup::choices::TargetIssue;
     use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
     use domain::{Kind, SourceId, TenantId};
@@ -157,6 +159,16 @@ mod tests {
             set_up: Some(incident.clone()),
             sources: Some(incident),
             quarantine_notified_at: Some(at),
+            source_alerts: [(
+                SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+                SourceAlert {
+                    quiet_since: at,
+                    raised_at: at,
+                    resolved_at: Some(at),
+                    sent: true,
+                },
+            )]
+            .into(),
             turn: 9,
             taken_at: Some(at),
         };

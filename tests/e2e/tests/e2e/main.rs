@@ -17,6 +17,7 @@ mod proxy;
 mod health {
     pub(crate) mod inactive_sources;
     pub(crate) mod inactive_tenants;
+    pub(crate) mod inactive_tickets;
     mod incident_test;
     pub(crate) mod notifications;
     pub(crate) mod probes;

@@ -44,6 +44,8 @@ pub(crate) struct SourceRequest {
     /// never.
     #[serde(default, deserialize_with = "present")]
     tenant_inactive_after_days: Option<Value>,
+    /// Whether an inactive source makes a ticket.
+    inactive_ticket: Option<bool>,
     /// The secret that the vendor issued. Absent: one is made.
     pub(super) secret: Option<String>,
     pub(super) version: Option<u64>,
@@ -69,6 +71,7 @@ impl SourceRequest {
         Ok(InactivityEdit {
             hours: hours.map(hours_of).transpose()?,
             tenant_days: days.map(days_of).transpose()?,
+            ticket: self.inactive_ticket,
         })
     }
 }
