@@ -22,7 +22,9 @@ use crate::overview::view::{
 };
 use crate::page::readable;
 use crate::paths::{self, with_query};
-use crate::sources::inactivity_view::{self, InactiveSourceView, InactiveTenantsView};
+use crate::sources::inactivity_view::{
+    self, InactiveSourceView, InactiveTenantsView, NAMED_ON_OVERVIEW,
+};
 use crate::step::SetupStep;
 use crate::tenants::reader::in_epoch;
 
@@ -172,7 +174,8 @@ async fn inactive_tenants(
     mappings: &HashMap<TenantId, Mapping>,
 ) -> Result<Vec<InactiveTenantsView>, Problem> {
     let mut views = vec![];
-    for (source, view) in inactivity_view::inactive_tenants(health, mappings) {
+    let tenants = inactivity_view::inactive_tenants(health, mappings, NAMED_ON_OVERVIEW)?;
+    for (source, view) in tenants {
         let name = source_name(access, &source).await?;
         views.push(InactiveTenantsView { name, ..view });
     }

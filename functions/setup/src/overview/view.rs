@@ -190,6 +190,7 @@ mod tests {
                     })
                     .into(),
                 more: 3,
+                path: "/setup/sources/source?source=src_abcdefghijklmnopqrstuvwxyz".to_owned(),
             }],
             rejected: vec![UnreadableAlertsView {
                 source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),

@@ -18,8 +18,9 @@ use crate::sources::form::{
 use crate::sources::format::FormatRequest;
 use crate::sources::inactivity::InactivityEdit;
 use crate::sources::manage::{self, SourceEdit};
+use crate::sources::new_view::render_new;
 use crate::sources::reader::{preset_of, read_list, read_one};
-use crate::sources::view::{one_path, render_list, render_new, render_one};
+use crate::sources::view::{one_path, render_list, render_one};
 use crate::step::SetupStep;
 use crate::{page, paths};
 

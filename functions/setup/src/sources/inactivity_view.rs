@@ -11,10 +11,12 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::checklist::counted;
+use crate::http::problem::Problem;
+use crate::sources::view::one_path;
 use crate::step::SetupStep;
 
-/// Tenants that one source names here.
-const MAX_NAMED: usize = 10;
+/// Tenants that Overview names of one source. The page of the source names all.
+pub(crate) const NAMED_ON_OVERVIEW: usize = 10;
 
 #[derive(Serialize)]
 pub(crate) struct InactiveSourceView {
@@ -32,6 +34,8 @@ pub(crate) struct InactiveTenantsView {
     pub(crate) tenants: Vec<InactiveTenantRow>,
     /// How many more there are.
     pub(crate) more: usize,
+    /// The page of the source, which names all.
+    pub(crate) path: String,
 }
 
 #[derive(Serialize)]
@@ -53,13 +57,14 @@ pub(crate) fn inactive_sources(health: &Health) -> BTreeMap<SourceId, Timestamp>
     issues(health).filter_map(since).collect()
 }
 
-/// The inactive tenants of the open incident, by source, with the first of them. The names of the
-/// sources are not filled in.
+/// The inactive tenants of the open incident, by source, with at most `max` of each. The names of
+/// the sources are not filled in.
 pub(crate) fn inactive_tenants(
     health: &Health,
     mappings: &HashMap<TenantId, Mapping>,
-) -> BTreeMap<SourceId, InactiveTenantsView> {
-    let mut views = BTreeMap::new();
+    max: usize,
+) -> Result<BTreeMap<SourceId, InactiveTenantsView>, Problem> {
+    let mut views = BTreeMap::<SourceId, InactiveTenantsView>::new();
     for issue in issues(health) {
         let Issue::InactiveTenant {
             source,
@@ -69,6 +74,7 @@ pub(crate) fn inactive_tenants(
         else {
             continue;
         };
+        let path = one_path(source)?;
         let view = views
             .entry(source.clone())
             .or_insert_with(|| InactiveTenantsView {
@@ -76,8 +82,9 @@ pub(crate) fn inactive_tenants(
                 name: source.to_string(),
                 tenants: vec![],
                 more: 0,
+                path,
             });
-        if view.tenants.len() == MAX_NAMED {
+        if view.tenants.len() == max {
             view.more += 1;
             continue;
         }
@@ -89,7 +96,7 @@ pub(crate) fn inactive_tenants(
             since: since.to_string(),
         });
     }
-    views
+    Ok(views)
 }
 
 fn issues(health: &Health) -> impl Iterator<Item = &Issue> {
@@ -114,7 +121,7 @@ pub(crate) fn render_tenants(view: &InactiveTenantsView) -> Markup {
                 @if n > 0 { ", " }
                 b { (tenant.name) } " since " (tenant.since)
             }
-            @if view.more > 0 { ", and for " (counted(view.more as u64, "tenant")) " more" }
+            @if view.more > 0 { ", and for " a href=(view.path) { (counted(view.more as u64, "other tenant")) } }
             ". Check at the vendor that these customers are still connected. If you no longer look after one, switch it off under "
             a href=(SetupStep::Tenants.path()) { "Tenants" } "."
         }

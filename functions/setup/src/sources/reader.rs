@@ -174,7 +174,7 @@ pub(super) async fn read_one(
         name: name.clone(),
         since: readable(since),
     });
-    let tenants = inactive_tenants(&health, &mappings).remove(source);
+    let tenants = inactive_tenants(&health, &mappings, usize::MAX)?.remove(source);
     view.inactive_tenants = tenants.map(|tenants| InactiveTenantsView {
         name: name.clone(),
         ..tenants

@@ -2,10 +2,9 @@
 
 use domain::SourceId;
 use domain::monitoring::inactive_source::InactivityRules;
-use domain::monitoring::source_alert::TENANT_NAME;
 use domain::source::activity::{RefusedRequest, UnknownKind};
 use domain::source::authentication::Authentication;
-use domain::source::presets::{self, Placeholders, Preset};
+use domain::source::presets::{Placeholders, Preset};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Serialize;
@@ -16,11 +15,10 @@ use crate::checklist::counted;
 use crate::http::problem::Problem;
 use crate::page;
 use crate::paths::{self, with_query};
-use crate::sources::form::{AUTHENTICATIONS, DEFAULT_HEADER, OTHER};
-use crate::sources::inactivity::{DAYS, HOURS};
 use crate::sources::inactivity_view::{
     InactiveSourceView, InactiveTenantsView, render_source, render_tenants,
 };
+use crate::sources::settings_view::settings;
 use crate::step::SetupStep;
 
 /// Stands for a secret that is not shown.
@@ -301,50 +299,6 @@ fn state(of: &SourceRow) -> Markup {
     }
 }
 
-pub(super) fn render_new(session: &PartnerSession) -> Markup {
-    let mut listed: Vec<Preset> = vec![];
-    for preset in presets::all() {
-        listed.retain(|other| other.name != preset.name);
-        listed.push(preset);
-    }
-    html! {
-        h2 { "Add a source" }
-        p { "Choose the product. Ticketbridge then shows what to enter there." }
-        form method="post" action=(session.action(paths::NEW_SOURCE)) {
-            label for="name" { "Name" }
-            input id="name" name="name" required maxlength="100" autocomplete="off" aria-describedby="name-note";
-            small id="name-note" { "As you will recognize it here, such as the product and who uses it." }
-            fieldset {
-                legend { "Product" }
-                @for preset in &listed {
-                    label class="choice" {
-                        input type="radio" name="preset" value=(preset.name) required;
-                        span { (preset.title) }
-                    }
-                }
-                label class="choice" {
-                    input type="radio" name="preset" value=(OTHER) required;
-                    span { "Other: any product that posts JSON. You say where each detail is, by a message of it." }
-                }
-            }
-            fieldset {
-                legend { "Only for \"Other\": how it proves that a message is its own" }
-                @for (n, (value, words)) in AUTHENTICATIONS.into_iter().enumerate() {
-                    label class="choice" {
-                        input type="radio" name="authentication" value=(value) checked[n == 0];
-                        span { (words) }
-                    }
-                }
-                label for="header" { "Name of the header" }
-                input id="header" name="header" maxlength="64" placeholder=(DEFAULT_HEADER) autocomplete="off" aria-describedby="header-note";
-                small id="header-note" { "Only if the secret is in a header." }
-            }
-            button { "Create" }
-        }
-        p { a href=(SetupStep::Sources.path()) { "All sources" } }
-    }
-}
-
 pub(super) fn render_one(view: &SourceView, session: &PartnerSession) -> Result<Markup, Problem> {
     let of = &view.listed;
     Ok(html! {
@@ -524,47 +478,13 @@ fn mapping(view: &SourceView, session: &PartnerSession) -> Result<Markup, Proble
     })
 }
 
-fn settings(view: &SourceView, session: &PartnerSession) -> Markup {
-    let (of, rules) = (&view.listed, view.inactivity);
-    html! {
-        h2 { "Settings" }
-        form method="post" action=(session.action(paths::SOURCE)) {
-            input type="hidden" name="source" value=(of.id);
-            input type="hidden" name="version" value=(view.version);
-            label for="name" { "Name" }
-            input id="name" name="name" required maxlength="100" value=(of.name) autocomplete="off";
-            label class="choice" {
-                input type="checkbox" name="enabled" value="true" checked[of.enabled];
-                span { "Accept its messages" }
-            }
-            fieldset {
-                legend { "When it is quiet" }
-                p { "The emergency contact is notified once nothing has arrived for so long." }
-                label for="hours" { "Hours without any message" }
-                input id="hours" name=(HOURS) type="number" min="1" max="8760" value=[rules.inactive_after_hours] aria-describedby="hours-note";
-                small id="hours-note" { "Empty: longer than usual, and at least a day, once it has posted in four weeks." }
-                label for="days" { "Days without a message for a tenant that it used to send for" }
-                input id="days" name=(DAYS) type="number" min="1" max="365" value=[rules.tenant_inactive_after_days] aria-describedby="days-note";
-                small id="days-note" { "Empty: single tenants are not watched. Only mapped tenants that are switched on count." }
-                label class="choice" {
-                    input type="checkbox" name="inactive_ticket" value="true" checked[rules.inactive_ticket];
-                    span { "Also create a ticket while the source as a whole is quiet" }
-                }
-                small {
-                    "It belongs to the tenant \"" (TENANT_NAME) "\": map it to your own company under "
-                    a href=(SetupStep::Tenants.path()) { "Tenants" } ". The alert is resolved with the next message of the source."
-                }
-            }
-            button { "Save" }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use domain::source::activity::RefusalReason;
+    use domain::source::presets;
 
     use super::*;
+    use crate::sources::new_view::render_new;
 
     fn row(format: FormatName) -> SourceRow {
         SourceRow {
