@@ -16,6 +16,8 @@ pub struct Config {
     pub mail_from: String,
     /// Gets mail about problems of Ticketbridge itself.
     pub operator_mail: Option<EmailAddress>,
+    /// The queue of `tickets`, for the alerts about inactive sources.
+    pub queue_url: String,
     /// The queue of messages that can never be processed.
     pub dead_letter_queue_url: String,
     /// The deployment's name in mails to the operator, such as `prod`.
@@ -28,8 +30,8 @@ pub struct Config {
 
 impl Config {
     /// Reads `PAGE_ORIGIN`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`,
-    /// `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `MAIL_FROM`, `DEAD_LETTER_QUEUE_URL`,
-    /// `HEALTH_SECONDS`, `ALLOWED_ORIGINS`, `OPERATOR_MAIL` and `STAGE` (may be empty), and
+    /// `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `MAIL_FROM`, `QUEUE_URL`,
+    /// `DEAD_LETTER_QUEUE_URL`, `HEALTH_SECONDS`, `ALLOWED_ORIGINS`, `OPERATOR_MAIL` and `STAGE` (may be empty), and
     /// Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
@@ -43,6 +45,7 @@ impl Config {
             mail_from: environment.text("MAIL_FROM"),
             operator_mail: environment
                 .parsed("OPERATOR_MAIL", |text| EmailAddress::parse(text).ok()),
+            queue_url: environment.address("QUEUE_URL"),
             dead_letter_queue_url: environment.address("DEAD_LETTER_QUEUE_URL"),
             stage: optional("STAGE").unwrap_or_default(),
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),

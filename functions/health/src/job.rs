@@ -2,6 +2,7 @@
 
 use aws::invocation::Invocation;
 use aws::mail::Mailer;
+use aws::queue::QueueSender;
 use aws_types::SdkConfig;
 use connections::{BuildError, Connections};
 use domain::monitoring::pipeline::Schedule;
@@ -27,6 +28,7 @@ pub struct HealthJob {
     connections: Connections,
     due: Due,
     mailer: Mailer,
+    queue: QueueSender,
     page_origin: String,
     monitor: Monitor,
     /// How often a healthy connection is probed.
@@ -41,6 +43,7 @@ impl HealthJob {
             connections: Connections::build(&config.connections, aws)?,
             due: Due::new(aws, config.connections.config_table.clone()),
             mailer: Mailer::new(aws, config.mail_from.clone()),
+            queue: QueueSender::new(aws, config.queue_url.clone()),
             page_origin: config.page_origin.clone(),
             monitor: Monitor::new(config, aws),
             period: Period::new(config.period).shifted_by_half(),
@@ -72,6 +75,7 @@ impl ScheduledJob for HealthJob {
             invocation,
             connections: &self.connections,
             due: &self.due,
+            queue: &self.queue,
             notifier: Notifier {
                 alerts: &self.alerts,
                 connections: &self.connections,

@@ -2,8 +2,8 @@
 //! person of what is broken.
 //!
 //! Its only input is what the tables and ConnectWise say. A run that dies, is repeated or comes
-//! late changes nothing but the time. It writes nothing to ConnectWise, no alert record, and no
-//! message to the queue.
+//! late changes nothing but the time. It writes nothing to ConnectWise and no alert record. The only
+//! messages that it puts on the queue are those of alerts about inactive sources.
 
 mod blocked_counts;
 mod config;
@@ -18,6 +18,8 @@ mod partner_run;
 mod probe_plan;
 mod prober;
 mod run_result;
+mod source_alerts;
+mod source_watch;
 
 use aws_types::SdkConfig;
 use scheduled::Driver;

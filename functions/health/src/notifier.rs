@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, HashMap};
 use aws::mail::{Mail, Mailer};
 use connections::Connections;
 use domain::monitoring::health::{Health, Incident, Notification};
-use domain::monitoring::issue::Issue;
 use domain::setup::mapping::Mapping;
 use domain::ticketing::refused_writes::RefusalGroups;
 use domain::{EmailAddress, PartnerId, SourceId, TenantId};
@@ -185,7 +184,7 @@ impl Notifier<'_> {
             .filter_map(|notification| health.scope(notification.scope()));
         let mut names = SourceNames::new();
         for issue in incidents.flat_map(|incident| &incident.issues) {
-            if let Issue::InactiveSource { source, .. } = issue
+            if let Some(source) = issue.source()
                 && names.len() < mails::MAX_NAMED
             {
                 let read = self.connections.access.sources.get(source).await.ok();

@@ -1,19 +1,17 @@
 //! One partner's run: probe the connection, check the sources, record the health, close the breaker,
 //! notify a person.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
+use aws::queue::QueueSender;
 use connections::{AlertView, Connections};
 use domain::monitoring::health::{Health, ProbeAnswer, transition};
-use domain::monitoring::inactive_source::inactive_since;
-use domain::monitoring::issue::{IncidentScope, Issue, ProbeArea};
+use domain::monitoring::issue::{IncidentScope, ProbeArea};
 use domain::monitoring::requirements::Requirements;
 use domain::ticketing::refused_writes::RefusalGroups;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
-use store::{Due, LeasedRun, PartnerSource, Versioned};
+use store::{Due, LeasedRun, Versioned};
 
 use crate::blocked_counts::BlockedCounts;
 use crate::connection_case::ConnectionCase;
@@ -22,6 +20,8 @@ use crate::notifier::{NotificationContext, Notifier, tenant_names};
 use crate::probe_plan::mapped_companies;
 use crate::prober::{ProbeResult, Prober};
 use crate::run_result::{HealthError, HealthTotals};
+use crate::source_alerts::SourceAlertSender;
+use crate::source_watch::{SourceFindings, SourceWatch};
 
 /// The run of one partner, under its lease.
 pub(crate) struct PartnerRun<'a> {
@@ -29,6 +29,7 @@ pub(crate) struct PartnerRun<'a> {
     pub(crate) invocation: &'a Invocation,
     pub(crate) connections: &'a Connections,
     pub(crate) due: &'a Due,
+    pub(crate) queue: &'a QueueSender,
     pub(crate) notifier: Notifier<'a>,
 }
 
@@ -82,11 +83,24 @@ impl PartnerRun<'_> {
         let refusals = self.due.read_progress(partner, reconcile).await?.refusals;
         let is_throttled = case.breaker.is_throttled_for_long(now);
         let paused = case.breaker.pause(now).filter(|_| !is_throttled);
-        let inactive = self.inactive_sources(partner, &config.sources).await?;
-        let (kept, blocked) = match paused {
-            Some(_) => (self.save_sources(partner, kept, inactive).await?, None),
-            None => self.probe(&case, kept, &refusals, inactive).await?,
+        let companies = mapped_companies(&config.mappings, live.epoch);
+        let watched = SourceWatch {
+            table,
+            partner,
+            config: &config,
+            companies: &companies,
+            now,
         };
+        let of_sources = watched.find().await?;
+        let (kept, blocked) = match paused {
+            Some(_) => (self.save_sources(partner, kept, of_sources).await?, None),
+            None => self.probe(&case, kept, &refusals, of_sources).await?,
+        };
+        let alerts = SourceAlertSender {
+            connections: self.connections,
+            queue: self.queue,
+        };
+        let kept = alerts.send(partner, kept).await?;
         let names = tenant_names(&config.mappings);
         let context = NotificationContext {
             partner,
@@ -120,34 +134,15 @@ impl PartnerRun<'_> {
         Ok(NextRun::NextTick)
     }
 
-    /// The issues of sources that are inactive.
-    async fn inactive_sources(
-        &self,
-        partner: &PartnerId,
-        sources: &BTreeMap<SourceId, PartnerSource>,
-    ) -> Result<BTreeSet<Issue>, store::Error> {
-        let (table, now) = (&self.connections.table, self.invocation.now());
-        let activities = table.source_activity.get_all(partner).await?;
-        let issue = |(id, source): (&SourceId, &PartnerSource)| {
-            let activity = activities.get(id).cloned().unwrap_or_default();
-            let since = inactive_since(source.watched(), &activity, now)?;
-            Some(Issue::InactiveSource {
-                source: id.clone(),
-                since,
-            })
-        };
-        Ok(sources.iter().filter_map(issue).collect())
-    }
-
     /// Writes the issues of sources while the connection is paused and not probed.
     async fn save_sources(
         &self,
         partner: &PartnerId,
         kept: Versioned<Health>,
-        inactive: BTreeSet<Issue>,
+        of_sources: SourceFindings,
     ) -> Result<Versioned<Health>, HealthError> {
         let now = self.invocation.now();
-        let health = kept.value.clone().with_source_issues(inactive, now);
+        let health = of_sources.apply(kept.value.clone(), now);
         if health == kept.value {
             return Ok(kept);
         }
@@ -164,7 +159,7 @@ impl PartnerRun<'_> {
         case: &ConnectionCase<'_>,
         kept: Versioned<Health>,
         refusals: &RefusalGroups,
-        inactive: BTreeSet<Issue>,
+        of_sources: SourceFindings,
     ) -> Result<(Versioned<Health>, Option<BlockedCounts>), HealthError> {
         let (partner, now) = (case.partner, self.invocation.now());
         let mut result = if case.breaker.is_throttled_for_long(now) {
@@ -180,7 +175,7 @@ impl PartnerRun<'_> {
                 .extend(Requirements::refused_write_issues(refusals));
         }
         let health = transition(kept.value.clone(), &result.probe, now);
-        let mut health = health.with_source_issues(inactive, now);
+        let mut health = of_sources.apply(health, now);
         let mut blocked = None;
         if health.has_begun_recovery() || !health.notifications(now).is_empty() {
             let counts = self.notifier.count_blocked(partner, refusals).await?;

@@ -127,11 +127,11 @@ impl Authenticator {
             tracing::error!(error = %err, "failed to read the keys that prove source ids");
             AuthenticationError::Unavailable
         })?;
-        // A malformed id costs the same work as a well-formed one. The reserved id of test alerts
-        // is rejected, since test alerts never come by webhook.
+        // A malformed id costs the same work as a well-formed one. The reserved ids are
+        // rejected, since the alerts of Ticketbridge itself never come by webhook.
         let reserved = SourceId::for_test_alerts();
         let is_proved = keys.is_some_and(|keys| keys.prove(source.unwrap_or(&reserved)));
-        Ok(source.filter(|source| is_proved && !source.is_for_test_alerts()))
+        Ok(source.filter(|source| is_proved && !source.is_reserved()))
     }
 
     /// Returns the document of the source, or a decoy.

@@ -20,7 +20,7 @@ use crate::backoff::{MAX_RECEIPTS, delay};
 use crate::case::AlertRequest;
 use crate::oldest_message::{OldestMessage, sent_times};
 use crate::outcome::MessageOutcome;
-use crate::source_activity::{ActivityRecorder, LastMessages, received_from};
+use crate::source_activity::{ActivityRecorder, LastMessages};
 use crate::worker::AlertWorker;
 use crate::{BatchInvocation, Config};
 
@@ -48,7 +48,7 @@ enum PartnerMessage {
 struct Batch {
     alerts: HashMap<AlertKey, Vec<(SqsMessage, AlertRequest)>>,
     others: Vec<(SqsMessage, PartnerMessage)>,
-    /// When each source sent its last message.
+    /// When each source sent its last message, and for which tenants.
     last_messages: LastMessages,
     /// Messages that cannot be read, with the reason.
     unreadable: Vec<(SqsMessage, String)>,
@@ -275,10 +275,7 @@ impl Batch {
     }
 
     fn sort(&mut self, record: SqsMessage, message: Message) {
-        if let Some((source, at)) = received_from(&message) {
-            let last = self.last_messages.entry(source).or_insert(at);
-            *last = at.max(*last);
-        }
+        self.last_messages.add(&message);
         let other = match message {
             Message::Event(event) => {
                 let key = event.key.clone();

@@ -119,6 +119,10 @@ text_id!(
 /// this id.
 const TEST_ALERTS: &str = "src_setup000000000000000000000";
 
+/// The source of alerts about inactive sources, which `health` raises. No real source has this id
+/// either.
+const SOURCE_ALERTS: &str = "src_health00000000000000000000";
+
 impl SourceId {
     /// Returns the source of test alerts. The webhook endpoint rejects it.
     #[must_use]
@@ -139,6 +143,18 @@ impl SourceId {
     #[must_use]
     pub fn is_for_test_alerts(&self) -> bool {
         self.0 == TEST_ALERTS
+    }
+
+    /// Returns the source of alerts about inactive sources. The webhook endpoint rejects it.
+    #[must_use]
+    pub fn for_source_alerts() -> Self {
+        Self(SOURCE_ALERTS.to_owned())
+    }
+
+    /// Whether the id belongs to Ticketbridge itself. No sender has it.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        self.0 == TEST_ALERTS || self.0 == SOURCE_ALERTS
     }
 }
 

@@ -100,9 +100,11 @@ pub mod source {
 pub mod monitoring {
     pub mod health;
     pub mod inactive_source;
+    pub mod inactive_tenant;
     pub mod issue;
     pub mod pipeline;
     pub mod requirements;
+    pub mod source_alert;
 }
 
 /// What comes in by webhook, and what the queue carries.

@@ -39,7 +39,7 @@ pub use operations::{
     Actor, AuditEntry, AuditLog, BreakerStore, ClosingHoldStore, ClosingHolds, HealthStore,
     HeldClosings, MonitoringState, MonitoringStore, OperatorEvent, QuarantineOutcome,
     QuarantineStore, QuarantinedMessage, RejectedEventStore, Rejections, SourceActivityStore,
-    WaitingMessages,
+    WaitingMessages, WaitingOfSource,
 };
 pub use pages::{ListEntry, ListPage, PageStart};
 pub use partners::{

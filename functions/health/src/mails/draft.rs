@@ -20,6 +20,24 @@ pub(crate) struct MailContext<'a> {
     pub(crate) origin: &'a str,
 }
 
+/// The page that a mail leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Page {
+    Overview,
+    /// The messages that could not be read.
+    Quarantine,
+}
+
+impl Page {
+    fn path(self, partner: &PartnerId) -> String {
+        let page = match self {
+            Self::Overview => "overview",
+            Self::Quarantine => "source-messages",
+        };
+        format!("/setup/partners/{partner}/{page}")
+    }
+}
+
 /// The content of a mail.
 pub(super) struct Draft {
     pub(super) subject: String,
@@ -31,6 +49,7 @@ pub(super) struct Draft {
     pub(super) paragraphs: Vec<String>,
     /// The text of the link to the page.
     pub(super) link: &'static str,
+    pub(super) page: Page,
     pub(super) closing: &'static str,
 }
 
@@ -44,12 +63,10 @@ impl Draft {
             more,
             paragraphs,
             link,
+            page,
             closing,
         } = self;
-        let page = format!(
-            "{}/setup/partners/{}/overview",
-            context.origin, context.partner
-        );
+        let page = format!("{}{}", context.origin, page.path(context.partner));
         let fresh = format!("{}/setup/link", context.origin);
         let asked = "If you are signed out, request a new link. It is sent to this address:";
         let mut parts = vec![opening.clone()];

@@ -3,6 +3,7 @@
 //! line, and escaped. Pure.
 
 mod draft;
+mod sources;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +15,8 @@ use domain::monitoring::issue::{IncidentScope, Issue, summarize};
 use store::HeldClosings;
 
 use crate::blocked_counts::BlockedCount;
-use draft::Draft;
 pub(crate) use draft::MailContext;
+use draft::{Draft, Page};
 use words::{at, blocked_alerts, blocked_paragraph, name, source_name, tenant_name, to_do, what};
 
 /// Tenants and issues that one mail names.
@@ -23,6 +24,7 @@ pub(crate) const MAX_NAMED: usize = 10;
 
 const HOW_OFTEN: &str = "You get one mail when something breaks, one a day while it lasts, and one when it works again.";
 const FIX_LINK: &str = "Fix it on the set-up page";
+const SEE_LINK: &str = "See the set-up page";
 
 /// The mail when an incident begins.
 pub(crate) fn broken(
@@ -81,13 +83,12 @@ fn lasting(
     let rest = issues.len().saturating_sub(MAX_NAMED);
     let tenant = |tenant: &TenantId| tenant_name(tenant, context);
     let headline = summarize(issues, tenant, |source| source_name(source, context));
+    let frame = sources::frame(&partner, issues);
     let opening = match scope {
         IncidentScope::Connection => format!(
             "Since {since} no alert of {partner} has become a ticket and no ticket has been closed: ConnectWise is unavailable."
         ),
-        IncidentScope::Sources => format!(
-            "A source of {partner} is quiet for longer than it should be. If its alerts no longer arrive, they become no tickets."
-        ),
+        IncidentScope::Sources => frame.opening,
         IncidentScope::PartnerConfig if are_writes(&incident.issues) => format!(
             "Since {since} ConnectWise has refused some requests for {partner}. Everything else works."
         ),
@@ -104,13 +105,20 @@ fn lasting(
             IncidentScope::Connection | IncidentScope::PartnerConfig => {
                 blocked_paragraph(blocked, context)
             }
-            IncidentScope::Sources => "The other sources are not affected.".to_owned(),
+            IncidentScope::Sources => frame.paragraph.to_owned(),
         }],
         link: match scope {
             IncidentScope::Connection | IncidentScope::PartnerConfig => FIX_LINK,
-            IncidentScope::Sources => "See the set-up page",
+            IncidentScope::Sources => frame.link,
         },
-        closing: HOW_OFTEN,
+        page: match scope {
+            IncidentScope::Connection | IncidentScope::PartnerConfig => Page::Overview,
+            IncidentScope::Sources => frame.page,
+        },
+        closing: match scope {
+            IncidentScope::Connection | IncidentScope::PartnerConfig => HOW_OFTEN,
+            IncidentScope::Sources => frame.closing,
+        },
     }
 }
 
@@ -132,7 +140,7 @@ pub(crate) fn works(
     let partner = name(context.partner_name);
     let since = at(incident.since);
     let opening = match scope {
-        IncidentScope::Sources => return sources_work(context, incident),
+        IncidentScope::Sources => return sources::work_again(context, incident),
         IncidentScope::Connection => format!(
             "The connection of {partner} to ConnectWise works again. It was broken since {since}."
         ),
@@ -163,23 +171,8 @@ pub(crate) fn works(
         points: vec![],
         more: None,
         paragraphs,
-        link: "See the set-up page",
-        closing: "There is nothing to do.",
-    };
-    draft.mail(context)
-}
-
-/// All inactive sources sent a message, or were switched off.
-fn sources_work(context: MailContext<'_>, incident: &Incident) -> Mail {
-    let partner = name(context.partner_name);
-    let since = at(incident.since);
-    let draft = Draft {
-        subject: format!("Ticketbridge: no source is inactive any more ({partner})"),
-        opening: format!("No source of {partner} is inactive any more. One was since {since}."),
-        points: vec![],
-        more: None,
-        paragraphs: vec![],
-        link: "See the set-up page",
+        link: SEE_LINK,
+        page: Page::Overview,
         closing: "There is nothing to do.",
     };
     draft.mail(context)
@@ -212,7 +205,8 @@ pub(crate) fn held(context: MailContext<'_>, held: &BTreeMap<TenantId, HeldClosi
         points,
         more: (rest > 0).then(|| format!("And {rest} more. The page shows all of them.")),
         paragraphs: vec![],
-        link: "See the set-up page",
+        link: SEE_LINK,
+        page: Page::Overview,
         closing: "Nothing is closed until you approve it, or until fewer tickets are due to close.",
     };
     draft.mail(context)

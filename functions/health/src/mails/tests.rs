@@ -30,6 +30,25 @@ fn inactive() -> Issue {
     }
 }
 
+fn inactive_tenant(id: &str) -> Issue {
+    Issue::InactiveTenant {
+        source: scanner(),
+        tenant: tenant(id),
+        since: "2026-11-20".parse().unwrap(),
+    }
+}
+
+fn quarantined(messages: u32) -> Issue {
+    Issue::QuarantinedMessages {
+        source: scanner(),
+        messages,
+        more: false,
+        since: time("2026-11-20T17:05:00Z"),
+        field: "tenant".to_owned(),
+        problem: "the message has nothing at /client".to_owned(),
+    }
+}
+
 fn incident(issues: &[Issue]) -> Incident {
     Incident {
         since: time("2026-11-22T07:05:00Z"),
@@ -134,6 +153,8 @@ fn every_issue() -> Vec<Issue> {
         },
         Issue::Priority(Severity::High),
         inactive(),
+        inactive_tenant("acme"),
+        quarantined(3),
     ];
     let ops = [
         Op::Create,
@@ -250,6 +271,46 @@ fn an_inactive_source_is_named_with_its_last_message() {
         works(context, IncidentScope::Sources, &incident, 0, &none)
     });
     insta::assert_snapshot!("active_again", format!("{}\n\n{}", mail.subject, mail.text));
+}
+
+#[test]
+fn inactive_tenants_are_named_in_one_mail() {
+    let incident = incident(&[inactive_tenant("acme"), inactive_tenant("grove")]);
+    let none = BlockedCount::default();
+    let mail = to("Northwind", "Scanner", |context| {
+        broken(context, IncidentScope::Sources, &incident, &none)
+    });
+    insta::assert_snapshot!(
+        "inactive_tenants",
+        format!("{}\n\n{}", mail.subject, mail.text)
+    );
+    let mail = to("Northwind", "Scanner", |context| {
+        works(context, IncidentScope::Sources, &incident, 0, &none)
+    });
+    let over = "Ticketbridge: no tenant is inactive any more (Northwind)";
+    assert_eq!(mail.subject, over);
+    assert_says(&mail, "One had been quiet since 20 November 2026.");
+}
+
+#[test]
+fn quarantined_messages_are_counted_with_the_newest_reason() {
+    let none = BlockedCount::default();
+    let mail = |issues: &[Issue]| {
+        to("Northwind", "Scanner", |context| {
+            broken(context, IncidentScope::Sources, &incident(issues), &none)
+        })
+    };
+    let only = mail(&[quarantined(3)]);
+    insta::assert_snapshot!("quarantined", format!("{}\n\n{}", only.subject, only.text));
+    assert_says(
+        &mail(&[quarantined(1)]),
+        "- 1 message of Scanner could not be read, received on 20 November 2026 at 17:05 UTC.",
+    );
+    let both = mail(&[inactive(), quarantined(3)]);
+    insta::assert_snapshot!(
+        "inactive_and_quarantined",
+        format!("{}\n\n{}", both.subject, both.text)
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ use domain::text::{cut_to_chars, one_line};
 use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
 use domain::{Kind, SourceId, TenantId};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::MAX_NAMED;
 use super::draft::MailContext;
@@ -132,6 +133,29 @@ pub(super) fn what(issue: &Issue, context: &MailContext<'_>, blocked: &BlockedCo
             source_name(source, context),
             at(*since)
         ),
+        Issue::InactiveTenant {
+            source,
+            tenant,
+            since,
+        } => format!(
+            "{} has sent nothing for {} since {}.",
+            source_name(source, context),
+            tenant_name(tenant, context),
+            on(*since)
+        ),
+        Issue::QuarantinedMessages {
+            source,
+            messages,
+            more,
+            since,
+            field,
+            problem,
+        } => quarantined(
+            &source_name(source, context),
+            (*messages, *more),
+            *since,
+            (field, problem),
+        ),
         Issue::Company { tenant, why } => {
             let why = match why {
                 CompanyIssue::Missing => "no longer exists, or your API member cannot see it",
@@ -145,6 +169,26 @@ pub(super) fn what(issue: &Issue, context: &MailContext<'_>, blocked: &BlockedCo
             )
         }
     }
+}
+
+/// How many messages of a source wait, since when, and why the newest could not be read.
+fn quarantined(
+    source: &str,
+    (messages, more): (u32, bool),
+    since: Timestamp,
+    (field, problem): (&str, &str),
+) -> String {
+    let least = if more { "At least " } else { "" };
+    let (wait, first) = match messages {
+        1 => ("1 message of".to_owned(), "received on"),
+        messages => (format!("{messages} messages of"), "the first of"),
+    };
+    let problem = cut_to_chars(&one_line(problem), LONGEST_QUOTE);
+    format!(
+        "{least}{wait} {source} could not be read, {first} {}. The reason of the newest: {}: {problem}.",
+        at(since),
+        name(field)
+    )
 }
 
 /// What ConnectWise refuses, with its own words, and what that means for tickets.
@@ -276,7 +320,13 @@ pub(super) fn to_do(issue: &Issue) -> &'static str {
             }
         },
         Issue::InactiveSource { .. } => {
-            "check at the vendor that it is switched on and still has the address and secret of this source. If it is quiet on purpose, ask the operator of this service to switch the source off or to allow more time."
+            "check at the vendor that it is switched on and still has the address and secret of this source. If it is quiet on purpose, switch the source off on the page, under Sources, or allow more time there. If you cannot change it there, ask the operator of this service."
+        }
+        Issue::InactiveTenant { .. } => {
+            "check at the vendor that this customer is still connected. If it is quiet on purpose, allow more time on the page of the source, or switch the tenant off under Tenants if you no longer look after it."
+        }
+        Issue::QuarantinedMessages { .. } => {
+            "look at the messages on the page, under Sources. If they are alerts, correct the mapping of the source, and replay them. If they are not, discard them. If you cannot change the source there, ask the operator of this service."
         }
         Issue::Company { .. } => {
             "choose another company on the page, under Tenants, or switch the tenant off there. The other tenants are not affected."
@@ -331,6 +381,10 @@ pub(super) fn source_name(source: &SourceId, context: &MailContext<'_>) -> Strin
 /// A name as one short line.
 pub(super) fn name(text: &str) -> String {
     cut_to_chars(&one_line(text), LONGEST_NAME)
+}
+
+pub(super) fn on(day: Date) -> String {
+    day.strftime("%-d %B %Y").to_string()
 }
 
 pub(super) fn at(time: Timestamp) -> String {

@@ -1,13 +1,14 @@
 //! Reads the state of every step, and what needs attention.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws::invocation::Invocation;
 use connections::PartnerConfig;
 use domain::connection::breaker::Breaker;
 use domain::monitoring::health::Health;
-use domain::monitoring::issue::{Issue, summarize};
+use domain::monitoring::issue::summarize;
 use domain::setup::contact::Contact;
+use domain::setup::mapping::Mapping;
 use domain::{PartnerId, SourceId, TenantId};
 use store::{AccessTable, Rejections, WaitingMessages};
 
@@ -17,10 +18,13 @@ use crate::context::Setup;
 use crate::held;
 use crate::http::problem::Problem;
 use crate::overview::view::{
-    InactiveSourceView, IssueView, OverviewView, StepRow, UnreadableAlertsView,
-    WaitingMessagesView, readable,
+    IssueView, OverviewView, StepRow, UnreadableAlertsView, WaitingMessagesView,
 };
+use crate::page::readable;
 use crate::paths::{self, with_query};
+use crate::sources::inactivity_view::{
+    self, InactiveSourceView, InactiveTenantsView, NAMED_ON_OVERVIEW,
+};
 use crate::step::SetupStep;
 use crate::tenants::reader::in_epoch;
 
@@ -46,9 +50,12 @@ pub(super) async fn read(
     let (config, contact) = (config?, contact?.value);
     let connection = config.items.connection.as_ref();
     let live = connection.is_some_and(|connection| connection.confirmed);
-    let inactive = match live {
-        true => inactive_sources(access, &health).await?,
-        false => vec![],
+    let (inactive, inactive_tenants) = match live {
+        true => (
+            inactive_sources(access, &health).await?,
+            inactive_tenants(access, &health, &config.mappings).await?,
+        ),
+        false => (vec![], vec![]),
     };
     let issue = if live {
         issue(&health, config.items.breaker.as_ref())
@@ -61,6 +68,7 @@ pub(super) async fn read(
         live,
         issue,
         inactive,
+        inactive_tenants,
         rejected: unreadable_alerts(access, rejected?).await?,
         waiting: waiting_messages(access, waiting?).await?,
         held: held::view::views(held?, &config.mappings),
@@ -149,19 +157,34 @@ async fn inactive_sources(
     access: &AccessTable,
     health: &Health,
 ) -> Result<Vec<InactiveSourceView>, Problem> {
-    let incident = health.open_sources_incident();
     let mut views = vec![];
-    for issue in incident.into_iter().flat_map(|incident| &incident.issues) {
-        if let Issue::InactiveSource { source, since } = issue {
-            let named = access.sources.get(source).await?.value;
-            views.push(InactiveSourceView {
-                name: named.map_or_else(|| source.to_string(), |named| named.name),
-                source: source.clone(),
-                since: readable(*since),
-            });
-        }
+    for (source, since) in inactivity_view::inactive_sources(health) {
+        views.push(InactiveSourceView {
+            name: source_name(access, &source).await?,
+            source,
+            since: readable(since),
+        });
     }
     Ok(views)
+}
+
+async fn inactive_tenants(
+    access: &AccessTable,
+    health: &Health,
+    mappings: &HashMap<TenantId, Mapping>,
+) -> Result<Vec<InactiveTenantsView>, Problem> {
+    let mut views = vec![];
+    let tenants = inactivity_view::inactive_tenants(health, mappings, NAMED_ON_OVERVIEW)?;
+    for (source, view) in tenants {
+        let name = source_name(access, &source).await?;
+        views.push(InactiveTenantsView { name, ..view });
+    }
+    Ok(views)
+}
+
+async fn source_name(access: &AccessTable, source: &SourceId) -> Result<String, Problem> {
+    let named = access.sources.get(source).await?.value;
+    Ok(named.map_or_else(|| source.to_string(), |named| named.name))
 }
 
 async fn unreadable_alerts(
@@ -170,9 +193,8 @@ async fn unreadable_alerts(
 ) -> Result<Vec<UnreadableAlertsView>, Problem> {
     let mut views = vec![];
     for (source, rejections) in rejected {
-        let named = access.sources.get(&source).await?.value;
         views.push(UnreadableAlertsView {
-            name: named.map_or_else(|| source.to_string(), |named| named.name),
+            name: source_name(access, &source).await?,
             source,
             alerts: rejections.events,
             since: readable(rejections.since),
@@ -187,26 +209,19 @@ async fn waiting_messages(
     access: &AccessTable,
     waiting: WaitingMessages,
 ) -> Result<Vec<WaitingMessagesView>, Problem> {
-    let mut views = BTreeMap::<SourceId, WaitingMessagesView>::new();
-    // The newest are first, so the first reason of a source is the last one.
-    for entry in waiting.entries {
-        let message = entry.value;
-        let source = message.source;
-        if let Some(view) = views.get_mut(&source) {
-            view.messages += 1;
-            continue;
-        }
-        let named = access.sources.get(&source).await?.value;
-        let view = WaitingMessagesView {
-            name: named.map_or_else(|| source.to_string(), |named| named.name),
-            messages: 1,
-            more: waiting.next.is_some(),
-            field: message.field,
-            problem: message.problem,
+    let more = waiting.next.is_some();
+    let mut views = vec![];
+    for (source, of) in waiting.by_source() {
+        views.push(WaitingMessagesView {
+            name: source_name(access, &source).await?,
+            messages: of.messages,
+            more,
+            since: readable(of.since),
+            field: of.field,
+            problem: of.problem,
             path: with_query(paths::QUARANTINE, &[("source", source.as_str())])?,
-            source: source.clone(),
-        };
-        views.insert(source, view);
+            source,
+        });
     }
-    Ok(views.into_values().collect())
+    Ok(views)
 }

@@ -1,13 +1,15 @@
 //! The page "Overview".
 
 use domain::{PartnerId, SourceId};
-use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::checklist::counted;
 use crate::held;
 use crate::held::view::HeldClosingsView;
+use crate::sources::inactivity_view::{
+    InactiveSourceView, InactiveTenantsView, render_source, render_tenants,
+};
 use crate::step::SetupStep;
 
 #[derive(Serialize)]
@@ -19,6 +21,8 @@ pub(super) struct OverviewView {
     pub(super) issue: Option<IssueView>,
     /// Sources that have been quiet for too long.
     pub(super) inactive: Vec<InactiveSourceView>,
+    /// Tenants for which a source has sent nothing for too long.
+    pub(super) inactive_tenants: Vec<InactiveTenantsView>,
     pub(super) rejected: Vec<UnreadableAlertsView>,
     pub(super) waiting: Vec<WaitingMessagesView>,
     pub(super) held: Vec<HeldClosingsView>,
@@ -28,14 +32,6 @@ pub(super) struct OverviewView {
 #[derive(Serialize)]
 pub(super) struct IssueView {
     pub(super) words: String,
-    /// For people.
-    pub(super) since: String,
-}
-
-#[derive(Serialize)]
-pub(super) struct InactiveSourceView {
-    pub(super) source: SourceId,
-    pub(super) name: String,
     /// For people.
     pub(super) since: String,
 }
@@ -57,9 +53,11 @@ pub(super) struct UnreadableAlertsView {
 pub(super) struct WaitingMessagesView {
     pub(super) source: SourceId,
     pub(super) name: String,
-    pub(super) messages: u64,
+    pub(super) messages: u32,
     /// There may be more of them.
     pub(super) more: bool,
+    /// When the oldest was received, for people.
+    pub(super) since: String,
     /// Of the newest message.
     pub(super) field: String,
     pub(super) problem: String,
@@ -86,10 +84,6 @@ impl StepRow {
     }
 }
 
-pub(super) fn readable(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
 pub(super) fn render(view: &OverviewView) -> Markup {
     let next = view.steps.iter().find(|step| !step.done);
     html! {
@@ -98,12 +92,8 @@ pub(super) fn render(view: &OverviewView) -> Markup {
         } @else if view.live {
             p class="good" { "Live: alerts become tickets." }
         }
-        @for inactive in &view.inactive {
-            p class="problem" {
-                "No message from " b { (inactive.name) } " has arrived since " (inactive.since)
-                ". Check at the vendor that it is switched on and still has the address and secret of this source. Other sources are not affected."
-            }
-        }
+        @for inactive in &view.inactive { (render_source(inactive)) }
+        @for inactive in &view.inactive_tenants { (render_tenants(inactive)) }
         @for rejected in &view.rejected {
             p class="problem" {
                 (counted(u64::from(rejected.alerts), "alert")) " of " b { (rejected.name) }
@@ -113,8 +103,9 @@ pub(super) fn render(view: &OverviewView) -> Markup {
         }
         @for waiting in &view.waiting {
             p class="problem" {
-                (counted(waiting.messages, "message")) @if waiting.more { " or more" } " of " b { (waiting.name) }
-                " could not be read, so no tickets were created. Last reason: " code { (waiting.field) } ": " (waiting.problem)
+                (counted(waiting.messages.into(), "message")) @if waiting.more { " or more" } " of " b { (waiting.name) }
+                " could not be read since " (waiting.since) ", so no tickets were created. No alert is lost: each message is stored for 14 days. Last reason: "
+                code { (waiting.field) } ": " (waiting.problem)
                 ". " a href=(waiting.path) { "Look at the messages of " (waiting.name) }
             }
         }
@@ -140,7 +131,10 @@ pub(super) fn render(view: &OverviewView) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use domain::TenantId;
+
     use super::*;
+    use crate::sources::inactivity_view::InactiveTenantRow;
 
     fn view() -> OverviewView {
         OverviewView {
@@ -149,6 +143,7 @@ mod tests {
             live: false,
             issue: None,
             inactive: vec![],
+            inactive_tenants: vec![],
             rejected: vec![],
             waiting: vec![],
             held: vec![],
@@ -183,6 +178,19 @@ mod tests {
                 name: "Scanner".to_owned(),
                 since: since.to_owned(),
             }],
+            inactive_tenants: vec![InactiveTenantsView {
+                source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
+                name: "Backup".to_owned(),
+                tenants: ["Acme Dental", "Grove & Sons"]
+                    .map(|name| InactiveTenantRow {
+                        tenant: TenantId::parse("acme").unwrap(),
+                        name: name.to_owned(),
+                        since: "2026-11-02".to_owned(),
+                    })
+                    .into(),
+                more: 3,
+                path: "source?source=src_abcdefghijklmnopqrstuvwxyz".to_owned(),
+            }],
             rejected: vec![UnreadableAlertsView {
                 source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
                 name: "Scanner".to_owned(),
@@ -196,6 +204,7 @@ mod tests {
                 name: "Alertmanager".to_owned(),
                 messages: 3,
                 more: false,
+                since: since.to_owned(),
                 field: "tenant".to_owned(),
                 problem: "the message has none".to_owned(),
                 path: "source-messages?source=src_abcdefghijklmnopqrstuvwxyz".to_owned(),

@@ -90,6 +90,11 @@ fn page_of(path: &str) -> String {
     }
 }
 
+/// A time within a sentence, to the minute.
+pub(crate) fn readable(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
 /// A time for people and, in `datetime`, for programs; to the second.
 pub(crate) fn time(at: Timestamp) -> Markup {
     let text = at.round(Unit::Second).unwrap_or(at).to_string();

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use aws::invocation::Invocation;
 use aws::secrets::SourceDocument;
+use domain::monitoring::source_alert;
 use domain::{PartnerId, SourceId};
 use futures_util::future::try_join_all;
 use store::{Lease, PartnerSource, RegisteredSource, SaveOutcome, Versioned};
@@ -119,12 +120,16 @@ impl SourceChange {
                 (true, None) => self.source.made_at,
                 (false, _) => now,
             };
-            let kinds = document.kinds_added.clone();
+            let mut kinds = document.kinds_added.clone();
+            if self.source.inactivity.inactive_ticket {
+                kinds.extend(source_alert::kind());
+                list_ticket_tenant(setup, partner).await?;
+            }
             let source = PartnerSource {
                 since,
                 kinds,
                 enabled: document.enabled,
-                inactive_after_hours: self.source.inactive_after_hours,
+                inactivity: self.source.inactivity,
             };
             access.partner_sources.put(partner, &self.id, &source).await
         });
@@ -134,6 +139,18 @@ impl SourceChange {
         try_join_all(removed).await?;
         Ok(())
     }
+}
+
+/// Lists the tenant of the tickets about inactive sources ahead of the first, so that a person can
+/// map it. A partner that has it keeps it as it is.
+async fn list_ticket_tenant(setup: &Setup, partner: &PartnerId) -> Result<(), store::Error> {
+    let Some(tenant) = source_alert::tenant() else {
+        return Ok(());
+    };
+    let (source, name) = (SourceId::for_source_alerts(), source_alert::TENANT_NAME);
+    let tenants = &setup.table().tenants;
+    let listed = tenants.list_new(partner, &tenant, &source, Some(name));
+    listed.await.map(drop)
 }
 
 pub(crate) fn document_of(

@@ -1,6 +1,7 @@
 //! The queries and forms of the sources' pages.
 
 use domain::SourceId;
+use domain::monitoring::inactive_source::InactivityRules;
 use domain::source::authentication::{Authentication, HeaderName, SecretEncoding};
 use domain::source::presets;
 use serde::Deserialize;
@@ -64,7 +65,7 @@ impl NewSourceForm {
             (format, vec![])
         };
         Ok(NewSource {
-            inactive_after_hours: None,
+            inactivity: InactivityRules::default(),
             name,
             partner: Some(partner),
             partners: vec![],
@@ -110,6 +111,12 @@ pub(crate) struct SourceForm {
     /// An unticked box sends nothing.
     #[serde(default)]
     pub(super) enabled: bool,
+    /// Hours, or an empty text for longer than usual.
+    pub(super) inactive_after_hours: Option<String>,
+    /// Days, or an empty text for never.
+    pub(super) tenant_inactive_after_days: Option<String>,
+    #[serde(default)]
+    pub(super) inactive_ticket: bool,
 }
 
 #[derive(Deserialize)]

@@ -16,9 +16,11 @@ use crate::sources::form::{
     NewSourceForm, PresetForm, SampleForm, SecretForm, SourceForm, SourceQuery,
 };
 use crate::sources::format::FormatRequest;
+use crate::sources::inactivity::InactivityEdit;
 use crate::sources::manage::{self, SourceEdit};
+use crate::sources::new_view::render_new;
 use crate::sources::reader::{preset_of, read_list, read_one};
-use crate::sources::view::{one_path, render_list, render_new, render_one};
+use crate::sources::view::{one_path, render_list, render_one};
 use crate::step::SetupStep;
 use crate::{page, paths};
 
@@ -93,6 +95,13 @@ pub(crate) async fn save(
     let edit = SourceEdit {
         name: Some(parse_name("name", &form.name)?),
         enabled: Some(form.enabled),
+        inactivity: InactivityEdit {
+            ticket: Some(form.inactive_ticket),
+            ..InactivityEdit::from_form(
+                form.inactive_after_hours.as_deref(),
+                form.tenant_inactive_after_days.as_deref(),
+            )?
+        },
         ..SourceEdit::default()
     };
     let found = (own.id, own.source);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use aws::invocation::Invocation;
 use aws::secrets::{SourceDocument, SourceSecret};
 use domain::alert::kind::KindInfo;
+use domain::monitoring::inactive_source::InactivityRules;
 use domain::{PartnerId, Secret, SourceId};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use crate::context::Setup;
 use crate::http::problem::Problem;
 use crate::sources::change::{ChangedSource, SourceChange, document_of, partner_set, partners_of};
 use crate::sources::format::{FormatRequest, keep_fitting, new_secret};
+use crate::sources::inactivity::InactivityEdit;
 use crate::sources::rotation;
 use crate::{audit, random};
 
@@ -23,8 +25,7 @@ pub(crate) struct NewSource {
     pub(crate) partner: Option<PartnerId>,
     pub(crate) partners: Vec<PartnerId>,
     pub(crate) enabled: bool,
-    /// It is inactive once it was quiet for so many hours. Absent: longer than it usually is.
-    pub(crate) inactive_after_hours: Option<u32>,
+    pub(crate) inactivity: InactivityRules,
     pub(crate) kinds_added: Vec<KindInfo>,
     pub(crate) format: FormatRequest,
     pub(crate) secret: NewSecret,
@@ -45,8 +46,7 @@ pub(crate) struct SourceEdit {
     pub(crate) name: Option<String>,
     pub(crate) partners: Option<(Option<PartnerId>, Vec<PartnerId>)>,
     pub(crate) enabled: Option<bool>,
-    /// The inner value is `None` for the usual time.
-    pub(crate) inactive_after_hours: Option<Option<u32>>,
+    pub(crate) inactivity: InactivityEdit,
     pub(crate) kinds_added: Option<Vec<KindInfo>>,
     pub(crate) format: FormatRequest,
 }
@@ -94,7 +94,7 @@ pub(crate) async fn create(
         partners: new.partners,
         enabled: new.enabled,
         made_at: invocation.now(),
-        inactive_after_hours: new.inactive_after_hours,
+        inactivity: new.inactivity,
     };
     let change = SourceChange::begin(setup, id, source, 0, invocation).await?;
     let document = change.document(Some(document));
@@ -121,9 +121,7 @@ pub(crate) async fn edit(
         partner,
         partners,
         enabled: edit.enabled.unwrap_or(value.enabled),
-        inactive_after_hours: edit
-            .inactive_after_hours
-            .unwrap_or(value.inactive_after_hours),
+        inactivity: edit.inactivity.apply(value.inactivity),
         ..value
     };
     let apply = |source: &RegisteredSource, stored: Option<SourceDocument>| {

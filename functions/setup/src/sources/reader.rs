@@ -15,7 +15,11 @@ use store::{ListEntry, QuarantinedMessage, Rejections, WaitingMessages};
 use crate::auth::session::PartnerSession;
 use crate::context::Setup;
 use crate::http::problem::Problem;
+use crate::page::readable;
 use crate::sources::access::OwnSource;
+use crate::sources::inactivity_view::{
+    InactiveSourceView, InactiveTenantsView, inactive_sources, inactive_tenants,
+};
 use crate::sources::view::{FormatName, MessageRow, SourceRow, SourceView, SourcesView};
 
 /// Messages on the page of one source.
@@ -118,9 +122,15 @@ pub(super) async fn read_one(
     secret: Option<String>,
     invocation: &Invocation,
 ) -> Result<SourceView, Problem> {
-    let partner = &session.partner;
-    let mut of_sources = SourceMessages::read(setup, partner, invocation).await?;
-    let settings = setup.table().settings.get(partner).await?.value;
+    let (partner, table) = (&session.partner, setup.table());
+    let (of_sources, settings, health, mappings) = tokio::join!(
+        SourceMessages::read(setup, partner, invocation),
+        table.settings.get(partner),
+        table.health.get(partner),
+        table.tenants.get_all(partner),
+    );
+    let (mut of_sources, settings) = (of_sources?, settings?.value);
+    let (health, mappings) = (health?.value, mappings?);
     let lacks_type = |info: &&KindInfo| {
         let board = settings.as_ref().map(|of| of.board(info.category));
         board.is_some_and(|board| !board.types.contains_key(&info.kind))
@@ -156,6 +166,19 @@ pub(super) async fn read_one(
         view.unknown_kinds = activity.unknown_kinds;
     }
     view.missing_types = missing_types;
+    view.inactivity = own.source.value.inactivity;
+    let (source, name) = (&view.listed.id, &view.listed.name);
+    let since = inactive_sources(&health).remove(source);
+    view.inactive = since.map(|since| InactiveSourceView {
+        source: source.clone(),
+        name: name.clone(),
+        since: readable(since),
+    });
+    let tenants = inactive_tenants(&health, &mappings, usize::MAX)?.remove(source);
+    view.inactive_tenants = tenants.map(|tenants| InactiveTenantsView {
+        name: name.clone(),
+        ..tenants
+    });
     Ok(view)
 }
 

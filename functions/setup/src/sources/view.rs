@@ -1,9 +1,10 @@
 //! The pages "Sources", of a new source and of one source.
 
 use domain::SourceId;
+use domain::monitoring::inactive_source::InactivityRules;
 use domain::source::activity::{RefusedRequest, UnknownKind};
 use domain::source::authentication::Authentication;
-use domain::source::presets::{self, Placeholders, Preset};
+use domain::source::presets::{Placeholders, Preset};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Serialize;
@@ -13,7 +14,10 @@ use crate::checklist::counted;
 use crate::http::problem::Problem;
 use crate::page;
 use crate::paths::{self, with_query};
-use crate::sources::form::{AUTHENTICATIONS, DEFAULT_HEADER, OTHER};
+use crate::sources::inactivity_view::{
+    InactiveSourceView, InactiveTenantsView, render_source, render_tenants,
+};
+use crate::sources::settings_view::settings;
 use crate::step::SetupStep;
 
 /// Stands for a secret that is not shown.
@@ -80,6 +84,11 @@ pub(super) struct SourceView {
     /// Ticket types of its kinds that the partner's boards lack.
     pub(super) missing_types: Vec<String>,
     pub(super) last_refused: Option<RefusedRequest>,
+    pub(super) inactivity: InactivityRules,
+    /// Whether it has been quiet for too long.
+    pub(super) inactive: Option<InactiveSourceView>,
+    /// The tenants for which it has been quiet for too long.
+    pub(super) inactive_tenants: Option<InactiveTenantsView>,
     /// Texts of the last seven days that are no known kind.
     pub(super) unknown_kinds: Vec<UnknownKind>,
 }
@@ -169,6 +178,9 @@ impl SourceView {
             newer_preset: None,
             missing_types: vec![],
             last_refused: None,
+            inactivity: InactivityRules::default(),
+            inactive: None,
+            inactive_tenants: None,
             unknown_kinds: vec![],
             listed,
         }
@@ -286,50 +298,6 @@ fn state(of: &SourceRow) -> Markup {
     }
 }
 
-pub(super) fn render_new() -> Markup {
-    let mut listed: Vec<Preset> = vec![];
-    for preset in presets::all() {
-        listed.retain(|other| other.name != preset.name);
-        listed.push(preset);
-    }
-    html! {
-        h2 { "Add a source" }
-        p { "Choose the product. Ticketbridge then shows what to enter there." }
-        form method="post" action=(paths::NEW_SOURCE) {
-            label for="name" { "Name" }
-            input id="name" name="name" required maxlength="100" autocomplete="off" aria-describedby="name-note";
-            small id="name-note" { "As you will recognize it here, such as the product and who uses it." }
-            fieldset {
-                legend { "Product" }
-                @for preset in &listed {
-                    label class="choice" {
-                        input type="radio" name="preset" value=(preset.name) required;
-                        span { (preset.title) }
-                    }
-                }
-                label class="choice" {
-                    input type="radio" name="preset" value=(OTHER) required;
-                    span { "Other: any product that posts JSON. You say where each detail is, by a message of it." }
-                }
-            }
-            fieldset {
-                legend { "Only for \"Other\": how it proves that a message is its own" }
-                @for (n, (value, words)) in AUTHENTICATIONS.into_iter().enumerate() {
-                    label class="choice" {
-                        input type="radio" name="authentication" value=(value) checked[n == 0];
-                        span { (words) }
-                    }
-                }
-                label for="header" { "Name of the header" }
-                input id="header" name="header" maxlength="64" placeholder=(DEFAULT_HEADER) autocomplete="off" aria-describedby="header-note";
-                small id="header-note" { "Only if the secret is in a header." }
-            }
-            button { "Create" }
-        }
-        p { a href=(SetupStep::Sources.path()) { "All sources" } }
-    }
-}
-
 pub(super) fn render_one(view: &SourceView) -> Result<Markup, Problem> {
     let of = &view.listed;
     Ok(html! {
@@ -345,6 +313,8 @@ pub(super) fn render_one(view: &SourceView) -> Result<Markup, Problem> {
             dt { "State" } dd { (state(of)) }
             dt { "Last message" } dd { (last_message(of)) }
         }
+        @if let Some(inactive) = &view.inactive { (render_source(inactive)) }
+        @if let Some(inactive) = &view.inactive_tenants { (render_tenants(inactive)) }
         @if let Some(refused) = view.last_refused {
             p class="warn" { "A request was refused at " (page::time(refused.at)) ": " (refused.reason.describe()) "." }
         }
@@ -507,29 +477,13 @@ fn mapping(view: &SourceView) -> Result<Markup, Problem> {
     })
 }
 
-fn settings(view: &SourceView) -> Markup {
-    let of = &view.listed;
-    html! {
-        h2 { "Name and state" }
-        form method="post" action=(paths::SOURCE) {
-            input type="hidden" name="source" value=(of.id);
-            input type="hidden" name="version" value=(view.version);
-            label for="name" { "Name" }
-            input id="name" name="name" required maxlength="100" value=(of.name) autocomplete="off";
-            label class="choice" {
-                input type="checkbox" name="enabled" value="true" checked[of.enabled];
-                span { "Accept its messages" }
-            }
-            button { "Save" }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use domain::source::activity::RefusalReason;
+    use domain::source::presets;
 
     use super::*;
+    use crate::sources::new_view::render_new;
 
     fn row(format: FormatName) -> SourceRow {
         SourceRow {
@@ -624,6 +578,13 @@ mod tests {
             last_at: at,
         });
         view.missing_types.push("Security Incident".to_owned());
+        view.inactivity.tenant_inactive_after_days = Some(7);
+        view.inactivity.inactive_ticket = true;
+        view.inactive = Some(InactiveSourceView {
+            source: view.listed.id.clone(),
+            name: view.listed.name.clone(),
+            since: "2026-11-20 07:05 UTC".to_owned(),
+        });
         let page = render_one(&view).unwrap();
         insta::assert_snapshot!(page::lines(&page));
     }

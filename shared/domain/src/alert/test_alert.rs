@@ -140,6 +140,7 @@ mod tests {
     #[test]
     fn no_issued_source_id_is_the_one_for_test_alerts() {
         assert!(SourceId::for_test_alerts().is_for_test_alerts());
+        assert!(!SourceId::for_source_alerts().is_for_test_alerts());
         let id = SourceId::for_test_alerts();
         // It is read back from the table and the queue, so it is an id as the others are.
         assert_eq!(SourceId::parse(id.as_str()), Ok(id.clone()));

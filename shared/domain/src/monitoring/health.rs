@@ -11,12 +11,13 @@
 //! incident ends after as many good probes, so that a flapping connection is one incident with one
 //! mail, not a mail every minute.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::monitoring::issue::{ConnectionRefusal, IncidentScope, Issue, Outage, ProbeArea};
+use crate::monitoring::source_alert::SourceAlerts;
 
 /// This many failed probes in a row, one per minute, are an outage.
 const FAILING: u32 = 3;
@@ -31,6 +32,10 @@ const REMINDER: SignedDuration = SignedDuration::from_hours(24);
 /// tidies up in ConnectWise should not get a mail for each company. Issues with the connection are
 /// reported at once.
 const MORE: SignedDuration = SignedDuration::from_hours(1);
+
+/// The interval of notifications because of quarantined messages, also across incidents: a source
+/// whose messages a person replays each hour is no reason for a mail each hour.
+const QUARANTINE: SignedDuration = SignedDuration::from_hours(24);
 
 /// For this long after a configuration issue was found, a person may be fixing it, and it is probed
 /// every minute.
@@ -97,6 +102,12 @@ pub struct Health {
     /// The incident of the sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sources: Option<Incident>,
+    /// When a mail last named quarantined messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine_notified_at: Option<Timestamp>,
+    /// The alerts of inactive sources that become tickets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub source_alerts: SourceAlerts,
     /// Counts probes. Checks that do not fit into each probe take turns.
     #[serde(default)]
     pub turn: u32,
@@ -212,9 +223,13 @@ fn with_issues(incident: Option<Incident>, issues: BTreeSet<Issue>, since: Times
     incident
 }
 
-/// Applies a probe without issues. An incident that was not reported ends without a notification.
+/// Applies a probe without issues. An incident that was not reported ends without a notification,
+/// and so does one of quarantined messages, since a person handled them.
 fn without_issues(incident: Incident) -> Option<Incident> {
     incident.notified_at?;
+    if incident.issues.iter().all(Issue::is_quarantine) {
+        return None;
+    }
     Some(Incident {
         good: incident.good.saturating_add(1),
         ..incident
@@ -238,15 +253,23 @@ impl Incident {
         self.issues.iter().filter(is_unreported).cloned().collect()
     }
 
-    fn notification(&self, scope: IncidentScope, now: Timestamp) -> Option<Notification> {
+    /// `may_notify` says whether an issue may be the reason of a notification now.
+    fn notification(
+        &self,
+        scope: IncidentScope,
+        may_notify: impl Fn(&Issue) -> bool,
+        now: Timestamp,
+    ) -> Option<Notification> {
+        let has_reason = self.issues.iter().any(&may_notify);
         let Some(notified_at) = self.notified_at else {
-            return Some(Notification::Started(scope));
+            return has_reason.then_some(Notification::Started(scope));
         };
         if self.good > 0 {
             return (self.good >= GOOD).then_some(Notification::Resolved(scope));
         }
         let passed = now.duration_since(notified_at);
-        let unreported = self.unreported();
+        let mut unreported = self.unreported();
+        unreported.retain(may_notify);
         let more = match scope {
             IncidentScope::Connection => true,
             IncidentScope::PartnerConfig | IncidentScope::Sources => passed >= MORE,
@@ -254,7 +277,7 @@ impl Incident {
         if more && !unreported.is_empty() {
             return Some(Notification::More(scope, unreported));
         }
-        (passed >= REMINDER).then_some(Notification::Reminder(scope))
+        (passed >= REMINDER && has_reason).then_some(Notification::Reminder(scope))
     }
 }
 
@@ -264,8 +287,9 @@ impl Health {
     #[must_use]
     pub fn notifications(&self, now: Timestamp) -> Vec<Notification> {
         let of = |scope| {
+            let may_notify = |issue: &Issue| self.may_notify(issue, now);
             self.scope(scope)
-                .and_then(|incident| incident.notification(scope, now))
+                .and_then(|incident| incident.notification(scope, may_notify, now))
         };
         let connection = of(IncidentScope::Connection);
         let is_down = self
@@ -283,6 +307,11 @@ impl Health {
             .collect()
     }
 
+    fn may_notify(&self, issue: &Issue, now: Timestamp) -> bool {
+        let last = self.quarantine_notified_at;
+        !issue.is_quarantine() || last.is_none_or(|at| now.duration_since(at) >= QUARANTINE)
+    }
+
     /// Applies the issues of all sources. Each run checks all of them.
     #[must_use]
     pub fn with_source_issues(mut self, found: BTreeSet<Issue>, now: Timestamp) -> Self {
@@ -297,14 +326,26 @@ impl Health {
     #[must_use]
     pub fn notified(mut self, notification: &Notification, now: Timestamp) -> Self {
         let scope = self.scope_mut(notification.scope());
-        match notification {
-            Notification::Resolved(_) => *scope = None,
-            Notification::Started(_) | Notification::More(..) | Notification::Reminder(_) => {
-                if let Some(incident) = scope {
-                    incident.notified.clone_from(&incident.issues);
-                    incident.notified_at = Some(now);
-                }
+        let Some(incident) = scope else {
+            return self;
+        };
+        let names_quarantine = match notification {
+            Notification::Resolved(_) => {
+                *scope = None;
+                return self;
             }
+            Notification::Started(_) | Notification::Reminder(_) => {
+                incident.notified.clone_from(&incident.issues);
+                incident.issues.iter().any(Issue::is_quarantine)
+            }
+            Notification::More(_, new) => {
+                incident.notified.extend(new.iter().cloned());
+                new.iter().any(Issue::is_quarantine)
+            }
+        };
+        incident.notified_at = Some(now);
+        if names_quarantine {
+            self.quarantine_notified_at = Some(now);
         }
         self
     }
@@ -372,6 +413,7 @@ impl Health {
         let sources = self.sources.as_ref();
         self.failing > 0
             || self.connection.is_some()
+            || self.source_alerts.values().any(|alert| !alert.sent)
             || sources.is_some_and(|incident| incident.good > 0)
             || set_up.is_some_and(|incident| {
                 incident.good > 0 || now.duration_since(incident.since) < FRESH

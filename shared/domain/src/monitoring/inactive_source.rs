@@ -2,11 +2,27 @@
 //! than it usually is.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::source::activity::SourceActivity;
 
 /// Without a time that the operator set, no source is inactive before it was quiet this long.
 const MIN_QUIET: SignedDuration = SignedDuration::from_hours(24);
+
+/// When a source or a tenant of it is inactive. Absent members are the defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct InactivityRules {
+    /// The source is inactive once it was quiet for so many hours. Absent: longer than it usually
+    /// is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inactive_after_hours: Option<u32>,
+    /// A tenant is inactive once the source sent nothing for it for so many days. Absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_inactive_after_days: Option<u32>,
+    /// Whether an inactive source makes a ticket.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inactive_ticket: bool,
+}
 
 /// A source that posts for a partner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +30,7 @@ pub struct WatchedSource {
     pub enabled: bool,
     /// When it began to post, or was switched on again.
     pub since: Timestamp,
-    /// The time that the operator set.
-    pub inactive_after: Option<SignedDuration>,
+    pub rules: InactivityRules,
 }
 
 /// Returns since when the source has been quiet, if that is too long. A source that is switched off
@@ -34,7 +49,8 @@ pub fn inactive_since(
         let gap = activity.usual_gap()?;
         Some(gap.saturating_add(gap / 2).max(MIN_QUIET))
     };
-    let limit = source.inactive_after.or_else(usual)?;
+    let hours = source.rules.inactive_after_hours.map(i64::from);
+    let limit = hours.map(SignedDuration::from_hours).or_else(usual)?;
     let last = activity.last_message_at.unwrap_or(source.since);
     // The time in which it was switched off does not count.
     let quiet_since = last.max(source.since);
@@ -53,11 +69,14 @@ mod tests {
         begin + SignedDuration::from_hours(hours)
     }
 
-    fn source(inactive_after: Option<i64>) -> WatchedSource {
+    fn source(inactive_after_hours: Option<u32>) -> WatchedSource {
         WatchedSource {
             enabled: true,
             since: after(0),
-            inactive_after: inactive_after.map(SignedDuration::from_hours),
+            rules: InactivityRules {
+                inactive_after_hours,
+                ..InactivityRules::default()
+            },
         }
     }
 

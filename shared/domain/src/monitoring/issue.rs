@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::event::Severity;
@@ -147,6 +148,25 @@ pub enum Issue {
         /// When its last message was received, or when it began to post.
         since: Timestamp,
     },
+    /// A source sends nothing for one of its tenants.
+    InactiveTenant {
+        source: SourceId,
+        tenant: TenantId,
+        /// The day of the last message, or on which source or tenant were switched on.
+        since: Date,
+    },
+    /// Messages of a source could not be read, and wait for a person.
+    QuarantinedMessages {
+        source: SourceId,
+        messages: u32,
+        /// There may be more of them than were read.
+        more: bool,
+        /// When the oldest of them was received.
+        since: Timestamp,
+        /// The member of the mapping that yielded nothing for the newest of them, and why.
+        field: String,
+        problem: String,
+    },
 }
 
 /// What one part of a probe checks.
@@ -182,7 +202,9 @@ impl Issue {
             Self::Priority(_) => ProbeArea::Priorities,
             Self::Company { tenant, .. } => ProbeArea::Company(tenant.clone()),
             Self::Writes { .. } => ProbeArea::Writes,
-            Self::InactiveSource { .. } => ProbeArea::Sources,
+            Self::InactiveSource { .. }
+            | Self::InactiveTenant { .. }
+            | Self::QuarantinedMessages { .. } => ProbeArea::Sources,
         }
     }
 
@@ -197,8 +219,45 @@ impl Issue {
                 Self::InactiveSource { source: one, .. },
                 Self::InactiveSource { source: other, .. },
             ) => one == other,
+            (
+                Self::InactiveTenant { source, tenant, .. },
+                Self::InactiveTenant {
+                    source: other,
+                    tenant: of_other,
+                    ..
+                },
+            ) => (source, tenant) == (other, of_other),
+            (
+                Self::QuarantinedMessages { source: one, .. },
+                Self::QuarantinedMessages { source: other, .. },
+            ) => one == other,
             (one, other) => one == other,
         }
+    }
+
+    /// The source that the issue is about.
+    #[must_use]
+    pub fn source(&self) -> Option<&SourceId> {
+        match self {
+            Self::InactiveSource { source, .. }
+            | Self::InactiveTenant { source, .. }
+            | Self::QuarantinedMessages { source, .. } => Some(source),
+            Self::Refused(_)
+            | Self::Outage(_)
+            | Self::Right(_)
+            | Self::Board { .. }
+            | Self::StartStatus { .. }
+            | Self::ClosingStatus { .. }
+            | Self::Type { .. }
+            | Self::Priority(_)
+            | Self::Company { .. }
+            | Self::Writes { .. } => None,
+        }
+    }
+
+    #[must_use]
+    pub fn is_quarantine(&self) -> bool {
+        matches!(self, Self::QuarantinedMessages { .. })
     }
 }
 
@@ -251,12 +310,29 @@ pub fn summarize(
         Issue::InactiveSource { source, .. } => {
             format!("no messages from {}", source_name(source))
         }
+        Issue::InactiveTenant { source, tenant, .. } => {
+            format!(
+                "no messages from {} for {}",
+                source_name(source),
+                name(tenant)
+            )
+        }
+        Issue::QuarantinedMessages { source, .. } => {
+            format!("messages of {} could not be read", source_name(source))
+        }
     };
     let is_inactive = |issue: &Issue| matches!(issue, Issue::InactiveSource { .. });
+    let is_tenant = |issue: &Issue| matches!(issue, Issue::InactiveTenant { .. });
+    let count = issues.len();
     match issues.first() {
-        Some(only) if issues.len() == 1 => words(only),
-        Some(first) if is_inactive(first) => {
-            format!("no messages from {} sources", issues.len())
+        Some(only) if count == 1 => words(only),
+        Some(_) if issues.iter().all(is_inactive) => format!("no messages from {count} sources"),
+        Some(_) if issues.iter().all(is_tenant) => format!("no messages for {count} tenants"),
+        Some(_) if issues.iter().all(Issue::is_quarantine) => {
+            format!("messages of {count} sources could not be read")
+        }
+        Some(first) if first.area() == ProbeArea::Sources => {
+            format!("{count} problems with sources")
         }
         Some(_) | None => format!("{} things in ConnectWise stop tickets", issues.len()),
     }

@@ -1,5 +1,6 @@
 //! The operator's list of sources: `OPERATOR` with `source#<id>`.
 
+use domain::monitoring::inactive_source::InactivityRules;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,13 @@ use crate::table::Table;
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 
 const PREFIX: &str = "source#";
-const OPTIONAL: &[&str] = &["partner", "partners", "inactive_after_hours"];
+const OPTIONAL: &[&str] = &[
+    "partner",
+    "partners",
+    "inactive_after_hours",
+    "tenant_inactive_after_days",
+    "inactive_ticket",
+];
 
 /// A source in the operator's list. The webhook endpoint does not read it: it reads the source's
 /// document in Secrets Manager, which also has the signing secrets. A change of that document takes
@@ -30,9 +37,8 @@ pub struct RegisteredSource {
     /// Whether the source may post.
     pub enabled: bool,
     pub made_at: Timestamp,
-    /// It is inactive once it was quiet for so many hours. Absent: longer than it usually is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inactive_after_hours: Option<u32>,
+    #[serde(flatten)]
+    pub inactivity: InactivityRules,
 }
 
 #[derive(Debug, Clone)]
@@ -144,12 +150,16 @@ mod tests {
             partners: vec![],
             enabled: true,
             made_at: Timestamp::UNIX_EPOCH,
-            inactive_after_hours: None,
+            inactivity: InactivityRules::default(),
         };
         let full = RegisteredSource {
             partner: Some(northwind.clone()),
             partners: vec![northwind],
-            inactive_after_hours: Some(48),
+            inactivity: InactivityRules {
+                inactive_after_hours: Some(48),
+                tenant_inactive_after_days: Some(7),
+                inactive_ticket: true,
+            },
             ..bare.clone()
         };
         assert_optional(&full, &bare, OPTIONAL);

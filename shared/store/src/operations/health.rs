@@ -13,6 +13,8 @@ const OPTIONAL: &[&str] = &[
     "connection",
     "set_up",
     "sources",
+    "quarantine_notified_at",
+    "source_alerts",
     "taken_at",
 ];
 
@@ -77,6 +79,7 @@ mod tests {
     use domain::alert::record::Op;
     use domain::monitoring::health::Incident;
     use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Issue, Outage};
+    use domain::monitoring::source_alert::SourceAlert;
     use domain::setup::choices::TargetIssue;
     use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
     use domain::{Kind, SourceId, TenantId};
@@ -127,6 +130,19 @@ mod tests {
                 source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
                 since: at,
             },
+            Issue::InactiveTenant {
+                source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+                tenant: TenantId::parse("acme").unwrap(),
+                since: "2026-11-22".parse().unwrap(),
+            },
+            Issue::QuarantinedMessages {
+                source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+                messages: 3,
+                more: true,
+                since: at,
+                field: "tenant".into(),
+                problem: "the message has none".into(),
+            },
         ];
         let incident = Incident {
             since: at,
@@ -142,6 +158,17 @@ mod tests {
             connection: Some(incident.clone()),
             set_up: Some(incident.clone()),
             sources: Some(incident),
+            quarantine_notified_at: Some(at),
+            source_alerts: [(
+                SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+                SourceAlert {
+                    quiet_since: at,
+                    raised_at: at,
+                    resolved_at: Some(at),
+                    sent: true,
+                },
+            )]
+            .into(),
             turn: 9,
             taken_at: Some(at),
         };

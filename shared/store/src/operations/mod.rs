@@ -16,6 +16,8 @@ pub use breaker::BreakerStore;
 pub use closing_holds::{ClosingHoldStore, ClosingHolds, HeldClosings};
 pub use health::HealthStore;
 pub use monitoring::{MonitoringState, MonitoringStore, OperatorEvent};
-pub use quarantine::{QuarantineOutcome, QuarantineStore, QuarantinedMessage, WaitingMessages};
+pub use quarantine::{
+    QuarantineOutcome, QuarantineStore, QuarantinedMessage, WaitingMessages, WaitingOfSource,
+};
 pub use rejected_events::{RejectedEventStore, Rejections};
 pub use source_activity::SourceActivityStore;

@@ -1,6 +1,8 @@
 //! Messages that the mapping of their source cannot read: `P#<partner>` with
 //! `quarantine#<time>#<digest>`. A person corrects the mapping and replays them, or discards them.
 
+use std::collections::BTreeMap;
+
 use domain::wire::message::QuarantineEntry;
 use domain::{PartnerId, SourceId};
 use jiff::{SignedDuration, Timestamp};
@@ -40,6 +42,38 @@ pub struct WaitingMessages {
     pub entries: Vec<ListEntry<String, QuarantinedMessage>>,
     /// Where older messages begin, if there may be more.
     pub next: Option<PageStart>,
+}
+
+/// The messages of one source that wait for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingOfSource {
+    pub messages: u32,
+    /// When the oldest of them was received.
+    pub since: Timestamp,
+    /// Why the newest of them could not be read.
+    pub field: String,
+    pub problem: String,
+}
+
+impl WaitingMessages {
+    #[must_use]
+    pub fn by_source(self) -> BTreeMap<SourceId, WaitingOfSource> {
+        let mut sources = BTreeMap::<SourceId, WaitingOfSource>::new();
+        for entry in self.entries {
+            let message = entry.value;
+            let received_at = message.received_at;
+            // The newest are first.
+            let of = sources.entry(message.source).or_insert(WaitingOfSource {
+                messages: 0,
+                since: received_at,
+                field: message.field,
+                problem: message.problem,
+            });
+            of.messages += 1;
+            of.since = of.since.min(received_at);
+        }
+        sources
+    }
 }
 
 /// How a person handled a quarantined message.
@@ -182,7 +216,8 @@ impl QuarantineStore {
         item.map(from_item).transpose().map_err(malformed)
     }
 
-    /// Records how a person handled a message. Returns whether it still waited.
+    /// Records how a person handled a message, and removes its text, so that handled messages cost
+    /// little to read. Returns whether it still waited.
     ///
     /// # Errors
     /// When DynamoDB fails. The outcome may then be recorded.
@@ -196,9 +231,12 @@ impl QuarantineStore {
         let call = self
             .table
             .update_item(partner_key(partner, &sk(id)))
-            .update_expression("SET outcome = :outcome, handled_at = :now, #ttl = :ttl")
+            .update_expression(
+                "SET outcome = :outcome, handled_at = :now, #ttl = :ttl REMOVE #body",
+            )
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(outcome)")
             .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_names("#body", "body")
             .expression_attribute_values(":outcome", string(outcome.word()))
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use domain::alert::kind::KindInfo;
-use domain::monitoring::inactive_source::WatchedSource;
+use domain::monitoring::inactive_source::{InactivityRules, WatchedSource};
 use domain::{PartnerId, SourceId};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -25,9 +25,8 @@ pub struct PartnerSource {
     pub kinds: Vec<KindInfo>,
     #[serde(default = "is_enabled")]
     pub enabled: bool,
-    /// It is inactive once it was quiet for so many hours. Absent: longer than it usually is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inactive_after_hours: Option<u32>,
+    #[serde(flatten)]
+    pub inactivity: InactivityRules,
 }
 
 fn is_enabled() -> bool {
@@ -35,14 +34,13 @@ fn is_enabled() -> bool {
 }
 
 impl PartnerSource {
-    /// What decides whether the source is inactive.
+    /// What decides whether the source or a tenant of it is inactive.
     #[must_use]
     pub fn watched(&self) -> WatchedSource {
-        let hours = self.inactive_after_hours.map(i64::from);
         WatchedSource {
             enabled: self.enabled,
             since: self.since,
-            inactive_after: hours.map(SignedDuration::from_hours),
+            rules: self.inactivity,
         }
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! `unmapped#<source>` counts the unmapped tenants of a source, so that a source that invents
 //! tenants cannot fill the table and the page.
+//!
+//! A tenant's item also has an attribute `sent_on#<source>` for each source that sent messages for
+//! it, with the day of the last one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
@@ -12,6 +15,7 @@ use domain::wire::tenant_list::{NamedTenant, TenantList};
 use domain::{PartnerId, SourceId, TenantId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
 use crate::item_update::ItemUpdate;
@@ -29,6 +33,7 @@ pub const MAX_UNMAPPED: u32 = 5000;
 
 const PREFIX: &str = "T#";
 const COUNTER: &str = "unmapped#";
+const SENT_ON: &str = "sent_on#";
 /// The most keys of one request.
 const MAX_KEYS: usize = 100;
 /// Concurrent writes of one list.
@@ -303,6 +308,51 @@ impl TenantStore {
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":source", string(list.source.to_string()));
         conditional::update(call).await
+    }
+
+    /// Records the day on which a source sent a message for a tenant: one conditional write, which
+    /// happens at most once a day. A tenant without an item stays without one.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn record_sent(
+        &self,
+        partner: &PartnerId,
+        tenant: &TenantId,
+        source: &SourceId,
+        day: Date,
+    ) -> Result<(), Error> {
+        let call = self
+            .table
+            .update_item(partner_key(partner, &tenant_sk(tenant)))
+            .update_expression("SET #sent_on = :day")
+            .condition_expression(
+                "attribute_exists(pk) AND (attribute_not_exists(#sent_on) OR #sent_on < :day)",
+            )
+            .expression_attribute_names("#sent_on", format!("{SENT_ON}{source}"))
+            .expression_attribute_values(":day", string(day.to_string()));
+        conditional::update(call).await.map(drop)
+    }
+
+    /// Reads on which day each source last sent a message for each of the partner's tenants.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn last_sent(
+        &self,
+        partner: &PartnerId,
+    ) -> Result<BTreeMap<(SourceId, TenantId), Date>, Error> {
+        let items = self.table.items_with_prefix(partner, PREFIX).await?;
+        let of_item = |item: &Item| {
+            let tenant = TenantId::parse(sk_after(item, PREFIX)?).ok()?;
+            let days = item.iter().filter_map(|(name, day)| {
+                let source = SourceId::parse(name.strip_prefix(SENT_ON)?).ok()?;
+                let day: Date = day.as_s().ok()?.parse().ok()?;
+                Some(((source, tenant.clone()), day))
+            });
+            Some(days.collect::<Vec<_>>())
+        };
+        Ok(items.iter().filter_map(of_item).flatten().collect())
     }
 
     /// Adds to the count of a source's unmapped tenants. Returns whether they fit below the limit.

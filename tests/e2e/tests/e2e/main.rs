@@ -16,11 +16,15 @@ mod proxy;
 
 mod health {
     pub(crate) mod inactive_sources;
+    pub(crate) mod inactive_tenants;
+    pub(crate) mod inactive_tickets;
     mod incident_test;
     pub(crate) mod notifications;
     pub(crate) mod probes;
+    pub(crate) mod quarantined_messages;
     pub(crate) mod refused_partners;
     pub(crate) mod runs;
+    mod source_test;
 }
 
 mod ingest {

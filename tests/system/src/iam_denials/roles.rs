@@ -145,15 +145,7 @@ pub(super) fn health(names: &ResourceNames) -> RolePermissions {
     denied.push(list(alerts, "by_look", "look_of"));
     denied.extend(table_except(config, &["GetItem", "Query", "UpdateItem"]));
     denied.extend(access(&names.access, &["GetItem", "Query"]));
-    for (name, url) in [
-        (&names.queue, &names.queue_url),
-        (&names.dead_letters, &names.dead_letters_url),
-    ] {
-        denied.extend(sending(name, url));
-        denied.extend(consuming(name, url));
-    }
-    denied.push(queue_attributes(&names.queue, &names.queue_url));
-    denied.extend(administration_of_queue(&names.queue, &names.queue_url));
+    denied.extend(queues_except_send(names));
     denied.extend(secrets_of_others(names));
     denied.extend(administration_of_secret(&names.connection_secret));
     // It may invoke itself, but no other function.
@@ -168,6 +160,7 @@ pub(super) fn health(names: &ResourceNames) -> RolePermissions {
         update_item(config),
         get_item(&names.access),
         query(&names.access),
+        send(&names.queue, &names.queue_url),
         get_secret(&names.connection_secret),
         get_secret(&names.client_id_secret),
         mail(MAIL_FROM),

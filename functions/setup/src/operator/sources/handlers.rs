@@ -4,6 +4,7 @@ use aws::invocation::Invocation;
 use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::Response;
+use domain::monitoring::inactive_source::InactivityRules;
 use domain::{Secret, SourceId};
 use serde_json::json;
 use store::{Actor, RegisteredSource, Versioned};
@@ -14,8 +15,7 @@ use crate::http::problem::Problem;
 use crate::http::response::json_response;
 use crate::operator::input::ListQuery;
 use crate::operator::sources::request::{
-    RotationRequest, SourcePartners, SourceRequest, parse_inactive_after, parse_kinds,
-    parse_partners,
+    RotationRequest, SourcePartners, SourceRequest, parse_kinds, parse_partners,
 };
 use crate::operator::sources::response::{
     ActivityView, RejectedEventsView, SourceResponse, SourceSummary, SourcesResponse,
@@ -66,7 +66,7 @@ pub(crate) async fn create(
     Extension(invocation): Extension<Invocation>,
     Input(mut request): Input<SourceRequest>,
 ) -> Result<Response, Problem> {
-    let format = request.take_format();
+    let (format, inactivity) = (request.take_format(), request.inactivity()?);
     let missing = || Problem::invalid("name", "A new source needs a name.");
     let name = parse_name("name", request.name.as_deref().ok_or_else(missing)?)?;
     let partners = parse_partners(&setup, request.partner, request.partners).await?;
@@ -79,13 +79,12 @@ pub(crate) async fn create(
     if request.version.is_some_and(|version| version != 0) {
         return Err(conflict());
     }
-    let inactive_after = parse_inactive_after(request.inactive_after_hours.as_ref())?;
     let new = NewSource {
         name,
         partner,
         partners,
         enabled: request.enabled.unwrap_or(true),
-        inactive_after_hours: inactive_after.flatten(),
+        inactivity: inactivity.apply(InactivityRules::default()),
         kinds_added: parse_kinds(request.kinds_added.unwrap_or_default())?,
         format,
         secret: NewSecret::Now(request.secret),
@@ -103,7 +102,7 @@ pub(crate) async fn change(
     PathParam(source): PathParam,
     Input(mut request): Input<SourceRequest>,
 ) -> Result<Response, Problem> {
-    let format = request.take_format();
+    let (format, inactivity) = (request.take_format(), request.inactivity()?);
     if request.secret.is_some() {
         return Err(Problem::invalid(
             "secret",
@@ -123,7 +122,7 @@ pub(crate) async fn change(
         name: name.transpose()?,
         partners: partners.map(|of| (of.partner, of.partners)),
         enabled: request.enabled,
-        inactive_after_hours: parse_inactive_after(request.inactive_after_hours.as_ref())?,
+        inactivity,
         kinds_added: request.kinds_added.map(parse_kinds).transpose()?,
         format,
     };

@@ -12,12 +12,11 @@ use crate::context::Setup;
 use crate::http::input::{parse_id, parse_line};
 use crate::http::problem::Problem;
 use crate::sources::format::FormatRequest;
+use crate::sources::inactivity::{InactivityEdit, days_of, hours_of};
 
 /// The document must fit into 64 KiB.
 const MAX_PARTNERS: usize = 500;
 const MAX_KINDS: usize = 50;
-/// A year.
-const MAX_INACTIVE_HOURS: u32 = 8760;
 /// ConnectWise's longest name of a ticket type.
 const MAX_TYPE_NAME: usize = 50;
 
@@ -40,7 +39,13 @@ pub(crate) struct SourceRequest {
     /// The source is inactive once it was quiet for so many hours, or `null` for longer than it
     /// usually is.
     #[serde(default, deserialize_with = "present")]
-    pub(super) inactive_after_hours: Option<Value>,
+    inactive_after_hours: Option<Value>,
+    /// A tenant is inactive once the source sent nothing for it for so many days, or `null` for
+    /// never.
+    #[serde(default, deserialize_with = "present")]
+    tenant_inactive_after_days: Option<Value>,
+    /// Whether an inactive source makes a ticket.
+    inactive_ticket: Option<bool>,
     /// The secret that the vendor issued. Absent: one is made.
     pub(super) secret: Option<String>,
     pub(super) version: Option<u64>,
@@ -58,6 +63,27 @@ impl SourceRequest {
             response: self.response.take(),
         }
     }
+
+    /// The members that concern quiet sources and tenants.
+    pub(super) fn inactivity(&self) -> Result<InactivityEdit, Problem> {
+        let hours = self.inactive_after_hours.as_ref().map(number);
+        let days = self.tenant_inactive_after_days.as_ref().map(number);
+        Ok(InactivityEdit {
+            hours: hours.map(hours_of).transpose()?,
+            tenant_days: days.map(days_of).transpose()?,
+            ticket: self.inactive_ticket,
+        })
+    }
+}
+
+/// A member that is a number or `null`. The inner value is `None` if it is neither.
+fn number(member: &Value) -> Option<Option<u32>> {
+    let number = || {
+        member
+            .as_u64()
+            .and_then(|number| u32::try_from(number).ok())
+    };
+    (!member.is_null()).then(number)
 }
 
 /// Reads a member that may be `null`, which is not the same as absent.
@@ -146,23 +172,6 @@ async fn require_partner(setup: &Setup, field: &str, partner: &PartnerId) -> Res
             let detail = format!("There is no partner {partner}: create it first.");
             Err(Problem::invalid(field, detail))
         }
-    }
-}
-
-/// Parses the hours after which a quiet source is inactive. `None` if the request does not name
-/// them.
-pub(super) fn parse_inactive_after(named: Option<&Value>) -> Result<Option<Option<u32>>, Problem> {
-    let hours = match named {
-        None => return Ok(None),
-        Some(Value::Null) => return Ok(Some(None)),
-        Some(hours) => hours.as_u64().and_then(|hours| u32::try_from(hours).ok()),
-    };
-    match hours {
-        Some(hours) if (1..=MAX_INACTIVE_HOURS).contains(&hours) => Ok(Some(Some(hours))),
-        Some(_) | None => Err(Problem::invalid(
-            "inactive_after_hours",
-            "It is a number of hours from 1 to 8760, or null for longer than usual.",
-        )),
     }
 }
 

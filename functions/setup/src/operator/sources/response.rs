@@ -2,6 +2,7 @@
 
 use aws::secrets::SourceDocument;
 use domain::alert::kind::KindInfo;
+use domain::monitoring::inactive_source::InactivityRules;
 use domain::source::activity::{QuarantinedOfDay, RefusedRequest, SourceActivity, UnknownKind};
 use domain::source::authentication::{Authentication, Network};
 use domain::source::presets::{
@@ -26,9 +27,8 @@ pub(super) struct SourceSummary {
     pub(super) partners: Vec<PartnerId>,
     pub(super) enabled: bool,
     made_at: Timestamp,
-    /// Absent: it is inactive once it was quiet for longer than it usually is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    inactive_after_hours: Option<u32>,
+    #[serde(flatten)]
+    inactivity: InactivityRules,
     version: u64,
 }
 
@@ -137,7 +137,7 @@ impl SourceSummary {
             partners: source.partners,
             enabled: source.enabled,
             made_at: source.made_at,
-            inactive_after_hours: source.inactive_after_hours,
+            inactivity: source.inactivity,
             version,
         }
     }

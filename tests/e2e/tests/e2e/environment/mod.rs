@@ -210,6 +210,7 @@ impl TestEnvironment {
             connections: self.tickets_config.connections.clone(),
             mail_from: MAIL_FROM.into(),
             operator_mail: None,
+            queue_url: self.queue.url.clone(),
             dead_letter_queue_url: self.dead_letter_queue.url.clone(),
             stage: "test".into(),
             function_name: "health".into(),

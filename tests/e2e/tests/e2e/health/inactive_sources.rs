@@ -1,75 +1,20 @@
 //! A source that sends no messages: one mail, shown on Overview, and over with its next message.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::environment::sender::Sender;
-use crate::environment::{after, event, partner};
-use crate::health::incident_test::IncidentTest;
-use crate::ingest::presets::create;
+use crate::health::source_test::SourceTest;
 
 const QUIET: &str = "Ticketbridge: no messages from Scanner (Northwind)";
 const OVER: &str = "Ticketbridge: no source is inactive any more (Northwind)";
 
 /// An environment with a source that is inactive after two days.
-struct QuietSource {
-    test: IncidentTest,
-    sender: Sender,
-}
-
-impl QuietSource {
-    async fn new() -> Self {
-        let mut test = IncidentTest::new().await;
-        let setup = &test.env.setup;
-        let path = format!("/v1/operator/partners/{}", partner());
-        let named = json!({ "name": "Northwind" });
-        setup.operator("PUT", &path, &named).await.expect(201);
-        let request =
-            json!({ "name": "Scanner", "partner": partner(), "inactive_after_hours": 48 });
-        let sender = create(&test.env, &request, test.begun).await;
-        test.minute().await;
-        Self { test, sender }
-    }
-
-    fn now(&self) -> Timestamp {
-        after(self.test.begun, self.test.minutes * 60)
-    }
-
-    /// Posts an alert of the source, and processes it.
-    async fn post(&mut self, alert: &str) {
-        let at = self.now();
-        let body = event("alert.raised", "e1", alert, 0).to_string();
-        let request = self.sender.request(body.as_bytes(), at);
-        let response = self.test.env.source.ingest.handle_at(request, at).await;
-        assert_eq!(response.status_code, 202, "{response:?}");
-        let messages = self.test.env.queue.take_records().await;
-        let minutes = self.test.minutes;
-        let left = self.test.env.worker.handle_at(messages, minutes).await;
-        assert_eq!(left.len(), 0);
-    }
-
-    async fn wait_hours(&mut self, hours: i64) {
-        self.test.minutes += hours * 60;
-        self.test.minute().await;
-    }
-
-    async fn change(&self, change: &Value) -> Value {
-        let path = format!("/v1/operator/sources/{}", self.sender.source);
-        let setup = &self.test.env.setup;
-        let at = self.now();
-        let changed = setup.operator_at(at, "PATCH", &path, change).await;
-        changed.expect(200).json()
-    }
-
-    async fn overview(&self) -> Value {
-        let mut browser = self.test.env.setup.signed_in().await;
-        browser.get_json("overview").await.expect(200).json()
-    }
+async fn quiet_source() -> SourceTest {
+    SourceTest::new(json!({ "inactive_after_hours": 48 })).await
 }
 
 #[tokio::test]
 async fn a_quiet_source_is_one_mail_and_its_next_message_ends_it() {
-    let mut quiet = QuietSource::new().await;
+    let mut quiet = quiet_source().await;
     quiet.post("a1").await;
     quiet.wait_hours(47).await;
     assert_eq!(quiet.test.subjects().await, [""; 0]);
@@ -101,7 +46,7 @@ async fn a_quiet_source_is_one_mail_and_its_next_message_ends_it() {
 
 #[tokio::test]
 async fn a_source_that_is_switched_off_is_never_inactive() {
-    let mut quiet = QuietSource::new().await;
+    let mut quiet = quiet_source().await;
     let changed = quiet.change(&json!({ "enabled": false })).await;
     assert_eq!(changed["inactive_after_hours"], 48, "{changed}");
     quiet.wait_hours(500).await;
@@ -121,7 +66,7 @@ async fn a_source_that_is_switched_off_is_never_inactive() {
 
 #[tokio::test]
 async fn a_quiet_source_is_notified_while_connectwise_refuses_the_keys() {
-    let mut quiet = QuietSource::new().await;
+    let mut quiet = quiet_source().await;
     let faults = json!({ "keys": "revoked" });
     quiet.test.env.connectwise.set_faults(faults).await;
     quiet.wait_hours(49).await;
@@ -131,12 +76,11 @@ async fn a_quiet_source_is_notified_while_connectwise_refuses_the_keys() {
 
 #[tokio::test]
 async fn the_operator_sets_and_removes_the_time() {
-    let mut quiet = QuietSource::new().await;
+    let mut quiet = quiet_source().await;
     for wrong in [json!(0), json!(9000), json!(-1), json!("48"), json!(1.5)] {
-        let path = format!("/v1/operator/sources/{}", quiet.sender.source);
         let change = json!({ "inactive_after_hours": wrong });
         let setup = &quiet.test.env.setup;
-        let refused = setup.operator("PATCH", &path, &change).await;
+        let refused = setup.operator("PATCH", &quiet.path(), &change).await;
         let problem = refused.expect(422).json();
         assert_eq!(problem["field"], "inactive_after_hours", "{problem}");
     }

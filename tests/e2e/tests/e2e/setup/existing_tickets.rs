@@ -3,6 +3,7 @@
 
 use crate::environment::{SOURCE, TENANT, TestEnvironment, after, partner, raised_event};
 use crate::reconcile::closing::run_reconcile;
+use domain::monitoring::inactive_source::InactivityRules;
 use domain::{Blocked, SourceId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -85,7 +86,7 @@ async fn a_new_source_creates_no_tickets_for_old_alerts() {
         since: Timestamp::now(),
         kinds: vec![],
         enabled: true,
-        inactive_after_hours: None,
+        inactivity: InactivityRules::default(),
     };
     let northwind = partner();
     let put = env.access.partner_sources.put(&northwind, &source, &since);
@@ -176,7 +177,7 @@ async fn added_kinds_are_offered_and_get_a_ticket_type() {
         since: Timestamp::UNIX_EPOCH,
         kinds: serde_json::from_value(kinds).unwrap(),
         enabled: true,
-        inactive_after_hours: None,
+        inactivity: InactivityRules::default(),
     };
     let northwind = partner();
     let put = env.access.partner_sources.put(&northwind, &source, &own);

@@ -508,3 +508,39 @@ async fn kinds_of_a_source_are_on_the_boards_and_on_the_page() {
     browser.post("test", &wish).await.expect(200);
     env.queue.expect_leftovers(1);
 }
+
+#[tokio::test]
+async fn a_partner_sets_when_its_source_counts_as_quiet() {
+    let env = environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let id = create(&mut browser, "other").await;
+    let shown = view(&mut browser, ONE, &id).await;
+    let rules = json!({
+        "source": id, "version": shown["version"], "name": "Backup", "enabled": true,
+        "inactive_after_hours": "48", "tenant_inactive_after_days": "7", "inactive_ticket": true,
+    });
+    for field in ["inactive_after_hours", "tenant_inactive_after_days"] {
+        let mut wrong = rules.clone();
+        wrong[field] = "0".into();
+        let problem = browser.post(ONE, &wrong).await.expect(422).json();
+        assert_eq!(problem["field"], field, "{problem}");
+    }
+    browser.post(ONE, &rules).await.expect(200);
+    let shown = view(&mut browser, ONE, &id).await;
+    let set = json!({
+        "inactive_after_hours": 48, "tenant_inactive_after_days": 7, "inactive_ticket": true
+    });
+    assert_eq!(shown["inactivity"], set, "{shown}");
+    let page = browser.get("tenants").await.expect(200).text;
+    assert!(page.contains("Ticketbridge: inactive sources"), "{page}");
+    let page = browser.get("tickets").await.expect(200).text;
+    assert!(page.contains("inactive_source"), "{page}");
+    // Empty fields remove the limits, and an unticked box the ticket.
+    let none = json!({
+        "source": id, "version": shown["version"], "name": "Backup", "enabled": true,
+        "inactive_after_hours": "", "tenant_inactive_after_days": "",
+    });
+    browser.post(ONE, &none).await.expect(200);
+    let shown = view(&mut browser, ONE, &id).await;
+    assert_eq!(shown["inactivity"], json!({}), "{shown}");
+}

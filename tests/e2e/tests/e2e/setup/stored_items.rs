@@ -8,6 +8,7 @@ use crate::environment::{
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::alert::kind::Category;
+use domain::monitoring::inactive_source::InactivityRules;
 use domain::setup::access::Partner;
 use domain::setup::mapping::{ChosenCompany, Mapping};
 use domain::{AlertId, Blocked, Kind, PartnerId, SourceId, TenantId};
@@ -313,7 +314,7 @@ async fn partners_and_sources_are_listed_by_page() {
         partners: vec![],
         enabled: true,
         made_at: at(0),
-        inactive_after_hours: None,
+        inactivity: InactivityRules::default(),
     };
     for n in 0..3 {
         let made = access.sources.save(&id(n), &source, 0).await.unwrap();
