@@ -18,7 +18,10 @@ use crate::sources::form::{
 use crate::sources::format::FormatRequest;
 use crate::sources::manage::{self, SourceEdit};
 use crate::sources::reader::{preset_of, read_list, read_one};
-use crate::sources::view::{one_path, render_list, render_new, render_one};
+use crate::sources::view::list::render_list;
+use crate::sources::view::new_source::render_new;
+use crate::sources::view::one_path;
+use crate::sources::view::source::render_one;
 use crate::step::SetupStep;
 use crate::{page, paths};
 

@@ -16,7 +16,9 @@ use crate::auth::session::PartnerSession;
 use crate::context::Setup;
 use crate::http::problem::Problem;
 use crate::sources::access::OwnSource;
-use crate::sources::view::{FormatName, MessageRow, SourceRow, SourceView, SourcesView};
+use crate::sources::view::list::SourcesView;
+use crate::sources::view::source::SourceView;
+use crate::sources::view::{FormatName, MessageRow, SourceRow};
 
 /// Messages on the page of one source.
 const SHOWN: usize = 10;

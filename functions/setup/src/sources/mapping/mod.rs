@@ -5,8 +5,10 @@
 //! is edited as JSON.
 
 mod form;
+mod form_view;
 mod guess;
 pub(crate) mod handlers;
 mod preview;
+mod result_view;
 mod tree;
 mod view;
