@@ -12,6 +12,8 @@ pub(crate) const READ_COMPANIES: &str = "/setup/suggestions/progress";
 pub(crate) const NEW_SOURCE: &str = "/setup/sources/new";
 /// One source; its id is in the query.
 pub(crate) const SOURCE: &str = "/setup/sources/source";
+/// How a source proves itself.
+pub(crate) const SOURCE_AUTHENTICATION: &str = "/setup/sources/authentication";
 pub(crate) const SOURCE_SECRET: &str = "/setup/sources/secret";
 /// Stores a sample of what a source posts.
 pub(crate) const SOURCE_SAMPLE: &str = "/setup/sources/sample";

@@ -8,12 +8,13 @@ use domain::alert::kind::KindInfo;
 use domain::{PartnerId, Secret, SourceId};
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use serde::Deserialize;
 use store::{Actor, RegisteredSource, Versioned};
 
 use crate::context::Setup;
 use crate::http::problem::Problem;
 use crate::sources::change::{ChangedSource, SourceChange, document_of, partner_set, partners_of};
-use crate::sources::format::{FormatRequest, keep_fitting, new_secret};
+use crate::sources::format::{FormatRequest, SecretOrigin, keep_fitting, new_secret};
 use crate::sources::rotation;
 use crate::{audit, random};
 
@@ -32,9 +33,8 @@ pub(crate) struct NewSource {
 
 /// The secret of a new source.
 pub(crate) enum NewSecret {
-    /// The one that the vendor issued. Without one, a new secret is made, unless the vendor issues
-    /// it.
-    Now(Option<String>),
+    /// The one that the vendor issued, or one that is made, unless the vendor issues it.
+    Now(SecretOrigin),
     /// A person makes or enters it afterwards.
     Later,
 }
@@ -49,6 +49,17 @@ pub(crate) struct SourceEdit {
     pub(crate) inactive_after_hours: Option<Option<u32>>,
     pub(crate) kinds_added: Option<Vec<KindInfo>>,
     pub(crate) format: FormatRequest,
+    pub(crate) secrets: PresentSecrets,
+}
+
+/// What a change does with the secrets that are accepted at present.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PresentSecrets {
+    /// Those that the authentication can use stay.
+    #[default]
+    Keep,
+    End,
 }
 
 /// A source with its new secret.
@@ -78,7 +89,7 @@ pub(crate) async fn create(
     };
     new.format.apply(&mut document)?;
     let secret = match new.secret {
-        NewSecret::Now(issued) => new_secret(&document, issued)?,
+        NewSecret::Now(origin) => new_secret(&document, origin)?,
         NewSecret::Later => None,
     };
     document
@@ -132,7 +143,10 @@ pub(crate) async fn edit(
             document.kinds_added.clone_from(kinds_added);
         }
         edit.format.clone().apply(&mut document)?;
-        keep_fitting(&mut document);
+        match edit.secrets {
+            PresentSecrets::Keep => keep_fitting(&mut document),
+            PresentSecrets::End => document.secrets.clear(),
+        }
         Ok::<_, Problem>(document)
     };
     // What cannot be used is rejected before the lease is taken.
@@ -153,12 +167,12 @@ pub(crate) async fn edit(
 pub(crate) async fn rotate(
     setup: &Setup,
     (id, Versioned { value, version }): (SourceId, Versioned<RegisteredSource>),
-    issued: Option<String>,
+    origin: SecretOrigin,
     actor: Actor,
     invocation: &Invocation,
 ) -> Result<RotatedSource, Problem> {
     let stored = stored_document(setup, &id).await?;
-    let secret = new_secret(&stored.unwrap_or_default(), issued)?;
+    let secret = new_secret(&stored.unwrap_or_default(), origin)?;
     let secret = secret.ok_or_else(|| {
         Problem::invalid(
             "secret",

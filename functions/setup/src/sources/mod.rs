@@ -8,6 +8,7 @@
 //! them repairs it.
 
 mod access;
+pub(crate) mod authentication;
 pub(crate) mod change;
 mod form;
 pub(crate) mod format;

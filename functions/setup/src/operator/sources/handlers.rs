@@ -88,7 +88,7 @@ pub(crate) async fn create(
         inactive_after_hours: inactive_after.flatten(),
         kinds_added: parse_kinds(request.kinds_added.unwrap_or_default())?,
         format,
-        secret: NewSecret::Now(request.secret),
+        secret: NewSecret::Now(request.secret.into()),
     };
     let (created, secret) = manage::create(&setup, new, Actor::Operator, &invocation).await?;
     let mut body = json!(SourceResponse::of(&setup, created));
@@ -126,6 +126,7 @@ pub(crate) async fn change(
         inactive_after_hours: parse_inactive_after(request.inactive_after_hours.as_ref())?,
         kinds_added: request.kinds_added.map(parse_kinds).transpose()?,
         format,
+        ..SourceEdit::default()
     };
     let changed = manage::edit(&setup, found, edit, Actor::Operator, &invocation).await?;
     Ok(json_response(
@@ -150,8 +151,8 @@ pub(crate) async fn rotate(
     {
         return Err(conflict());
     }
-    let issued = request.secret;
-    let rotated = manage::rotate(&setup, found, issued, Actor::Operator, &invocation).await?;
+    let origin = request.secret.into();
+    let rotated = manage::rotate(&setup, found, origin, Actor::Operator, &invocation).await?;
     let mut body = json!(SourceResponse::of(&setup, rotated.changed));
     body["secret"] = rotated.secret.expose().into();
     body["old_until"] = json!(rotated.old_until);

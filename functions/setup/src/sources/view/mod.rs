@@ -69,6 +69,10 @@ pub(super) fn one_path(source: &SourceId) -> Result<String, Problem> {
     with_query(paths::SOURCE, &[("source", source.as_str())])
 }
 
+fn authentication_path(source: &SourceId) -> Result<String, Problem> {
+    with_query(paths::SOURCE_AUTHENTICATION, &[("source", source.as_str())])
+}
+
 fn mapping_path(source: &SourceId) -> Result<String, Problem> {
     with_query(paths::SOURCE_MAPPING, &[("source", source.as_str())])
 }

@@ -4,47 +4,53 @@ use domain::source::presets::{self, Preset};
 use maud::{Markup, html};
 
 use crate::auth::session::PartnerSession;
+use crate::http::problem::Problem;
 use crate::paths;
-use crate::sources::form::{AUTHENTICATIONS, DEFAULT_HEADER, OTHER};
+use crate::sources::authentication::view::Fields;
+use crate::sources::form::{NewSourceForm, OTHER};
 use crate::step::SetupStep;
 
-pub(crate) fn render_new(session: &PartnerSession) -> Markup {
+pub(crate) fn render_new(
+    form: &NewSourceForm,
+    problem: Option<&Problem>,
+    session: &PartnerSession,
+) -> Markup {
     let mut listed: Vec<Preset> = vec![];
     for preset in presets::all() {
         listed.retain(|other| other.name != preset.name);
         listed.push(preset);
     }
+    let fields = Fields::new(&form.authentication, problem);
     html! {
         h2 { "Add a source" }
         p { "Choose the product. Ticketbridge then shows what to enter there." }
         form method="post" action=(session.action(paths::NEW_SOURCE)) {
             label for="name" { "Name" }
-            input id="name" name="name" required maxlength="100" autocomplete="off" aria-describedby="name-note";
+            input id="name" name="name" required maxlength="100" value=(form.name) autocomplete="off" aria-describedby="name-note";
+            (fields.problem("name"))
             small id="name-note" { "As you will recognize it here, such as the product and who uses it." }
             fieldset {
                 legend { "Product" }
+                (fields.problem("preset"))
                 @for preset in &listed {
                     label class="choice" {
-                        input type="radio" name="preset" value=(preset.name) required;
+                        input type="radio" name="preset" value=(preset.name) required checked[form.preset == preset.name];
                         span { (preset.title) }
                     }
                 }
                 label class="choice" {
-                    input type="radio" name="preset" value=(OTHER) required;
+                    input type="radio" name="preset" value=(OTHER) required checked[form.preset == OTHER];
                     span { "Other: any product that posts JSON. You say where each detail is, by a message of it." }
                 }
             }
-            fieldset {
-                legend { "Only for \"Other\": how it proves that a message is its own" }
-                @for (n, (value, words)) in AUTHENTICATIONS.into_iter().enumerate() {
-                    label class="choice" {
-                        input type="radio" name="authentication" value=(value) checked[n == 0];
-                        span { (words) }
-                    }
+            div class="only-other" {
+                h3 { "Only for \"Other\"" }
+                (fields.schemes())
+                details open[fields.has_problem_in_limits()] {
+                    summary { "Networks and response" }
+                    (fields.networks())
+                    (fields.response())
                 }
-                label for="header" { "Name of the header" }
-                input id="header" name="header" maxlength="64" placeholder=(DEFAULT_HEADER) autocomplete="off" aria-describedby="header-note";
-                small id="header-note" { "Only if the secret is in a header." }
             }
             button { "Create" }
         }
@@ -59,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_new_source_has_a_product() {
-        let page = render_new(&PartnerSession::example());
+        let page = render_new(&NewSourceForm::default(), None, &PartnerSession::example());
         insta::assert_snapshot!(page::lines(&page));
     }
 }

@@ -9,13 +9,15 @@ use serde::Serialize;
 use super::credentials::{new_secret, secret_form};
 use super::vendor::VendorSteps;
 use super::{
-    FormatName, MessageRow, SourceRow, last_message, mapping_path, one_path, product, state,
+    FormatName, MessageRow, SourceRow, authentication_path, last_message, mapping_path, one_path,
+    product, state,
 };
 use crate::auth::session::PartnerSession;
 use crate::checklist::counted;
 use crate::http::problem::Problem;
 use crate::page;
 use crate::paths::{self, with_query};
+use crate::sources::authentication::words::describe;
 use crate::step::SetupStep;
 
 #[derive(Serialize)]
@@ -29,6 +31,10 @@ pub(crate) struct SourceView {
     pub(super) has_vendor_secret: bool,
     #[serde(flatten)]
     vendor: VendorSteps,
+    /// The user of Basic authentication.
+    pub(crate) user: Option<String>,
+    #[serde(skip)]
+    pub(super) has_preset: bool,
     /// Only in the response that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
@@ -55,6 +61,8 @@ impl SourceView {
             version: 0,
             has_vendor_secret: preset.is_some_and(|preset| preset.has_vendor_secret),
             vendor: VendorSteps::new(address, &authentication, preset, secret.as_deref()),
+            user: None,
+            has_preset: preset.is_some(),
             authentication,
             secret,
             messages: vec![],
@@ -75,6 +83,14 @@ pub(crate) fn render_one(view: &SourceView, session: &PartnerSession) -> Result<
         dl {
             dt { "Product" } dd { (product(of)) }
             dt { "State" } dd { (state(of)) }
+            dt { "Authentication" } dd {
+                (describe(&view.authentication)) ". "
+                @if view.can_manage {
+                    a href=(authentication_path(&of.id)?) {
+                        @if view.has_preset { "Change networks or response" } @else { "Change authentication, networks or response" }
+                    }
+                }
+            }
             dt { "Last message" } dd { (last_message(of)) }
         }
         @if let Some(refused) = view.last_refused {

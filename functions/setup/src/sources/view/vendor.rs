@@ -5,6 +5,8 @@ use domain::source::presets::{Placeholders, Preset};
 use maud::{Markup, html};
 use serde::Serialize;
 
+use crate::sources::authentication::words;
+
 /// Shown in place of a secret.
 const HIDDEN: &str = "(the secret)";
 
@@ -97,28 +99,8 @@ fn preset_steps(
 
 /// The steps at a vendor that has no preset.
 fn plain_steps(url: &str, authentication: &Authentication) -> Vec<String> {
-    let prove = match authentication {
-        Authentication::Bearer => Some(format!("Add the header `Authorization: Bearer {HIDDEN}`.")),
-        Authentication::Header { header } => Some(format!(
-            "Add the header `{header}` with the value {HIDDEN}."
-        )),
-        Authentication::Basic => Some(format!(
-            "Enter user and password. They are the two parts of {HIDDEN}, before and after the colon."
-        )),
-        Authentication::Query { .. } => None,
-        Authentication::StandardWebhooks { .. } => {
-            Some(format!("Enter {HIDDEN} as the signing secret."))
-        }
-        Authentication::Hmac(scheme) => Some(format!(
-            "Enter {HIDDEN} as the secret of the signature in the header `{}`.",
-            scheme.header
-        )),
-        Authentication::BodyMember { at } => {
-            Some(format!("Post {HIDDEN} as the member `{at}` of the body."))
-        }
-    };
     let mut steps = vec![format!("Create a webhook that posts JSON to {url}.")];
-    steps.extend(prove);
+    steps.extend(words::steps(authentication, HIDDEN));
     steps.push("Send a test message, or wait for the first alert. It appears below.".to_owned());
     steps
 }

@@ -13,6 +13,7 @@ const LIST: &str = "/setup/sources";
 const NEW: &str = "/setup/sources/new";
 const ONE: &str = "/setup/sources/source";
 const SECRET: &str = "/setup/sources/secret";
+const AUTHENTICATION: &str = "/setup/sources/authentication";
 const SAMPLE: &str = "/setup/sources/sample";
 const MAPPING: &str = "/setup/sources/mapping";
 const MESSAGES: &str = "/setup/sources/messages";
@@ -44,7 +45,8 @@ async fn environment() -> TestEnvironment {
 
 /// Creates a source, and returns its id.
 async fn create(browser: &mut Browser, preset: &str) -> String {
-    let form = json!({ "name": "Backup", "preset": preset, "authentication": "bearer" });
+    let form =
+        json!({ "name": "Backup", "preset": preset, "authentication": { "scheme": "bearer" } });
     let made = browser.post(NEW, &form).await.expect(200).json();
     let id = made["source"].as_str().unwrap().to_owned();
     assert_eq!(made["next"], format!("{ONE}?source={id}&done=source_made"));
@@ -330,8 +332,9 @@ async fn a_partner_that_does_not_manage_sources_only_sees_them() {
     assert!(!page.contains("Make a new secret"), "{page}");
     browser.get(LIST).await.expect(200);
     browser.get(MESSAGES).await.expect(200);
-    let query = format!("{MAPPING}?source={id}");
-    for path in [NEW, query.as_str()] {
+    let mapping = format!("{MAPPING}?source={id}");
+    let authentication = format!("{AUTHENTICATION}?source={id}");
+    for path in [NEW, mapping.as_str(), authentication.as_str()] {
         browser.get(path).await.expect(403);
     }
     let version = &source["version"];
@@ -343,6 +346,7 @@ async fn a_partner_that_does_not_manage_sources_only_sees_them() {
             json!({ "source": id, "version": version, "name": "Another" }),
         ),
         (SECRET, json!({ "source": id, "version": version })),
+        (AUTHENTICATION, json!({ "source": id, "version": version })),
         (SAMPLE, json!({ "source": id, "sample": "{}" })),
         (
             MAPPING,
@@ -379,6 +383,7 @@ async fn a_source_of_another_partner_does_not_exist() {
         format!("{ONE}?source={id}"),
         format!("{ONE}?source={SOURCE}"),
         format!("{MAPPING}?source={id}"),
+        format!("{AUTHENTICATION}?source={id}"),
         format!("{MESSAGE}?id={}", message.replace('#', "%23")),
     ] {
         theirs.get(&path).await.expect(404);
@@ -391,6 +396,7 @@ async fn a_source_of_another_partner_does_not_exist() {
             json!({ "source": id, "version": version, "name": "Another" }),
         ),
         (SECRET, json!({ "source": id, "version": version })),
+        (AUTHENTICATION, json!({ "source": id, "version": version })),
         (SAMPLE, json!({ "source": id, "sample": "{}" })),
         (
             MAPPING,
