@@ -10,5 +10,6 @@ mod guess;
 pub(crate) mod handlers;
 mod preview;
 mod result_view;
+mod target_names;
 mod tree;
 mod view;

@@ -34,6 +34,7 @@ async fn environment() -> TestEnvironment {
     let env = TestEnvironment::new().await;
     let mapping = Mapping {
         company: Some(301),
+        company_name: Some("Acme Dental Ltd".to_owned()),
         enabled: true,
         ..Mapping::default()
     };
@@ -132,7 +133,6 @@ async fn an_unknown_product_becomes_tickets_from_its_own_message() {
         "Backup failed"
     );
     assert_eq!(preview["tickets"][0]["blocked"], Value::Null, "{preview}");
-    assert_eq!(preview["tickets"][0]["company"], "company (301)");
 
     // A resolve of another alert would never close the ticket.
     let mapping = editor["mapping"].to_string();
@@ -198,6 +198,49 @@ async fn an_unknown_product_becomes_tickets_from_its_own_message() {
     let mut members = members;
     members["checked"] = tried["checked"].clone();
     edit(&mut browser, &id, "save", members).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_preview_names_what_the_ticket_gets() {
+    let env = environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let id = create(&mut browser, "other").await;
+    let form = json!({ "source": id, "sample": message("open").to_string() });
+    browser.post(SAMPLE, &form).await.expect(200);
+    let mut mapping = view(&mut browser, MAPPING, &id).await["mapping"].clone();
+    mapping["kind"] = json!({ "is": "disk" });
+    mapping["severity"] = json!({ "is": "high" });
+    let members = json!({ "mapping": mapping.to_string() });
+    for (faults, expected) in [
+        (
+            json!(0.0),
+            [
+                "Acme Dental Ltd",
+                "Operations, for operations alerts",
+                "Disk, for kind disk",
+                "Priority 2 - High, for severity high",
+            ],
+        ),
+        // ConnectWise is down.
+        (
+            json!(1.0),
+            [
+                "Acme Dental Ltd",
+                "number 22 (its name cannot be read now), for operations alerts",
+                "number 2203 (its name cannot be read now), for kind disk",
+                "number 32 (its name cannot be read now), for severity high",
+            ],
+        ),
+    ] {
+        env.connectwise
+            .set_faults(json!({ "error_rate": faults }))
+            .await;
+        let tried = edit(&mut browser, &id, "check", members.clone()).await;
+        let tried = tried.expect(200).json();
+        let ticket = &tried["preview"]["samples"][0]["tickets"][0];
+        let target = ["company", "board", "type_name", "priority"].map(|name| &ticket[name]);
+        assert_eq!(target, expected);
+    }
 }
 
 #[tokio::test]
