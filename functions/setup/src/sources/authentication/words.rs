@@ -138,9 +138,9 @@ pub(crate) fn steps(authentication: &Authentication, secret: &str) -> Vec<String
             let mut steps = vec![
                 format!("Enter {secret} as the secret of the signature."),
                 format!(
-                    "Sign {} by HMAC with {}. Send the signature in {}, in the header `{}`{}.",
-                    of(&SIGNED, scheme.signed),
+                    "Sign by HMAC with {}: {}. Send the signature in {}, in the header `{}`{}.",
                     of(&ALGORITHMS, scheme.algorithm),
+                    of(&SIGNED, scheme.signed),
                     of(&ENCODINGS, scheme.encoding),
                     scheme.header,
                     match scheme.prefix.as_str() {

@@ -504,6 +504,72 @@ async fn messages_are_replayed_part_by_part_and_discarded() {
 }
 
 #[tokio::test]
+async fn a_replay_in_many_parts_replays_each_message_once() {
+    let mut env = environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let id = create(&mut browser, "other").await;
+    let other_id = create(&mut browser, "other").await;
+    let (of_source, of_other) = (
+        sender(&mut browser, &id).await,
+        sender(&mut browser, &other_id).await,
+    );
+    for n in 0..5 {
+        let mut body = message("open");
+        body["incident"]["id"] = json!(format!("inc-{n}"));
+        for sender in [&of_source, &of_other] {
+            assert_eq!(post(&env, sender, &body, 0).await, 202);
+        }
+    }
+    // The newest message, and so part of the first part.
+    let unlike = json!({ "unlike": "the others" });
+    assert_eq!(post(&env, &of_source, &unlike, 1).await, 202);
+    env.worker.work().await;
+    let form = json!({ "source": id, "sample": message("open").to_string() });
+    browser.post(SAMPLE, &form).await.expect(200);
+    let mapping = view(&mut browser, MAPPING, &id).await["mapping"].to_string();
+    edit(&mut browser, &id, "save", json!({ "mapping": mapping }))
+        .await
+        .expect(200);
+
+    // A request with so little time replays one message.
+    browser.time = SignedDuration::from_secs(2);
+    let mut path = format!("{REPLAY}?source={id}");
+    let mut shown = vec![];
+    let mut events = 0;
+    loop {
+        let part = browser.post(&path, &json!({})).await.expect(200).json();
+        events += part["events"].as_u64().unwrap();
+        let next = part["next"].as_str().unwrap();
+        if !next.starts_with(REPLAY) {
+            let done = format!("{MESSAGES}?done=messages_left&source={id}");
+            assert_eq!(next, done);
+            // The lost answer is not counted.
+            assert_eq!((&part["replayed"], &part["left"]), (&json!(4), &json!(1)));
+            break;
+        }
+        path = next.to_owned();
+        let progress = browser.get_json(&path).await.expect(200).json();
+        let count = |name: &str| progress[name].as_u64().unwrap();
+        shown.push((count("replayed"), count("left"), count("to_do")));
+        if shown.len() == 3 {
+            // The answer to this part is lost, and the page is loaded again.
+            let lost = browser.post(&path, &json!({})).await.expect(200).json();
+            events += lost["events"].as_u64().unwrap();
+            let page = browser.get(&path).await.expect(200).text;
+            assert!(page.contains("2 messages replayed so far"), "{page}");
+            assert!(page.contains("2 messages to do"), "{page}");
+        }
+    }
+    assert_eq!(shown, [(0, 1, 5), (1, 1, 4), (2, 1, 3), (3, 1, 1)]);
+    assert_eq!(events, 5);
+    env.worker.work().await;
+    let tickets = env.connectwise.tickets().await;
+    assert_eq!(tickets.len(), 5);
+    let waiting = view(&mut browser, MESSAGES, &other_id).await["messages"].clone();
+    assert_eq!(waiting.as_array().unwrap().len(), 5, "of the other source");
+}
+
+#[tokio::test]
 async fn kinds_of_a_source_are_on_the_boards_and_on_the_page() {
     let env = environment().await;
     let mut browser = env.setup.signed_in().await;
