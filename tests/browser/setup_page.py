@@ -204,9 +204,12 @@ class SetupPage:
     def source_address(self):
         return self.page.locator("pre[data-copy='the address']").inner_text()
 
-    def make_secret(self):
-        """Makes the secret of a new source, and returns it."""
-        self._button("Make the secret").click()
+    def make_secret(self, leaves=False):
+        """Makes the secret of a new source, and returns it. Without the script it is a page."""
+        if leaves:
+            self._press("Make the secret")
+        else:
+            self._button("Make the secret").click()
         shown = self.page.locator("pre[data-copy='the secret']")
         expect(shown).to_be_visible()
         return shown.inner_text()
@@ -249,6 +252,21 @@ class SetupPage:
         self._field("A message of this product, as JSON").fill(sample)
         self._press("Make the mapping")
         self.expect_path("/setup/sources/mapping")
+
+    def look_at_mapping(self):
+        name = "Look at the mapping, and try it on messages"
+        self._follow(self.page.get_by_role("link", name=name))
+        self.expect_path("/setup/sources/mapping")
+
+    def origin(self, field):
+        """Where a field of the mapping comes from."""
+        chosen = self._field(f"{field}: where it comes from").locator("option:checked")
+        return chosen.inner_text()
+
+    def suggested_places(self):
+        """The places of the sample that the fields suggest."""
+        options = self.page.locator("datalist#places option")
+        return [option.get_attribute("value") for option in options.all()]
 
     def choose_origin(self, field, words):
         self._field(f"{field}: where it comes from").select_option(words)

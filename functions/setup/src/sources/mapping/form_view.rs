@@ -3,7 +3,9 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::form::{FIELDS, FieldRule, MappingField, MappingForm, TABLES, TableRow, WHOLE_BODY};
+use super::form::{
+    FIELDS, FieldRule, JSON_RULE, MappingField, MappingForm, TABLES, TableRow, WHOLE_BODY,
+};
 use super::tree;
 use super::view::{EditorView, problem};
 
@@ -59,6 +61,7 @@ pub(super) fn form_rows(
                     (problem(view.problem_of("expires_after_hours"), "problem-expires"))
                 }
                 @for field in &FIELDS { (field_row(view, form, field)) }
+                @if !form.rest.is_empty() { (rest(view, form)) }
             }
         }
     }
@@ -68,7 +71,8 @@ fn sample_tree(alert: &Value) -> Markup {
     html! {
         details open data-tree {
             summary { "The first sample" }
-            p class="soft" data-hint role="status" hidden { "Choose a field, then press the value that belongs into it." }
+            // The page's script replaces this by its own hint.
+            p class="soft" data-hint role="status" { "A place is the way to a value: its names, each after a slash, such as /customer/name. The fields suggest the places of this sample." }
             div class="sample" tabindex="0" role="region" aria-label="The first sample" { (tree::render(alert)) }
         }
     }
@@ -101,6 +105,21 @@ fn change_table(view: &EditorView, form: &MappingForm) -> Markup {
         select id="change-otherwise" name="change_otherwise" {
             option value="raised" selected[form.change_otherwise != "quarantine"] { "raises the alert" }
             option value="quarantine" selected[form.change_otherwise == "quarantine"] { "waits for a person" }
+        }
+    }
+}
+
+/// The members that have no fields.
+fn rest(view: &EditorView, form: &MappingForm) -> Markup {
+    let words = view.problem_of("rest");
+    html! {
+        details open[words.is_some()] {
+            summary { "Parts of this mapping that have no fields here" }
+            label for="rest" { "Further parts, as JSON" }
+            textarea id="rest" name="rest" rows="8" spellcheck="false" class="code" aria-describedby="rest-note"
+                aria-invalid=[words.map(|_| "true")] { (form.rest) }
+            small id="rest-note" { "They stay as they are unless you change them. A part \"change\" counts in place of the table above." }
+            (problem(words, "problem-rest"))
         }
     }
 }
@@ -159,9 +178,15 @@ fn field_row(view: &EditorView, form: &MappingForm, field: &MappingField) -> Mar
                     option value="at" selected[rule.from == "at"] { "a place" }
                     option value="is" selected[rule.from == "is"] { "a constant" }
                     option value="text" selected[rule.from == "text"] { "text with places" }
+                    @if rule.from == JSON_RULE { option value=(JSON_RULE) selected { "a rule, as JSON" } }
                 }
-                input name={ "fields[" (name) "][value]" } list=(list) value=(rule.value) autocomplete="off" aria-label=(field.label) data-place-field
-                    aria-invalid=[words.map(|_| "true")] aria-errormessage=[words.map(|_| format!("problem-{name}"))];
+                @if rule.from == JSON_RULE {
+                    textarea name={ "fields[" (name) "][value]" } rows="3" class="code" spellcheck="false" aria-label=(field.label) data-place-field
+                        aria-invalid=[words.map(|_| "true")] aria-errormessage=[words.map(|_| format!("problem-{name}"))] { (rule.value) }
+                } @else {
+                    input name={ "fields[" (name) "][value]" } list=(list) value=(rule.value) autocomplete="off" aria-label=(field.label) data-place-field
+                        aria-invalid=[words.map(|_| "true")] aria-errormessage=[words.map(|_| format!("problem-{name}"))];
+                }
             }
             (problem(words, &format!("problem-{name}")))
             @if let Some(table_name) = TABLES.into_iter().find(|table| *table == name) {

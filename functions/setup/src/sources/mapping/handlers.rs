@@ -138,7 +138,7 @@ pub(crate) async fn change(
 fn too_rich() -> Problem {
     Problem::invalid(
         "mapping",
-        "The form has no room for this mapping. It is edited as JSON.",
+        "The form has no fields for this mapping, because it unwraps messages (\"unwrap\") or is incomplete. It is edited as JSON.",
     )
 }
 

@@ -82,6 +82,7 @@ impl EditorView {
                     "change_at",
                     "change",
                     "expires_after_hours",
+                    "rest",
                     "sample",
                 ])
                 .any(|field| self.problem_of(field).is_some()),
