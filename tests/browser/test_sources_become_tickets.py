@@ -188,15 +188,15 @@ def test_what_was_typed_is_on_the_page_again(setup_page):
 
 def test_its_secret_is_made_and_shown_once(setup_page, plain):
     plain["address"] = setup_page.source_address()
-    plain["secret"] = setup_page.make_secret()
+    plain["secret"] = setup_page.make_secret(leaves=True)
     setup_page.inspect("plain-secret")
 
 
 def test_a_sample_is_pasted_and_its_places_are_typed(setup_page):
     setup_page.make_mapping(message("n-2", "open", "Nightly backup failed"))
     setup_page.inspect("plain-guess")
-    # The tree names each place, so that it can be typed.
-    setup_page.expect_text("/incident/number")
+    setup_page.expect_text("A place is the way to a value")
+    assert "/incident/number" in setup_page.suggested_places()
     setup_page.enter_place("Alert id", "incident/number")
     setup_page.choose_origin("Title", "text with places")
     setup_page.enter_place("Title", "{/what} on {/host}")
