@@ -157,7 +157,11 @@ fn field_row(view: &EditorView, form: &MappingForm, field: &MappingField) -> Mar
         "severity" => "severity-values",
         _ => "places",
     };
-    let has_otherwise = matches!(name, "tenant" | "kind" | "severity");
+    // A rule as JSON has these parts itself.
+    let has_fields = rule.from != JSON_RULE;
+    let has_otherwise = has_fields && matches!(name, "tenant" | "kind" | "severity");
+    let mut tables = TABLES.into_iter().filter(|_| has_fields);
+    let table_name = tables.find(|table| *table == name);
     let kinds: Vec<_> = view
         .kinds
         .iter()
@@ -189,7 +193,7 @@ fn field_row(view: &EditorView, form: &MappingForm, field: &MappingField) -> Mar
                 }
             }
             (problem(words, &format!("problem-{name}")))
-            @if let Some(table_name) = TABLES.into_iter().find(|table| *table == name) {
+            @if let Some(table_name) = table_name {
                 details open[form.tables.get(name).is_some_and(|rows| rows.iter().any(|row| !row.from.is_empty()))] {
                     summary { "Translate its values" }
                     (table(&format!("{table_name}_table"), &format!("{} by value", field.label), form.tables.get(name).map_or(&[][..], Vec::as_slice), options))

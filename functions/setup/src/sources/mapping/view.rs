@@ -241,6 +241,27 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_as_json_has_no_further_fields() {
+        let first = r#"{"first":[{"at":"/a"},{"at":"/b"}]}"#;
+        let page = |from: &str| {
+            let rule = FieldRule {
+                from: from.to_owned(),
+                value: first.to_owned(),
+                otherwise: String::new(),
+            };
+            let form = MappingForm {
+                fields: [("tenant".to_owned(), rule)].into(),
+                ..MappingForm::default()
+            };
+            let view = view(Edited::Form(form), None);
+            render(&view, &PartnerSession::example()).unwrap().0
+        };
+        let name = "name=\"fields[tenant][otherwise]\"";
+        assert!(page("at").contains(&format!("id=\"tenant-otherwise\" {name}")));
+        assert!(!page("json").contains("id=\"tenant-otherwise\""));
+    }
+
+    #[test]
     fn json_shows_its_error_above() {
         let problem = Problem::invalid("mapping", "It is not JSON.");
         let view = view(Edited::Json("{".to_owned()), Some(problem));

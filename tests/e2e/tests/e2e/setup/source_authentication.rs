@@ -176,15 +176,23 @@ async fn a_secret_ends_only_if_the_person_chooses_so() {
     assert_eq!(refused.json()["field"], "secret");
     let unchanged = view(&mut browser, ONE, &id).await;
     assert_eq!(unchanged["version"], source["version"]);
-    let mut ended = basic;
-    ended["secret"] = json!("end");
-    change(&mut browser, &id, ended).await.expect(200);
+    // One that could be used in the new way ends too, if the person chose so.
+    let form =
+        json!({ "authentication": { "scheme": "query", "parameter": "key" }, "secret": "end" });
+    change(&mut browser, &id, form).await.expect(200);
+    let source = view(&mut browser, ONE, &id).await;
+    assert_eq!(source["needs_secret"], true);
+    let query = Sender {
+        authentication: authentication(&source),
+        ..bearer.clone()
+    };
+    assert_eq!(post(&env, &query, 12).await, 401);
+    change(&mut browser, &id, basic).await.expect(200);
     let source = view(&mut browser, ONE, &id).await;
     assert_eq!(
         (&source["needs_secret"], &source["user"]),
         (&json!(true), &json!("ticketbridge"))
     );
-    assert_eq!(post(&env, &header, 12).await, 401);
 
     // The vendor's password, in its own field.
     let form = json!({ "source": id, "version": source["version"], "user": "alice", "secret": "a long password" });
