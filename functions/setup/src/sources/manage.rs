@@ -13,6 +13,7 @@ use store::{Actor, RegisteredSource, Versioned};
 
 use crate::context::Setup;
 use crate::http::problem::Problem;
+use crate::sources::authentication::words::describe;
 use crate::sources::change::{ChangedSource, SourceChange, document_of, partner_set, partners_of};
 use crate::sources::format::{FormatRequest, SecretOrigin, keep_fitting, new_secret};
 use crate::sources::rotation;
@@ -273,12 +274,14 @@ async fn record_each<'a>(
     actor: Actor,
     invocation: &Invocation,
 ) {
-    let source = &changed.source.value;
+    let (source, document) = (&changed.source.value, &changed.document);
     let enabled = if source.enabled { "yes" } else { "no" };
     let detail = [
         ("source", changed.id.to_string()),
         ("name", source.name.clone()),
         ("enabled", enabled.to_owned()),
+        ("authentication", describe(&document.authentication)),
+        ("secrets", document.secrets.len().to_string()),
     ];
     let recorded = entries
         .map(|(partner, what)| audit::record(setup, partner, (actor, what), &detail, invocation));

@@ -23,6 +23,7 @@ use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page;
 use crate::page::flash::FlashQuery;
 use crate::sources::access::OwnSource;
+use crate::sources::authentication::words::describe;
 use crate::sources::form::SourceQuery;
 use crate::sources::format::{FormatRequest, parse_mapping};
 use crate::sources::manage::{self, SourceEdit};
@@ -251,8 +252,10 @@ impl Editor<'_> {
             Some(mapping) => self.preview(mapping, &kinds, known).differences,
             None => vec![],
         };
+        let is_other = newest.authentication != self.own.document.authentication;
         Some(PresetChange {
             version: newest.version,
+            authentication: is_other.then(|| describe(&newest.authentication)),
             differences,
         })
     }

@@ -38,6 +38,8 @@ pub(super) struct EditorView {
 #[derive(Serialize)]
 pub(super) struct PresetChange {
     pub(super) version: u32,
+    /// How it proves itself, if that is another way.
+    pub(super) authentication: Option<String>,
     pub(super) differences: Vec<Difference>,
 }
 
@@ -159,7 +161,13 @@ fn newer_preset(view: &EditorView, preset: &PresetChange, session: &PartnerSessi
             h3 id="preset-title" { "Version " (preset.version) " of this product's mapping" }
             @if preset.differences.is_empty() { p { "It reads the samples as the present one does." } }
             @else { (result_view::differences(&preset.differences)) }
-            p { "A mapping that was changed here is replaced by it." }
+            @if let Some(authentication) = &preset.authentication {
+                p class="warn" {
+                    "It proves itself in another way: " (authentication) ". A secret that cannot be used like this ends: "
+                    "every message is then refused until the source has another secret."
+                }
+            }
+            p { "A mapping or a response that was changed here is replaced by it." }
             form method="post" action=(session.action(paths::SOURCE_PRESET)) {
                 input type="hidden" name="source" value=(view.id);
                 input type="hidden" name="version" value=(view.version);
@@ -275,6 +283,7 @@ mod tests {
         let mut view = view(Edited::Json("{}".to_owned()), None);
         view.preset = Some(PresetChange {
             version: 2,
+            authentication: Some("The secret in the header x-token".to_owned()),
             differences: vec![Difference {
                 sample: 1,
                 member: "alert 1: title".to_owned(),
@@ -287,5 +296,6 @@ mod tests {
         let (change, _) = change.split_once("</section>").unwrap();
         assert!(change.contains("alert 1: title"), "{change}");
         assert!(change.contains("Use version 2"), "{change}");
+        assert!(change.contains("in the header x-token."), "{change}");
     }
 }

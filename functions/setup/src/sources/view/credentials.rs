@@ -52,7 +52,7 @@ fn own_form(view: &SourceView, session: &PartnerSession, words: &str) -> Markup 
         form method="post" action=(session.action(paths::SOURCE_SECRET)) data-render {
             (hidden(view))
             (user(view, "own-user"))
-            button { (words) }
+            p { button { (words) } }
         }
     }
 }
