@@ -105,7 +105,7 @@ def test_a_wrong_place_is_shown_at_its_field(setup_page):
     setup_page.enter_place("Device", "host")
     setup_page.paste_sample(message("closed", "inc-18"))
     setup_page.try_mapping()
-    expect(setup_page.alert).to_contain_text("pointer")
+    expect(setup_page.alert).to_contain_text("A place begins with a slash")
     setup_page.expect_refusal(422)
     setup_page.inspect("mapping-refused")
     setup_page.enter_place("Device", "/host")

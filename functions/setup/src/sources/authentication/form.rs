@@ -288,8 +288,11 @@ fn parse_header(field: &str, text: &str) -> Result<HeaderName, Problem> {
     if text.is_empty() {
         return Err(Problem::invalid(field, "Enter the name of the header."));
     }
-    let header = HeaderName::try_from(text.to_owned());
-    header.map_err(|problem| Problem::invalid(field, sentence(problem)))
+    HeaderName::try_from(text.to_owned()).map_err(|_| {
+        let words =
+            "The name of a header has at most 64 letters, digits, hyphens, underscores and dots.";
+        Problem::invalid(field, words)
+    })
 }
 
 fn parse_member(text: &str) -> Result<Pointer, Problem> {
@@ -330,7 +333,7 @@ fn form_name(member: &str) -> String {
 
 /// A sentence about the field beside it.
 fn it(problem: &str) -> String {
-    sentence(&format!("it {problem}"))
+    sentence(&format!("it {}", problem.replace('`', "\"")))
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ fn parse(
         if let Some(unfit) = unfit {
             let words = format!(
                 "The present secret cannot be used in this way: here a secret {}. End it, and make or enter another one on the next page.",
-                unfit.problem
+                unfit.problem.replace('`', "\"")
             );
             return Err(Problem::invalid("secret", words));
         }

@@ -201,6 +201,13 @@ fn text(value: Option<&Value>) -> Option<String> {
     value?.as_str().map(str::to_owned)
 }
 
+/// A text that a field of the form keeps: fields are trimmed, and an empty one counts as absent.
+fn field_text(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
+    let is_kept = !text.is_empty() && text.trim() == text;
+    is_kept.then(|| text.to_owned())
+}
+
 /// The members of an object, if it has no others than these.
 fn only<'a>(value: &'a Value, allowed: &[&str]) -> Option<&'a Map<String, Value>> {
     let object = value.as_object()?;
@@ -220,7 +227,7 @@ fn change_rows(rules: &Value) -> Option<(String, Vec<TableRow>)> {
         }
         for is in rule.get("is")?.as_array()? {
             rows.push(TableRow {
-                from: is.as_str()?.to_owned(),
+                from: field_text(is)?,
                 to: text(rule.get("then"))?,
             });
         }
@@ -235,19 +242,21 @@ fn simple_rule(rule: &Value, has_table: bool) -> Option<(FieldRule, Vec<TableRow
         false => &["at", "is", "text", "otherwise"],
     };
     let rule = only(rule, members)?;
-    let origin = |from: &str| Some((from.to_owned(), text(rule.get(from))?));
+    let origin = |from: &str| Some((from.to_owned(), field_text(rule.get(from)?)?));
     let (from, value) = origin("at")
         .or_else(|| origin("is"))
         .or_else(|| origin("text"))?;
     let field = FieldRule {
         from,
         value,
-        otherwise: text(rule.get("otherwise")).unwrap_or_default(),
+        otherwise: match rule.get("otherwise") {
+            Some(otherwise) => field_text(otherwise)?,
+            None => String::new(),
+        },
     };
     let rows = rule.get("table").and_then(Value::as_object);
     let rows = rows.into_iter().flatten().map(|(from, to)| {
-        let to = to.as_str()?.to_owned();
-        let from = from.clone();
+        let (from, to) = (field_text(&json!(from))?, field_text(to)?);
         Some(TableRow { from, to })
     });
     Some((field, rows.collect::<Option<_>>()?))
@@ -383,6 +392,9 @@ impl MappingForm {
         if value.is_empty() {
             return invalid("Enter the place, the constant or the text.");
         }
+        if rule.from == "at" && !value.starts_with('/') {
+            return invalid("A place begins with a slash, such as /customer/name.");
+        }
         if rule.from == JSON_RULE {
             return match serde_json::from_str(value) {
                 Ok(document) => Ok(Some(document)),
@@ -489,6 +501,22 @@ mod tests {
         form.fields.get_mut("alert_id").unwrap().value = "{".to_owned();
         let problem = form.value().unwrap_err();
         assert_eq!(problem.field.as_deref(), Some("fields[alert_id][value]"));
+    }
+
+    #[test]
+    fn a_text_that_a_field_would_change_is_kept_as_json() {
+        let mapping = json!({
+            "change": [{ "at": "/status", "is": ["", "done"], "then": "resolved" }],
+            "change_otherwise": "raised",
+            "alert_id": { "at": "" },
+            "tenant": { "at": "/customer", "otherwise": " " },
+            "kind": { "at": "/kind", "table": { " a": "disk" } },
+            "severity": { "is": "low" },
+            "title": { "text": "{/what} " },
+        });
+        let form = MappingForm::parse(&mapping).unwrap();
+        assert_eq!(form.fields["severity"].from, "is");
+        assert_eq!(form.value().unwrap(), mapping);
     }
 
     #[test]
