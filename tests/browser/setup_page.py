@@ -142,6 +142,12 @@ class SetupPage:
         self._field("Create tickets for its alerts").check()
         self._press("Save")
 
+    def add_tenant(self, tenant, source):
+        """Lists a tenant ahead of its first alert."""
+        self._field("Id at the source").fill(tenant)
+        self._field("Source").select_option(source)
+        self._press("Add")
+
     def suggest_companies(self):
         self._press("Suggest companies by name")
 
@@ -151,16 +157,62 @@ class SetupPage:
     # Sources.
 
     def add_source(self, name, product):
+        self.begin_source(name, product)
+        self.create_source()
+
+    def begin_source(self, name, product):
         self._follow(self.page.get_by_role("link", name="Add a source"))
         self.inspect("source-new")
         self._field("Name").fill(name)
         self.page.get_by_role("radio", name=re.compile(f"^{product}")).check()
+
+    def try_source(self):
+        """Sends a source that is refused. The page's script shows why."""
+        self._button("Create").click()
+
+    def create_source(self, refused=False):
         self._press("Create")
+        self.expect_path("source-new" if refused else "source")
+
+    def choose_scheme(self, words):
+        self.page.get_by_role("radio", name=re.compile(f"^{words}")).check()
+
+    def enter_signature(self, header=None, prefix=None, signed=None, time_header=None):
+        for label, value in [
+            ("Header with the signature", header),
+            ("Text before the signature", prefix),
+            ("Header with the time", time_header),
+        ]:
+            if value:
+                self._field(label).fill(value)
+        if signed:
+            self._field("What is signed").select_option(signed)
+
+    def change_authentication(self):
+        name = "Change authentication, networks or response"
+        self._follow(self.page.get_by_role("link", name=name))
+        self.expect_path("source-authentication")
+
+    def end_secret(self):
+        self.page.get_by_role("radio", name=re.compile("^End it")).check()
+
+    def try_authentication(self):
+        """Sends a change that is refused. The page's script shows why."""
+        self._button("Save").click()
+
+    def save_authentication(self):
+        self._press("Save")
         self.expect_path("source")
 
-    def make_secret(self):
-        """Makes the secret of a new source, and returns it."""
-        self._button("Make the secret").click()
+    def source_address(self):
+        return self.page.locator("pre[data-copy='the address']").inner_text()
+
+    def make_secret(self, leaves=False):
+        """Makes the secret of a new source, and returns it. Without the script it is a page."""
+        if leaves:
+            self._press("Make the secret")
+        else:
+            self._button("Make the secret").click()
         shown = self.page.locator("pre[data-copy='the secret']")
         expect(shown).to_be_visible()
         return shown.inner_text()
@@ -198,11 +250,46 @@ class SetupPage:
     def enter_place(self, field, place):
         self._field(field).fill(place)
 
+    def make_mapping(self, sample):
+        """Begins the mapping of a source by a message that is pasted."""
+        self._field("A message of this product, as JSON").fill(sample)
+        self._press("Make the mapping")
+        self.expect_path("source-mapping")
+
+    def look_at_mapping(self):
+        name = "Look at the mapping, and try it on messages"
+        self._follow(self.page.get_by_role("link", name=name))
+        self.expect_path("source-mapping")
+
+    def origin(self, field):
+        """Where a field of the mapping comes from."""
+        chosen = self._field(f"{field}: where it comes from").locator("option:checked")
+        return chosen.inner_text()
+
+    def suggested_places(self):
+        """The places of the sample that the fields suggest."""
+        options = self.page.locator("datalist#places option")
+        return [option.get_attribute("value") for option in options.all()]
+
+    def choose_origin(self, field, words):
+        self._field(f"{field}: where it comes from").select_option(words)
+
+    def translate(self, field, value, meaning):
+        """Adds a row to the table that translates the values of a field."""
+        row = self.page.get_by_role("group", name=field, exact=True)
+        row.get_by_text("Translate its values").click()
+        self._field(f"{field} by value, value 1").fill(value)
+        self._field(f"{field} by value, meaning of value 1").select_option(meaning)
+
     def paste_sample(self, text):
         self._field("Another message, such as the one that resolves the alert").fill(text)
 
-    def try_mapping(self):
-        self._button("Try it").click()
+    def try_mapping(self, leaves=False):
+        """Tries the mapping. Without the page's script, the result is a page of its own."""
+        if leaves:
+            self._press("Try it")
+        else:
+            self._button("Try it").click()
 
     def edit_as_json(self):
         self._button("Edit as JSON").click()

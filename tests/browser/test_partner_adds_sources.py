@@ -59,6 +59,18 @@ def test_a_preset_takes_the_secret_of_the_vendor(setup_page):
     setup_page.save_vendor_secret()
     setup_page.expect_text("Saved.")
     setup_page.inspect("source-preset")
+
+
+def test_the_mapping_of_a_preset_has_fields(setup_page):
+    setup_page.look_at_mapping()
+    assert setup_page.origin("Alert id") == "a place"
+    assert setup_page.origin("Kind") == "a rule, as JSON"
+    setup_page.inspect("mapping-preset")
+    setup_page.choose_origin("Title", "a constant")
+    setup_page.enter_place("Title", "An incident")
+    setup_page.try_mapping()
+    setup_page.expect_text("Add a sample to see its ticket")
+    assert setup_page.origin("Kind") == "a rule, as JSON"
     setup_page.go_to("sources")
 
 
@@ -93,7 +105,7 @@ def test_a_wrong_place_is_shown_at_its_field(setup_page):
     setup_page.enter_place("Device", "host")
     setup_page.paste_sample(message("closed", "inc-18"))
     setup_page.try_mapping()
-    expect(setup_page.alert).to_contain_text("pointer")
+    expect(setup_page.alert).to_contain_text("A place begins with a slash")
     setup_page.expect_refusal(422)
     setup_page.inspect("mapping-refused")
     setup_page.enter_place("Device", "/host")
@@ -116,8 +128,7 @@ def test_the_mapping_is_saved_with_a_resolve_of_the_same_alert(setup_page):
 
 
 def test_a_change_shows_what_differs(setup_page):
-    setup_page.page.get_by_role("link", name="Look at the mapping, and try it on messages").click()
-    setup_page.expect_path("source-mapping")
+    setup_page.look_at_mapping()
     setup_page.edit_as_json()
     setup_page.inspect("mapping-json")
     text = setup_page.field_value("Mapping")

@@ -140,7 +140,7 @@ function addCopyButton(text) {
 function offerPlaces(tree) {
   const form = tree.closest("form");
   const hint = tree.querySelector("[data-hint]");
-  hint.hidden = false;
+  hint.textContent = "Choose a field, then press the value that belongs into it.";
   let field = null;
   form.addEventListener("focusin", (event) => {
     const row = event.target.closest(".pair");

@@ -79,6 +79,14 @@ fn session_routes() -> Routes {
         .post(paths::NEW_SOURCE, sources::handlers::create)
         .get(paths::SOURCE, sources::handlers::show)
         .post(paths::SOURCE, sources::handlers::save)
+        .get(
+            paths::SOURCE_AUTHENTICATION,
+            sources::authentication::handlers::show,
+        )
+        .post(
+            paths::SOURCE_AUTHENTICATION,
+            sources::authentication::handlers::save,
+        )
         .post(paths::SOURCE_SECRET, sources::handlers::set_secret)
         .post(paths::SOURCE_SAMPLE, sources::handlers::add_sample)
         .post(paths::SOURCE_PRESET, sources::handlers::use_newest_preset)

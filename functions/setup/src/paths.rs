@@ -22,6 +22,8 @@ pub(crate) const READ_COMPANIES: &str = "tenants-companies";
 pub(crate) const NEW_SOURCE: &str = "source-new";
 /// One source; its id is in the query.
 pub(crate) const SOURCE: &str = "source";
+/// How a source proves itself.
+pub(crate) const SOURCE_AUTHENTICATION: &str = "source-authentication";
 pub(crate) const SOURCE_SECRET: &str = "source-secret";
 /// Stores a sample of what a source posts.
 pub(crate) const SOURCE_SAMPLE: &str = "source-sample";

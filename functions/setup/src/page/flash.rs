@@ -47,6 +47,9 @@ fn message(code: &str) -> Option<&'static str> {
             "The test alert was resolved: its ticket is closed within a minute or two."
         }
         "source_made" => "The source was created. Now it needs its secret.",
+        "authentication_saved" => {
+            "Saved. The change takes effect within five minutes. Change the settings at the vendor as described below."
+        }
         "mapping_saved" => {
             "Saved. Messages that wait can be replayed now. New messages are read like this within five minutes."
         }

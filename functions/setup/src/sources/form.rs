@@ -1,25 +1,24 @@
 //! The queries and forms of the sources' pages.
 
-use domain::SourceId;
 use domain::monitoring::inactive_source::InactivityRules;
-use domain::source::authentication::{Authentication, HeaderName, SecretEncoding};
+use domain::source::authentication::Authentication;
 use domain::source::presets;
+use domain::{PartnerId, SourceId};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::http::input::{filled, parse_name, sentence};
+use crate::http::input::{filled, parse_name};
 use crate::http::problem::Problem;
-use crate::sources::format::FormatRequest;
+use crate::sources::authentication::form::AuthenticationForm;
+use crate::sources::format::{DEFAULT_USER, FormatRequest, SecretOrigin};
 use crate::sources::manage::{NewSecret, NewSource};
 
 /// The choice of a source without a preset.
 pub(super) const OTHER: &str = "other";
 /// The preset whose kinds a source without a preset gets.
 const KINDS_OF: &str = "generic";
-/// The header of a source without a preset, unless another is chosen.
-pub(super) const DEFAULT_HEADER: &str = "x-api-key";
-/// The parameter of the address of a source without a preset.
-const PARAMETER: &str = "token";
+/// The longest user of Basic authentication, in bytes.
+const MAX_USER: usize = 64;
 
 #[derive(Deserialize)]
 pub(crate) struct SourceQuery {
@@ -27,42 +26,37 @@ pub(crate) struct SourceQuery {
     pub(super) done: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(crate) struct NewSourceForm {
-    name: String,
-    preset: String,
     #[serde(default)]
-    authentication: String,
+    pub(super) name: String,
     #[serde(default)]
-    header: String,
+    pub(super) preset: String,
+    /// For [`OTHER`].
+    #[serde(flatten)]
+    pub(super) authentication: AuthenticationForm,
 }
 
-/// How a source without a preset proves that a message is its own.
-pub(super) const AUTHENTICATIONS: [(&str, &str); 5] = [
-    ("bearer", "Authorization: Bearer and the secret"),
-    ("header", "The secret in a header"),
-    ("basic", "User and password"),
-    ("query", "The secret in the address"),
-    ("standard_webhooks", "A Standard Webhooks signature"),
-];
-
 impl NewSourceForm {
-    pub(super) fn parse(self, partner: domain::PartnerId) -> Result<NewSource, Problem> {
+    pub(super) fn parse(&self, partner: PartnerId) -> Result<NewSource, Problem> {
         let name = parse_name("name", &self.name)?;
-        let (format, kinds_added) = if self.preset == OTHER {
-            let format = FormatRequest {
-                authentication: Some(self.authentication()?),
-                mapping: Some(Value::Null),
-                ..FormatRequest::default()
-            };
-            let kinds = presets::latest(KINDS_OF).map(|preset| preset.kinds_added);
-            (format, kinds.unwrap_or_default())
-        } else {
-            let format = FormatRequest {
-                preset: Some(self.preset),
-                ..FormatRequest::default()
-            };
-            (format, vec![])
+        let (format, kinds_added) = match self.preset.as_str() {
+            "" => return Err(Problem::invalid("preset", "Choose the product.")),
+            OTHER => {
+                let format = FormatRequest {
+                    mapping: Some(Value::Null),
+                    ..self.authentication.parse()?
+                };
+                let kinds = presets::latest(KINDS_OF).map(|preset| preset.kinds_added);
+                (format, kinds.unwrap_or_default())
+            }
+            preset => {
+                let format = FormatRequest {
+                    preset: Some(preset.to_owned()),
+                    ..FormatRequest::default()
+                };
+                (format, vec![])
+            }
         };
         Ok(NewSource {
             inactivity: InactivityRules::default(),
@@ -73,32 +67,6 @@ impl NewSourceForm {
             kinds_added,
             format,
             secret: NewSecret::Later,
-        })
-    }
-
-    fn authentication(&self) -> Result<Authentication, Problem> {
-        Ok(match self.authentication.as_str() {
-            "" | "bearer" => Authentication::Bearer,
-            "header" => {
-                let header = filled(Some(&self.header)).unwrap_or(DEFAULT_HEADER);
-                let header = HeaderName::try_from(header.to_owned());
-                let header =
-                    header.map_err(|problem| Problem::invalid("header", sentence(problem)))?;
-                Authentication::Header { header }
-            }
-            "basic" => Authentication::Basic,
-            "query" => Authentication::Query {
-                parameter: PARAMETER.to_owned(),
-            },
-            "standard_webhooks" => Authentication::StandardWebhooks {
-                secret: SecretEncoding::Whsec,
-            },
-            _ => {
-                return Err(Problem::invalid(
-                    "authentication",
-                    "Choose one of the listed ways.",
-                ));
-            }
         })
     }
 }
@@ -124,7 +92,40 @@ pub(crate) struct SecretForm {
     pub(super) source: SourceId,
     pub(super) version: u64,
     /// The secret that the vendor shows. Absent: a new one is made.
-    pub(super) secret: Option<String>,
+    secret: Option<String>,
+    /// The user of Basic authentication.
+    user: Option<String>,
+}
+
+impl SecretForm {
+    pub(super) fn parse(&self, authentication: &Authentication) -> Result<SecretOrigin, Problem> {
+        let user = filled(self.user.as_deref()).unwrap_or(DEFAULT_USER);
+        let is_plain = user.bytes().all(|b| b.is_ascii_graphic() && b != b':');
+        if user.len() > MAX_USER || !is_plain {
+            return Err(Problem::invalid(
+                "user",
+                "It has at most 64 letters, digits and signs, and no colon.",
+            ));
+        }
+        let Some(secret) = &self.secret else {
+            return Ok(SecretOrigin::Made {
+                user: user.to_owned(),
+            });
+        };
+        let secret = filled(Some(secret))
+            .ok_or_else(|| Problem::invalid("secret", "Enter the secret that the vendor shows."))?;
+        Ok(SecretOrigin::Issued(match authentication {
+            // The page has a field for each of the two parts.
+            Authentication::Basic if self.user.is_some() => format!("{user}:{secret}"),
+            Authentication::Basic
+            | Authentication::StandardWebhooks { .. }
+            | Authentication::Hmac(_)
+            | Authentication::Header { .. }
+            | Authentication::Bearer
+            | Authentication::Query { .. }
+            | Authentication::BodyMember { .. } => secret.to_owned(),
+        }))
+    }
 }
 
 #[derive(Deserialize)]

@@ -54,10 +54,7 @@ impl FormatRequest {
             document.authentication = authentication;
         }
         if let Some(networks) = self.networks {
-            if networks.len() > MAX_NETWORKS {
-                let detail = format!("A source has at most {MAX_NETWORKS} networks.");
-                return Err(Problem::invalid("networks", detail));
-            }
+            check_networks(&networks)?;
             document.networks = networks;
         }
         if let Some(response) = self.response {
@@ -98,19 +95,7 @@ pub(crate) fn parse_mapping(
 fn check(document: &SourceDocument) -> Result<(), Problem> {
     let checked = document.authentication.check();
     checked.map_err(|err| Problem::invalid(err.field, sentence(&err.problem)))?;
-    let SuccessResponse { status, body } = &document.response;
-    if !(200..300).contains(status) {
-        return Err(Problem::invalid(
-            "response.status",
-            "It is from 200 to 299.",
-        ));
-    }
-    if body.len() > MAX_RESPONSE || !body.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-        return Err(Problem::invalid(
-            "response.body",
-            "It has at most 1024 printable ASCII characters.",
-        ));
-    }
+    check_response(&document.response)?;
     match &document.format {
         SourceFormat::CloudEvents => Ok(()),
         SourceFormat::Mapped(_) | SourceFormat::Unmapped if document.partner.is_none() => {
@@ -125,6 +110,31 @@ fn check(document: &SourceDocument) -> Result<(), Problem> {
         }
         SourceFormat::Unmapped => Ok(()),
     }
+}
+
+pub(crate) fn check_networks(networks: &[Network]) -> Result<(), Problem> {
+    if networks.len() > MAX_NETWORKS {
+        let detail = format!("A source has at most {MAX_NETWORKS} networks.");
+        return Err(Problem::invalid("networks", detail));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_response(response: &SuccessResponse) -> Result<(), Problem> {
+    let SuccessResponse { status, body } = response;
+    if !(200..300).contains(status) {
+        return Err(Problem::invalid(
+            "response.status",
+            "It is from 200 to 299.",
+        ));
+    }
+    if body.len() > MAX_RESPONSE || !body.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+        return Err(Problem::invalid(
+            "response.body",
+            "It has at most 1024 printable ASCII characters.",
+        ));
+    }
+    Ok(())
 }
 
 fn invalid(within: &str, err: &InvalidField) -> Problem {
@@ -145,19 +155,46 @@ fn invalid(within: &str, err: &InvalidField) -> Problem {
     Problem::invalid(field, sentence(&problem))
 }
 
-/// The secret of a new source or of a rotation: the one that the vendor issued, or a new one.
-/// `None` if the vendor issues it and it is not known yet.
+/// Where a secret comes from.
+pub(crate) enum SecretOrigin {
+    /// Ticketbridge makes it. The scheme `basic` needs a user too.
+    Made { user: String },
+    /// The vendor issued it.
+    Issued(String),
+}
+
+/// The user of Basic authentication, unless a person chooses another.
+pub(crate) const DEFAULT_USER: &str = "ticketbridge";
+
+impl From<Option<String>> for SecretOrigin {
+    /// A request to the operator's API has a secret only if the vendor issued it.
+    fn from(issued: Option<String>) -> Self {
+        match issued {
+            Some(issued) => Self::Issued(issued),
+            None => Self::Made {
+                user: DEFAULT_USER.to_owned(),
+            },
+        }
+    }
+}
+
+/// The secret of a new source or of a rotation. `None` if the vendor issues it and it is not known
+/// yet.
 pub(crate) fn new_secret(
     document: &SourceDocument,
-    issued: Option<String>,
+    origin: SecretOrigin,
 ) -> Result<Option<Secret>, Problem> {
     let authentication = &document.authentication;
-    if let Some(issued) = issued {
-        let checked = authentication.check_secret(&issued);
-        checked
-            .map_err(|err| Problem::invalid(err.field, sentence(&format!("it {}", err.problem))))?;
-        return Ok(Some(Secret::new(issued)));
-    }
+    let user = match origin {
+        SecretOrigin::Made { user } => user,
+        SecretOrigin::Issued(issued) => {
+            let checked = authentication.check_secret(&issued);
+            checked.map_err(|err| {
+                Problem::invalid(err.field, sentence(&format!("it {}", err.problem)))
+            })?;
+            return Ok(Some(Secret::new(issued)));
+        }
+    };
     let preset = document.preset.as_ref();
     let preset = preset.and_then(|preset| presets::get(&preset.name, preset.version));
     if preset.is_some_and(|preset| preset.has_vendor_secret) {
@@ -176,7 +213,7 @@ pub(crate) fn new_secret(
         },
         Authentication::Basic => {
             let password = random::token()?;
-            Secret::new(format!("ticketbridge:{}", password.expose()))
+            Secret::new(format!("{user}:{}", password.expose()))
         }
         Authentication::Header { .. }
         | Authentication::Bearer

@@ -7,7 +7,7 @@ use store::Actor;
 
 use crate::auth::session::PartnerSession;
 use crate::context::AppState;
-use crate::http::input::{Input, LargeInput, QueryParams, filled, parse_name};
+use crate::http::input::{Input, LargeInput, QueryParams, parse_name};
 use crate::http::problem::Problem;
 use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page::flash::FlashQuery;
@@ -15,12 +15,14 @@ use crate::sources::access::{OwnSource, require_manager};
 use crate::sources::form::{
     NewSourceForm, PresetForm, SampleForm, SecretForm, SourceForm, SourceQuery,
 };
-use crate::sources::format::FormatRequest;
+use crate::sources::format::{FormatRequest, SecretOrigin};
 use crate::sources::inactivity::InactivityEdit;
 use crate::sources::manage::{self, SourceEdit};
-use crate::sources::new_view::render_new;
 use crate::sources::reader::{preset_of, read_list, read_one};
-use crate::sources::view::{one_path, render_list, render_one};
+use crate::sources::view::list::render_list;
+use crate::sources::view::new_source::render_new;
+use crate::sources::view::one_path;
+use crate::sources::view::source::render_one;
 use crate::step::SetupStep;
 use crate::{page, paths};
 
@@ -43,10 +45,18 @@ pub(crate) async fn list(
 
 pub(crate) async fn new(session: PartnerSession) -> Result<PageResponse, Problem> {
     require_manager(&session)?;
-    let content = render_new();
+    Ok(new_page(&session, &NewSourceForm::default(), None))
+}
+
+fn new_page(
+    session: &PartnerSession,
+    form: &NewSourceForm,
+    problem: Option<Problem>,
+) -> PageResponse {
+    let content = render_new(form, problem.as_ref());
     let view = serde_json::json!({});
     let (step, flash) = (SetupStep::Sources, FlashQuery::default());
-    Ok(page::step(&session, step, &flash, &view, &content))
+    page::step(session, step, &flash, &view, &content).with_problem(problem)
 }
 
 /// Creates a source without a secret. The next page makes the secret or takes the vendor's. If the
@@ -57,7 +67,7 @@ pub(crate) async fn create(
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<NewSourceForm>,
-) -> Result<ChangeResponse, Problem> {
+) -> Result<Response, Problem> {
     require_manager(&session)?;
     let partner = session.partner.clone();
     let known = setup.access().partner_sources.get_all(&partner).await?;
@@ -66,10 +76,15 @@ pub(crate) async fn create(
             "There are 50 sources already. Ask the operator of your Ticketbridge for more.",
         ));
     }
-    let new = form.parse(partner)?;
+    let new = match form.parse(partner) {
+        Ok(new) => new,
+        // What was typed is on the page again.
+        Err(problem) => return Ok(new_page(&session, &form, Some(problem)).into_response()),
+    };
     let (created, _) = manage::create(&setup, new, Actor::Partner, &invocation).await?;
     let next = format!("{}&done=source_made", one_path(&created.id)?);
-    Ok(ChangeResponse::next(next).with("source", created.id))
+    let response = ChangeResponse::next(next).with("source", created.id);
+    Ok(response.into_response())
 }
 
 pub(crate) async fn show(
@@ -116,17 +131,11 @@ pub(crate) async fn set_secret(
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<SecretForm>,
 ) -> Result<Response, Problem> {
-    let own = OwnSource::read_at(&setup, &session, form.source, form.version).await?;
-    let issued = filled(form.secret.as_deref()).map(str::to_owned);
-    if form.secret.is_some() && issued.is_none() {
-        return Err(Problem::invalid(
-            "secret",
-            "Enter the secret that the vendor shows.",
-        ));
-    }
-    let is_issued = issued.is_some();
+    let own = OwnSource::read_at(&setup, &session, form.source.clone(), form.version).await?;
+    let origin = form.parse(&own.document.authentication)?;
+    let is_issued = matches!(origin, SecretOrigin::Issued(_));
     let found = (own.id, own.source);
-    let rotated = manage::rotate(&setup, found, issued, Actor::Partner, &invocation).await?;
+    let rotated = manage::rotate(&setup, found, origin, Actor::Partner, &invocation).await?;
     let changed = rotated.changed;
     if is_issued {
         return Ok(saved(&changed.id, changed.source.version)?.into_response());

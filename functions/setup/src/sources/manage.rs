@@ -9,12 +9,14 @@ use domain::monitoring::inactive_source::InactivityRules;
 use domain::{PartnerId, Secret, SourceId};
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use serde::Deserialize;
 use store::{Actor, RegisteredSource, Versioned};
 
 use crate::context::Setup;
 use crate::http::problem::Problem;
+use crate::sources::authentication::words::describe;
 use crate::sources::change::{ChangedSource, SourceChange, document_of, partner_set, partners_of};
-use crate::sources::format::{FormatRequest, keep_fitting, new_secret};
+use crate::sources::format::{FormatRequest, SecretOrigin, keep_fitting, new_secret};
 use crate::sources::inactivity::InactivityEdit;
 use crate::sources::rotation;
 use crate::{audit, random};
@@ -33,9 +35,8 @@ pub(crate) struct NewSource {
 
 /// The secret of a new source.
 pub(crate) enum NewSecret {
-    /// The one that the vendor issued. Without one, a new secret is made, unless the vendor issues
-    /// it.
-    Now(Option<String>),
+    /// The one that the vendor issued, or one that is made, unless the vendor issues it.
+    Now(SecretOrigin),
     /// A person makes or enters it afterwards.
     Later,
 }
@@ -49,6 +50,17 @@ pub(crate) struct SourceEdit {
     pub(crate) inactivity: InactivityEdit,
     pub(crate) kinds_added: Option<Vec<KindInfo>>,
     pub(crate) format: FormatRequest,
+    pub(crate) secrets: PresentSecrets,
+}
+
+/// What a change does with the secrets that are accepted at present.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PresentSecrets {
+    /// Those that the authentication can use stay.
+    #[default]
+    Keep,
+    End,
 }
 
 /// A source with its new secret.
@@ -78,7 +90,7 @@ pub(crate) async fn create(
     };
     new.format.apply(&mut document)?;
     let secret = match new.secret {
-        NewSecret::Now(issued) => new_secret(&document, issued)?,
+        NewSecret::Now(origin) => new_secret(&document, origin)?,
         NewSecret::Later => None,
     };
     document
@@ -130,7 +142,10 @@ pub(crate) async fn edit(
             document.kinds_added.clone_from(kinds_added);
         }
         edit.format.clone().apply(&mut document)?;
-        keep_fitting(&mut document);
+        match edit.secrets {
+            PresentSecrets::Keep => keep_fitting(&mut document),
+            PresentSecrets::End => document.secrets.clear(),
+        }
         Ok::<_, Problem>(document)
     };
     // What cannot be used is rejected before the lease is taken.
@@ -151,12 +166,12 @@ pub(crate) async fn edit(
 pub(crate) async fn rotate(
     setup: &Setup,
     (id, Versioned { value, version }): (SourceId, Versioned<RegisteredSource>),
-    issued: Option<String>,
+    origin: SecretOrigin,
     actor: Actor,
     invocation: &Invocation,
 ) -> Result<RotatedSource, Problem> {
     let stored = stored_document(setup, &id).await?;
-    let secret = new_secret(&stored.unwrap_or_default(), issued)?;
+    let secret = new_secret(&stored.unwrap_or_default(), origin)?;
     let secret = secret.ok_or_else(|| {
         Problem::invalid(
             "secret",
@@ -257,12 +272,14 @@ async fn record_each<'a>(
     actor: Actor,
     invocation: &Invocation,
 ) {
-    let source = &changed.source.value;
+    let (source, document) = (&changed.source.value, &changed.document);
     let enabled = if source.enabled { "yes" } else { "no" };
     let detail = [
         ("source", changed.id.to_string()),
         ("name", source.name.clone()),
         ("enabled", enabled.to_owned()),
+        ("authentication", describe(&document.authentication)),
+        ("secrets", document.secrets.len().to_string()),
     ];
     let recorded = entries
         .map(|(partner, what)| audit::record(setup, partner, (actor, what), &detail, invocation));

@@ -8,6 +8,7 @@
 //! them repairs it.
 
 mod access;
+pub(crate) mod authentication;
 pub(crate) mod change;
 mod form;
 pub(crate) mod format;
@@ -17,9 +18,7 @@ pub(crate) mod inactivity_view;
 pub(crate) mod manage;
 pub(crate) mod mapping;
 pub(crate) mod messages;
-mod new_view;
 mod reader;
 mod rotation;
 pub(crate) mod samples;
-mod settings_view;
 mod view;

@@ -6,6 +6,7 @@ use aws::invocation::Invocation;
 use aws::secrets::SourceDocument;
 use domain::alert::kind::KindInfo;
 use domain::source::activity::SourceActivity;
+use domain::source::authentication::Authentication;
 use domain::source::presets::{self, Preset, SourceFormat};
 use domain::{PartnerId, SourceId};
 use futures_util::future::try_join_all;
@@ -17,10 +18,13 @@ use crate::context::Setup;
 use crate::http::problem::Problem;
 use crate::page::readable;
 use crate::sources::access::OwnSource;
+use crate::sources::format::DEFAULT_USER;
 use crate::sources::inactivity_view::{
     InactiveSourceView, InactiveTenantsView, inactive_sources, inactive_tenants,
 };
-use crate::sources::view::{FormatName, MessageRow, SourceRow, SourceView, SourcesView};
+use crate::sources::view::list::SourcesView;
+use crate::sources::view::source::SourceView;
+use crate::sources::view::{FormatName, MessageRow, SourceRow};
 
 /// Messages on the page of one source.
 const SHOWN: usize = 10;
@@ -150,6 +154,7 @@ pub(super) async fn read_one(
         .webhook_url
         .replace("{source}", own.id.as_str());
     let is_changeable = session.manages_sources && !own.is_shared();
+    let user = user_of(&own.document);
     let mut view = SourceView::new(
         row,
         &address,
@@ -158,6 +163,7 @@ pub(super) async fn read_one(
         secret,
     );
     view.can_manage = is_changeable;
+    view.user = user;
     view.version = own.source.version;
     view.messages = messages;
     view.newer_preset = newer;
@@ -180,6 +186,17 @@ pub(super) async fn read_one(
         ..tenants
     });
     Ok(view)
+}
+
+/// The user of the present secret, if the source proves itself by user and password. It is no
+/// secret.
+fn user_of(document: &SourceDocument) -> Option<String> {
+    if document.authentication != Authentication::Basic {
+        return None;
+    }
+    let secret = document.secrets.first();
+    let user = secret.and_then(|secret| secret.value.expose().split_once(':'));
+    Some(user.map_or(DEFAULT_USER, |(user, _)| user).to_owned())
 }
 
 /// The version of the preset that the source uses.

@@ -12,15 +12,15 @@ use crate::connection::client::problem_of;
 use crate::http::problem::Problem;
 
 /// What ConnectWise has; `None` where the API member lacks the right to read it.
-pub(super) struct TicketLists {
-    pub(super) operations: Option<BoardParts>,
-    pub(super) cyber_alerts: Option<BoardParts>,
-    pub(super) priorities: Option<Vec<Priority>>,
+pub(crate) struct TicketLists {
+    pub(crate) operations: Option<BoardParts>,
+    pub(crate) cyber_alerts: Option<BoardParts>,
+    pub(crate) priorities: Option<Vec<Priority>>,
 }
 
 impl TicketLists {
     /// Whether everything could be read that these settings point to.
-    pub(super) fn is_complete(&self, settings: &Settings) -> bool {
+    pub(crate) fn is_complete(&self, settings: &Settings) -> bool {
         let is_read = |target: &BoardTarget, parts: &Option<BoardParts>| {
             target.board.is_none() || parts.is_some()
         };
@@ -30,7 +30,7 @@ impl TicketLists {
     }
 }
 
-pub(super) async fn ticket_lists(
+pub(crate) async fn ticket_lists(
     client: &Client,
     settings: &Settings,
     ends: Instant,

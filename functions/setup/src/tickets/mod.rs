@@ -3,6 +3,6 @@
 mod form;
 pub(crate) mod handlers;
 pub(crate) mod issues;
-mod lists;
+pub(crate) mod lists;
 mod reader;
 mod view;

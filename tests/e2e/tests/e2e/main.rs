@@ -77,6 +77,7 @@ mod setup {
     pub(crate) mod existing_tickets;
     pub(crate) mod journey;
     pub(crate) mod route_matrix;
+    mod source_authentication;
     pub(crate) mod sources;
     pub(crate) mod stored_items;
     pub(crate) mod stored_sessions;

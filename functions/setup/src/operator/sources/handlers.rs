@@ -87,7 +87,7 @@ pub(crate) async fn create(
         inactivity: inactivity.apply(InactivityRules::default()),
         kinds_added: parse_kinds(request.kinds_added.unwrap_or_default())?,
         format,
-        secret: NewSecret::Now(request.secret),
+        secret: NewSecret::Now(request.secret.into()),
     };
     let (created, secret) = manage::create(&setup, new, Actor::Operator, &invocation).await?;
     let mut body = json!(SourceResponse::of(&setup, created));
@@ -125,6 +125,7 @@ pub(crate) async fn change(
         inactivity,
         kinds_added: request.kinds_added.map(parse_kinds).transpose()?,
         format,
+        ..SourceEdit::default()
     };
     let changed = manage::edit(&setup, found, edit, Actor::Operator, &invocation).await?;
     Ok(json_response(
@@ -149,8 +150,8 @@ pub(crate) async fn rotate(
     {
         return Err(conflict());
     }
-    let issued = request.secret;
-    let rotated = manage::rotate(&setup, found, issued, Actor::Operator, &invocation).await?;
+    let origin = request.secret.into();
+    let rotated = manage::rotate(&setup, found, origin, Actor::Operator, &invocation).await?;
     let mut body = json!(SourceResponse::of(&setup, rotated.changed));
     body["secret"] = rotated.secret.expose().into();
     body["old_until"] = json!(rotated.old_until);

@@ -71,6 +71,9 @@ pub(super) const TABLES: [&str; 2] = ["kind", "severity"];
 /// Stands for a body that is itself the list of alerts.
 pub(super) const WHOLE_BODY: &str = "(the whole message)";
 
+/// The origin of a rule that has no fields of its own, such as the first of several places.
+pub(super) const JSON_RULE: &str = "json";
+
 /// What the page sends.
 #[derive(Debug, Default, Clone, Deserialize)]
 pub(crate) struct EditorForm {
@@ -102,6 +105,8 @@ pub(crate) struct EditorForm {
     severity_table: Vec<TableRow>,
     #[serde(default)]
     expires_after_hours: String,
+    #[serde(default)]
+    rest: String,
 }
 
 /// A mapping in the form's notation.
@@ -115,12 +120,14 @@ pub(super) struct MappingForm {
     pub(super) fields: BTreeMap<String, FieldRule>,
     pub(super) tables: BTreeMap<&'static str, Vec<TableRow>>,
     pub(super) expires_after_hours: String,
+    /// The members of the mapping that have no fields, as a JSON object. Empty: none.
+    pub(super) rest: String,
 }
 
 /// Where the text of a field comes from.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FieldRule {
-    /// `at` (a place), `is` (a constant), `text` (text with places); empty: nothing.
+    /// `at` (a place), `is` (a constant), `text` (text with places), [`JSON_RULE`]; empty: nothing.
     #[serde(default)]
     pub(super) from: String,
     #[serde(default)]
@@ -161,6 +168,7 @@ impl EditorForm {
             fields: self.fields.clone(),
             tables: tables.into(),
             expires_after_hours: self.expires_after_hours.clone(),
+            rest: self.rest.clone(),
         })
     }
 }
@@ -193,6 +201,13 @@ fn text(value: Option<&Value>) -> Option<String> {
     value?.as_str().map(str::to_owned)
 }
 
+/// A text that a field of the form keeps: fields are trimmed, and an empty one counts as absent.
+fn field_text(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
+    let is_kept = !text.is_empty() && text.trim() == text;
+    is_kept.then(|| text.to_owned())
+}
+
 /// The members of an object, if it has no others than these.
 fn only<'a>(value: &'a Value, allowed: &[&str]) -> Option<&'a Map<String, Value>> {
     let object = value.as_object()?;
@@ -200,72 +215,96 @@ fn only<'a>(value: &'a Value, allowed: &[&str]) -> Option<&'a Map<String, Value>
     object.keys().all(is_allowed).then_some(object)
 }
 
+/// The place and the rows of rules that all look at one place.
+fn change_rows(rules: &Value) -> Option<(String, Vec<TableRow>)> {
+    let mut place = None;
+    let mut rows = vec![];
+    for rule in rules.as_array()? {
+        let rule = only(rule, &["at", "is", "then"])?;
+        let at = text(rule.get("at"))?;
+        if place.get_or_insert_with(|| at.clone()) != &at {
+            return None;
+        }
+        for is in rule.get("is")?.as_array()? {
+            rows.push(TableRow {
+                from: field_text(is)?,
+                to: text(rule.get("then"))?,
+            });
+        }
+    }
+    Some((place?, rows))
+}
+
+/// A rule that has fields of its own: a place, a constant or a text with places.
+fn simple_rule(rule: &Value, has_table: bool) -> Option<(FieldRule, Vec<TableRow>)> {
+    let members: &[&str] = match has_table {
+        true => &["at", "is", "text", "otherwise", "table"],
+        false => &["at", "is", "text", "otherwise"],
+    };
+    let rule = only(rule, members)?;
+    let origin = |from: &str| Some((from.to_owned(), field_text(rule.get(from)?)?));
+    let (from, value) = origin("at")
+        .or_else(|| origin("is"))
+        .or_else(|| origin("text"))?;
+    let field = FieldRule {
+        from,
+        value,
+        otherwise: match rule.get("otherwise") {
+            Some(otherwise) => field_text(otherwise)?,
+            None => String::new(),
+        },
+    };
+    let rows = rule.get("table").and_then(Value::as_object);
+    let rows = rows.into_iter().flatten().map(|(from, to)| {
+        let (from, to) = (field_text(&json!(from))?, field_text(to)?);
+        Some(TableRow { from, to })
+    });
+    Some((field, rows.collect::<Option<_>>()?))
+}
+
 impl MappingForm {
-    /// Reads a mapping. `None` if the form has no room for it.
+    /// Reads a mapping. What has no fields is kept as JSON. `None` if the mapping unwraps messages:
+    /// its places are then not those of the sample.
     pub(super) fn parse(mapping: &Value) -> Option<Self> {
-        let mut allowed: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
-        allowed.extend(["each", "change", "change_otherwise", "expires_after_hours"]);
-        let members = only(mapping, &allowed)?;
+        let mut rest = mapping.as_object()?.clone();
+        if rest.contains_key("unwrap") {
+            return None;
+        }
+        let expires = rest.remove("expires_after_hours");
         let mut form = Self {
-            each: match members.get("each").and_then(Value::as_str) {
+            each: match rest.remove("each").as_ref().and_then(Value::as_str) {
                 Some("") => WHOLE_BODY.to_owned(),
                 Some(each) => each.to_owned(),
                 None => String::new(),
             },
-            change_otherwise: text(members.get("change_otherwise"))?,
-            expires_after_hours: members
-                .get("expires_after_hours")
-                .map_or_else(String::new, Value::to_string),
+            change_otherwise: text(rest.remove("change_otherwise").as_ref())?,
+            expires_after_hours: expires.map_or_else(String::new, |hours| hours.to_string()),
             ..Self::default()
         };
-        for rule in members
-            .get("change")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            let rule = only(rule, &["at", "is", "then"])?;
-            let at = text(rule.get("at"))?;
-            if !form.change_at.is_empty() && form.change_at != at {
-                return None;
-            }
-            form.change_at = at;
-            for is in rule.get("is")?.as_array()? {
-                form.change.push(TableRow {
-                    from: is.as_str()?.to_owned(),
-                    to: text(rule.get("then"))?,
-                });
-            }
+        if let Some((place, rows)) = rest.get("change").and_then(change_rows) {
+            (form.change_at, form.change) = (place, rows);
+            rest.remove("change");
         }
         for MappingField { name, .. } in FIELDS {
-            let Some(rule) = members.get(name) else {
+            let Some(rule) = rest.remove(name) else {
                 continue;
             };
             let table = TABLES.into_iter().find(|table| *table == name);
-            let members: &[&str] = match table {
-                Some(_) => &["at", "is", "text", "otherwise", "table"],
-                None => &["at", "is", "text", "otherwise"],
-            };
-            let rule = only(rule, members)?;
-            let origin = |from: &str| Some((from.to_owned(), text(rule.get(from))?));
-            let (from, value) = origin("at")
-                .or_else(|| origin("is"))
-                .or_else(|| origin("text"))?;
-            let otherwise = text(rule.get("otherwise")).unwrap_or_default();
-            let field = FieldRule {
-                from,
-                value,
-                otherwise,
-            };
+            let (field, rows) = simple_rule(&rule, table.is_some()).unwrap_or_else(|| {
+                let field = FieldRule {
+                    from: JSON_RULE.to_owned(),
+                    value: rule.to_string(),
+                    otherwise: String::new(),
+                };
+                (field, vec![])
+            });
             form.fields.insert(name.to_owned(), field);
-            if let (Some(table), Some(rows)) = (table, rule.get("table")) {
-                let rows = rows.as_object()?.iter().map(|(from, to)| {
-                    let to = to.as_str()?.to_owned();
-                    let from = from.clone();
-                    Some(TableRow { from, to })
-                });
-                form.tables.insert(table, rows.collect::<Option<_>>()?);
+            if let (Some(table), false) = (table, rows.is_empty()) {
+                form.tables.insert(table, rows);
             }
+        }
+        if !rest.is_empty() {
+            form.rest = serde_json::to_string_pretty(&rest).unwrap_or_default();
         }
         Some(form)
     }
@@ -286,9 +325,11 @@ impl MappingForm {
                 "Choose the place whose values are in the table.",
             ));
         }
-        let rules = rows
-            .iter()
-            .map(|row| json!({ "at": at, "is": [row.from.trim()], "then": row.to }));
+        let of_one_meaning = rows.chunk_by(|one, other| one.to == other.to);
+        let rules = of_one_meaning.map(|rows| {
+            let is: Vec<_> = rows.iter().map(|row| row.from.trim()).collect();
+            json!({ "at": at, "is": is, "then": rows[0].to })
+        });
         let rules: Vec<_> = rules.collect();
         if !rules.is_empty() {
             mapping.insert("change".to_owned(), json!(rules));
@@ -312,7 +353,25 @@ impl MappingForm {
                 mapping.insert("expires_after_hours".to_owned(), json!(hours));
             }
         }
+        for (name, value) in self.rest()? {
+            if mapping.contains_key(&name) {
+                return Err(Problem::invalid(
+                    "rest",
+                    format!("\"{name}\" has fields above. Remove it here, or empty these fields."),
+                ));
+            }
+            mapping.insert(name, value);
+        }
         Ok(Value::Object(mapping))
+    }
+
+    /// The members that have no fields.
+    fn rest(&self) -> Result<Map<String, Value>, Problem> {
+        match self.rest.trim() {
+            "" => Ok(Map::new()),
+            rest => serde_json::from_str(rest)
+                .map_err(|err| Problem::invalid("rest", format!("It is no JSON object: {err}."))),
+        }
     }
 
     fn rule(&self, field: &MappingField) -> Result<Option<Value>, Problem> {
@@ -323,7 +382,7 @@ impl MappingForm {
         // A place is often pasted with white space; a text may end in it.
         let value = rule.value.trim();
         let otherwise = rule.otherwise.trim();
-        let is_from = matches!(rule.from.as_str(), "at" | "is" | "text");
+        let is_from = matches!(rule.from.as_str(), "at" | "is" | "text" | JSON_RULE);
         if !is_from && field.is_required {
             return invalid("It is needed. Choose a place of the message, or a constant.");
         }
@@ -332,6 +391,15 @@ impl MappingForm {
         }
         if value.is_empty() {
             return invalid("Enter the place, the constant or the text.");
+        }
+        if rule.from == "at" && !value.starts_with('/') {
+            return invalid("A place begins with a slash, such as /customer/name.");
+        }
+        if rule.from == JSON_RULE {
+            return match serde_json::from_str(value) {
+                Ok(document) => Ok(Some(document)),
+                Err(err) => invalid(&format!("It is not JSON: {err}.")),
+            };
         }
         let mut document = Map::from_iter([(rule.from.clone(), json!(value))]);
         if !otherwise.is_empty() {
@@ -356,6 +424,8 @@ fn filled_rows(rows: &[TableRow]) -> Vec<&TableRow> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use domain::source::presets;
 
     use super::*;
@@ -373,13 +443,7 @@ mod tests {
             in_the_form += 1;
             let text = form.value().unwrap().to_string();
             let again = EventMapping::parse(&text, &preset.kinds_added).unwrap();
-            // One rule with several texts becomes several rules.
-            assert_eq!(
-                MappingForm::parse(&json!(again)),
-                Some(form),
-                "{}",
-                preset.name
-            );
+            assert_eq!(again, *mapping, "{}", preset.name);
         }
         let simple = json!({
             "each": "/alerts",
@@ -397,7 +461,62 @@ mod tests {
         });
         let form = MappingForm::parse(&simple).unwrap();
         assert_eq!(form.value().unwrap(), simple);
-        assert_eq!(in_the_form, 0, "change the page's texts if presets fit");
+        assert_eq!(form.rest, "");
+        // All presets but the one that unwraps its messages, and the one without a mapping.
+        let presets: BTreeSet<_> = presets::all().map(|preset| preset.name).collect();
+        assert_eq!(in_the_form, presets.len() - 2);
+    }
+
+    #[test]
+    fn a_part_that_has_no_fields_is_kept_as_json() {
+        let rich = json!({
+            "ping": [{ "at": "/test", "is": ["true"] }],
+            "change": [
+                { "at": "/closed", "is": ["yes"], "then": "resolved" },
+                { "at": "/status", "is": ["open"], "then": "raised" },
+            ],
+            "change_otherwise": "quarantine",
+            "alert_id": { "first": [{ "at": "/id" }, { "at": "/number" }] },
+            "tenant": { "at": "/customer" },
+            "kind": { "is": "disk" },
+            "severity": { "is": "low" },
+            "title": { "at": "/what" },
+        });
+        let mut form = MappingForm::parse(&rich).unwrap();
+        assert_eq!(form.fields["alert_id"].from, JSON_RULE);
+        assert_eq!(form.fields["tenant"].from, "at");
+        assert_eq!(form.value().unwrap(), rich);
+
+        form.change_at = "/status".to_owned();
+        form.change.push(TableRow {
+            from: "closed".to_owned(),
+            to: "resolved".to_owned(),
+        });
+        let problem = form.value().unwrap_err();
+        assert_eq!(problem.field.as_deref(), Some("rest"));
+        form.rest = "[]".to_owned();
+        let problem = form.value().unwrap_err();
+        assert_eq!(problem.field.as_deref(), Some("rest"));
+        form.rest.clear();
+        form.fields.get_mut("alert_id").unwrap().value = "{".to_owned();
+        let problem = form.value().unwrap_err();
+        assert_eq!(problem.field.as_deref(), Some("fields[alert_id][value]"));
+    }
+
+    #[test]
+    fn a_text_that_a_field_would_change_is_kept_as_json() {
+        let mapping = json!({
+            "change": [{ "at": "/status", "is": ["", "done"], "then": "resolved" }],
+            "change_otherwise": "raised",
+            "alert_id": { "at": "" },
+            "tenant": { "at": "/customer", "otherwise": " " },
+            "kind": { "at": "/kind", "table": { " a": "disk" } },
+            "severity": { "is": "low" },
+            "title": { "text": "{/what} " },
+        });
+        let form = MappingForm::parse(&mapping).unwrap();
+        assert_eq!(form.fields["severity"].from, "is");
+        assert_eq!(form.value().unwrap(), mapping);
     }
 
     #[test]

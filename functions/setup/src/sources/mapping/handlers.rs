@@ -3,6 +3,8 @@
 use aws::invocation::Invocation;
 use axum::Extension;
 use axum::response::{IntoResponse as _, Response};
+use connections::PartnerConfig;
+use domain::alert::kind::KindInfo;
 use domain::source::mapping::EventMapping;
 use domain::source::presets::{self, SourceFormat};
 use serde_json::Value;
@@ -11,6 +13,7 @@ use store::Actor;
 use super::form::{Edited, EditorForm};
 use super::guess::guess;
 use super::preview::{MappingPreview, PreviewContext};
+use super::target_names::TargetNames;
 use super::view::{EditorView, PresetChange, render};
 use crate::auth::session::PartnerSession;
 use crate::context::{AppState, Setup};
@@ -20,6 +23,7 @@ use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page;
 use crate::page::flash::FlashQuery;
 use crate::sources::access::OwnSource;
+use crate::sources::authentication::words::describe;
 use crate::sources::form::SourceQuery;
 use crate::sources::format::{FormatRequest, parse_mapping};
 use crate::sources::manage::{self, SourceEdit};
@@ -117,7 +121,9 @@ pub(crate) async fn change(
                 }
             }
             "save" if problem.is_none() => {
-                let preview = editor.preview(mapping).await?;
+                let kinds = &editor.own.document.kinds_added;
+                let known = (&editor.config().await?, &TargetNames::default());
+                let preview = editor.preview(mapping, kinds, known);
                 match check(&preview, mapping, &form.checked) {
                     Err(err) => problem = Some(err),
                     Ok(()) => return editor.save(mapping).await,
@@ -133,7 +139,7 @@ pub(crate) async fn change(
 fn too_rich() -> Problem {
     Problem::invalid(
         "mapping",
-        "The form has no room for this mapping. It is edited as JSON.",
+        "The form has no fields for this mapping, because it unwraps messages (\"unwrap\") or is incomplete. It is edited as JSON.",
     )
 }
 
@@ -173,25 +179,27 @@ impl Editor<'_> {
         }
     }
 
-    async fn preview(&self, mapping: &EventMapping) -> Result<MappingPreview, Problem> {
-        self.try_with(mapping, &self.own.document.kinds_added).await
+    async fn config(&self) -> Result<PartnerConfig, Problem> {
+        let partner = &self.session.partner;
+        Ok(self.setup.connections.partner_config(partner).await?)
     }
 
-    async fn try_with(
+    /// Tries a mapping. `kinds` are those of the source with this mapping.
+    fn preview(
         &self,
         mapping: &EventMapping,
-        kinds: &[domain::alert::kind::KindInfo],
-    ) -> Result<MappingPreview, Problem> {
-        let partner = &self.session.partner;
-        let config = self.setup.connections.partner_config(partner).await?;
+        kinds: &[KindInfo],
+        (config, names): (&PartnerConfig, &TargetNames),
+    ) -> MappingPreview {
         let context = PreviewContext {
-            partner,
+            partner: &self.session.partner,
             source: &self.own.id,
             document: &self.own.document,
-            config: &config,
+            config,
+            names,
             now: self.invocation.now(),
         };
-        Ok(context.try_mapping(mapping, kinds, &self.samples))
+        context.try_mapping(mapping, kinds, &self.samples)
     }
 
     async fn page(
@@ -200,12 +208,21 @@ impl Editor<'_> {
         problem: Option<Problem>,
         typed_sample: String,
     ) -> Result<PageResponse, Problem> {
-        let preview = match &parsed {
-            Some(mapping) => Some(self.preview(mapping).await?),
-            None => None,
+        let config = self.config().await?;
+        let names = match self.samples.is_empty() {
+            true => TargetNames::default(),
+            false => {
+                let partner = &self.session.partner;
+                TargetNames::read(self.setup, partner, &config, self.invocation).await
+            }
         };
+        let known = (&config, &names);
+        let kinds = &self.own.document.kinds_added;
+        let preview = parsed
+            .as_ref()
+            .map(|mapping| self.preview(mapping, kinds, known));
         let view = EditorView {
-            preset: self.newer_preset().await?,
+            preset: self.newer_preset(known),
             id: self.own.id,
             name: self.own.source.value.name,
             version: self.own.source.version,
@@ -225,24 +242,22 @@ impl Editor<'_> {
     }
 
     /// The newest version of the preset, if it is newer, and what it reads otherwise.
-    async fn newer_preset(&self) -> Result<Option<PresetChange>, Problem> {
-        let Some(present) = preset_of(&self.own.document) else {
-            return Ok(None);
-        };
+    fn newer_preset(&self, known: (&PartnerConfig, &TargetNames)) -> Option<PresetChange> {
+        let present = preset_of(&self.own.document)?;
         let newest = presets::latest(&present.name);
-        let Some(newest) = newest.filter(|newest| newest.version > present.version) else {
-            return Ok(None);
-        };
+        let newest = newest.filter(|newest| newest.version > present.version)?;
         let mut kinds = self.own.document.kinds_added.clone();
         kinds.extend(newest.kinds_added.iter().cloned());
         let differences = match newest.mapping() {
-            Some(mapping) => self.try_with(mapping, &kinds).await?.differences,
+            Some(mapping) => self.preview(mapping, &kinds, known).differences,
             None => vec![],
         };
-        Ok(Some(PresetChange {
+        let is_other = newest.authentication != self.own.document.authentication;
+        Some(PresetChange {
             version: newest.version,
+            authentication: is_other.then(|| describe(&newest.authentication)),
             differences,
-        }))
+        })
     }
 
     async fn save(self, mapping: &EventMapping) -> Result<Response, Problem> {

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 
 use aws::secrets::SourceDocument;
 use connections::PartnerConfig;
-use domain::alert::kind::{Category, KindInfo, with_added};
+use domain::alert::kind::{Category, KindInfo};
 use domain::source::mapping::EventMapping;
 use domain::source::mapping::preview::{
     SampleDetails, SampleEvent, SampleResult, preview, resolves_what_was_raised,
 };
 use domain::source::presets::SourceFormat;
 use domain::wire::webhook::SourcePolicy;
-use domain::{AlertKey, PartnerId, SourceId};
+use domain::{AlertKey, PartnerId, RecordId, SourceId};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::target_names::TargetNames;
 use crate::backlog::count::describe;
 use crate::sources::samples::Sample;
 
@@ -63,6 +64,7 @@ pub(super) struct PreviewContext<'a> {
     pub(super) source: &'a SourceId,
     pub(super) document: &'a SourceDocument,
     pub(super) config: &'a PartnerConfig,
+    pub(super) names: &'a TargetNames,
     pub(super) now: Timestamp,
 }
 
@@ -85,7 +87,6 @@ impl PreviewContext<'_> {
             }
             SourceFormat::CloudEvents | SourceFormat::Unmapped => vec![],
         };
-        let all_kinds = with_added(kinds);
         MappingPreview {
             resolves_what_was_raised: resolves_what_was_raised(&after),
             differences,
@@ -97,7 +98,7 @@ impl PreviewContext<'_> {
                     tickets: result
                         .events
                         .iter()
-                        .map(|event| self.ticket(event, &all_kinds))
+                        .map(|event| self.ticket(event))
                         .collect(),
                     result,
                 })
@@ -122,7 +123,7 @@ impl PreviewContext<'_> {
         results.collect()
     }
 
-    fn ticket(&self, event: &SampleEvent, kinds: &[KindInfo]) -> TicketPreview {
+    fn ticket(&self, event: &SampleEvent) -> TicketPreview {
         let connection = self.config.items.connection.as_ref();
         let epoch = connection.map(|connection| connection.epoch);
         let mapping = self.config.mappings.get(&event.tenant).cloned();
@@ -131,8 +132,9 @@ impl PreviewContext<'_> {
             None => mapping,
         });
         let company = mapping.and_then(|mapping| {
-            let name = mapping.company_name.unwrap_or_else(|| "company".to_owned());
-            mapping.company.map(|id| format!("{name} ({id})"))
+            let id = mapping.company?;
+            let name = mapping.company_name;
+            Some(name.unwrap_or_else(|| format!("company number {id}")))
         });
         let mut ticket = TicketPreview {
             board: String::new(),
@@ -142,18 +144,12 @@ impl PreviewContext<'_> {
             blocked: None,
         };
         if let Some(details) = &event.details {
-            self.describe(event, details, kinds, &mut ticket);
+            self.describe(event, details, &mut ticket);
         }
         ticket
     }
 
-    fn describe(
-        &self,
-        event: &SampleEvent,
-        details: &SampleDetails,
-        kinds: &[KindInfo],
-        ticket: &mut TicketPreview,
-    ) {
+    fn describe(&self, event: &SampleEvent, details: &SampleDetails, ticket: &mut TicketPreview) {
         let key = AlertKey {
             partner: self.partner.clone(),
             tenant: event.tenant.clone(),
@@ -164,27 +160,31 @@ impl PreviewContext<'_> {
         let target = views.of(&key).target(&details.kind);
         ticket.blocked = target.err().map(|reason| describe(&reason));
         let category = match details.category {
-            Category::Operations => "Operations",
-            Category::CyberAlerts => "Cyber Alerts",
+            Category::Operations => "operations alerts",
+            Category::CyberAlerts => "cyber alerts",
         };
         let settings = self.config.items.settings.as_ref();
-        let board = settings.map(|settings| settings.board(details.category));
-        let id = board.and_then(|board| board.board);
-        ticket.board = match id {
-            Some(id) => format!("{category} (board {id})"),
-            None => format!("{category} (ConnectWise's default board)"),
-        };
-        let info = kinds.iter().find(|info| info.kind == details.kind);
-        let is_typed = board.is_some_and(|board| board.types.contains_key(&details.kind));
-        ticket.type_name = match info.filter(|_| is_typed) {
-            Some(info) => info.type_name.clone(),
-            None => "ConnectWise's default type".to_owned(),
-        };
+        let target = settings.map(|settings| settings.board(details.category));
+        let board = target.and_then(|target| target.board);
+        let board = name_of(&self.names.boards, board);
+        ticket.board = format!("{board}, for {category}");
+        let type_id = target.and_then(|target| target.types.get(&details.kind));
+        let type_name = name_of(&self.names.types, type_id.copied());
+        ticket.type_name = format!("{type_name}, for kind {}", details.kind);
         let priority = settings.and_then(|settings| settings.priorities.get(&details.severity));
-        ticket.priority = match priority {
-            Some(id) => format!("priority {id}, for severity {}", details.severity),
-            None => format!("ConnectWise's default, for severity {}", details.severity),
-        };
+        let priority = name_of(&self.names.priorities, priority.copied());
+        ticket.priority = format!("{priority}, for severity {}", details.severity);
+    }
+}
+
+/// The name of a record that was chosen in ConnectWise.
+fn name_of(names: &BTreeMap<RecordId, String>, id: Option<RecordId>) -> String {
+    match id {
+        None => "ConnectWise's default".to_owned(),
+        Some(id) => match names.get(&id) {
+            Some(name) => name.clone(),
+            None => format!("number {id} (its name cannot be read now)"),
+        },
     }
 }
 

@@ -2,30 +2,18 @@
 
 use domain::SourceId;
 use domain::alert::kind::KindInfo;
-use domain::source::mapping::preview::SampleEvent;
 use maud::{Markup, html};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::form::{
-    Edited, FIELDS, FieldRule, MappingField, MappingForm, TABLES, TableRow, WHOLE_BODY,
-};
-use super::preview::{Difference, MappingPreview, SamplePreview, TicketPreview};
-use super::tree;
+use super::form::{Edited, FIELDS, WHOLE_BODY};
+use super::form_view::{form_rows, json_rows};
+use super::preview::{Difference, MappingPreview};
+use super::result_view;
 use crate::http::problem::Problem;
 use crate::paths;
 use crate::sources::samples::Sample;
 use crate::sources::view::one_path;
-
-/// Empty rows of a table, for further values.
-const EMPTY_ROWS: usize = 2;
-const SEVERITIES: [&str; 5] = ["critical", "high", "medium", "low", "informational"];
-const CHANGES: [(&str, &str); 4] = [
-    ("raised", "raises the alert"),
-    ("updated", "changes details"),
-    ("resolved", "resolves the alert"),
-    ("ignored", "is ignored"),
-];
 
 pub(super) struct EditorView {
     pub(super) id: SourceId,
@@ -49,6 +37,8 @@ pub(super) struct EditorView {
 #[derive(Serialize)]
 pub(super) struct PresetChange {
     pub(super) version: u32,
+    /// How it proves itself, if that is another way.
+    pub(super) authentication: Option<String>,
     pub(super) differences: Vec<Difference>,
 }
 
@@ -71,7 +61,7 @@ impl Serialize for EditorView {
 
 impl EditorView {
     /// The problem of this field.
-    fn problem_of(&self, field: &str) -> Option<&str> {
+    pub(super) fn problem_of(&self, field: &str) -> Option<&str> {
         let problem = self.problem.as_ref()?;
         let at = problem.field.as_deref()?;
         // `mapping.tenant.at` and `tenant` belong to the row of the tenant.
@@ -93,6 +83,7 @@ impl EditorView {
                     "change_at",
                     "change",
                     "expires_after_hours",
+                    "rest",
                     "sample",
                 ])
                 .any(|field| self.problem_of(field).is_some()),
@@ -102,7 +93,7 @@ impl EditorView {
     }
 }
 
-fn problem(words: Option<&str>, id: &str) -> Markup {
+pub(super) fn problem(words: Option<&str>, id: &str) -> Markup {
     html! { @if let Some(words) = words { p class="problem" id=(id) role="alert" { (words) } } }
 }
 
@@ -134,7 +125,7 @@ pub(super) fn render(view: &EditorView) -> Result<Markup, Problem> {
                 }
             }
         }
-        @if let Some(preview) = &view.preview { (result(view, preview)) }
+        @if let Some(preview) = &view.preview { (result_view::render(preview, view.is_saved)) }
         p { a href=(one_path(&view.id)?) { "The source " (view.name) } }
     })
 }
@@ -168,183 +159,19 @@ fn newer_preset(view: &EditorView, preset: &PresetChange) -> Markup {
         section class="note" aria-labelledby="preset-title" {
             h3 id="preset-title" { "Version " (preset.version) " of this product's mapping" }
             @if preset.differences.is_empty() { p { "It reads the samples as the present one does." } }
-            @else { (differences(&preset.differences)) }
-            p { "A mapping that was changed here is replaced by it." }
+            @else { (result_view::differences(&preset.differences)) }
+            @if let Some(authentication) = &preset.authentication {
+                p class="warn" {
+                    "It proves itself in another way: " (authentication) ". A secret that cannot be used like this ends: "
+                    "every message is then refused until the source has another secret."
+                }
+            }
+            p { "A mapping or a response that was changed here is replaced by it." }
             form method="post" action=(paths::SOURCE_PRESET) {
                 input type="hidden" name="source" value=(view.id);
                 input type="hidden" name="version" value=(view.version);
                 input type="hidden" name="preset_version" value=(preset.version);
                 button { "Use version " (preset.version) }
-            }
-        }
-    }
-}
-
-fn form_rows(
-    view: &EditorView,
-    form: &MappingForm,
-    sample: Option<&Value>,
-    alert: Option<&Value>,
-) -> Markup {
-    let places = alert.map(tree::places).unwrap_or_default();
-    let mut lists = sample.map(tree::lists).unwrap_or_default();
-    for list in &mut lists {
-        if list.is_empty() {
-            WHOLE_BODY.clone_into(list);
-        }
-    }
-    html! {
-        datalist id="places" { @for place in &places { option value=(place.pointer) { (place.value) } } }
-        datalist id="kind-values" {
-            @for info in &view.kinds { option value=(info.kind) { (info.type_name) } }
-            @for place in &places { option value=(place.pointer) { (place.value) } }
-        }
-        datalist id="severity-values" {
-            @for severity in SEVERITIES { option value=(severity) {} }
-            @for place in &places { option value=(place.pointer) { (place.value) } }
-        }
-        datalist id="lists" { @for list in &lists { option value=(list) {} } }
-        div class="editor" {
-            @if let Some(alert) = alert { (sample_tree(alert)) }
-            div {
-                fieldset {
-                    legend { "The message" }
-                    label for="each" { "List of alerts at" }
-                    input id="each" name="each" list="lists" value=(form.each) autocomplete="off" aria-describedby="each-note"
-                        aria-invalid=[view.problem_of("each").map(|_| "true")];
-                    small id="each-note" { "Only if one message has several alerts. The places below are then within one of them." }
-                    (problem(view.problem_of("each"), "problem-each"))
-                    (change_table(view, form))
-                    label for="expires" { "Hours until an alert expires" }
-                    input id="expires" name="expires_after_hours" inputmode="numeric" value=(form.expires_after_hours) autocomplete="off" aria-describedby="expires-note"
-                        aria-invalid=[view.problem_of("expires_after_hours").map(|_| "true")];
-                    small id="expires-note" { "For products that never say that an alert is resolved. Empty: never." }
-                    (problem(view.problem_of("expires_after_hours"), "problem-expires"))
-                }
-                @for field in &FIELDS { (field_row(view, form, field)) }
-            }
-        }
-    }
-}
-
-fn sample_tree(alert: &Value) -> Markup {
-    html! {
-        details open data-tree {
-            summary { "The first sample" }
-            p class="soft" data-hint role="status" hidden { "Choose a field, then press the value that belongs into it." }
-            div class="sample" tabindex="0" role="region" aria-label="The first sample" { (tree::render(alert)) }
-        }
-    }
-}
-
-fn json_rows(text: &str, alert: Option<&Value>) -> Markup {
-    html! {
-        @if let Some(alert) = alert {
-            details {
-                summary { "The first sample" }
-                div class="sample" tabindex="0" role="region" aria-label="The first sample" { (tree::render(alert)) }
-            }
-        }
-        label for="json" { "Mapping" }
-        textarea id="json" name="mapping" rows="24" required spellcheck="false" class="code" { (text) }
-    }
-}
-
-fn change_table(view: &EditorView, form: &MappingForm) -> Markup {
-    let words = view
-        .problem_of("change_at")
-        .or_else(|| view.problem_of("change"));
-    html! {
-        label for="change-at" { "Place that says whether the alert is resolved" }
-        input id="change-at" name="change_at" list="places" value=(form.change_at) autocomplete="off" data-place-field
-            aria-invalid=[words.map(|_| "true")];
-        (problem(words, "problem-change"))
-        (table("change", "What its values mean", &form.change, &CHANGES))
-        label for="change-otherwise" { "A message with another value" }
-        select id="change-otherwise" name="change_otherwise" {
-            option value="raised" selected[form.change_otherwise != "quarantine"] { "raises the alert" }
-            option value="quarantine" selected[form.change_otherwise == "quarantine"] { "waits for a person" }
-        }
-    }
-}
-
-fn table(name: &str, caption: &str, rows: &[TableRow], options: &[(&str, &str)]) -> Markup {
-    let empty = TableRow::default();
-    let shown = rows.iter().filter(|row| !row.from.is_empty());
-    let shown: Vec<_> = shown
-        .chain(std::iter::repeat_n(&empty, EMPTY_ROWS))
-        .collect();
-    html! {
-        fieldset class="pairs" {
-            legend { (caption) }
-            @for (n, row) in shown.into_iter().enumerate() {
-                div class="pair" {
-                    input name={ (name) "[" (n) "][from]" } value=(row.from) autocomplete="off" aria-label={ (caption) ", value " (n + 1) };
-                    select name={ (name) "[" (n) "][to]" } aria-label={ (caption) ", meaning of value " (n + 1) } {
-                        @for (value, words) in options {
-                            option value=(value) selected[row.to == *value] { (words) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn field_row(view: &EditorView, form: &MappingForm, field: &MappingField) -> Markup {
-    let name = field.name;
-    let empty = FieldRule::default();
-    let rule = form.fields.get(name).unwrap_or(&empty);
-    let words = view.problem_of(name);
-    let list = match name {
-        "kind" => "kind-values",
-        "severity" => "severity-values",
-        _ => "places",
-    };
-    let has_otherwise = matches!(name, "tenant" | "kind" | "severity");
-    let kinds: Vec<_> = view
-        .kinds
-        .iter()
-        .map(|info| (info.kind.as_str(), info.kind.as_str()))
-        .collect();
-    let severities = SEVERITIES.map(|severity| (severity, severity));
-    let options: &[(&str, &str)] = match name {
-        "kind" => &kinds,
-        _ => &severities,
-    };
-    html! {
-        fieldset class="rule" {
-            legend { (field.label) }
-            @if !field.note.is_empty() { small id={ (name) "-note" } { (field.note) } }
-            div class="pair" {
-                select name={ "fields[" (name) "][from]" } aria-label={ (field.label) ": where it comes from" } {
-                    @if !field.is_required { option value="" selected[rule.from.is_empty()] { "nothing" } }
-                    option value="at" selected[rule.from == "at"] { "a place" }
-                    option value="is" selected[rule.from == "is"] { "a constant" }
-                    option value="text" selected[rule.from == "text"] { "text with places" }
-                }
-                input name={ "fields[" (name) "][value]" } list=(list) value=(rule.value) autocomplete="off" aria-label=(field.label) data-place-field
-                    aria-invalid=[words.map(|_| "true")] aria-errormessage=[words.map(|_| format!("problem-{name}"))];
-            }
-            (problem(words, &format!("problem-{name}")))
-            @if let Some(table_name) = TABLES.into_iter().find(|table| *table == name) {
-                details open[form.tables.get(name).is_some_and(|rows| rows.iter().any(|row| !row.from.is_empty()))] {
-                    summary { "Translate its values" }
-                    (table(&format!("{table_name}_table"), &format!("{} by value", field.label), form.tables.get(name).map_or(&[][..], Vec::as_slice), options))
-                }
-            }
-            @if has_otherwise {
-                label for={ (name) "-otherwise" } { "Otherwise" }
-                @if name == "tenant" {
-                    input id="tenant-otherwise" name="fields[tenant][otherwise]" value=(rule.otherwise) autocomplete="off";
-                } @else {
-                    select id={ (name) "-otherwise" } name={ "fields[" (name) "][otherwise]" } {
-                        option value="" selected[rule.otherwise.is_empty()] { "nothing" }
-                        @for (value, words) in options { option value=(value) selected[rule.otherwise == *value] { (words) } }
-                    }
-                }
-            } @else {
-                input type="hidden" name={ "fields[" (name) "][otherwise]" } value=(rule.otherwise);
             }
         }
     }
@@ -372,94 +199,12 @@ fn samples(view: &EditorView) -> Markup {
     }
 }
 
-fn result(view: &EditorView, preview: &MappingPreview) -> Markup {
-    html! {
-        section id="result" aria-labelledby="result-title" {
-            h2 id="result-title" { "What it makes of the samples" }
-            @if view.is_saved { p class="soft" { "This is the saved mapping." } }
-            @if preview.samples.is_empty() { p { "Add a sample to see its ticket." } }
-            @if !preview.resolves_what_was_raised {
-                p class="problem" { "A sample resolves an alert that no other sample raises, so its ticket would never be closed." }
-            }
-            @if !preview.differences.is_empty() {
-                h3 { "What differs from the saved mapping" }
-                (differences(&preview.differences))
-            }
-            @for sample in &preview.samples { (sample_result(sample)) }
-        }
-    }
-}
-
-fn differences(differences: &[Difference]) -> Markup {
-    html! {
-        div class="wide" {
-            table class="cards" {
-                caption { "By sample" }
-                thead { tr { th scope="col" { "Sample" } th scope="col" { "What" } th scope="col" { "Saved" } th scope="col" { "New" } } }
-                tbody {
-                    @for difference in differences {
-                        tr {
-                            td data-label="Sample" { (difference.sample) }
-                            td data-label="What" { (difference.member) }
-                            td data-label="Saved" { (difference.before.as_deref().unwrap_or("nothing")) }
-                            td data-label="New" { (difference.after.as_deref().unwrap_or("nothing")) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn sample_result(sample: &SamplePreview) -> Markup {
-    let result = &sample.result;
-    html! {
-        h3 { "Sample " (sample.n) }
-        @if result.is_ping { p { "It is a test message: it is answered and has no other effect." } }
-        @if result.ignored > 0 { p { "Ignored by the mapping: " (result.ignored) "." } }
-        @for problem in &result.unmapped {
-            p class="problem" {
-                @if let Some(index) = problem.index { "Alert " (index + 1) ": " }
-                code { (problem.field) } ": " (problem.problem) ". It would wait for a person."
-            }
-        }
-        @for (text, alerts) in &result.unknown_kinds {
-            p class="warn" { "\"" (text) "\" is no known kind (" (alerts) "). The kind \"otherwise\" counts." }
-        }
-        @for (event, ticket) in result.events.iter().zip(&sample.tickets) { (event_result(event, ticket)) }
-    }
-}
-
-fn event_result(event: &SampleEvent, ticket: &TicketPreview) -> Markup {
-    html! {
-        div class="ticket" {
-            @match &event.details {
-                None => p { "It resolves the alert " code { (event.alert_id) } " of the tenant " (event.tenant) "." },
-                Some(details) => {
-                    p {
-                        @if event.change == "updated" { "It changes details of the alert " } @else { "It raises the alert " }
-                        code { (event.alert_id) } " of the tenant " (event.tenant) "."
-                    }
-                    @if let Some(blocked) = &ticket.blocked { p class="warn" { "No ticket yet: " (blocked) "." } }
-                    dl {
-                        dt { "Board" } dd { (ticket.board) }
-                        dt { "Company" } dd { (ticket.company) }
-                        dt { "Type" } dd { (ticket.type_name) }
-                        dt { "Priority" } dd { (ticket.priority) }
-                        dt { "Summary" } dd { (details.ticket.summary) }
-                    }
-                    pre tabindex="0" role="region" aria-label="Text of the ticket" { (details.ticket.text) }
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use domain::alert::kind::with_added;
 
     use super::*;
+    use crate::sources::mapping::form::{FieldRule, MappingForm};
 
     fn view(edited: Edited, problem: Option<Problem>) -> EditorView {
         EditorView {
@@ -503,6 +248,27 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_as_json_has_no_further_fields() {
+        let first = r#"{"first":[{"at":"/a"},{"at":"/b"}]}"#;
+        let page = |from: &str| {
+            let rule = FieldRule {
+                from: from.to_owned(),
+                value: first.to_owned(),
+                otherwise: String::new(),
+            };
+            let form = MappingForm {
+                fields: [("tenant".to_owned(), rule)].into(),
+                ..MappingForm::default()
+            };
+            let view = view(Edited::Form(form), None);
+            render(&view).unwrap().0
+        };
+        let name = "name=\"fields[tenant][otherwise]\"";
+        assert!(page("at").contains(&format!("id=\"tenant-otherwise\" {name}")));
+        assert!(!page("json").contains("id=\"tenant-otherwise\""));
+    }
+
+    #[test]
     fn json_shows_its_error_above() {
         let problem = Problem::invalid("mapping", "It is not JSON.");
         let view = view(Edited::Json("{".to_owned()), Some(problem));
@@ -516,6 +282,7 @@ mod tests {
         let mut view = view(Edited::Json("{}".to_owned()), None);
         view.preset = Some(PresetChange {
             version: 2,
+            authentication: Some("The secret in the header x-token".to_owned()),
             differences: vec![Difference {
                 sample: 1,
                 member: "alert 1: title".to_owned(),
@@ -528,5 +295,6 @@ mod tests {
         let (change, _) = change.split_once("</section>").unwrap();
         assert!(change.contains("alert 1: title"), "{change}");
         assert!(change.contains("Use version 2"), "{change}");
+        assert!(change.contains("in the header x-token."), "{change}");
     }
 }

@@ -9,7 +9,10 @@ use serde::Deserialize;
 use store::{Actor, PageStart};
 
 use super::replay::replay_part;
-use super::view::{MessageView, MessagesView, render_list, render_one, render_progress};
+use super::view::{
+    MessageView, MessagesView, ProgressView, ReplayCounts, render_list, render_one,
+    render_progress, replay_path,
+};
 use crate::auth::session::PartnerSession;
 use crate::context::{AppState, Setup};
 use crate::http::input::{Input, QueryParams};
@@ -54,6 +57,19 @@ enum MessageAction {
 pub(crate) struct ReplayQuery {
     source: SourceId,
     after: Option<PageStart>,
+    #[serde(default)]
+    replayed: usize,
+    #[serde(default)]
+    left: usize,
+}
+
+impl ReplayQuery {
+    fn so_far(&self) -> ReplayCounts {
+        ReplayCounts {
+            replayed: self.replayed,
+            left: self.left,
+        }
+    }
 }
 
 pub(crate) async fn list(
@@ -150,16 +166,28 @@ pub(crate) async fn handle(
     Ok(ChangeResponse::next(next).with("events", events))
 }
 
-/// The page between two parts of a replay.
+/// The page between two parts of a replay. A reload goes on with the next part.
 pub(crate) async fn progress(
+    setup: AppState,
     session: PartnerSession,
     QueryParams(query): QueryParams<ReplayQuery>,
 ) -> Result<PageResponse, Problem> {
+    let so_far = query.so_far();
     let after = query
         .after
         .ok_or_else(|| Problem::not_found("There is no such page."))?;
-    let content = render_progress(&query.source, &after)?;
-    let view = serde_json::json!({ "source": query.source, "after": after });
+    let stored = &setup.table().quarantine;
+    let waiting = stored.waiting(&session.partner, Some(&after)).await?;
+    let mut entries = waiting.entries;
+    entries.retain(|entry| entry.value.source == query.source);
+    let view = ProgressView {
+        source: query.source,
+        after,
+        so_far,
+        to_do: entries.len(),
+        more_to_do: waiting.next.is_some(),
+    };
+    let content = render_progress(&view)?;
     let (step, flash) = (SetupStep::Sources, FlashQuery::default());
     Ok(page::step(&session, step, &flash, &view, &content))
 }
@@ -172,6 +200,7 @@ pub(crate) async fn replay_all(
     QueryParams(query): QueryParams<ReplayQuery>,
 ) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
+    let before = query.so_far();
     let own = OwnSource::read_to_change(&setup, &session, query.source).await?;
     let part = replay_part(&setup, partner, &own, query.after.as_ref(), &invocation).await?;
     if part.replayed > 0 || part.events > 0 {
@@ -181,21 +210,24 @@ pub(crate) async fn replay_all(
         ];
         record(&setup, partner, "messages_replayed", &detail, &invocation).await;
     }
-    let source = own.id.as_str();
-    let next = match part.next.map(String::from) {
-        Some(after) => with_query(paths::REPLAY_ALL, &[("source", source), ("after", &after)])?,
-        None if part.left > 0 => with_query(
-            paths::QUARANTINE,
-            &[("source", source), ("done", "messages_left")],
-        )?,
-        None => with_query(
-            paths::QUARANTINE,
-            &[("source", source), ("done", "messages_replayed")],
-        )?,
+    let so_far = ReplayCounts {
+        replayed: before.replayed.saturating_add(part.replayed),
+        left: before.left.saturating_add(part.left),
+    };
+    let next = match &part.next {
+        Some(after) => replay_path(&own.id, Some((after, so_far)))?,
+        None => {
+            let done = match so_far.left {
+                0 => "messages_replayed",
+                _ => "messages_left",
+            };
+            let source = own.id.as_str();
+            with_query(paths::QUARANTINE, &[("source", source), ("done", done)])?
+        }
     };
     Ok(ChangeResponse::next(next)
-        .with("replayed", part.replayed)
-        .with("left", part.left)
+        .with("replayed", so_far.replayed)
+        .with("left", so_far.left)
         .with("events", part.events))
 }
 

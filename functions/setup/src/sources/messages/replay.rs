@@ -28,8 +28,8 @@ pub(super) struct ReplayedPart {
     pub(super) next: Option<PageStart>,
 }
 
-/// Replays messages, the newest first, from this start on. If the process dies in between, the
-/// messages that were not replayed still wait.
+/// Replays messages, the newest first, from this start on: at least one, so that repeated parts come
+/// to an end. If the process dies in between, the messages that were not replayed still wait.
 pub(super) async fn replay_part(
     setup: &Setup,
     partner: &PartnerId,
@@ -41,15 +41,13 @@ pub(super) async fn replay_part(
     let waiting = setup.table().quarantine.waiting(partner, from).await?;
     let mut part = ReplayedPart::default();
     let mut last = None;
-    for entry in waiting.entries {
-        if Instant::now() >= ends {
+    let entries = waiting.entries.into_iter();
+    for entry in entries.filter(|entry| entry.value.source == own.id) {
+        if last.is_some() && Instant::now() >= ends {
             part.next = last;
             return Ok(part);
         }
         last = PageStart::try_from(entry.id.clone()).ok();
-        if entry.value.source != own.id {
-            continue;
-        }
         let message = (partner, entry.id.as_str());
         match quarantine::replay_with(setup, message, &own.document, invocation).await {
             Ok(replay) => {

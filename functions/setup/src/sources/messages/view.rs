@@ -41,6 +41,27 @@ pub(super) struct MessageView {
     pub(super) text: String,
 }
 
+/// What a replay did so far. The address carries it from part to part.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct ReplayCounts {
+    /// Messages that were read as a whole.
+    pub(super) replayed: usize,
+    /// Messages that still cannot be read.
+    pub(super) left: usize,
+}
+
+/// The page between two parts of a replay.
+#[derive(Serialize)]
+pub(super) struct ProgressView {
+    pub(super) source: SourceId,
+    pub(super) after: PageStart,
+    #[serde(flatten)]
+    pub(super) so_far: ReplayCounts,
+    /// Messages that the next parts replay.
+    pub(super) to_do: usize,
+    pub(super) more_to_do: bool,
+}
+
 impl MessagesView {
     fn name<'a>(&'a self, source: &'a SourceId) -> &'a str {
         self.names
@@ -86,7 +107,7 @@ pub(super) fn render_list(view: &MessagesView) -> Result<Markup, Problem> {
                 a href=(of) { (view.name(source)) } ": " (counted(*count, "message"))
                 @if view.source.is_none() { " · " a href=(only) aria-label={ "Only messages of " (view.name(source)) } { "Only these" } }
             }
-            @if view.can_manage { (replay_form(source, None, &format!("Replay all of {}", view.name(source)), false)?) }
+            @if view.can_manage { (replay_form(source, &format!("Replay all of {}", view.name(source)))?) }
         }
         @if !rows.is_empty() {
             div class="wide" {
@@ -113,29 +134,43 @@ fn row(view: &MessagesView, message: &MessageRow, path: &str) -> Markup {
     }
 }
 
-/// The form that replays all messages of a source. With `goes_on`, a script continues it.
-pub(super) fn replay_form(
+/// The address that replays the messages of a source, from the start or after a part.
+pub(super) fn replay_path(
     source: &SourceId,
-    after: Option<&PageStart>,
-    words: &str,
-    goes_on: bool,
-) -> Result<Markup, Problem> {
-    let after = after.map(|after| String::from(after.clone()));
-    let mut pairs = vec![("source", source.as_str())];
-    pairs.extend(after.as_deref().map(|after| ("after", after)));
-    let action = with_query(paths::REPLAY_ALL, &pairs)?;
-    let progress = goes_on.then_some(action.as_str());
-    Ok(html! {
-        form method="post" action=(action) data-progress=[progress] { button { (words) } }
-    })
+    part: Option<(&PageStart, ReplayCounts)>,
+) -> Result<String, Problem> {
+    let mut pairs = vec![("source", source.to_string())];
+    if let Some((after, so_far)) = part {
+        pairs.push(("after", String::from(after.clone())));
+        pairs.push(("replayed", so_far.replayed.to_string()));
+        pairs.push(("left", so_far.left.to_string()));
+    }
+    let pairs: Vec<_> = pairs
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    with_query(paths::REPLAY_ALL, &pairs)
 }
 
-pub(super) fn render_progress(source: &SourceId, after: &PageStart) -> Result<Markup, Problem> {
-    let form = replay_form(source, Some(after), "Continue", true)?;
+fn replay_form(source: &SourceId, words: &str) -> Result<Markup, Problem> {
+    let action = replay_path(source, None)?;
+    Ok(html! { form method="post" action=(action) { button { (words) } } })
+}
+
+/// The page's script continues the work. Without it, a person presses the button.
+pub(super) fn render_progress(view: &ProgressView) -> Result<Markup, Problem> {
+    let ReplayCounts { replayed, left } = view.so_far;
+    let part = (&view.after, view.so_far);
+    let action = replay_path(&view.source, Some(part))?;
     Ok(html! {
         h2 { "Replaying messages" }
-        p role="status" { "A part of the messages was replayed. The next part follows." }
-        (form)
+        p role="status" {
+            (counted(replayed as u64, "message")) " replayed so far. "
+            @if left > 0 { (counted(left as u64, "message")) " still cannot be read. " }
+            (counted(view.to_do as u64, "message")) @if view.more_to_do { " or more" } " to do."
+        }
+        form method="post" action=(action) data-progress=(action) { button { "Continue" } }
+        p { "You may leave this page. Messages that were not replayed still wait, and none is replayed twice." }
     })
 }
 
@@ -193,6 +228,22 @@ mod tests {
             messages: vec![message],
         };
         let page = render_list(&view).unwrap();
+        insta::assert_snapshot!(page::lines(&page));
+    }
+
+    #[test]
+    fn a_part_of_a_replay_shows_what_is_done_and_goes_on() {
+        let view = ProgressView {
+            source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
+            after: PageStart::try_from("2026-11-22T07:30:00.000Z#0123".to_owned()).unwrap(),
+            so_far: ReplayCounts {
+                replayed: 120,
+                left: 1,
+            },
+            to_do: 300,
+            more_to_do: true,
+        };
+        let page = render_progress(&view).unwrap();
         insta::assert_snapshot!(page::lines(&page));
     }
 

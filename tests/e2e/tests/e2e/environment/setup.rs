@@ -99,6 +99,7 @@ impl SetupPage {
             partner: PARTNER.to_owned(),
             origin: Some(PAGE.to_owned()),
             now: None,
+            time: TIME,
         }
     }
 
@@ -195,6 +196,8 @@ pub(crate) struct Call {
     pub(crate) cookies: Vec<String>,
     pub(crate) body: Option<String>,
     pub(crate) now: Timestamp,
+    /// The time that the function has for it.
+    pub(crate) time: SignedDuration,
 }
 
 #[derive(Debug, Clone)]
@@ -223,6 +226,7 @@ impl Call {
             cookies: vec![],
             body: None,
             now: Timestamp::now(),
+            time: TIME,
         }
     }
 
@@ -269,7 +273,7 @@ impl Call {
             "isBase64Encoded": false,
         });
         let event = serde_json::from_value(event).unwrap();
-        let invocation = Invocation::at("test", self.now, self.now + TIME);
+        let invocation = Invocation::at("test", self.now, self.now + self.time);
         let answer = Box::pin(app.handle(event, invocation)).await;
         let mut headers = answer.headers;
         for cookie in answer.cookies {
@@ -319,6 +323,8 @@ pub(crate) struct Browser {
     pub(crate) origin: Option<String>,
     /// The time of its requests. The present time if absent.
     pub(crate) now: Option<Timestamp>,
+    /// The time that the function has for a request.
+    pub(crate) time: SignedDuration,
 }
 
 impl Browser {
@@ -373,6 +379,7 @@ impl Browser {
         };
         let mut call = Call::new(method, &path);
         call.now = self.now.unwrap_or(call.now);
+        call.time = self.time;
         let cookies = self.cookies.iter();
         call.cookies = cookies
             .map(|(name, value)| format!("{name}={value}"))

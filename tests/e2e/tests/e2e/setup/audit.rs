@@ -314,6 +314,16 @@ async fn of_the_sources(routes: &mut AuditedRoutes) {
     }
     let form = json!({ "source": id, "version": 6, "name": "Backups", "enabled": true });
     routes.post(ONE, form, &["source_changed"]).await;
+    let form = json!({
+        "source": id, "version": 8, "authentication": { "scheme": "header", "header": "x-key" },
+        "secret": "end",
+    });
+    let path = "source-authentication";
+    routes.post(path, form, &["source_changed"]).await;
+    let history = routes.view("history").await;
+    let detail = &history["entries"][0]["detail"];
+    assert_eq!(detail["authentication"], "The secret in the header x-key");
+    assert_eq!(detail["secrets"], "0");
     let form = json!({ "source": of_preset, "version": 2, "preset_version": 1 });
     let path = "source-preset";
     routes.post(path, form, &["source_changed"]).await;

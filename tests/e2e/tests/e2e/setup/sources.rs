@@ -13,6 +13,7 @@ const LIST: &str = "sources";
 const NEW: &str = "source-new";
 const ONE: &str = "source";
 const SECRET: &str = "source-secret";
+const AUTHENTICATION: &str = "source-authentication";
 const SAMPLE: &str = "source-sample";
 const MAPPING: &str = "source-mapping";
 const MESSAGES: &str = "source-messages";
@@ -33,6 +34,7 @@ async fn environment() -> TestEnvironment {
     let env = TestEnvironment::new().await;
     let mapping = Mapping {
         company: Some(301),
+        company_name: Some("Acme Dental Ltd".to_owned()),
         enabled: true,
         ..Mapping::default()
     };
@@ -44,7 +46,8 @@ async fn environment() -> TestEnvironment {
 
 /// Creates a source, and returns its id.
 async fn create(browser: &mut Browser, preset: &str) -> String {
-    let form = json!({ "name": "Backup", "preset": preset, "authentication": "bearer" });
+    let form =
+        json!({ "name": "Backup", "preset": preset, "authentication": { "scheme": "bearer" } });
     let made = browser.post(NEW, &form).await.expect(200).json();
     let id = made["source"].as_str().unwrap().to_owned();
     assert_eq!(made["next"], format!("{ONE}?source={id}&done=source_made"));
@@ -130,7 +133,6 @@ async fn an_unknown_product_becomes_tickets_from_its_own_message() {
         "Backup failed"
     );
     assert_eq!(preview["tickets"][0]["blocked"], Value::Null, "{preview}");
-    assert_eq!(preview["tickets"][0]["company"], "company (301)");
 
     // A resolve of another alert would never close the ticket.
     let mapping = editor["mapping"].to_string();
@@ -196,6 +198,49 @@ async fn an_unknown_product_becomes_tickets_from_its_own_message() {
     let mut members = members;
     members["checked"] = tried["checked"].clone();
     edit(&mut browser, &id, "save", members).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_preview_names_what_the_ticket_gets() {
+    let env = environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let id = create(&mut browser, "other").await;
+    let form = json!({ "source": id, "sample": message("open").to_string() });
+    browser.post(SAMPLE, &form).await.expect(200);
+    let mut mapping = view(&mut browser, MAPPING, &id).await["mapping"].clone();
+    mapping["kind"] = json!({ "is": "disk" });
+    mapping["severity"] = json!({ "is": "high" });
+    let members = json!({ "mapping": mapping.to_string() });
+    for (faults, expected) in [
+        (
+            json!(0.0),
+            [
+                "Acme Dental Ltd",
+                "Operations, for operations alerts",
+                "Disk, for kind disk",
+                "Priority 2 - High, for severity high",
+            ],
+        ),
+        // ConnectWise is down.
+        (
+            json!(1.0),
+            [
+                "Acme Dental Ltd",
+                "number 22 (its name cannot be read now), for operations alerts",
+                "number 2203 (its name cannot be read now), for kind disk",
+                "number 32 (its name cannot be read now), for severity high",
+            ],
+        ),
+    ] {
+        env.connectwise
+            .set_faults(json!({ "error_rate": faults }))
+            .await;
+        let tried = edit(&mut browser, &id, "check", members.clone()).await;
+        let tried = tried.expect(200).json();
+        let ticket = &tried["preview"]["samples"][0]["tickets"][0];
+        let target = ["company", "board", "type_name", "priority"].map(|name| &ticket[name]);
+        assert_eq!(target, expected);
+    }
 }
 
 #[tokio::test]
@@ -330,8 +375,9 @@ async fn a_partner_that_does_not_manage_sources_only_sees_them() {
     assert!(!page.contains("Make a new secret"), "{page}");
     browser.get(LIST).await.expect(200);
     browser.get(MESSAGES).await.expect(200);
-    let query = format!("{MAPPING}?source={id}");
-    for path in [NEW, query.as_str()] {
+    let mapping = format!("{MAPPING}?source={id}");
+    let authentication = format!("{AUTHENTICATION}?source={id}");
+    for path in [NEW, mapping.as_str(), authentication.as_str()] {
         browser.get(path).await.expect(403);
     }
     let version = &source["version"];
@@ -343,6 +389,7 @@ async fn a_partner_that_does_not_manage_sources_only_sees_them() {
             json!({ "source": id, "version": version, "name": "Another" }),
         ),
         (SECRET, json!({ "source": id, "version": version })),
+        (AUTHENTICATION, json!({ "source": id, "version": version })),
         (SAMPLE, json!({ "source": id, "sample": "{}" })),
         (
             MAPPING,
@@ -379,6 +426,7 @@ async fn a_source_of_another_partner_does_not_exist() {
         format!("{ONE}?source={id}"),
         format!("{ONE}?source={SOURCE}"),
         format!("{MAPPING}?source={id}"),
+        format!("{AUTHENTICATION}?source={id}"),
         format!("{MESSAGE}?id={}", message.replace('#', "%23")),
     ] {
         theirs.get(&path).await.expect(404);
@@ -391,6 +439,7 @@ async fn a_source_of_another_partner_does_not_exist() {
             json!({ "source": id, "version": version, "name": "Another" }),
         ),
         (SECRET, json!({ "source": id, "version": version })),
+        (AUTHENTICATION, json!({ "source": id, "version": version })),
         (SAMPLE, json!({ "source": id, "sample": "{}" })),
         (
             MAPPING,
@@ -452,6 +501,72 @@ async fn messages_are_replayed_part_by_part_and_discarded() {
     browser.post(MESSAGE, &form).await.expect(404);
     let waiting = view(&mut browser, MESSAGES, &id).await["messages"].clone();
     assert_eq!(waiting, json!([]));
+}
+
+#[tokio::test]
+async fn a_replay_in_many_parts_replays_each_message_once() {
+    let mut env = environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let id = create(&mut browser, "other").await;
+    let other_id = create(&mut browser, "other").await;
+    let (of_source, of_other) = (
+        sender(&mut browser, &id).await,
+        sender(&mut browser, &other_id).await,
+    );
+    for n in 0..5 {
+        let mut body = message("open");
+        body["incident"]["id"] = json!(format!("inc-{n}"));
+        for sender in [&of_source, &of_other] {
+            assert_eq!(post(&env, sender, &body, 0).await, 202);
+        }
+    }
+    // The newest message, and so part of the first part.
+    let unlike = json!({ "unlike": "the others" });
+    assert_eq!(post(&env, &of_source, &unlike, 1).await, 202);
+    env.worker.work().await;
+    let form = json!({ "source": id, "sample": message("open").to_string() });
+    browser.post(SAMPLE, &form).await.expect(200);
+    let mapping = view(&mut browser, MAPPING, &id).await["mapping"].to_string();
+    edit(&mut browser, &id, "save", json!({ "mapping": mapping }))
+        .await
+        .expect(200);
+
+    // A request with so little time replays one message.
+    browser.time = SignedDuration::from_secs(2);
+    let mut path = format!("{REPLAY}?source={id}");
+    let mut shown = vec![];
+    let mut events = 0;
+    loop {
+        let part = browser.post(&path, &json!({})).await.expect(200).json();
+        events += part["events"].as_u64().unwrap();
+        let next = part["next"].as_str().unwrap();
+        if !next.starts_with(REPLAY) {
+            let done = format!("{MESSAGES}?done=messages_left&source={id}");
+            assert_eq!(next, done);
+            // The lost answer is not counted.
+            assert_eq!((&part["replayed"], &part["left"]), (&json!(4), &json!(1)));
+            break;
+        }
+        path = next.to_owned();
+        let progress = browser.get_json(&path).await.expect(200).json();
+        let count = |name: &str| progress[name].as_u64().unwrap();
+        shown.push((count("replayed"), count("left"), count("to_do")));
+        if shown.len() == 3 {
+            // The answer to this part is lost, and the page is loaded again.
+            let lost = browser.post(&path, &json!({})).await.expect(200).json();
+            events += lost["events"].as_u64().unwrap();
+            let page = browser.get(&path).await.expect(200).text;
+            assert!(page.contains("2 messages replayed so far"), "{page}");
+            assert!(page.contains("2 messages to do"), "{page}");
+        }
+    }
+    assert_eq!(shown, [(0, 1, 5), (1, 1, 4), (2, 1, 3), (3, 1, 1)]);
+    assert_eq!(events, 5);
+    env.worker.work().await;
+    let tickets = env.connectwise.tickets().await;
+    assert_eq!(tickets.len(), 5);
+    let waiting = view(&mut browser, MESSAGES, &other_id).await["messages"].clone();
+    assert_eq!(waiting.as_array().unwrap().len(), 5, "of the other source");
 }
 
 #[tokio::test]

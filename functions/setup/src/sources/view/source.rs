@@ -1,0 +1,272 @@
+//! The page of one source.
+
+use domain::monitoring::inactive_source::InactivityRules;
+use domain::source::activity::{RefusedRequest, UnknownKind};
+use domain::source::authentication::Authentication;
+use domain::source::presets::Preset;
+use maud::{Markup, html};
+use serde::Serialize;
+
+use super::credentials::{new_secret, secret_form};
+use super::settings::settings;
+use super::vendor::VendorSteps;
+use super::{
+    FormatName, MessageRow, SourceRow, authentication_path, last_message, mapping_path, one_path,
+    product, state,
+};
+use crate::checklist::counted;
+use crate::http::problem::Problem;
+use crate::page;
+use crate::paths::{self, with_query};
+use crate::sources::authentication::words::describe;
+use crate::sources::inactivity_view::{
+    InactiveSourceView, InactiveTenantsView, render_source, render_tenants,
+};
+use crate::step::SetupStep;
+
+#[derive(Serialize)]
+pub(crate) struct SourceView {
+    #[serde(flatten)]
+    pub(crate) listed: SourceRow,
+    pub(crate) can_manage: bool,
+    pub(crate) version: u64,
+    authentication: Authentication,
+    /// Whether the vendor issues the secret.
+    pub(super) has_vendor_secret: bool,
+    #[serde(flatten)]
+    vendor: VendorSteps,
+    /// The user of Basic authentication.
+    pub(crate) user: Option<String>,
+    #[serde(skip)]
+    pub(super) has_preset: bool,
+    /// Only in the response that makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    pub(crate) messages: Vec<MessageRow>,
+    /// A newer version of its preset.
+    pub(crate) newer_preset: Option<u32>,
+    /// Ticket types of its kinds that the partner's boards lack.
+    pub(crate) missing_types: Vec<String>,
+    pub(crate) last_refused: Option<RefusedRequest>,
+    /// Texts of the last seven days that are no known kind.
+    pub(crate) unknown_kinds: Vec<UnknownKind>,
+    pub(crate) inactivity: InactivityRules,
+    /// Whether it has been quiet for too long.
+    pub(crate) inactive: Option<InactiveSourceView>,
+    /// The tenants for which it has been quiet for too long.
+    pub(crate) inactive_tenants: Option<InactiveTenantsView>,
+}
+
+impl SourceView {
+    pub(crate) fn new(
+        listed: SourceRow,
+        address: &str,
+        authentication: Authentication,
+        preset: Option<&Preset>,
+        secret: Option<String>,
+    ) -> Self {
+        Self {
+            can_manage: false,
+            version: 0,
+            has_vendor_secret: preset.is_some_and(|preset| preset.has_vendor_secret),
+            vendor: VendorSteps::new(address, &authentication, preset, secret.as_deref()),
+            user: None,
+            has_preset: preset.is_some(),
+            authentication,
+            secret,
+            messages: vec![],
+            newer_preset: None,
+            missing_types: vec![],
+            last_refused: None,
+            unknown_kinds: vec![],
+            inactivity: InactivityRules::default(),
+            inactive: None,
+            inactive_tenants: None,
+            listed,
+        }
+    }
+}
+
+pub(crate) fn render_one(view: &SourceView) -> Result<Markup, Problem> {
+    let of = &view.listed;
+    Ok(html! {
+        h2 { (of.name) }
+        @if let Some(secret) = &view.secret { (new_secret(secret)) }
+        dl {
+            dt { "Product" } dd { (product(of)) }
+            dt { "State" } dd { (state(of)) }
+            dt { "Authentication" } dd {
+                (describe(&view.authentication)) ". "
+                @if view.can_manage {
+                    a href=(authentication_path(&of.id)?) {
+                        @if view.has_preset { "Change networks or response" } @else { "Change authentication, networks or response" }
+                    }
+                }
+            }
+            dt { "Last message" } dd { (last_message(of)) }
+        }
+        @if let Some(inactive) = &view.inactive { (render_source(inactive)) }
+        @if let Some(inactive) = &view.inactive_tenants { (render_tenants(inactive)) }
+        @if let Some(refused) = view.last_refused {
+            p class="warn" { "A request was refused at " (page::time(refused.at)) ": " (refused.reason.describe()) "." }
+        }
+        @for unknown in &view.unknown_kinds {
+            p class="warn" {
+                (counted(unknown.alerts.into(), "alert")) " of the last seven days had \"" (unknown.kind)
+                "\", which is no known kind. The mapping's other kind was used."
+            }
+        }
+        @if !of.shared {
+            h3 id="address" { "Address" }
+            pre data-copy="the address" tabindex="0" role="region" aria-labelledby="address" { (view.vendor.address) }
+        }
+        @if of.shared {
+            p class="note" { "This source posts for several partners. The operator of your Ticketbridge changes it." }
+        }
+        @if !view.missing_types.is_empty() {
+            p class="note" {
+                "Your boards have no ticket type for: " (view.missing_types.join(", ")) ". Their tickets get ConnectWise's default type. "
+                "To create the types, save " a href=(SetupStep::Boards.path()) { "Boards" } " again, or choose other types under " a href=(SetupStep::Tickets.path()) { "Tickets" } "."
+            }
+        }
+        @if view.can_manage { (secret_form(view)) }
+        @if !of.shared { (view.vendor.render()) }
+        @if let (true, Some(version)) = (view.can_manage, view.newer_preset) {
+            h2 { "Newer version" }
+            p { "There is version " (version) " of this product's mapping. " a href=(mapping_path(&of.id)?) { "Look at what it changes" } }
+        }
+        @if of.format != FormatName::CloudEvents {
+            (messages(view)?)
+            @if view.can_manage { (mapping(view)?) }
+        }
+        @if view.can_manage { (settings(view)) }
+        p { a href=(SetupStep::Sources.path()) { "All sources" } }
+    })
+}
+
+fn messages(view: &SourceView) -> Result<Markup, Problem> {
+    let of = &view.listed;
+    let here = one_path(&of.id)?;
+    let all = with_query(paths::QUARANTINE, &[("source", of.id.as_str())])?;
+    let mut rows = vec![];
+    for message in &view.messages {
+        let path = with_query(paths::QUARANTINED, &[("id", &message.id)])?;
+        rows.push((message, path));
+    }
+    Ok(html! {
+        section id="messages" data-refresh aria-labelledby="messages-title" {
+            h2 id="messages-title" { "Messages without a ticket so far" }
+            @if rows.is_empty() {
+                p { "None waits. " a href=(here) { "Look again" } }
+            } @else {
+                ul {
+                    @for (message, path) in &rows {
+                        li {
+                            a href=(path) { (page::time(message.received_at)) } ": "
+                            code { (message.field) } ": " (message.problem)
+                            @if view.can_manage {
+                                form method="post" action=(paths::SOURCE_SAMPLE) {
+                                    input type="hidden" name="source" value=(of.id);
+                                    input type="hidden" name="message" value=(message.id);
+                                    button class="plain" aria-label={ "Use the message of " (message.received_at) " for the mapping" } { "Use it for the mapping" }
+                                }
+                            }
+                        }
+                    }
+                }
+                p { a href=(here) { "Look again" } " · " a href=(all) { "Show all, and replay them" } }
+            }
+        }
+    })
+}
+
+fn mapping(view: &SourceView) -> Result<Markup, Problem> {
+    let of = &view.listed;
+    Ok(html! {
+        h2 { "Mapping" }
+        @if of.format == FormatName::Unmapped {
+            p { "Ticketbridge does not know yet where this product writes what. Use a message from above, or paste one here." }
+            form method="post" action=(paths::SOURCE_SAMPLE) {
+                input type="hidden" name="source" value=(of.id);
+                label for="sample" { "A message of this product, as JSON" }
+                textarea id="sample" name="sample" rows="6" required spellcheck="false" {}
+                p { button { "Make the mapping" } }
+            }
+        } @else {
+            p { a href=(mapping_path(&of.id)?) { "Look at the mapping, and try it on messages" } }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::source::activity::RefusalReason;
+    use domain::source::presets;
+
+    use super::*;
+    use crate::sources::view::example;
+
+    fn one(row: SourceRow, secret: Option<&str>, preset: Option<&str>) -> SourceView {
+        let preset = preset.and_then(presets::latest);
+        let authentication = match &preset {
+            Some(preset) => preset.authentication.clone(),
+            None => Authentication::Bearer,
+        };
+        let address = "https://alerts.example/v1/events/src_a";
+        let secret = secret.map(str::to_owned);
+        let mut view = SourceView::new(row, address, authentication, preset.as_ref(), secret);
+        view.can_manage = true;
+        view.version = 3;
+        view
+    }
+
+    #[test]
+    fn a_source_shows_its_new_secret_and_its_messages() {
+        let mut view = one(example(FormatName::Unmapped), Some("the new secret"), None);
+        view.messages.push(MessageRow {
+            id: "2026-11-22T07:30:00.000Z#0123".to_owned(),
+            source: view.listed.id.clone(),
+            received_at: "2026-11-22T07:30:00Z".parse().unwrap(),
+            field: "mapping".to_owned(),
+            problem: "the source has no mapping yet".to_owned(),
+        });
+        let page = render_one(&view).unwrap();
+        insta::assert_snapshot!(page::lines(&page));
+    }
+
+    #[test]
+    fn a_preset_asks_for_the_secret_of_the_vendor() {
+        let listed = SourceRow {
+            needs_secret: true,
+            ..example(FormatName::Mapped)
+        };
+        let mut view = one(listed, None, Some("huntress"));
+        view.newer_preset = Some(2);
+        let at = "2026-11-22T07:30:00Z".parse().unwrap();
+        let reason = RefusalReason::Mismatch;
+        view.last_refused = Some(RefusedRequest { at, reason });
+        view.unknown_kinds.push(UnknownKind {
+            kind: "quota".to_owned(),
+            alerts: 2,
+            last_at: at,
+        });
+        view.missing_types.push("Security Incident".to_owned());
+        view.inactivity.tenant_inactive_after_days = Some(7);
+        view.inactivity.inactive_ticket = true;
+        view.inactive = Some(InactiveSourceView {
+            source: view.listed.id.clone(),
+            name: view.listed.name.clone(),
+            since: "2026-11-20 07:05 UTC".to_owned(),
+        });
+        let page = render_one(&view).unwrap();
+        insta::assert_snapshot!(page::lines(&page));
+    }
+
+    #[test]
+    fn a_source_that_is_only_shown_has_no_form() {
+        let mut view = one(example(FormatName::Mapped), None, Some("generic"));
+        view.can_manage = false;
+        let page = render_one(&view).unwrap();
+        assert!(!page.0.contains("<form"), "{}", page.0);
+    }
+}
