@@ -185,7 +185,7 @@ def test_activity_is_searched_and_an_alert_tells_its_steps(setup_page):
     expect(setup_page.page.locator("tbody tr")).to_have_count(1)
     setup_page.inspect("activity-searched")
     setup_page.page.get_by_role("link", name="Disk full on h1").click()
-    setup_page.expect_path("alert")
+    setup_page.expect_path("activity-alert")
     for words in ["The source raised the alert", "the tenant is not mapped", "It has ticket #"]:
         setup_page.expect_text(words)
     setup_page.inspect("alert")

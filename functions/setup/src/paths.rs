@@ -13,9 +13,9 @@ use crate::http::problem::Problem;
 /// One tenant; its id is in the query.
 pub(crate) const TENANT: &str = "tenant";
 /// One alert; the key of its item is in the query.
-pub(crate) const ALERT: &str = "alert";
+pub(crate) const ALERT: &str = "activity-alert";
 /// Releases one alert that waits for a person.
-pub(crate) const RELEASE_ALERT: &str = "alert-release";
+pub(crate) const RELEASE_ALERT: &str = "activity-release";
 /// Reads the companies for suggestions, one part a request.
 pub(crate) const READ_COMPANIES: &str = "tenants-companies";
 /// The form of a new source.

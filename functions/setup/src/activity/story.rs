@@ -46,7 +46,7 @@ pub(super) struct AlertPageView {
     next: String,
     /// The oldest first.
     steps: Vec<StepView>,
-    /// Whether older steps were dropped.
+    /// Whether steps in between were dropped.
     is_cut: bool,
     /// Whether a person may release it.
     can_release: bool,
@@ -235,7 +235,7 @@ pub(super) fn render(view: &AlertPageView) -> Markup {
             }
         }
         h3 { "What happened" }
-        @if view.is_cut { p class="note" { "Older steps are no longer stored." } }
+        @if view.is_cut { p class="note" { "Some steps in between are no longer stored." } }
         @if view.steps.is_empty() { p { "No step is stored." } }
         ol class="steps" {
             @for step in &view.steps { li { (page::time(step.at)) " " (step.words) } }

@@ -1,4 +1,4 @@
-//! The trail of an alert: the last steps of its record, for people who ask why there is a ticket or
+//! The trail of an alert: the steps of its record, for people who ask why there is a ticket or
 //! none.
 //!
 //! Each state of a record carries its own time. So the steps are read from the record whenever it is
@@ -15,12 +15,14 @@ use crate::alert::resolution::Resolution;
 use crate::text::cut_to_bytes;
 use crate::{Blocked, RecordId};
 
-/// The most steps of a trail. The oldest are dropped.
+/// The most steps of a trail. Those after the first few are dropped: how it began and what happened
+/// last say most.
 const MAX_STEPS: usize = 40;
+const FIRST_STEPS: usize = 4;
 /// The longest quotation of ConnectWise's words, in bytes.
 const MAX_WORDS: usize = 200;
 
-/// The last steps of an alert, in the order in which they were stored.
+/// The first and the last steps of an alert, in the order in which they were stored.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Trail {
     steps: Vec<TrailStep>,
@@ -86,7 +88,7 @@ impl Trail {
         steps
     }
 
-    /// Whether older steps were dropped.
+    /// Whether steps were dropped.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.dropped_until.is_some()
@@ -126,6 +128,10 @@ impl Trail {
             }
         }
         // What only goes on is one step.
+        let is_end = |what: &StepKind| matches!(what, StepKind::Resolved);
+        if is_end(&step.what) && self.steps.last().is_some_and(|last| is_end(&last.what)) {
+            return;
+        }
         match (self.steps.last().map(|last| &last.what), &mut step.what) {
             (Some(StepKind::Repeated { .. }), StepKind::Repeated { .. }) => {
                 self.steps.pop();
@@ -145,7 +151,7 @@ impl Trail {
         }
         self.steps.push(step);
         if self.steps.len() > MAX_STEPS {
-            let dropped = self.steps.remove(0);
+            let dropped = self.steps.remove(FIRST_STEPS);
             self.dropped_until = self.dropped_until.max(Some(dropped.at));
         }
     }

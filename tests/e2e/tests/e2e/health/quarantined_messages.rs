@@ -52,7 +52,7 @@ async fn quarantined_messages_are_one_mail_a_day_until_they_are_handled() {
             "- 3 messages of Scanner could not be read, the first of ",
             "The reason of the newest: mapping: the source has no mapping yet.",
             "Look at the messages: ",
-            "/setup/sources/messages\n",
+            "/setup/partners/northwind/source-messages\n",
         ])
         .await;
     let overview = source.overview().await;

@@ -183,14 +183,14 @@ async fn an_alert_of_another_partner_does_not_exist() {
     let mut other = env.setup.signed_in_at(&contoso).await;
     other.get(&path).await.expect(404);
     let release = json!({ "id": id });
-    other.post("alert-release", &release).await.expect(404);
+    other.post("activity-release", &release).await.expect(404);
     let none = other.get_json("activity").await.expect(200).json();
     assert_eq!(none["rows"], json!([]));
     other
-        .get("alert?id=ticket_index%23northwind")
+        .get("activity-alert?id=ticket_index%23northwind")
         .await
         .expect(404);
-    other.get("alert?id=").await.expect(404);
+    other.get("activity-alert?id=").await.expect(404);
 }
 
 #[tokio::test]
@@ -278,7 +278,7 @@ async fn a_refused_alert_shows_connectwises_words_and_is_released() {
     env.connectwise.set_faults(json!({ "rules": [] })).await;
     let mut browser = env.setup.signed_in().await;
     let release = json!({ "id": page["id"] });
-    let released = browser.submit("alert-release", &release, 200).await;
+    let released = browser.submit("activity-release", &release, 200).await;
     let shown = browser
         .get(released["next"].as_str().unwrap())
         .await
@@ -292,7 +292,7 @@ async fn a_refused_alert_shows_connectwises_words_and_is_released() {
     let history = env.audit_page().await.entries;
     let released = history.iter().filter(|entry| entry.what == "released");
     assert_eq!(released.count(), 1);
-    browser.post("alert-release", &release).await.expect(422);
+    browser.post("activity-release", &release).await.expect(422);
 }
 
 #[tokio::test]

@@ -371,7 +371,7 @@ async fn of_what_waits(routes: &mut AuditedRoutes) {
     let body = json!({ "reason": "older" });
     routes.post("waiting-release", body, &["released"]).await;
     let one = json!({ "id": record.key.item_key() });
-    routes.post("alert-release", one, &["released"]).await;
+    routes.post("activity-release", one, &["released"]).await;
     let (northwind, acme) = (partner(), tenant(TENANT));
     let closings = hold_of(0, 42, 60);
     let stop = routes
