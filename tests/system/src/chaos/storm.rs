@@ -9,7 +9,7 @@ use local_stack::inspector::{Inspector, ReferencedTicket};
 use local_stack::simulator::SimulatorProcess;
 use local_stack::stack::Stack;
 use serde_json::json;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::faults;
 use super::partners::ChaosPartner;
@@ -37,12 +37,16 @@ pub(crate) struct Storm<'a> {
 impl Storm<'_> {
     /// All disturbances for their time, and then none.
     pub(crate) async fn run(&self) -> Result<Infallible> {
-        tokio::select! {
-            () = sleep(LASTS) => {}
-            failed = self.change_faults() => match failed? {},
-            failed = self.act_as_technicians() => match failed? {},
-            failed = self.kill_workers() => match failed? {},
-        }
+        let ends = Instant::now() + LASTS;
+        let others = async {
+            tokio::select! {
+                () = sleep_until(ends) => Ok(()),
+                failed = self.change_faults() => match failed? {},
+                failed = self.kill_workers() => match failed? {},
+            }
+        };
+        // A technician's action is not cut off in the middle: the verdict expects its effect.
+        tokio::try_join!(others, self.act_as_technicians(ends))?;
         end_faults(self.partners).await?;
         println!("- the storm is over");
         std::future::pending().await
@@ -59,12 +63,15 @@ impl Storm<'_> {
     }
 
     /// Closes a ticket of an active alert, or merges it into another one of its company.
-    async fn act_as_technicians(&self) -> Result<Infallible> {
+    async fn act_as_technicians(&self, ends: Instant) -> Result<()> {
         let mut rng = Rng::with_seed(self.seed);
         let mut ticks = interval(TECHNICIAN_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for tick in 0_usize.. {
             ticks.tick().await;
+            if Instant::now() >= ends {
+                return Ok(());
+            }
             for (number, site) in sites_with_faults(self.partners) {
                 let tickets = Inspector::tickets_of(site).await?;
                 let tickets: Vec<&ReferencedTicket> = tickets
