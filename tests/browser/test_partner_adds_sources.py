@@ -1,4 +1,4 @@
-"""A partner adds a product that nobody prepared: from its first message to a mapping."""
+"""A partner adds a product without a preset: from its first message to a mapping."""
 
 import json
 

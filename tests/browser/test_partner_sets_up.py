@@ -179,7 +179,7 @@ def test_activity_shows_what_became_of_each_alert(setup_page, stack):
     assert f"service_recid={newest}" in address
 
 
-def test_activity_is_searched_and_an_alert_tells_its_steps(setup_page):
+def test_activity_is_searched_and_an_alert_shows_its_steps(setup_page):
     setup_page.page.get_by_label("Search", exact=True).fill("h1")
     setup_page.page.get_by_role("button", name="Show", exact=True).click()
     expect(setup_page.page.locator("tbody tr")).to_have_count(1)

@@ -95,9 +95,9 @@ impl ActivityFilter {
     /// Whether an alert of the index may be shown. The rest needs its record.
     pub(super) fn admits(&self, alert: &ListedAlert) -> bool {
         let key = &alert.key;
-        is_wanted(self.tenant.as_ref(), &key.tenant)
-            && is_wanted(self.source.as_ref(), &key.source)
-            && is_wanted(self.kind.as_ref(), &alert.summary.kind)
+        is_chosen(self.tenant.as_ref(), &key.tenant)
+            && is_chosen(self.source.as_ref(), &key.source)
+            && is_chosen(self.kind.as_ref(), &alert.summary.kind)
             && (self.ticket_number().is_some() || self.finds(alert))
     }
 
@@ -132,6 +132,6 @@ impl ActivityFilter {
     }
 }
 
-fn is_wanted<T: PartialEq>(wanted: Option<&T>, value: &T) -> bool {
-    wanted.is_none_or(|wanted| wanted == value)
+fn is_chosen<T: PartialEq>(chosen: Option<&T>, value: &T) -> bool {
+    chosen.is_none_or(|chosen| chosen == value)
 }

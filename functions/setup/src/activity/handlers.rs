@@ -7,7 +7,7 @@ use serde::Deserialize;
 use store::Actor;
 
 use crate::activity::filter::ActivityFilter;
-use crate::activity::{reader, story, view};
+use crate::activity::{alert_page, reader, view};
 use crate::auth::session::PartnerSession;
 use crate::context::AppState;
 use crate::http::input::{Input, QueryParams};
@@ -43,7 +43,7 @@ pub(crate) async fn show(
     QueryParams(query): QueryParams<AlertQuery>,
 ) -> Result<PageResponse, Problem> {
     let (_, view) = reader::read_one(&setup, &session.partner, &query.id).await?;
-    let content = story::render(&view);
+    let content = alert_page::render(&view);
     let flash = FlashQuery::new(query.done);
     let page = page::step(&session, SetupStep::Activity, &flash, &view, &content);
     Ok(page)
@@ -64,7 +64,7 @@ pub(crate) async fn release(
 ) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
     let (record, _) = reader::read_one(&setup, partner, &form.id).await?;
-    if !story::can_release(&record) {
+    if !alert_page::can_release(&record) {
         return Err(Problem::refused(
             "This alert does not wait for you just now. Load the page again in a minute.",
         ));

@@ -1,8 +1,9 @@
 //! What became of each alert: the list of alerts by time, and each alert's own page.
 
+mod alert_page;
 pub(crate) mod filter;
 pub(crate) mod handlers;
 mod reader;
 pub(crate) mod state;
-mod story;
+
 mod view;

@@ -10,8 +10,8 @@ use domain::{PartnerId, SourceId, TenantId};
 use futures_util::future::try_join_all;
 use store::{Connection, Error, ListedAlert, TimeCursor};
 
+use crate::activity::alert_page::AlertPageView;
 use crate::activity::filter::ActivityFilter;
-use crate::activity::story::AlertPageView;
 use crate::activity::view::{ActivityView, AlertRow, FilterOptions};
 use crate::context::Setup;
 use crate::http::problem::Problem;

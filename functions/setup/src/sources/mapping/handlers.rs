@@ -67,7 +67,7 @@ fn no_mapping() -> Problem {
     Problem::refused("This source posts CloudEvents, which need no mapping.")
 }
 
-/// Tries what was typed, and saves it if that is wanted. What was typed is on the page again,
+/// Tries what was typed, and saves it if that was asked for. What was typed is on the page again,
 /// whatever is wrong with it.
 pub(crate) async fn change(
     setup: AppState,

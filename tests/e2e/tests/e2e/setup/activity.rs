@@ -325,7 +325,7 @@ async fn an_expired_alert_and_a_blocked_one_show_why() {
 }
 
 #[tokio::test]
-async fn names_in_stories_are_escaped() {
+async fn names_on_an_alerts_page_are_escaped() {
     let mut env = TestEnvironment::new().await;
     let hostile = r#"<script>alert("x")</script>"#;
     let mut raised = named(raised_event("e1", "a<b>", 0), hostile);
