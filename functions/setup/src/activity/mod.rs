@@ -5,5 +5,4 @@ pub(crate) mod filter;
 pub(crate) mod handlers;
 mod reader;
 pub(crate) mod state;
-
 mod view;
