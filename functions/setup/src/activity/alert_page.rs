@@ -1,5 +1,6 @@
 //! The page of one alert: what is known about it, and each step that led there.
 
+use domain::alert::blocked::BlockedSince;
 use domain::alert::event::Severity;
 use domain::alert::op::Op;
 use domain::alert::record::Record;
@@ -88,7 +89,10 @@ impl AlertPageView {
                 .map(StepView::new)
                 .collect(),
             is_cut: record.trail.is_cut(),
-            can_release: can_release(record),
+            can_release: record
+                .blocked
+                .as_ref()
+                .is_some_and(BlockedSince::can_be_released),
         }
     }
 }
@@ -101,13 +105,6 @@ impl StepView {
             step: step.what.clone(),
         }
     }
-}
-
-/// Whether the alert waits for a person's decision.
-pub(super) fn can_release(record: &Record) -> bool {
-    let blocked = record.blocked.as_ref();
-    blocked
-        .is_some_and(|blocked| blocked.is_refusal() || blocked.reason == Blocked::OlderThanBackfill)
 }
 
 /// What happens next without a person.

@@ -2,6 +2,7 @@
 
 use aws::invocation::Invocation;
 use axum::Extension;
+use domain::alert::blocked::BlockedSince;
 use domain::wire::message::Message;
 use serde::Deserialize;
 use store::Actor;
@@ -42,7 +43,7 @@ pub(crate) async fn show(
     session: PartnerSession,
     QueryParams(query): QueryParams<AlertQuery>,
 ) -> Result<PageResponse, Problem> {
-    let (_, view) = reader::read_one(&setup, &session.partner, &query.id).await?;
+    let view = reader::read_one(&setup, &session.partner, &query.id).await?;
     let content = alert_page::render(&view);
     let flash = FlashQuery::new(query.done);
     let page = page::step(&session, SetupStep::Activity, &flash, &view, &content);
@@ -63,8 +64,9 @@ pub(crate) async fn release(
     Input(form): Input<ReleaseForm>,
 ) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
-    let (record, _) = reader::read_one(&setup, partner, &form.id).await?;
-    if !alert_page::can_release(&record) {
+    let record = reader::read_record(&setup, partner, &form.id).await?;
+    let blocked = record.blocked.as_ref();
+    if !blocked.is_some_and(BlockedSince::can_be_released) {
         return Err(Problem::refused(
             "This alert does not wait for you just now. Load the page again in a minute.",
         ));

@@ -163,12 +163,12 @@ pub(super) async fn read(
     })
 }
 
-/// Reads one alert of the partner.
-pub(super) async fn read_one(
+/// Reads the record of one alert of the partner.
+pub(super) async fn read_record(
     setup: &Setup,
     partner: &PartnerId,
     id: &str,
-) -> Result<(Record, AlertPageView), Problem> {
+) -> Result<Record, Problem> {
     let missing =
         || Problem::not_found("There is no such alert. It may have ended over 90 days ago.");
     if id.is_empty() || id.len() > MAX_ID {
@@ -177,8 +177,16 @@ pub(super) async fn read_one(
     let record = setup.alerts.get_listed(id).await?;
     // The key of an item names no partner that a person can read, so it is compared here.
     let record = record.filter(|record| record.key.partner == *partner);
-    let record = record.ok_or_else(missing)?;
+    record.ok_or_else(missing)
+}
+
+/// Reads one alert of the partner for its page.
+pub(super) async fn read_one(
+    setup: &Setup,
+    partner: &PartnerId,
+    id: &str,
+) -> Result<AlertPageView, Problem> {
+    let record = read_record(setup, partner, id).await?;
     let names = PartnerNames::read(setup, partner).await?;
-    let view = AlertPageView::new(id, &record, &names);
-    Ok((record, view))
+    Ok(AlertPageView::new(id, &record, &names))
 }

@@ -140,7 +140,8 @@ fn sentence(reason: &Blocked) -> String {
         .to_owned()
 }
 
-pub(super) fn closed_words(by: ClosedBy) -> &'static str {
+/// How a ticket ended.
+pub(crate) fn closed_words(by: ClosedBy) -> &'static str {
     match by {
         ClosedBy::Us => "Ticketbridge closed it, since the alert was resolved.",
         ClosedBy::Technician => "A technician closed it.",

@@ -1,9 +1,11 @@
 //! The state of a test, derived from its record.
 
 use domain::Blocked;
-use domain::alert::record::{Actual, ClosedBy, Record};
+use domain::alert::record::{Actual, Record};
 use serde::Serialize;
 use store::TestTicket;
+
+use crate::activity::state::closed_words;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -44,7 +46,7 @@ impl TestState {
             Some(Actual::Open(_)) if test.close_requested => Self::Closing,
             Some(Actual::Open(_)) => Self::Open,
             Some(Actual::Closed(closed)) => Self::Closed {
-                how: how_closed(&closed.by),
+                how: closed_words(closed.by),
             },
             // A ticket whose creation was not confirmed is searched for.
             None if record.desired.active || record.claim.is_some() => Self::Waiting,
@@ -57,20 +59,6 @@ impl TestState {
         match self {
             Self::Closed { .. } | Self::Withdrawn => true,
             Self::Waiting | Self::Blocked { .. } | Self::Open | Self::Closing => false,
-        }
-    }
-}
-
-fn how_closed(by: &ClosedBy) -> &'static str {
-    match by {
-        ClosedBy::Us => "It is closed.",
-        ClosedBy::Technician => "A technician closed it in ConnectWise.",
-        ClosedBy::Deleted => "A technician deleted it in ConnectWise.",
-        ClosedBy::Moved => {
-            "A technician changed its company or reference in ConnectWise, so Ticketbridge no longer changes it."
-        }
-        ClosedBy::OutOfReach => {
-            "It is in the ConnectWise that was connected before, so Ticketbridge no longer changes it."
         }
     }
 }

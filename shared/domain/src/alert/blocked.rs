@@ -129,6 +129,13 @@ impl BlockedSince {
         }
     }
 
+    /// Whether a person may release the alert: it is older than the back-fill, or ConnectWise
+    /// refused a call because of it.
+    #[must_use]
+    pub fn can_be_released(&self) -> bool {
+        self.is_refusal() || self.reason == Blocked::OlderThanBackfill
+    }
+
     /// Whether ConnectWise refused a call because of this alert. Such a call is retried only at the
     /// request of reconcile or a person.
     #[must_use]

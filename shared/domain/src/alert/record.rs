@@ -266,10 +266,7 @@ impl Record {
     /// A person releases the alert: ends a block that waits for a person.
     #[must_use]
     pub fn released(mut self) -> Self {
-        let waits = |blocked: &BlockedSince| {
-            blocked.is_refusal() || blocked.reason == Blocked::OlderThanBackfill
-        };
-        self.blocked = self.blocked.filter(|blocked| !waits(blocked));
+        self.blocked = self.blocked.filter(|blocked| !blocked.can_be_released());
         self
     }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::event::Severity;
-use crate::alert::op::{NoteKind, Op};
+use crate::alert::op::Op;
 use crate::alert::record::{Actual, ClosedBy, Record};
 use crate::alert::resolution::Resolution;
 use crate::text::cut_to_bytes;
@@ -280,21 +280,6 @@ fn of_ticket(record: &Record) -> Vec<TrailStep> {
             },
         }],
         None => vec![],
-    }
-}
-
-impl NoteKind {
-    /// What the note says, for a sentence.
-    #[must_use]
-    pub fn subject(self) -> &'static str {
-        match self {
-            Self::Repeats => "that the alert was repeated",
-            Self::Resolved => "that the alert is resolved",
-            Self::Closing => "that the ticket is closed next",
-            Self::Reopened => "that the ticket was reopened",
-            Self::Duplicate => "that the ticket is a duplicate",
-            Self::Kept => "that another ticket is its duplicate",
-        }
     }
 }
 

@@ -12,11 +12,10 @@ const MIN_QUIET: SignedDuration = SignedDuration::from_hours(24);
 /// When a source or a tenant of it is inactive. Absent members are the defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct InactivityRules {
-    /// The source is inactive once it was quiet for so many hours. Absent: longer than it usually
-    /// is.
+    /// The hours without a message after which the source is inactive. Absent: more than usual.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inactive_after_hours: Option<u32>,
-    /// A tenant is inactive once the source sent nothing for it for so many days. Absent: never.
+    /// The days without a message for a tenant after which the tenant is inactive. Absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_inactive_after_days: Option<u32>,
     /// Whether an inactive source makes a ticket.

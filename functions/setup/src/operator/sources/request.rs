@@ -36,12 +36,10 @@ pub(crate) struct SourceRequest {
     #[serde(default, deserialize_with = "present")]
     mapping: Option<Value>,
     response: Option<SuccessResponse>,
-    /// The source is inactive once it was quiet for so many hours, or `null` for longer than it
-    /// usually is.
+    /// The hours without a message after which the source is inactive; `null` for more than usual.
     #[serde(default, deserialize_with = "present")]
     inactive_after_hours: Option<Value>,
-    /// A tenant is inactive once the source sent nothing for it for so many days, or `null` for
-    /// never.
+    /// The days without a message for a tenant after which the tenant is inactive; `null` for never.
     #[serde(default, deserialize_with = "present")]
     tenant_inactive_after_days: Option<Value>,
     /// Whether an inactive source makes a ticket.
