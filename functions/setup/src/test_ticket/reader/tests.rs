@@ -87,7 +87,7 @@ fn a_tests_state_is_derived_from_its_record() {
     assert_eq!(is(true, Some(&uncertain)), TestState::Waiting);
     assert_eq!(is(false, Some(&with(&active, open()))), TestState::Open);
     assert_eq!(is(true, Some(&with(&resolved, open()))), TestState::Closing);
-    let how = "It is closed.";
+    let how = "Ticketbridge closed it, since the alert was resolved.";
     let ended = with(&resolved, closed(ClosedBy::Us));
     assert_eq!(is(true, Some(&ended)), TestState::Closed { how });
     let blocked = active.with_blocked(Blocked::NotSetUp, None, at(3));
