@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use connections::PartnerConfig;
-use domain::alert::kind::{KindInfo, with_added};
+use domain::alert::kind::KindInfo;
 use domain::alert::record::Record;
 use domain::setup::mapping::Mapping;
 use domain::{PartnerId, SourceId, TenantId};
@@ -35,15 +35,13 @@ pub(super) struct PartnerNames {
 
 impl PartnerNames {
     async fn read(setup: &Setup, partner: &PartnerId) -> Result<Self, Problem> {
-        let (config, sources) = tokio::join!(
-            setup.connections.partner_config(partner),
-            setup.access().partner_sources.get_all(partner),
-        );
+        let config = setup.connections.partner_config(partner).await?;
+        let kinds = config.kinds();
         let PartnerConfig {
-            items, mappings, ..
-        } = config?;
-        let sources = sources?;
-        let kinds: Vec<_> = sources.values().flat_map(|of| of.kinds.clone()).collect();
+            items,
+            mappings,
+            sources,
+        } = config;
         let named = sources.into_keys().map(async |id| {
             let source = setup.access().sources.get(&id).await?.value;
             let name = source.map_or_else(|| id.to_string(), |source| source.name);
@@ -53,7 +51,7 @@ impl PartnerNames {
             connection: items.connection,
             mappings: mappings.into_iter().collect(),
             sources: try_join_all(named).await?.into_iter().collect(),
-            kinds: with_added(&kinds),
+            kinds,
         })
     }
 
@@ -94,7 +92,7 @@ impl PartnerNames {
     pub(super) fn source(&self, source: &SourceId) -> String {
         match self.sources.get(source) {
             Some(name) => name.clone(),
-            None if source.is_for_test_alerts() => "Test ticket".to_owned(),
+            None if source.is_reserved() => "Ticketbridge".to_owned(),
             None => source.to_string(),
         }
     }

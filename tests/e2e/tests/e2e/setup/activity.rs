@@ -132,6 +132,15 @@ async fn the_list_is_filtered_and_searched() {
         assert_eq!(column(&found, "title"), expected, "{query}");
     }
     let mut browser = env.setup.signed_in().await;
+    // A kind that two sources add is one option.
+    for name in ["One", "Two"] {
+        let kind = json!([{ "kind": "backup", "category": "operations", "type_name": "Backup" }]);
+        let source = json!({ "name": name, "partner": PARTNER, "kinds_added": kind });
+        env.operate("POST", "/v1/operator/sources", &source, 201)
+            .await;
+    }
+    let page = browser.get("activity").await.expect(200).text;
+    assert_eq!(page.matches(r#"<option value="backup">"#).count(), 1);
     for query in [
         "state=odd",
         "since=yesterday",
