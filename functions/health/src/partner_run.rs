@@ -4,7 +4,7 @@
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use aws::queue::QueueSender;
-use connections::{AlertView, Connections};
+use connections::{AlertView, Connections, FiguresCounter};
 use domain::monitoring::health::{Health, ProbeAnswer, transition};
 use domain::monitoring::issue::{IncidentScope, ProbeArea};
 use domain::monitoring::requirements::Requirements;
@@ -110,6 +110,12 @@ impl PartnerRun<'_> {
         };
         let (health, mut totals) = self.notifier.notify(&context, kept, blocked).await?;
         totals += self.notifier.notify_of_holds(&context).await?;
+        let figures = FiguresCounter {
+            alerts: self.notifier.alerts,
+            table,
+            partner,
+        };
+        figures.current(now).await?;
         // A pause that lasts long enough to be an outage is notified of before its end.
         let outage_from = case.breaker.outage_from();
         let next = match paused {

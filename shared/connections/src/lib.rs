@@ -3,6 +3,7 @@
 mod clients;
 mod confirm;
 mod convert;
+mod figures;
 mod schedule;
 mod view;
 
@@ -22,6 +23,7 @@ use store::{AccessTable, ConfigTable, Due, OperatorEvent, PartnerItems};
 pub use clients::{ClientError, Clients};
 pub use confirm::{RefusalScope, RefusedCall};
 pub use convert::{found_ticket, reference_prefix};
+pub use figures::FiguresCounter;
 pub use schedule::RunSchedule;
 pub use view::{AlertView, AlertViews, ConnectionSite, PartnerConfig};
 

@@ -22,6 +22,7 @@ pub mod alert {
     pub mod blocked;
     pub mod command;
     pub mod event;
+    pub mod figures;
     pub mod fold;
     pub mod folded_events;
     pub mod forecast;
@@ -98,6 +99,7 @@ pub mod source {
 
 /// Incidents of partners and of Ticketbridge itself, and their notifications.
 pub mod monitoring {
+    pub mod figures;
     pub mod health;
     pub mod inactive_source;
     pub mod inactive_tenant;

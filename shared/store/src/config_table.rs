@@ -4,7 +4,7 @@
 use aws_types::SdkConfig;
 
 use crate::operations::{
-    BreakerStore, ClosingHoldStore, HealthStore, MonitoringStore, QuarantineStore,
+    BreakerStore, ClosingHoldStore, FiguresStore, HealthStore, MonitoringStore, QuarantineStore,
     RejectedEventStore, SourceActivityStore,
 };
 use crate::partners::{
@@ -19,6 +19,7 @@ pub struct ConfigTable {
     pub tenants: TenantStore,
     pub breaker: BreakerStore,
     pub health: HealthStore,
+    pub figures: FiguresStore,
     pub closing_holds: ClosingHoldStore,
     pub boards: BoardRequestStore,
     pub suggestions: SuggestionStore,
@@ -39,6 +40,7 @@ impl ConfigTable {
             tenants: TenantStore::new(table),
             breaker: BreakerStore::new(table),
             health: HealthStore::new(table),
+            figures: FiguresStore::new(table),
             closing_holds: ClosingHoldStore::new(table),
             boards: BoardRequestStore::new(table),
             suggestions: SuggestionStore::new(table),

@@ -36,8 +36,8 @@ pub use config_table::ConfigTable;
 pub use error::Error;
 pub use lease::Lease;
 pub use operations::{
-    Actor, AuditEntry, AuditLog, BreakerStore, ClosingHoldStore, ClosingHolds, HealthStore,
-    HeldClosings, MonitoringState, MonitoringStore, OperatorEvent, QuarantineOutcome,
+    Actor, AuditEntry, AuditLog, BreakerStore, ClosingHoldStore, ClosingHolds, FiguresStore,
+    HealthStore, HeldClosings, MonitoringState, MonitoringStore, OperatorEvent, QuarantineOutcome,
     QuarantineStore, QuarantinedMessage, RejectedEventStore, Rejections, SourceActivityStore,
     WaitingMessages, WaitingOfSource,
 };

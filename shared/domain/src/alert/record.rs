@@ -21,6 +21,7 @@ pub use desired::{AlertDetails, Desired};
 pub use recheck::{Recheck, Rechecks};
 
 use crate::alert::event::{Event, Payload};
+use crate::alert::figures::AlertFigures;
 use crate::alert::folded_events::FoldedEvents;
 use crate::alert::summary::AlertSummary;
 use crate::alert::trail::Trail;
@@ -64,6 +65,9 @@ pub struct Record {
     pub summary: Option<AlertSummary>,
     #[serde(default, skip_serializing_if = "Trail::is_empty")]
     pub trail: Trail,
+    /// What happened on each day. The index by time carries it.
+    #[serde(default, skip_serializing_if = "AlertFigures::is_empty")]
+    pub figures: AlertFigures,
 }
 
 impl Record {
@@ -84,6 +88,7 @@ impl Record {
             folded: FoldedEvents::default(),
             summary: None,
             trail: Trail::default(),
+            figures: AlertFigures::default(),
         }
     }
 
@@ -92,7 +97,7 @@ impl Record {
     pub fn to_stored(&self) -> Self {
         let mut stored = self.clone();
         stored.rev += 1;
-        stored.trail = stored.trail.follow(self);
+        stored.trail.follow(self, &mut stored.figures);
         stored
     }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::event::Severity;
+use crate::alert::figures::AlertFigures;
 use crate::alert::op::Op;
 use crate::alert::record::{Actual, ClosedBy, Record};
 use crate::alert::resolution::Resolution;
@@ -29,6 +30,9 @@ pub struct Trail {
     /// The time of the newest step that was dropped. An older state is not new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dropped_until: Option<Timestamp>,
+    /// The ticket of the newest step about one, which may be dropped already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ticket: Option<RecordId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,17 +98,16 @@ impl Trail {
         self.dropped_until.is_some()
     }
 
-    /// The trail with what the record shows now. Following the same record twice changes nothing.
-    /// An alert without a summary is in no list, so it has no trail.
-    #[must_use]
-    pub(crate) fn follow(mut self, record: &Record) -> Self {
+    /// Adds what the record shows now, and counts it. Following the same record twice changes
+    /// nothing. An alert without a summary is in no list, so it has no trail.
+    pub(crate) fn follow(&mut self, record: &Record, figures: &mut AlertFigures) {
         if record.summary.is_none() {
-            return self;
+            return;
         }
         for step in states(record) {
-            let is_old = self.dropped_until.is_some_and(|until| step.at <= until);
-            if !is_old && !self.steps.iter().any(|known| known.is_same(&step)) {
-                self.push(step);
+            if !self.has(&step) {
+                self.push(step.clone());
+                figures.count(&step, &self.steps);
             }
         }
         // A duplicate carries no time of its own.
@@ -117,10 +120,21 @@ impl Trail {
                 self.push(TrailStep { at, what });
             }
         }
-        self
+    }
+
+    /// Whether the step is known, or was dropped. A ticket begins once, whenever it is found.
+    fn has(&self, step: &TrailStep) -> bool {
+        if let StepKind::Opened { ticket } = step.what {
+            return self.ticket == Some(ticket);
+        }
+        let is_old = self.dropped_until.is_some_and(|until| step.at <= until);
+        is_old || self.steps.iter().any(|known| known.is_same(step))
     }
 
     fn push(&mut self, mut step: TrailStep) {
+        if let StepKind::Opened { ticket } | StepKind::Reopened { ticket } = step.what {
+            self.ticket = Some(ticket);
+        }
         if step.what.is_outcome() {
             let is_start = |step: &TrailStep| matches!(step.what, StepKind::Started { .. });
             while self.steps.last().is_some_and(is_start) {
@@ -272,13 +286,22 @@ fn of_ticket(record: &Record) -> Vec<TrailStep> {
             };
             [begun].into_iter().chain(noted).collect()
         }
-        Some(Actual::Closed(closed)) => vec![TrailStep {
-            at: closed.at,
-            what: StepKind::Closed {
-                ticket: closed.ticket_id,
-                by: closed.by,
+        // A ticket can have ended before it was found.
+        Some(Actual::Closed(closed)) => vec![
+            TrailStep {
+                at: closed.ended_at.min(closed.at),
+                what: StepKind::Opened {
+                    ticket: closed.ticket_id,
+                },
             },
-        }],
+            TrailStep {
+                at: closed.at,
+                what: StepKind::Closed {
+                    ticket: closed.ticket_id,
+                    by: closed.by,
+                },
+            },
+        ],
         None => vec![],
     }
 }

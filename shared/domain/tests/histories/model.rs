@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use domain::alert::blocked::BlockedSince;
 use domain::alert::command::Command;
 use domain::alert::event::{AlertChange, Event, EventOrder, Particulars, Payload, Severity};
+use domain::alert::figures::DayCounts;
 use domain::alert::kind::Category;
 use domain::alert::record::{Actual, ClosedBy, NoteKind, Op as Write, Record};
 use domain::alert::resolution::Resolution;
@@ -806,6 +807,39 @@ impl Model {
         Ok(())
     }
 
+    /// Each ticket that the record had counts once as created, and each end of a ticket once.
+    fn check_figures(&self, record: &Record) -> Result<(), String> {
+        let mut sum = DayCounts::default();
+        record
+            .figures
+            .days
+            .values()
+            .for_each(|counts| sum.add(counts));
+        let tickets = u32::try_from(self.tickets.len()).unwrap();
+        let reopened: usize = self.tickets.iter().map(|ticket| ticket.reopened).sum();
+        hold!(
+            sum.created <= tickets,
+            "{} tickets counted, {tickets} there: {record:?}",
+            sum.created
+        );
+        hold!(
+            sum.closed + sum.closed_by_person <= sum.created + sum.reopened,
+            "more ends than tickets: {record:?}"
+        );
+        hold!(
+            sum.reopened as usize <= reopened,
+            "{} reopened counted, {reopened} there: {record:?}",
+            sum.reopened
+        );
+        let has_ticket = record.actual.is_some() && record.summary.is_some();
+        let is_forgotten = self.now > 80 * 24 * 3600;
+        hold!(
+            !has_ticket || is_forgotten || sum.created > 0,
+            "a ticket is not counted: {record:?}"
+        );
+        Ok(())
+    }
+
     fn check_agreement(&self) -> Result<(), String> {
         let Some(record) = &self.stored else {
             hold!(
@@ -823,6 +857,7 @@ impl Model {
             "blocked without a reason: {record:?}"
         );
         self.check_recorded_writes(record)?;
+        self.check_figures(record)?;
         let left = record.pending_rechecks().count() + record.duplicates.len();
         hold!(left == 0, "something is left to do: {record:?}");
         let here = |ticket: &&Ticket| ticket.open && ticket.is_ours() && ticket.site == self.site;

@@ -204,7 +204,7 @@ impl Worker<'_> {
     fn save(&mut self, before: &Record, record: Record) -> WorkerResult<()> {
         if *before != record {
             self.touch()?;
-            self.model.stored = Some(record);
+            self.model.stored = Some(record.to_stored());
         }
         Ok(())
     }
@@ -382,6 +382,7 @@ impl Worker<'_> {
         let before = record.clone();
         let record = record.with_claim(claim.clone());
         self.save(&before, record.clone())?;
+        let record = self.model.stored.clone().unwrap_or(record);
         let now = at(self.model.now);
         let written = match step {
             TicketWrite::Create(create) => self.create(&claim, create.raised_at),

@@ -1,8 +1,10 @@
 //! A partner's alerts by the time of their last raise, for people: the index `by_time`. It is a
 //! moment late.
 
+use domain::alert::figures::AlertFigures;
 use domain::alert::record::Record;
 use domain::alert::summary::AlertSummary;
+use domain::monitoring::figures::FiguresSum;
 use domain::time::sortable;
 use domain::{AlertKey, PartnerId};
 use jiff::Timestamp;
@@ -27,6 +29,14 @@ pub struct ListedAlert {
     pub summary: AlertSummary,
     /// When its last raise was received.
     pub listed_at: Timestamp,
+}
+
+/// What happened to an alert of the index.
+#[derive(Deserialize)]
+struct ListedFigures {
+    key: AlertKey,
+    #[serde(default)]
+    figures: AlertFigures,
 }
 
 /// A position in the list: after this alert. A browser may send it back: it cannot lead out of the
@@ -125,6 +135,24 @@ impl AlertsByTime {
                 .exclusive_start_key("listed_at", time(*listed_at))
                 .exclusive_start_key("pk", string(pk)),
         })
+    }
+
+    /// Sums what happened to all alerts of the partner. Test alerts do not count.
+    pub async fn figures(&self, partner: &PartnerId) -> Result<FiguresSum, Error> {
+        let query = self
+            .table
+            .query()
+            .index_name("by_time")
+            .key_condition_expression("list_of = :list_of")
+            .expression_attribute_values(":list_of", string(partner.as_str()));
+        let mut listed: ItemStream<ListedFigures> = ItemStream::send(query);
+        let mut sum = FiguresSum::default();
+        while let Some(alert) = listed.next().await? {
+            if !alert.key.source.is_for_test_alerts() {
+                sum.add(&alert.figures);
+            }
+        }
+        Ok(sum)
     }
 
     /// Reads the records of listed alerts consistently, in their order. An alert whose record is

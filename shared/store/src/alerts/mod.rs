@@ -37,7 +37,7 @@ const SCHEMA: u32 = 1;
 
 /// The attributes of a record. Each is set or removed as a whole. Attributes that a newer version
 /// added stay.
-const ATTRIBUTES: [&str; 14] = [
+const ATTRIBUTES: [&str; 15] = [
     "key",
     "schema",
     "occurrence",
@@ -51,6 +51,7 @@ const ATTRIBUTES: [&str; 14] = [
     "folded",
     "summary",
     "trail",
+    "figures",
     "rev",
 ];
 /// The attributes that list a record in the indexes.

@@ -102,7 +102,7 @@ fn an_attribute_that_a_record_lacks_is_removed() {
     assert!(
         expression.ends_with(
             "REMOVE #actual, #claim, #blocked, #rechecks, #duplicates, #payload, #folded, \
-             #summary, #trail, #state_of, #tenant_since, #look_of, #look_at, #list_of, #listed_at"
+             #summary, #trail, #figures, #state_of, #tenant_since, #look_of, #look_at, #list_of, #listed_at"
         ),
         "{expression}"
     );
@@ -112,5 +112,5 @@ fn an_attribute_that_a_record_lacks_is_removed() {
         .unwrap()
         .matches(" = ")
         .count();
-    assert_eq!(set + 15, ATTRIBUTES.len() + INDEX_ATTRIBUTES.len());
+    assert_eq!(set + 16, ATTRIBUTES.len() + INDEX_ATTRIBUTES.len());
 }

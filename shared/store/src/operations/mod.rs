@@ -4,6 +4,7 @@
 mod audit;
 mod breaker;
 mod closing_holds;
+mod figures;
 mod health;
 mod monitoring;
 mod quarantine;
@@ -14,6 +15,7 @@ pub use audit::{Actor, AuditEntry, AuditLog};
 pub(crate) use breaker::BREAKER;
 pub use breaker::BreakerStore;
 pub use closing_holds::{ClosingHoldStore, ClosingHolds, HeldClosings};
+pub use figures::FiguresStore;
 pub use health::HealthStore;
 pub use monitoring::{MonitoringState, MonitoringStore, OperatorEvent};
 pub use quarantine::{

@@ -108,6 +108,7 @@ pub(super) fn reconcile(names: &ResourceNames) -> RolePermissions {
     // batches and deletes nothing.
     let (alerts, config) = (&names.alerts, &names.config);
     let mut denied = table_except(alerts, &["GetItem", "UpdateItem"]);
+    denied.push(list(alerts, "by_time", "list_of"));
     denied.extend(table_except(config, &["GetItem", "Query", "UpdateItem"]));
     denied.extend(access(&names.access, &["GetItem", "Query"]));
     denied.extend(queues_except_send(names));
@@ -155,6 +156,7 @@ pub(super) fn health(names: &ResourceNames) -> RolePermissions {
     denied.extend(unrelated.filter(|call| call.operation != "SendEmail"));
     let allowed = vec![
         list(alerts, "by_state", "state_of"),
+        list(alerts, "by_time", "list_of"),
         list(config, "due", "due_of"),
         get_item(config),
         update_item(config),

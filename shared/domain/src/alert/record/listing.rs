@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Actual, Record};
+use crate::alert::figures::AlertFigures;
 use crate::alert::key::shard;
 use crate::alert::trail::Trail;
 use crate::time::{later, sortable};
@@ -26,6 +27,7 @@ impl Record {
             self.folded.shrink();
             self.summary = None;
             self.trail = Trail::default();
+            self.figures = AlertFigures::default();
         }
         self
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::alert::blocked::CallRefusal;
+use crate::alert::figures::DayCounts;
 use crate::alert::fold::fold;
 use crate::alert::op::NoteKind;
 use crate::alert::record::{Claim, OpenTicket};
@@ -155,4 +156,96 @@ fn a_tombstone_has_no_trail() {
     assert_eq!(again.occurrence, 2);
     let names = lines(&again);
     assert!(names.last().unwrap().ends_with("raised"), "{names:?}");
+}
+
+/// The figures of a record, added over all days.
+fn sum(record: &Record) -> DayCounts {
+    let mut sum = DayCounts::default();
+    let days = record.figures.days.values();
+    days.for_each(|counts| sum.add(counts));
+    sum
+}
+
+fn blocked(record: Record, reason: Blocked, second: i64) -> Record {
+    record.with_blocked(reason, None, at(second)).to_stored()
+}
+
+#[test]
+fn what_a_record_shows_is_counted_once() {
+    let record = with_ticket();
+    let noted = OpenTicket {
+        last_note_at: Some(at(30)),
+        ..open_ticket(&record, 3)
+    };
+    let record = fold(record, &raised(20)).to_stored();
+    let record = record.with_open(noted).to_stored();
+    let record = fold(record, &resolved(40)).to_stored();
+    let record = record.with_closed(77, 1, ClosedBy::Us, at(50)).to_stored();
+    let expected = DayCounts {
+        raised: 1,
+        created: 1,
+        noted: 1,
+        closed: 1,
+        delays: vec![2],
+        ..DayCounts::default()
+    };
+    assert_eq!(sum(&record), expected);
+    assert_eq!(sum(&record.to_stored()), expected, "stored again");
+}
+
+#[test]
+fn a_ticket_is_late_only_by_an_outage_and_fast_only_without_a_person() {
+    let ticket_after = |reasons: &[Blocked]| {
+        let mut record = fold(Record::new(key()), &raised(1)).to_stored();
+        for (second, reason) in (10..).zip(reasons) {
+            record = blocked(record, reason.clone(), second);
+        }
+        let open = open_ticket(&record, 101);
+        let sum = sum(&record.with_open(open).to_stored());
+        assert_eq!(sum.created, 1);
+        (sum.late, sum.delays)
+    };
+    let (outage, person) = (Blocked::ConnectionUnavailable, Blocked::Unmapped);
+    assert_eq!(ticket_after(&[]), (0, vec![100]));
+    assert_eq!(ticket_after(std::slice::from_ref(&outage)), (1, vec![100]));
+    assert_eq!(ticket_after(std::slice::from_ref(&person)), (0, vec![]));
+    assert_eq!(ticket_after(&[person, outage]), (1, vec![]));
+}
+
+#[test]
+fn a_second_ticket_for_the_same_raise_has_no_delay() {
+    let record = with_ticket();
+    let ended = record.with_closed(77, 1, ClosedBy::Deleted, at(50));
+    let record = ended.to_stored();
+    let again = OpenTicket {
+        ticket_id: 78,
+        ..open_ticket(&record, 9_000)
+    };
+    let sum = sum(&record.with_open(again).to_stored());
+    let counts = (sum.raised, sum.created, sum.closed_by_person, sum.delays);
+    assert_eq!(counts, (1, 2, 1, vec![2]));
+}
+
+#[test]
+fn a_ticket_that_ended_before_it_was_found_was_created_too() {
+    let record = fold(Record::new(key()), &raised(1)).to_stored();
+    let found = record.with_closed(77, 1, ClosedBy::Technician, at(50));
+    let record = found.to_stored();
+    assert_eq!(lines(&record), ["1 raised", "50 opened", "50 closed"]);
+    let sum = sum(&record);
+    assert_eq!((sum.created, sum.closed_by_person), (1, 1));
+}
+
+#[test]
+fn figures_of_an_alert_go_back_90_days() {
+    let day = 24 * 3600;
+    let mut record = with_ticket();
+    for occurrence in 1..120 {
+        let second = occurrence * day;
+        record = fold(record, &resolved(second)).to_stored();
+        record = fold(record, &raised(second + 5)).to_stored();
+    }
+    assert_eq!(record.figures.days.len(), 90);
+    let size = serde_json::to_string(&record.figures).unwrap().len();
+    assert!(size < 4_000, "{size} bytes");
 }
