@@ -5,6 +5,7 @@ mod confirm;
 mod convert;
 mod schedule;
 mod view;
+mod waiting;
 
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub use confirm::{RefusalScope, RefusedCall};
 pub use convert::{found_ticket, reference_prefix};
 pub use schedule::RunSchedule;
 pub use view::{AlertView, AlertViews, ConnectionSite, PartnerConfig};
+pub use waiting::read_waiting;
 
 /// How long a connection is paused after too many time-outs in a row.
 const TIME_OUT_PAUSE: Duration = Duration::from_secs(60);
