@@ -6,6 +6,7 @@ mod convert;
 mod figures;
 mod schedule;
 mod view;
+mod waiting;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub use convert::{found_ticket, reference_prefix};
 pub use figures::FiguresCounter;
 pub use schedule::RunSchedule;
 pub use view::{AlertView, AlertViews, ConnectionSite, PartnerConfig};
+pub use waiting::read_waiting;
 
 /// How long a connection is paused after too many time-outs in a row.
 const TIME_OUT_PAUSE: Duration = Duration::from_secs(60);

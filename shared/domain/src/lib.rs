@@ -107,6 +107,7 @@ pub mod monitoring {
     pub mod pipeline;
     pub mod requirements;
     pub mod source_alert;
+    pub mod waiting;
 }
 
 /// What comes in by webhook, and what the queue carries.
