@@ -23,6 +23,7 @@ mod operator;
 mod overview;
 mod page;
 mod page_routes;
+mod partner_names;
 mod paths;
 mod quarantine;
 mod random;

@@ -11,12 +11,12 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Serialize;
 
-use crate::activity::reader::PartnerNames;
 use crate::activity::state::{StateView, closed_words};
 use crate::activity::view::ticket_link;
 use crate::backlog::count::describe;
 use crate::http::input::sentence;
 use crate::page;
+use crate::partner_names::PartnerNames;
 use crate::paths;
 use crate::step::SetupStep;
 

@@ -1,20 +1,15 @@
 //! Reads a page of the list, and one alert.
 
-use std::collections::HashMap;
-
-use connections::PartnerConfig;
-use domain::alert::kind::KindInfo;
+use domain::PartnerId;
 use domain::alert::record::Record;
-use domain::setup::mapping::Mapping;
-use domain::{PartnerId, SourceId, TenantId};
-use futures_util::future::try_join_all;
-use store::{Connection, Error, ListedAlert, TimeCursor};
+use store::{ListedAlert, TimeCursor};
 
 use crate::activity::alert_page::AlertPageView;
 use crate::activity::filter::ActivityFilter;
 use crate::activity::view::{ActivityView, AlertRow, FilterOptions};
 use crate::context::Setup;
 use crate::http::problem::Problem;
+use crate::partner_names::PartnerNames;
 
 /// Alerts on one page.
 pub(super) const PAGE: usize = 50;
@@ -25,91 +20,37 @@ const MAX_ID: usize = 100;
 /// Records that one request reads to decide what is shown.
 const MAX_RECORDS: usize = 500;
 
-/// What the list needs to know about the partner.
-pub(super) struct PartnerNames {
-    pub(super) connection: Option<Connection>,
-    pub(super) mappings: HashMap<TenantId, Mapping>,
-    pub(super) sources: HashMap<SourceId, String>,
-    pub(super) kinds: Vec<KindInfo>,
+/// What a list can be filtered by, sorted by name.
+fn options(names: &PartnerNames) -> FilterOptions {
+    let sorted = |mut options: Vec<(String, String)>| {
+        options.sort_by_cached_key(|(_, name)| name.to_lowercase());
+        options
+    };
+    let tenants = names.mappings.keys();
+    let sources = names.sources.iter();
+    let kinds = names.kinds.iter();
+    FilterOptions {
+        tenants: sorted(
+            tenants
+                .map(|id| (id.to_string(), names.tenant(id)))
+                .collect(),
+        ),
+        sources: sorted(
+            sources
+                .map(|(id, name)| (id.to_string(), name.clone()))
+                .collect(),
+        ),
+        kinds: sorted(
+            kinds
+                .map(|of| (of.kind.to_string(), of.kind.to_string()))
+                .collect(),
+        ),
+    }
 }
 
-impl PartnerNames {
-    async fn read(setup: &Setup, partner: &PartnerId) -> Result<Self, Problem> {
-        let config = setup.connections.partner_config(partner).await?;
-        let kinds = config.kinds();
-        let PartnerConfig {
-            items,
-            mappings,
-            sources,
-        } = config;
-        let named = sources.into_keys().map(async |id| {
-            let source = setup.access().sources.get(&id).await?.value;
-            let name = source.map_or_else(|| id.to_string(), |source| source.name);
-            Ok::<_, Error>((id, name))
-        });
-        Ok(Self {
-            connection: items.connection,
-            mappings: mappings.into_iter().collect(),
-            sources: try_join_all(named).await?.into_iter().collect(),
-            kinds,
-        })
-    }
-
-    /// What a list can be filtered by, sorted by name.
-    fn options(&self) -> FilterOptions {
-        let sorted = |mut options: Vec<(String, String)>| {
-            options.sort_by_cached_key(|(_, name)| name.to_lowercase());
-            options
-        };
-        let tenants = self.mappings.keys();
-        let sources = self.sources.iter();
-        let kinds = self.kinds.iter();
-        FilterOptions {
-            tenants: sorted(
-                tenants
-                    .map(|id| (id.to_string(), self.tenant(id)))
-                    .collect(),
-            ),
-            sources: sorted(
-                sources
-                    .map(|(id, name)| (id.to_string(), name.clone()))
-                    .collect(),
-            ),
-            kinds: sorted(
-                kinds
-                    .map(|of| (of.kind.to_string(), of.kind.to_string()))
-                    .collect(),
-            ),
-        }
-    }
-
-    pub(super) fn tenant(&self, tenant: &TenantId) -> String {
-        let mapping = self.mappings.get(tenant);
-        let name = mapping.and_then(|mapping| mapping.name.clone());
-        name.unwrap_or_else(|| tenant.to_string())
-    }
-
-    pub(super) fn source(&self, source: &SourceId) -> String {
-        match self.sources.get(source) {
-            Some(name) => name.clone(),
-            None if source.is_reserved() => "Ticketbridge".to_owned(),
-            None => source.to_string(),
-        }
-    }
-
-    /// The address of a ticket in ConnectWise, if the connection still reaches it.
-    pub(super) fn ticket_address(&self, ticket: u64, epoch: u32) -> Option<String> {
-        let of = self.connection.as_ref().filter(|of| of.epoch == epoch)?;
-        let query = [
-            ("service_recid", ticket.to_string()),
-            ("companyName", of.company_id.clone()),
-        ];
-        let query = serde_qs::to_string(&std::collections::BTreeMap::from(query)).ok()?;
-        Some(format!(
-            "{}/v4_6_release/services/system_io/Service/fv_sr100_request.rails?{query}",
-            of.origin
-        ))
-    }
+async fn names(setup: &Setup, partner: &PartnerId) -> Result<PartnerNames, Problem> {
+    let config = setup.connections.partner_config(partner).await?;
+    Ok(PartnerNames::read(setup.access(), config).await?)
 }
 
 /// Reads a page of the list. A filter that few alerts pass ends a page before it is full: then the
@@ -119,7 +60,7 @@ pub(super) async fn read(
     partner: &PartnerId,
     filter: ActivityFilter,
 ) -> Result<ActivityView, Problem> {
-    let names = PartnerNames::read(setup, partner).await?;
+    let names = names(setup, partner).await?;
     let by_time = &setup.alerts.by_time;
     let range = filter.range()?;
     let is_within = |from: &&TimeCursor| (range.begin..=range.end).contains(&from.at());
@@ -154,7 +95,7 @@ pub(super) async fn read(
     let looked_back_to = last.filter(|_| !is_over && rows.len() < PAGE);
     Ok(ActivityView {
         looked_back_to: looked_back_to.map(|alert| alert.listed_at),
-        options: names.options(),
+        options: options(&names),
         rows,
         next,
         filter,
@@ -185,6 +126,6 @@ pub(super) async fn read_one(
     id: &str,
 ) -> Result<AlertPageView, Problem> {
     let record = read_record(setup, partner, id).await?;
-    let names = PartnerNames::read(setup, partner).await?;
+    let names = names(setup, partner).await?;
     Ok(AlertPageView::new(id, &record, &names))
 }

@@ -9,10 +9,10 @@ use serde::Serialize;
 use store::{ListedAlert, TimeCursor};
 
 use crate::activity::filter::ActivityFilter;
-use crate::activity::reader::PartnerNames;
 use crate::activity::state::{AlertState, StateView};
 use crate::http::problem::Problem;
 use crate::page;
+use crate::partner_names::PartnerNames;
 use crate::paths::{self, with_query};
 use crate::step::SetupStep;
 

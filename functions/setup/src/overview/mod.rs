@@ -1,5 +1,7 @@
 //! The first page of a person who is signed in: the steps, and what needs attention.
 
+mod chart;
+mod figures;
 pub(crate) mod handlers;
 mod reader;
 mod view;

@@ -1,96 +1,189 @@
-//! Reads the state of every step, and what needs attention.
+//! Reads the state of every step, what needs attention, and the figures.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use aws::invocation::Invocation;
-use connections::PartnerConfig;
+use connections::{FiguresCounter, PartnerConfig, read_waiting};
 use domain::connection::breaker::Breaker;
+use domain::monitoring::figures::PartnerFigures;
 use domain::monitoring::health::Health;
 use domain::monitoring::issue::summarize;
+use domain::monitoring::pipeline::PipelineIssue;
+use domain::monitoring::waiting::{
+    WaitingKind, WaitingNames, WaitingPage, WaitingPoint, WaitingSummary,
+};
 use domain::setup::contact::Contact;
-use domain::setup::mapping::Mapping;
+use domain::source::activity::SourceActivity;
 use domain::{PartnerId, SourceId, TenantId};
-use store::{AccessTable, Rejections, WaitingMessages};
+use jiff::Timestamp;
+use store::{MonitoringState, Rejections, WaitingMessages};
 
 use crate::backlog::count::describe;
 use crate::checklist::missing_parts;
 use crate::context::Setup;
 use crate::held;
+use crate::http::input::sentence;
 use crate::http::problem::Problem;
+use crate::overview::figures::{FiguresView, Period};
 use crate::overview::view::{
-    IssueView, OverviewView, StepRow, UnreadableAlertsView, WaitingMessagesView,
+    IssueView, LiveView, OverviewView, QuarantinedMessagesView, SourceRow, StepRow,
+    UnreadableAlertsView, WaitingPointView, WaitingView,
 };
 use crate::page::readable;
+use crate::partner_names::PartnerNames;
 use crate::paths::{self, with_query};
 use crate::sources::inactivity_view::{
     self, InactiveSourceView, InactiveTenantsView, NAMED_ON_OVERVIEW,
 };
+use crate::sources::one_path;
 use crate::step::SetupStep;
 use crate::tenants::reader::in_epoch;
 
 pub(super) async fn read(
     setup: &Setup,
     partner: &PartnerId,
+    period: Period,
     invocation: &Invocation,
 ) -> Result<OverviewView, Problem> {
-    let (table, access) = (setup.table(), setup.access());
-    let (person, config, contact, health, held, rejected, waiting) = tokio::join!(
+    let (table, access, now) = (setup.table(), setup.access(), invocation.now());
+    let (person, config, contact, health, held, rejected, quarantined, activity) = tokio::join!(
         access.partners.get(partner),
         setup.connections.partner_config(partner),
         access.contacts.get(partner),
         table.health.get(partner),
         table.closing_holds.get_held(partner),
-        table.rejected.get_all(partner, invocation.now()),
+        table.rejected.get_all(partner, now),
         table.quarantine.waiting(partner, None),
+        table.source_activity.get_all(partner),
     );
     if let Err(err) = &health {
         tracing::error!(error = %err, "failed to read the partner's health");
     }
     let health = health.unwrap_or_default().value;
     let (config, contact) = (config?, contact?.value);
+    let steps = steps(&config, &contact);
     let connection = config.items.connection.as_ref();
-    let live = connection.is_some_and(|connection| connection.confirmed);
-    let (inactive, inactive_tenants) = match live {
-        true => (
-            inactive_sources(access, &health).await?,
-            inactive_tenants(access, &health, &config.mappings).await?,
-        ),
-        false => (vec![], vec![]),
+    let is_live = connection.is_some_and(|connection| connection.confirmed);
+    let breaker = config.items.breaker.clone();
+    let waiting = match is_live {
+        true => Some(read_waiting(&setup.alerts, table, partner, &config).await?),
+        false => None,
     };
-    let issue = if live {
-        issue(&health, config.items.breaker.as_ref())
-    } else {
-        None
+    let names = PartnerNames::read(access, config).await?;
+    let live = match waiting {
+        Some(waiting) => {
+            let (figures, pipeline) =
+                tokio::join!(figures(setup, partner, now), table.monitoring.read());
+            Some(LiveView {
+                issue: issue(&health, breaker.as_ref(), &names),
+                pipeline_issue_since: pipeline_issue_since(&pipeline?),
+                waiting: waiting_view(&waiting, &names),
+                inactive: inactive_sources(&health, &names),
+                inactive_tenants: inactive_tenants(&health, &names)?,
+                accepted_at: health.taken_at,
+                figures: FiguresView::new(&figures?, period, now),
+            })
+        }
+        None => None,
     };
     Ok(OverviewView {
         partner: partner.clone(),
         name: person?.value.map(|person| person.name),
         live,
-        issue,
-        inactive,
-        inactive_tenants,
-        rejected: unreadable_alerts(access, rejected?).await?,
-        waiting: waiting_messages(access, waiting?).await?,
-        held: held::view::views(held?, &config.mappings),
-        steps: steps(config, &contact),
+        rejected: unreadable_alerts(rejected?, &names),
+        quarantined: quarantined_messages(quarantined?, &names)?,
+        held: held::view::views(held?, &names.mappings),
+        sources: sources(&activity?, &names),
+        steps,
     })
+}
+
+async fn figures(
+    setup: &Setup,
+    partner: &PartnerId,
+    now: Timestamp,
+) -> Result<PartnerFigures, store::Error> {
+    let counter = FiguresCounter {
+        alerts: &setup.alerts,
+        table: setup.table(),
+        partner,
+    };
+    counter.for_page(now).await
 }
 
 /// The open incident, or else the open breaker. The breaker opens up to a minute earlier.
-fn issue(health: &Health, breaker: Option<&Breaker>) -> Option<IssueView> {
+fn issue(health: &Health, breaker: Option<&Breaker>, names: &PartnerNames) -> Option<IssueView> {
     let incident = health.open_incident().map(|incident| {
-        let words = summarize(&incident.issues, TenantId::to_string, SourceId::to_string);
-        (words, incident.since)
+        let (tenant, source) = (
+            |id: &TenantId| names.tenant(id),
+            |id: &SourceId| names.source(id),
+        );
+        (summarize(&incident.issues, tenant, source), incident.since)
     });
     let open = breaker.and_then(|breaker| breaker.open.as_ref());
     let open = open.map(|open| (describe(&open.reason), open.since));
-    incident.or(open).map(|(words, since)| IssueView {
-        words,
-        since: readable(since),
-    })
+    let (words, since) = incident.or(open)?;
+    Some(IssueView { words, since })
 }
 
-fn steps(config: PartnerConfig, contact: &Contact) -> Vec<StepRow> {
+/// Since when Ticketbridge itself has a problem that delays tickets.
+fn pipeline_issue_since(monitoring: &MonitoringState) -> Option<Timestamp> {
+    let incident = monitoring.incident.value.as_ref()?;
+    let delays = |issue: &PipelineIssue| {
+        matches!(
+            issue,
+            PipelineIssue::DeadLetters | PipelineIssue::Unfinished | PipelineIssue::ScheduleMissed
+        )
+    };
+    let is_open = incident.calm_since.is_none() && incident.notified.iter().any(delays);
+    is_open.then_some(incident.since)
+}
+
+/// What waits for a person, but for messages: these have a view of their own, with a link.
+fn waiting_view(waiting: &WaitingSummary, names: &PartnerNames) -> WaitingView {
+    let items = waiting
+        .items
+        .iter()
+        .filter(|item| item.cause.kind() != WaitingKind::Unreadable);
+    let items: Vec<_> = items.cloned().collect();
+    let waiting_names = WaitingNames {
+        tenant: &|id| names.tenant(id),
+        source: &|id| names.source(id),
+    };
+    let points = WaitingPoint::of_items(&items, waiting_names).into_iter();
+    WaitingView {
+        points: points
+            .map(|point| WaitingPointView {
+                path: match point.page {
+                    WaitingPage::Tenants => SetupStep::Tenants,
+                    WaitingPage::WaitingAlerts | WaitingPage::UnreadableMessages => {
+                        SetupStep::Waiting
+                    }
+                }
+                .path(),
+                what: point.what,
+                to_do: sentence(point.to_do.trim_end_matches('.')),
+            })
+            .collect(),
+        worst: items.iter().filter_map(|item| Some(item.worst?.0)).max(),
+        unlisted: waiting.unlisted,
+        is_complete: waiting.is_complete,
+    }
+}
+
+fn sources(activity: &BTreeMap<SourceId, SourceActivity>, names: &PartnerNames) -> Vec<SourceRow> {
+    let sources = names.sources.iter();
+    sources
+        .map(|(id, name)| SourceRow {
+            name: name.clone(),
+            path: one_path(id).unwrap_or_default(),
+            source: id.clone(),
+            last_message_at: activity.get(id).and_then(|of| of.last_message_at),
+        })
+        .collect()
+}
+
+fn steps(config: &PartnerConfig, contact: &Contact) -> Vec<StepRow> {
     let PartnerConfig {
         items, mappings, ..
     } = config;
@@ -101,7 +194,7 @@ fn steps(config: PartnerConfig, contact: &Contact) -> Vec<StepRow> {
         .iter()
         .any(|part| part.path == SetupStep::Boards.path());
     let epoch = connection.map(|connection| connection.epoch);
-    let mappings = mappings.into_values();
+    let mappings = mappings.values().cloned();
     let (mapped, unmapped): (Vec<_>, Vec<_>) = mappings
         .map(|mapping| in_epoch(mapping, epoch))
         .partition(|mapping| mapping.company.is_some());
@@ -153,75 +246,65 @@ fn contact_state(contact: &Contact) -> String {
     words.to_owned()
 }
 
-async fn inactive_sources(
-    access: &AccessTable,
-    health: &Health,
-) -> Result<Vec<InactiveSourceView>, Problem> {
-    let mut views = vec![];
-    for (source, since) in inactivity_view::inactive_sources(health) {
-        views.push(InactiveSourceView {
-            name: source_name(access, &source).await?,
+fn inactive_sources(health: &Health, names: &PartnerNames) -> Vec<InactiveSourceView> {
+    let sources = inactivity_view::inactive_sources(health).into_iter();
+    sources
+        .map(|(source, since)| InactiveSourceView {
+            name: names.source(&source),
             source,
             since: readable(since),
-        });
-    }
-    Ok(views)
+        })
+        .collect()
 }
 
-async fn inactive_tenants(
-    access: &AccessTable,
+fn inactive_tenants(
     health: &Health,
-    mappings: &HashMap<TenantId, Mapping>,
+    names: &PartnerNames,
 ) -> Result<Vec<InactiveTenantsView>, Problem> {
-    let mut views = vec![];
-    let tenants = inactivity_view::inactive_tenants(health, mappings, NAMED_ON_OVERVIEW)?;
-    for (source, view) in tenants {
-        let name = source_name(access, &source).await?;
-        views.push(InactiveTenantsView { name, ..view });
-    }
-    Ok(views)
+    let tenants = inactivity_view::inactive_tenants(health, &names.mappings, NAMED_ON_OVERVIEW)?;
+    let tenants = tenants.into_iter();
+    let named = tenants.map(|(source, view)| InactiveTenantsView {
+        name: names.source(&source),
+        ..view
+    });
+    Ok(named.collect())
 }
 
-async fn source_name(access: &AccessTable, source: &SourceId) -> Result<String, Problem> {
-    let named = access.sources.get(source).await?.value;
-    Ok(named.map_or_else(|| source.to_string(), |named| named.name))
-}
-
-async fn unreadable_alerts(
-    access: &AccessTable,
+fn unreadable_alerts(
     rejected: BTreeMap<SourceId, Rejections>,
-) -> Result<Vec<UnreadableAlertsView>, Problem> {
-    let mut views = vec![];
-    for (source, rejections) in rejected {
-        views.push(UnreadableAlertsView {
-            name: source_name(access, &source).await?,
+    names: &PartnerNames,
+) -> Vec<UnreadableAlertsView> {
+    let rejected = rejected.into_iter();
+    rejected
+        .map(|(source, rejections)| UnreadableAlertsView {
+            name: names.source(&source),
             source,
             alerts: rejections.events,
             since: readable(rejections.since),
             field: rejections.field,
             problem: rejections.problem,
-        });
-    }
-    Ok(views)
+        })
+        .collect()
 }
 
-async fn waiting_messages(
-    access: &AccessTable,
+fn quarantined_messages(
     waiting: WaitingMessages,
-) -> Result<Vec<WaitingMessagesView>, Problem> {
+    names: &PartnerNames,
+) -> Result<Vec<QuarantinedMessagesView>, Problem> {
     let more = waiting.next.is_some();
-    let mut views = vec![];
-    for (source, of) in waiting.by_source() {
-        views.push(WaitingMessagesView {
-            name: source_name(access, &source).await?,
-            messages: of.messages,
-            more,
-            since: readable(of.since),
-            field: of.field,
-            problem: of.problem,
-            path: with_query(paths::QUARANTINE, &[("source", source.as_str())])?,
-            source,
-        });
-    }
-    Ok(views)
+    let sources = waiting.by_source().into_iter();
+    sources
+        .map(|(source, of)| {
+            Ok(QuarantinedMessagesView {
+                name: names.source(&source),
+                messages: of.messages,
+                more,
+                since: readable(of.since),
+                field: of.field,
+                problem: of.problem,
+                path: with_query(paths::QUARANTINE, &[("source", source.as_str())])?,
+                source,
+            })
+        })
+        .collect()
 }

@@ -1,12 +1,17 @@
 //! The page "Overview".
 
+use domain::alert::event::Severity;
 use domain::{PartnerId, SourceId};
+use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::checklist::counted;
 use crate::held;
 use crate::held::view::HeldClosingsView;
+use crate::http::problem::Problem;
+use crate::overview::figures::FiguresView;
+use crate::page;
 use crate::sources::inactivity_view::{
     InactiveSourceView, InactiveTenantsView, render_source, render_tenants,
 };
@@ -16,24 +21,65 @@ use crate::step::SetupStep;
 pub(super) struct OverviewView {
     pub(super) partner: PartnerId,
     pub(super) name: Option<String>,
-    pub(super) live: bool,
-    /// The problem of a live connection.
+    /// `None` before the set-up is confirmed.
+    pub(super) live: Option<LiveView>,
+    pub(super) rejected: Vec<UnreadableAlertsView>,
+    pub(super) quarantined: Vec<QuarantinedMessagesView>,
+    pub(super) held: Vec<HeldClosingsView>,
+    pub(super) sources: Vec<SourceRow>,
+    pub(super) steps: Vec<StepRow>,
+}
+
+/// What is known about a partner whose alerts become tickets.
+#[derive(Serialize)]
+pub(super) struct LiveView {
+    /// The problem of the connection.
     pub(super) issue: Option<IssueView>,
+    /// Since when Ticketbridge itself has a problem that delays tickets.
+    pub(super) pipeline_issue_since: Option<Timestamp>,
+    pub(super) waiting: WaitingView,
     /// Sources that have been quiet for too long.
     pub(super) inactive: Vec<InactiveSourceView>,
     /// Tenants for which a source has sent nothing for too long.
     pub(super) inactive_tenants: Vec<InactiveTenantsView>,
-    pub(super) rejected: Vec<UnreadableAlertsView>,
-    pub(super) waiting: Vec<WaitingMessagesView>,
-    pub(super) held: Vec<HeldClosingsView>,
-    pub(super) steps: Vec<StepRow>,
+    /// When ConnectWise last accepted the keys.
+    pub(super) accepted_at: Option<Timestamp>,
+    pub(super) figures: FiguresView,
 }
 
 #[derive(Serialize)]
 pub(super) struct IssueView {
     pub(super) words: String,
-    /// For people.
-    pub(super) since: String,
+    pub(super) since: Timestamp,
+}
+
+/// Alerts that become tickets only after a person acts.
+#[derive(Serialize)]
+pub(super) struct WaitingView {
+    /// The worst first.
+    pub(super) points: Vec<WaitingPointView>,
+    pub(super) worst: Option<Severity>,
+    /// How many more causes there are.
+    pub(super) unlisted: usize,
+    /// Whether all blocked alerts were read.
+    pub(super) is_complete: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct WaitingPointView {
+    pub(super) what: String,
+    pub(super) to_do: String,
+    /// The page where a person acts.
+    pub(super) path: &'static str,
+}
+
+/// When a source last sent something.
+#[derive(Serialize)]
+pub(super) struct SourceRow {
+    pub(super) source: SourceId,
+    pub(super) name: String,
+    pub(super) path: String,
+    pub(super) last_message_at: Option<Timestamp>,
 }
 
 /// Alerts of one source that could not be read in the last days.
@@ -50,7 +96,7 @@ pub(super) struct UnreadableAlertsView {
 
 /// Messages of one source that its mapping could not read, and that wait for a person.
 #[derive(Serialize)]
-pub(super) struct WaitingMessagesView {
+pub(super) struct QuarantinedMessagesView {
     pub(super) source: SourceId,
     pub(super) name: String,
     pub(super) messages: u32,
@@ -84,32 +130,33 @@ impl StepRow {
     }
 }
 
-pub(super) fn render(view: &OverviewView) -> Markup {
+impl OverviewView {
+    /// Whether every alert becomes a ticket, as far as is known.
+    fn is_good(&self) -> bool {
+        let is_quiet =
+            self.rejected.is_empty() && self.quarantined.is_empty() && self.held.is_empty();
+        let is_live = |live: &LiveView| {
+            live.issue.is_none()
+                && live.pipeline_issue_since.is_none()
+                && live.waiting.points.is_empty()
+                && live.inactive.is_empty()
+                && live.inactive_tenants.is_empty()
+        };
+        is_quiet && self.live.as_ref().is_some_and(is_live)
+    }
+}
+
+pub(super) fn render(view: &OverviewView) -> Result<Markup, Problem> {
     let next = view.steps.iter().find(|step| !step.done);
-    html! {
-        @if let Some(issue) = &view.issue {
-            p class="problem" { "No tickets are created: " (issue.words) ", since " (issue.since) ". " a href=(SetupStep::Check.path()) { "Check connection" } " says what to correct." }
-        } @else if view.live {
-            p class="good" { "Live: alerts become tickets." }
+    Ok(html! {
+        @if let Some(live) = &view.live { (headline(view, live)) (waiting(&live.waiting)) }
+        @if let Some(live) = &view.live {
+            @for inactive in &live.inactive { (render_source(inactive)) }
+            @for inactive in &live.inactive_tenants { (render_tenants(inactive)) }
         }
-        @for inactive in &view.inactive { (render_source(inactive)) }
-        @for inactive in &view.inactive_tenants { (render_tenants(inactive)) }
-        @for rejected in &view.rejected {
-            p class="problem" {
-                (counted(u64::from(rejected.alerts), "alert")) " of " b { (rejected.name) }
-                " could not be read since " (rejected.since) " and got no ticket. Last reason: " code { (rejected.field) } ": " (rejected.problem)
-                ". Ask the vendor of " (rejected.name) " to correct this."
-            }
-        }
-        @for waiting in &view.waiting {
-            p class="problem" {
-                (counted(waiting.messages.into(), "message")) @if waiting.more { " or more" } " of " b { (waiting.name) }
-                " could not be read since " (waiting.since) ", so no tickets were created. No alert is lost: each message is stored for 14 days. Last reason: "
-                code { (waiting.field) } ": " (waiting.problem)
-                ". " a href=(waiting.path) { "Look at the messages of " (waiting.name) }
-            }
-        }
+        (unreadable(view))
         (held::view::render(&view.held))
+        @if let Some(live) = &view.live { (facts(view, live)) (live.figures.render()?) h2 { "Set-up" } }
         div class="wide" {
             table class="cards" {
                 caption { "The steps" }
@@ -126,27 +173,100 @@ pub(super) fn render(view: &OverviewView) -> Markup {
             }
         }
         @if let Some(next) = next { p { a href=(next.path) { "Next: " (next.title) } } }
+    })
+}
+
+fn headline(view: &OverviewView, live: &LiveView) -> Markup {
+    html! {
+        @if let Some(issue) = &live.issue {
+            p class="problem" {
+                "No tickets are created: " (issue.words) ", since " (page::time(issue.since)) ". "
+                a href=(SetupStep::Check.path()) { "Check connection" } " says what to correct."
+            }
+        } @else if view.is_good() {
+            p class="good" { "Live: alerts become tickets." }
+        } @else {
+            p class="note" { "Live: alerts become tickets, but something needs attention:" }
+        }
+        @if let Some(since) = live.pipeline_issue_since {
+            p class="note" { "Ticketbridge itself has had a problem since " (page::time(since)) ", so tickets may come late. No alert is lost. Its operator was notified." }
+        }
+    }
+}
+
+fn waiting(waiting: &WaitingView) -> Markup {
+    html! {
+        @for point in &waiting.points {
+            p class="note" { (point.what) br; a href=(point.path) { (point.to_do) } }
+        }
+        @if waiting.unlisted > 0 || !waiting.is_complete {
+            p class="note" { "More alerts wait than are named here. " a href=(SetupStep::Waiting.path()) { "Waiting alerts" } " lists them." }
+        }
+    }
+}
+
+/// What could not be read.
+fn unreadable(view: &OverviewView) -> Markup {
+    html! {
+        @for rejected in &view.rejected {
+            p class="problem" {
+                (counted(u64::from(rejected.alerts), "alert")) " of " b { (rejected.name) }
+                " could not be read since " (rejected.since) " and got no ticket. Last reason: " code { (rejected.field) } ": " (rejected.problem)
+                ". Ask the vendor of " (rejected.name) " to correct this."
+            }
+        }
+        @for of in &view.quarantined {
+            p class="problem" {
+                (counted(of.messages.into(), "message")) @if of.more { " or more" } " of " b { (of.name) }
+                " could not be read since " (of.since) ", so no tickets were created. No alert is lost: each message is stored for 14 days. Last reason: "
+                code { (of.field) } ": " (of.problem)
+                ". " a href=(of.path) { "Look at the messages of " (of.name) }
+            }
+        }
+    }
+}
+
+/// When something was last received and sent.
+fn facts(view: &OverviewView, live: &LiveView) -> Markup {
+    html! {
+        dl {
+            @for source in &view.sources {
+                dt { "Last message of " a href=(source.path) { (source.name) } }
+                dd { @match source.last_message_at { Some(at) => (page::time(at)), None => "none yet" } }
+            }
+            dt { "ConnectWise last accepted the keys" }
+            dd { @match live.accepted_at { Some(at) => (page::time(at)), None => "not checked yet" } }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use domain::TenantId;
+    use domain::alert::figures::{AlertFigures, DayCounts};
+    use domain::monitoring::figures::FiguresSum;
 
     use super::*;
+    use crate::overview::figures::Period;
     use crate::sources::inactivity_view::InactiveTenantRow;
+
+    fn at(time: &str) -> Timestamp {
+        format!("2026-11-02T{time}:00Z").parse().unwrap()
+    }
+
+    fn source() -> SourceId {
+        SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap()
+    }
 
     fn view() -> OverviewView {
         OverviewView {
             partner: PartnerId::parse("northwind").unwrap(),
             name: Some("Northwind IT".to_owned()),
-            live: false,
-            issue: None,
-            inactive: vec![],
-            inactive_tenants: vec![],
+            live: None,
             rejected: vec![],
-            waiting: vec![],
+            quarantined: vec![],
             held: vec![],
+            sources: vec![],
             steps: vec![
                 StepRow::new(
                     SetupStep::Connection,
@@ -158,28 +278,139 @@ mod tests {
         }
     }
 
+    fn live() -> LiveView {
+        let counts = DayCounts {
+            raised: 4,
+            created: 3,
+            late: 1,
+            noted: 2,
+            closed: 1,
+            closed_by_person: 1,
+            delays: vec![2, 3, 125],
+            ..DayCounts::default()
+        };
+        let mut sum = FiguresSum::default();
+        sum.add(&AlertFigures {
+            days: [("2026-11-01".parse().unwrap(), counts)].into(),
+        });
+        LiveView {
+            issue: None,
+            pipeline_issue_since: None,
+            waiting: WaitingView {
+                points: vec![],
+                worst: None,
+                unlisted: 0,
+                is_complete: true,
+            },
+            inactive: vec![],
+            inactive_tenants: vec![],
+            accepted_at: Some(at("07:00")),
+            figures: FiguresView::new(&sum.finish(at("07:04")), Period::Week, at("07:05")),
+        }
+    }
+
+    /// The page without its pictures, which have a test of their own.
+    fn lines(view: &OverviewView) -> String {
+        let page = render(view).unwrap().into_string();
+        let pictures = page
+            .split("<svg")
+            .map(|part| match part.split_once("</svg>") {
+                Some((_, after)) => after,
+                None => part,
+            });
+        crate::page::lines(&maud::PreEscaped(pictures.collect()))
+    }
+
     #[test]
     fn overview_leads_to_the_next_step() {
-        let page = render(&view());
-        insta::assert_snapshot!(crate::page::lines(&page));
+        insta::assert_snapshot!(lines(&view()));
+    }
+
+    #[test]
+    fn overview_is_green_while_all_alerts_become_tickets() {
+        let source = SourceRow {
+            source: source(),
+            name: "Scanner".to_owned(),
+            path: "source?source=src_abcdefghijklmnopqrstuvwxyz".to_owned(),
+            last_message_at: Some(at("07:03")),
+        };
+        let view = OverviewView {
+            live: Some(live()),
+            sources: vec![source],
+            ..view()
+        };
+        assert!(view.is_good());
+        insta::assert_snapshot!(lines(&view));
+    }
+
+    #[test]
+    fn overview_is_not_green_if_anything_is_wrong() {
+        let with = |change: &dyn Fn(&mut LiveView)| {
+            let mut live = live();
+            change(&mut live);
+            let live = Some(live);
+            OverviewView { live, ..view() }.is_good()
+        };
+        assert!(!view().is_good(), "not live");
+        assert!(!with(&|live| {
+            let (words, since) = ("ConnectWise refuses the keys".to_owned(), at("07:00"));
+            live.issue = Some(IssueView { words, since });
+        }));
+        assert!(!with(&|live| live.pipeline_issue_since = Some(at("07:00"))));
+        assert!(!with(&|live| {
+            live.waiting.points.push(WaitingPointView {
+                what: "1 tenant sent alerts and is not mapped.".to_owned(),
+                to_do: "Map it.".to_owned(),
+                path: "tenants",
+            });
+        }));
+        let quarantined = OverviewView {
+            live: Some(live()),
+            quarantined: vec![quarantined()],
+            ..view()
+        };
+        assert!(!quarantined.is_good());
+    }
+
+    fn quarantined() -> QuarantinedMessagesView {
+        QuarantinedMessagesView {
+            source: source(),
+            name: "Alertmanager".to_owned(),
+            messages: 3,
+            more: false,
+            since: "2026-11-02 07:05 UTC".to_owned(),
+            field: "tenant".to_owned(),
+            problem: "the message has none".to_owned(),
+            path: "source-messages?source=src_abcdefghijklmnopqrstuvwxyz".to_owned(),
+        }
     }
 
     #[test]
     fn overview_shows_issues_and_unreadable_alerts() {
         let since = "2026-11-02 07:05 UTC";
-        let view = OverviewView {
-            live: true,
+        let live = LiveView {
             issue: Some(IssueView {
                 words: "ConnectWise refuses the keys".to_owned(),
-                since: since.to_owned(),
+                since: at("07:05"),
             }),
+            pipeline_issue_since: Some(at("07:01")),
+            waiting: WaitingView {
+                points: vec![WaitingPointView {
+                    what: "2 tenants sent alerts and are not mapped: Acme Dental (1 critical), Grove & Sons.".to_owned(),
+                    to_do: "Choose the ConnectWise company of each tenant.".to_owned(),
+                    path: "tenants",
+                }],
+                worst: Some(Severity::Critical),
+                unlisted: 1,
+                is_complete: true,
+            },
             inactive: vec![InactiveSourceView {
-                source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
+                source: source(),
                 name: "Scanner".to_owned(),
                 since: since.to_owned(),
             }],
             inactive_tenants: vec![InactiveTenantsView {
-                source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
+                source: source(),
                 name: "Backup".to_owned(),
                 tenants: ["Acme Dental", "Grove & Sons"]
                     .map(|name| InactiveTenantRow {
@@ -191,27 +422,21 @@ mod tests {
                 more: 3,
                 path: "source?source=src_abcdefghijklmnopqrstuvwxyz".to_owned(),
             }],
+            ..live()
+        };
+        let view = OverviewView {
+            live: Some(live),
             rejected: vec![UnreadableAlertsView {
-                source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
+                source: source(),
                 name: "Scanner".to_owned(),
                 alerts: 1,
                 since: since.to_owned(),
                 field: "data.kind".to_owned(),
                 problem: "unknown kind".to_owned(),
             }],
-            waiting: vec![WaitingMessagesView {
-                source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
-                name: "Alertmanager".to_owned(),
-                messages: 3,
-                more: false,
-                since: since.to_owned(),
-                field: "tenant".to_owned(),
-                problem: "the message has none".to_owned(),
-                path: "source-messages?source=src_abcdefghijklmnopqrstuvwxyz".to_owned(),
-            }],
+            quarantined: vec![quarantined()],
             ..view()
         };
-        let page = render(&view);
-        insta::assert_snapshot!(crate::page::lines(&page));
+        insta::assert_snapshot!(lines(&view));
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::checklist::counted;
 use crate::http::problem::Problem;
-use crate::sources::view::one_path;
+use crate::sources::one_path;
 use crate::step::SetupStep;
 
 /// Tenants that Overview names of one source. The page of the source names all.

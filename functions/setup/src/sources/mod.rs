@@ -22,3 +22,5 @@ mod reader;
 mod rotation;
 pub(crate) mod samples;
 mod view;
+
+pub(crate) use view::one_path;

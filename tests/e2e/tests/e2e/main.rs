@@ -76,6 +76,7 @@ mod setup {
     pub(crate) mod contact;
     pub(crate) mod existing_tickets;
     pub(crate) mod journey;
+    mod overview;
     pub(crate) mod route_matrix;
     mod source_authentication;
     pub(crate) mod sources;

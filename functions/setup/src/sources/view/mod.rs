@@ -66,7 +66,7 @@ impl From<&ListEntry<String, QuarantinedMessage>> for MessageRow {
     }
 }
 
-pub(super) fn one_path(source: &SourceId) -> Result<String, Problem> {
+pub(crate) fn one_path(source: &SourceId) -> Result<String, Problem> {
     with_query(paths::SOURCE, &[("source", source.as_str())])
 }
 

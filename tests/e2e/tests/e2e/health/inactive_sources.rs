@@ -18,7 +18,7 @@ async fn a_quiet_source_is_one_mail_and_its_next_message_ends_it() {
     quiet.post("a1").await;
     quiet.wait_hours(47).await;
     assert_eq!(quiet.test.subjects().await, [""; 0]);
-    assert_eq!(quiet.overview().await["inactive"], json!([]));
+    assert_eq!(quiet.overview().await["live"]["inactive"], json!([]));
 
     quiet.wait_hours(1).await;
     assert_eq!(quiet.test.subjects().await, [QUIET]);
@@ -32,15 +32,18 @@ async fn a_quiet_source_is_one_mail_and_its_next_message_ends_it() {
         assert!(text.contains(said), "{said}\n{text}");
     }
     let overview = quiet.overview().await;
-    assert_eq!(overview["inactive"][0]["name"], "Scanner", "{overview}");
-    assert_eq!(overview["issue"], Value::Null, "{overview}");
+    assert_eq!(
+        overview["live"]["inactive"][0]["name"], "Scanner",
+        "{overview}"
+    );
+    assert_eq!(overview["live"]["issue"], Value::Null, "{overview}");
     quiet.test.minutes(40).await;
     assert_eq!(quiet.test.subjects().await, [QUIET]);
 
     quiet.post("a2").await;
     quiet.test.minutes(20).await;
     assert_eq!(quiet.test.subjects().await, [QUIET, OVER]);
-    assert_eq!(quiet.overview().await["inactive"], json!([]));
+    assert_eq!(quiet.overview().await["live"]["inactive"], json!([]));
     assert_eq!(quiet.test.env.connectwise.tickets().await.len(), 2);
 }
 

@@ -54,10 +54,10 @@ async fn quiet_tenants_are_one_mail_and_their_next_messages_end_it() {
         ])
         .await;
     let overview = source.overview().await;
-    let shown = &overview["inactive_tenants"][0];
+    let shown = &overview["live"]["inactive_tenants"][0];
     assert_eq!(shown["name"], "Scanner", "{overview}");
     assert_eq!(shown["tenants"][0]["name"], "Acme Dental", "{overview}");
-    assert_eq!(overview["issue"], Value::Null, "{overview}");
+    assert_eq!(overview["live"]["issue"], Value::Null, "{overview}");
     source.test.minutes(20).await;
     assert_eq!(source.subjects().await, [QUIET]);
 
@@ -65,7 +65,10 @@ async fn quiet_tenants_are_one_mail_and_their_next_messages_end_it() {
     post(&mut source, GROVE, "g2").await;
     source.test.minutes(20).await;
     assert_eq!(source.subjects().await, [QUIET, OVER]);
-    assert_eq!(source.overview().await["inactive_tenants"], json!([]));
+    assert_eq!(
+        source.overview().await["live"]["inactive_tenants"],
+        json!([])
+    );
 }
 
 #[tokio::test]
@@ -91,8 +94,15 @@ async fn a_tenant_that_is_off_or_of_a_quiet_source_is_not_named() {
     source.wait_hours(1).await;
     source.wait_hours(1).await;
     let overview = source.overview().await;
-    assert_eq!(overview["inactive_tenants"], json!([]), "{overview}");
-    assert_eq!(overview["inactive"][0]["name"], "Scanner", "{overview}");
+    assert_eq!(
+        overview["live"]["inactive_tenants"],
+        json!([]),
+        "{overview}"
+    );
+    assert_eq!(
+        overview["live"]["inactive"][0]["name"], "Scanner",
+        "{overview}"
+    );
     for wrong in [json!(0), json!(366), json!("3")] {
         let change = json!({ "tenant_inactive_after_days": wrong });
         let setup = &source.test.env.setup;

@@ -137,7 +137,10 @@ async fn a_ticket_waits_until_its_tenant_is_mapped() {
     source.test.minutes(20).await;
     assert_eq!(tickets(&source).await, [false]);
     // It is no message of the source.
-    assert_eq!(source.overview().await["inactive"][0]["name"], "Scanner");
+    assert_eq!(
+        source.overview().await["live"]["inactive"][0]["name"],
+        "Scanner"
+    );
 }
 
 #[tokio::test]

@@ -56,8 +56,8 @@ async fn quarantined_messages_are_one_mail_a_day_until_they_are_handled() {
         ])
         .await;
     let overview = source.overview().await;
-    assert_eq!(overview["waiting"][0]["messages"], 3, "{overview}");
-    assert_eq!(overview["issue"], Value::Null, "{overview}");
+    assert_eq!(overview["quarantined"][0]["messages"], 3, "{overview}");
+    assert_eq!(overview["live"]["issue"], Value::Null, "{overview}");
     source.post_body(&json!({ "unexpected": "more" })).await;
     hours(&mut source, 22).await;
     assert_eq!(source.subjects().await, [UNREAD]);
@@ -69,7 +69,7 @@ async fn quarantined_messages_are_one_mail_a_day_until_they_are_handled() {
     let stored = &source.test.env.config.health;
     let health = stored.get(&partner()).await.unwrap().value;
     assert_eq!(health.sources, None);
-    assert_eq!(source.overview().await["waiting"], json!([]));
+    assert_eq!(source.overview().await["quarantined"], json!([]));
     // New ones within a day are no new mail.
     source.post_body(&json!({ "unexpected": "again" })).await;
     hours(&mut source, 20).await;

@@ -114,7 +114,7 @@ async fn an_unknown_product_becomes_tickets_from_its_own_message() {
     let waiting = view(&mut browser, ONE, &id).await["messages"].clone();
     let waiting_id = waiting[0]["id"].as_str().unwrap().to_owned();
     let overview = browser.get_json("overview").await.expect(200).json();
-    assert_eq!(overview["waiting"][0]["messages"], 1, "{overview}");
+    assert_eq!(overview["quarantined"][0]["messages"], 1, "{overview}");
     let shown = format!("{MESSAGE}?id={}", waiting_id.replace('#', "%23"));
     let shown = browser.get(&shown).await.expect(200);
     assert!(shown.text.contains("Backup failed"));

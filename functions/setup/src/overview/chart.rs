@@ -1,0 +1,129 @@
+//! Draws counts by day as stacked bars, in SVG. The colours come from the page's style sheet, which
+//! replaces those that are drawn here: it knows light and dark.
+
+use jiff::civil::Date;
+use maud::{Markup, PreEscaped, html};
+use plotters::prelude::*;
+
+use crate::http::problem::Problem;
+
+/// The size in pixels, before the page scales it: two charts fit beside each other.
+const SIZE: (u32, u32) = (460, 200);
+const TEXT: u32 = 15;
+
+/// The colours of the series in the order in which they are stacked. `style.css` names them.
+const COLORS: [RGBColor; 3] = [RGBColor(0, 0, 1), RGBColor(0, 0, 2), RGBColor(0, 0, 3)];
+
+/// What a chart shows.
+pub(super) struct Chart<'a, const SERIES: usize> {
+    pub(super) title: &'a str,
+    pub(super) series: [&'a str; SERIES],
+    /// The counts of each day in the order of the series, the oldest first.
+    pub(super) days: Vec<(Date, [u32; SERIES])>,
+}
+
+impl<const SERIES: usize> Chart<'_, SERIES> {
+    pub(super) fn render(&self) -> Result<Markup, Problem> {
+        const { assert!(SERIES <= COLORS.len()) };
+        let svg = self.svg().map_err(|err| {
+            tracing::error!(error = %err, "failed to draw a chart");
+            Problem::unavailable("The chart could not be drawn. Load the page again.")
+        })?;
+        Ok(html! {
+            figure class="chart" {
+                figcaption { (self.title) }
+                // A table with the same numbers follows, so that nothing is lost without the picture.
+                div aria-hidden="true" { (PreEscaped(svg)) }
+                ul class="legend" {
+                    @for (index, name) in self.series.iter().enumerate() {
+                        li { span class={ "swatch s" (index + 1) } aria-hidden="true" {} " " (name) }
+                    }
+                }
+            }
+        })
+    }
+
+    fn svg(&self) -> Result<String, Box<dyn std::error::Error>> {
+        let mut svg = String::new();
+        let highest = self
+            .days
+            .iter()
+            .map(|(_, counts)| counts.iter().sum::<u32>());
+        // At least 4, so that the axis has whole numbers.
+        let top = f64::from(highest.max().unwrap_or(0).max(4)) * 1.05;
+        let last = self.days.len() as f64 - 0.5;
+        {
+            let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+            let mut chart = ChartBuilder::on(&area)
+                .margin(4)
+                .x_label_area_size(24)
+                .y_label_area_size(44)
+                .build_cartesian_2d(-0.5..last, 0.0..top)?;
+            let day_at = |x: &f64| self.label(*x);
+            chart
+                .configure_mesh()
+                .disable_x_mesh()
+                .x_labels(8)
+                .y_labels(5)
+                .max_light_lines(1)
+                .x_label_formatter(&day_at)
+                .y_label_formatter(&whole)
+                .label_style(("sans-serif", TEXT))
+                .draw()?;
+            for (index, (_, counts)) in self.days.iter().enumerate() {
+                let x = index as f64;
+                let mut base = 0.0;
+                for (count, color) in counts.iter().zip(COLORS).filter(|(count, _)| **count > 0) {
+                    let end = base + f64::from(*count);
+                    let bar = [(x - 0.4, base), (x + 0.4, end)];
+                    chart.draw_series([Rectangle::new(bar, color.filled())])?;
+                    base = end;
+                }
+            }
+            area.present()?;
+        }
+        Ok(svg)
+    }
+
+    /// The day at a position of the axis, such as "26 Nov".
+    fn label(&self, x: f64) -> String {
+        let is_whole = (x - x.round()).abs() < 1e-6;
+        let day = (is_whole && x >= 0.0).then(|| self.days.get(x.round() as usize));
+        match day.flatten() {
+            Some((day, _)) => day.strftime("%-d %b").to_string(),
+            None => String::new(),
+        }
+    }
+}
+
+fn whole(count: &f64) -> String {
+    match (count - count.round()).abs() < 1e-6 {
+        true => format!("{count:.0}"),
+        false => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(counts: &[[u32; 2]]) -> String {
+        let first: Date = "2026-11-20".parse().unwrap();
+        let days = (0..).zip(counts);
+        let days = days.map(|(day, counts)| {
+            let date = first.saturating_add(jiff::Span::new().days(day));
+            (date, *counts)
+        });
+        let chart = Chart {
+            title: "Tickets",
+            series: ["on time", "late"],
+            days: days.collect(),
+        };
+        chart.svg().unwrap()
+    }
+
+    #[test]
+    fn each_count_is_a_bar_on_top_of_the_others() {
+        insta::assert_snapshot!(chart(&[[3, 1], [0, 0], [5, 0]]));
+    }
+}

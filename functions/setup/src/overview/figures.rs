@@ -1,0 +1,201 @@
+//! The figures of 7 or 90 days on the overview: a summary, two charts, and a table by day.
+
+use domain::alert::figures::DAYS;
+use domain::monitoring::figures::{Counts, PartnerFigures, WEEK};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use maud::{Markup, html};
+use serde::Serialize;
+
+use crate::http::problem::Problem;
+use crate::overview::chart::Chart;
+use crate::page;
+use crate::paths::with_query;
+use crate::step::SetupStep;
+
+#[derive(Serialize)]
+pub(super) struct FiguresView {
+    counted_at: Timestamp,
+    period: Period,
+    sum: Counts,
+    /// The oldest first, in UTC.
+    days: Vec<DayRow>,
+}
+
+#[derive(Serialize)]
+struct DayRow {
+    day: Date,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Period {
+    Week,
+    Quarter,
+}
+
+impl Period {
+    /// The period of the page's address. Anything else is a week.
+    pub(super) fn new(days: Option<&str>) -> Self {
+        match days.and_then(|days| days.parse().ok()) {
+            Some(DAYS) => Self::Quarter,
+            Some(_) | None => Self::Week,
+        }
+    }
+
+    fn days(self) -> i64 {
+        match self {
+            Self::Week => WEEK,
+            Self::Quarter => DAYS,
+        }
+    }
+}
+
+impl FiguresView {
+    pub(super) fn new(figures: &PartnerFigures, period: Period, now: Timestamp) -> Self {
+        let days = figures.last_days(period.days(), now).into_iter();
+        Self {
+            counted_at: figures.counted_at,
+            period,
+            sum: match period {
+                Period::Week => figures.week,
+                Period::Quarter => figures.quarter,
+            },
+            days: days.map(|(day, counts)| DayRow { day, counts }).collect(),
+        }
+    }
+
+    pub(super) fn render(&self) -> Result<Markup, Problem> {
+        let sum = &self.sum;
+        let tickets = Chart {
+            title: "Tickets by day",
+            series: [
+                "created",
+                "of these late by an outage",
+                "notes on open tickets",
+            ],
+            days: self.series(|of| [of.created.saturating_sub(of.late), of.late, of.noted]),
+        };
+        let ends = Chart {
+            title: "Tickets that ended, by day",
+            series: ["closed by Ticketbridge", "closed by a person"],
+            days: self.series(|of| [of.closed, of.closed_by_person]),
+        };
+        let other = match self.period {
+            Period::Week => Period::Quarter,
+            Period::Quarter => Period::Week,
+        };
+        let address = SetupStep::Overview.path();
+        let other_address = with_query(address, &[("days", &other.days().to_string())])?;
+        Ok(html! {
+            h2 id="figures" { "The last " (self.period.days()) " days" }
+            p {
+                a href={ (other_address) "#figures" } { "Show " (other.days()) " days" }
+                " " small { "Counted " (page::time(self.counted_at)) ". Days are in UTC." }
+            }
+            dl class="figures" {
+                (figure("Alerts raised", sum.raised))
+                (figure("Tickets created", sum.created))
+                @if sum.reopened > 0 { (figure("Tickets reopened", sum.reopened)) }
+                (figure("Notes on open tickets", sum.noted))
+                (figure("Closed by Ticketbridge", sum.closed))
+                (figure("Closed by a person", sum.closed_by_person))
+                (figure("Late by an outage", sum.late))
+                @if let Some(delay) = sum.delay {
+                    div { dt { "From alert to ticket" } dd { (duration(delay.median)) } small { "95 of 100 within " (duration(delay.p95)) } }
+                }
+            }
+            @if sum.delay.is_some() { p { small { "Alerts that waited for a person do not count in the time from alert to ticket." } } }
+            div class="charts" { (tickets.render()?) (ends.render()?) }
+            details {
+                summary { "The same as a table" }
+                (self.table())
+            }
+        })
+    }
+
+    fn series<const N: usize>(&self, of: impl Fn(&Counts) -> [u32; N]) -> Vec<(Date, [u32; N])> {
+        let days = self.days.iter();
+        days.map(|row| (row.day, of(&row.counts))).collect()
+    }
+
+    /// The newest day first.
+    fn table(&self) -> Markup {
+        html! {
+            div class="wide" tabindex="0" role="region" aria-label="Figures by day" {
+                table class="numbers" {
+                    thead { tr {
+                        th scope="col" { "Day" }
+                        @for title in ["Raised", "Created", "Reopened", "Notes", "Closed by Ticketbridge", "Closed by a person", "Late", "Median", "95 %"] {
+                            th scope="col" { (title) }
+                        }
+                    } }
+                    tbody {
+                        @for row in self.days.iter().rev() {
+                            @let of = &row.counts;
+                            tr {
+                                th scope="row" { (row.day) }
+                                @for count in [of.raised, of.created, of.reopened, of.noted, of.closed, of.closed_by_person, of.late] {
+                                    td { (count) }
+                                }
+                                td { @if let Some(delay) = of.delay { (duration(delay.median)) } }
+                                td { @if let Some(delay) = of.delay { (duration(delay.p95)) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn figure(name: &str, count: u32) -> Markup {
+    html! { div { dt { (name) } dd { (count) } } }
+}
+
+/// "4 s", "2 min 5 s", "3 h 10 min", "2 d 4 h".
+fn duration(seconds: u32) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    let rest = seconds % 60;
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{rest} s"),
+        (0, 0, _) if rest == 0 => format!("{minutes} min"),
+        (0, 0, _) => format!("{minutes} min {rest} s"),
+        (0, _, 0) => format!("{hours} h"),
+        (0, ..) => format!("{hours} h {minutes} min"),
+        (_, 0, _) => format!("{days} d"),
+        (..) => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_at_most_two_units() {
+        let cases = [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (125, "2 min 5 s"),
+            (3600, "1 h"),
+            (11_400, "3 h 10 min"),
+            (172_800, "2 d"),
+            (187_200, "2 d 4 h"),
+        ];
+        for (seconds, expected) in cases {
+            assert_eq!(duration(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn a_period_is_a_week_unless_the_address_says_90_days() {
+        assert_eq!(Period::new(Some("90")), Period::Quarter);
+        for days in [None, Some("7"), Some("91"), Some("<script>")] {
+            assert_eq!(Period::new(days), Period::Week);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The names of a partner's tenants and sources, and where its tickets are in ConnectWise.
+
+use std::collections::{BTreeMap, HashMap};
+
+use connections::PartnerConfig;
+use domain::alert::kind::KindInfo;
+use domain::setup::mapping::Mapping;
+use domain::{SourceId, TenantId};
+use futures_util::future::try_join_all;
+use store::{AccessTable, Connection, Error};
+
+pub(crate) struct PartnerNames {
+    pub(crate) connection: Option<Connection>,
+    pub(crate) mappings: HashMap<TenantId, Mapping>,
+    pub(crate) sources: BTreeMap<SourceId, String>,
+    pub(crate) kinds: Vec<KindInfo>,
+}
+
+impl PartnerNames {
+    pub(crate) async fn read(access: &AccessTable, config: PartnerConfig) -> Result<Self, Error> {
+        let kinds = config.kinds();
+        let named = config.sources.into_keys().map(async |id| {
+            let source = access.sources.get(&id).await?.value;
+            let name = source.map_or_else(|| id.to_string(), |source| source.name);
+            Ok::<_, Error>((id, name))
+        });
+        Ok(Self {
+            connection: config.items.connection,
+            mappings: config.mappings,
+            sources: try_join_all(named).await?.into_iter().collect(),
+            kinds,
+        })
+    }
+
+    pub(crate) fn tenant(&self, tenant: &TenantId) -> String {
+        let mapping = self.mappings.get(tenant);
+        let name = mapping.and_then(|mapping| mapping.name.clone());
+        name.unwrap_or_else(|| tenant.to_string())
+    }
+
+    pub(crate) fn source(&self, source: &SourceId) -> String {
+        match self.sources.get(source) {
+            Some(name) => name.clone(),
+            None if source.is_reserved() => "Ticketbridge".to_owned(),
+            None => source.to_string(),
+        }
+    }
+
+    /// The address of a ticket in ConnectWise, if the connection still reaches it.
+    pub(crate) fn ticket_address(&self, ticket: u64, epoch: u32) -> Option<String> {
+        let of = self.connection.as_ref().filter(|of| of.epoch == epoch)?;
+        let query = [
+            ("service_recid", ticket.to_string()),
+            ("companyName", of.company_id.clone()),
+        ];
+        let query = serde_qs::to_string(&BTreeMap::from(query)).ok()?;
+        Some(format!(
+            "{}/v4_6_release/services/system_io/Service/fv_sr100_request.rails?{query}",
+            of.origin
+        ))
+    }
+}
