@@ -4,13 +4,14 @@ import pytest
 
 HEAD = """<!doctype html><html lang=en><title>t</title>
     <meta name=viewport content='width=device-width'>"""
-GOOD = HEAD + "<main><h1>A</h1><label>Name <input name=a></label> <button>Go</button></main>"
+GOOD = HEAD + "<main><h1>A</h1><label>Name <input name=a></label> <button>Go</button><svg><text fill=#333>1</text></svg></main>"
 BAD = (
     HEAD
     + """<script>1</script>
     <main><input name=a id=b><input name=e placeholder=Name><details><summary>more</summary><input name=c id=b></details>
     <pre>a line that is not broken and is far too long for the narrow window of a telephone</pre>
     <div style='width: 4ch; overflow-wrap: anywhere'>tenant</div>
+    <svg><text fill=#999>1</text></svg>
     <p style='color: #999'>pale</main>"""
 )
 POLICY = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
@@ -45,6 +46,7 @@ def test_every_fault_of_a_page_is_named(page, inspector, stack):
         'axe: label (critical): <input name="a" id="b">',
         'axe: label (critical): <input name="c" id="b">',
         "insufficient color contrast of 2.84",
+        'contrast 2.8: <text fill="#999">',
     ]
     assert [fault for fault in faults if fault not in wrong] == []
     for name in ["01-good", "01-good-phone", "02-bad", "02-bad-phone"]:

@@ -30,9 +30,10 @@ pub(crate) async fn commands(
 pub(crate) fn is_resolve(command: &Command) -> bool {
     match command.action {
         CommandAction::Resolve { .. } => true,
-        CommandAction::Look | CommandAction::LookForDuplicates | CommandAction::Retry { .. } => {
-            false
-        }
+        CommandAction::Look
+        | CommandAction::LookForDuplicates
+        | CommandAction::Retry { .. }
+        | CommandAction::OpenAgain => false,
     }
 }
 

@@ -56,6 +56,7 @@ fn session_routes() -> Routes {
         .get("activity", activity::handlers::list)
         .get(paths::ALERT, activity::handlers::show)
         .post(paths::RELEASE_ALERT, activity::handlers::release)
+        .post(paths::OPEN_AGAIN, activity::handlers::open_again)
         .post(paths::END_SESSION, session::end)
         .get("connection", connection::handlers::show)
         .post("connection", connection::handlers::save)

@@ -16,6 +16,8 @@ pub(crate) const TENANT: &str = "tenant";
 pub(crate) const ALERT: &str = "activity-alert";
 /// Releases one alert that waits for a person.
 pub(crate) const RELEASE_ALERT: &str = "activity-release";
+/// Asks for a ticket again.
+pub(crate) const OPEN_AGAIN: &str = "activity-open-again";
 /// Reads the companies for suggestions, one part a request.
 pub(crate) const READ_COMPANIES: &str = "tenants-companies";
 /// The form of a new source.

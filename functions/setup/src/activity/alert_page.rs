@@ -14,6 +14,8 @@ use serde::Serialize;
 use crate::activity::state::{StateView, closed_words};
 use crate::activity::view::ticket_link;
 use crate::backlog::count::describe;
+use crate::held;
+use crate::held::view::HeldClosingsView;
 use crate::http::input::sentence;
 use crate::page;
 use crate::partner_names::PartnerNames;
@@ -51,6 +53,10 @@ pub(super) struct AlertPageView {
     is_cut: bool,
     /// Whether a person may release it.
     can_release: bool,
+    /// Whether a person may ask for a ticket again.
+    can_open_again: bool,
+    /// Closings of its tenant that are held, and that a person may approve.
+    held: Vec<HeldClosingsView>,
 }
 
 #[derive(Serialize)]
@@ -62,7 +68,12 @@ struct StepView {
 }
 
 impl AlertPageView {
-    pub(super) fn new(id: &str, record: &Record, names: &PartnerNames) -> Self {
+    pub(super) fn new(
+        id: &str,
+        record: &Record,
+        names: &PartnerNames,
+        held: Vec<HeldClosingsView>,
+    ) -> Self {
         let state = StateView::of(record);
         let (key, details) = (&record.key, record.desired.details.as_ref());
         let summary = record.summary.as_ref();
@@ -93,6 +104,11 @@ impl AlertPageView {
                 .blocked
                 .as_ref()
                 .is_some_and(BlockedSince::can_be_released),
+            can_open_again: record.can_open_again(),
+            held: match record.open() {
+                Some(_) => held,
+                None => vec![],
+            },
         }
     }
 }
@@ -192,6 +208,7 @@ fn words(step: &StepKind) -> String {
         StepKind::Reopened { ticket } => format!("Its earlier ticket #{ticket} is open again."),
         StepKind::Noted { ticket } => format!("A note was written on ticket #{ticket}."),
         StepKind::Closed { ticket, by } => format!("Ticket #{ticket} ended. {}", closed_words(*by)),
+        StepKind::AskedAgain => "A person asked for a ticket again.".to_owned(),
         StepKind::Duplicate { ticket } => {
             format!("A second ticket #{ticket} of it was found. It is closed, with a note.")
         }
@@ -231,6 +248,14 @@ pub(super) fn render(view: &AlertPageView) -> Markup {
                 button { "Try it now" }
             }
         }
+        @if view.can_open_again {
+            form method="post" action=(paths::OPEN_AGAIN) {
+                input type="hidden" name="id" value=(view.id);
+                button { "Open a ticket again" }
+                p { small { "The alert is still active, but its ticket was ended. A ticket is opened again, or a new one is created, as the board's settings say." } }
+            }
+        }
+        (held::view::render(&view.held))
         h3 { "What happened" }
         @if view.is_cut { p class="note" { "Some steps in between are no longer stored." } }
         @if view.steps.is_empty() { p { "No step is stored." } }

@@ -8,6 +8,7 @@ use crate::activity::alert_page::AlertPageView;
 use crate::activity::filter::ActivityFilter;
 use crate::activity::view::{ActivityView, AlertRow, FilterOptions};
 use crate::context::Setup;
+use crate::held;
 use crate::http::problem::Problem;
 use crate::partner_names::PartnerNames;
 
@@ -127,5 +128,8 @@ pub(super) async fn read_one(
 ) -> Result<AlertPageView, Problem> {
     let record = read_record(setup, partner, id).await?;
     let names = names(setup, partner).await?;
-    Ok(AlertPageView::new(id, &record, &names))
+    let mut held = setup.table().closing_holds.get_held(partner).await?;
+    held.retain(|tenant, _| *tenant == record.key.tenant);
+    let held = held::view::views(held, &names.mappings);
+    Ok(AlertPageView::new(id, &record, &names, held))
 }

@@ -39,6 +39,7 @@ fn message(code: &str) -> Option<&'static str> {
         "released_some" => {
             "300 alerts were released and become tickets within a few minutes. Press the button again for the others."
         }
+        "alert_opened_again" => "A ticket is opened within a minute. Load the page again then.",
         "alert_released" => "It is tried within a minute. Load the page again then.",
         "test_asked" => {
             "The test alert was sent. Its ticket is shown here as soon as it is created."

@@ -1,6 +1,6 @@
-//! Commands: what reconcile asks of the ticket worker, about one alert, with the occurrence and the
-//! ticket that reconcile saw. If the record has changed since, the command is void; the next run
-//! sees the new state.
+//! Commands: what reconcile or a person asks of the ticket worker, about one alert, with the occurrence
+//! and the ticket that were seen. If the record has changed since, the command is void; the next run
+//! sees the new state, and so does the person.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ pub enum CommandAction {
     LookForDuplicates,
     /// Retry a refused write, if it was not retried since.
     Retry { refused_at: Timestamp },
+    /// A person wants a ticket again for an active alert whose ticket a person ended.
+    OpenAgain,
 }
 
 impl Command {
@@ -63,6 +65,7 @@ impl Command {
                 desired.active && is_last && desired.is_resolved_by(shown)
             }
             CommandAction::Look | CommandAction::LookForDuplicates => record.open().is_some(),
+            CommandAction::OpenAgain => record.can_open_again(),
             CommandAction::Retry { .. } => true,
         };
         self.occurrence == record.occurrence && has_ticket && is_newest
@@ -85,6 +88,7 @@ impl Command {
             }
             CommandAction::Look => record,
             CommandAction::Retry { .. } => record.released(),
+            CommandAction::OpenAgain => record.opened_again(now),
             CommandAction::LookForDuplicates => match record.open().cloned() {
                 Some(open) => look_for_duplicates(record, &open, now),
                 None => record,

@@ -57,8 +57,10 @@ pub struct DayCounts {
     pub delays: Vec<u32>,
 }
 
-// serde passes a reference.
-#[expect(clippy::trivially_copy_pass_by_ref)]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_zero(count: &u32) -> bool {
     *count == 0
 }
@@ -97,6 +99,7 @@ impl AlertFigures {
             | StepKind::Blocked { .. }
             | StepKind::Started { .. }
             | StepKind::Unclear { .. }
+            | StepKind::AskedAgain
             | StepKind::Duplicate { .. } => {}
         }
         let oldest = first_day(step.at);
@@ -123,9 +126,11 @@ impl DayCounts {
             return;
         }
         let blocks = || {
-            since.iter().filter_map(|step| match &step.what {
-                StepKind::Blocked { blocked, .. } => Some(blocked),
-                _ => None,
+            since.iter().filter_map(|step| {
+                let StepKind::Blocked { blocked, .. } = &step.what else {
+                    return None;
+                };
+                Some(blocked)
             })
         };
         if blocks().any(is_outage) {

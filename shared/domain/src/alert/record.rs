@@ -275,6 +275,37 @@ impl Record {
         self
     }
 
+    /// Whether a person can ask for a ticket again: the alert is active, and a person ended its
+    /// ticket.
+    #[must_use]
+    pub fn can_open_again(&self) -> bool {
+        self.desired.active && self.summary.is_some() && self.is_occurrence_over()
+    }
+
+    /// Starts the next occurrence of an active alert whose ticket a person ended, because a person
+    /// asks for a ticket again.
+    #[must_use]
+    pub(crate) fn opened_again(mut self, now: Timestamp) -> Self {
+        let (Some(summary), Some(Actual::Closed(closed))) = (&self.summary, &self.actual) else {
+            return self;
+        };
+        // The text of the raise is no longer stored.
+        self.payload = Some(Payload {
+            title: summary.title.clone(),
+            description: format!(
+                "The alert is still active, and an administrator asked for a ticket again. Its previous ticket #{} has the details.",
+                closed.ticket_id
+            ),
+            tenant_name: None,
+            device: summary.device.clone(),
+            user: None,
+            link: None,
+        });
+        self.occurrence += 1;
+        self.trail.add_request(now);
+        self
+    }
+
     /// The record from the view of the ConnectWise that the connection points at now. A ticket in
     /// another one is out of reach and is not called. An active alert gets a new ticket. A write of
     /// unknown outcome first has its time to settle: the other address may belong to the same

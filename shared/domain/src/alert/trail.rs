@@ -74,6 +74,8 @@ pub enum StepKind {
     Noted { ticket: RecordId },
     /// The ticket ended.
     Closed { ticket: RecordId, by: ClosedBy },
+    /// A person asked for a ticket again.
+    AskedAgain,
     /// A second ticket was found, which is closed.
     Duplicate { ticket: RecordId },
 }
@@ -120,6 +122,12 @@ impl Trail {
                 self.push(TrailStep { at, what });
             }
         }
+    }
+
+    /// Adds the request of a person for a ticket again, which no state of the record shows.
+    pub(crate) fn add_request(&mut self, at: Timestamp) {
+        let what = StepKind::AskedAgain;
+        self.push(TrailStep { at, what });
     }
 
     /// Whether the step is known, or was dropped. A ticket begins once, whenever it is found.
@@ -194,6 +202,7 @@ impl StepKind {
             | Self::Ended { .. }
             | Self::Started { .. }
             | Self::Unclear { .. }
+            | Self::AskedAgain
             | Self::Duplicate { .. } => false,
         }
     }

@@ -100,11 +100,11 @@ impl FiguresSum {
 }
 
 impl PartnerFigures {
-    /// Whether they are to be counted again: after a minute if that costs little, for many alerts
+    /// Whether they are to be counted again: after 10 seconds if that costs little, for many alerts
     /// at most each hour, and on a new day.
     #[must_use]
     pub fn is_old(&self, now: Timestamp) -> bool {
-        let seconds = (self.alerts / ALERTS_PER_SECOND).clamp(60, 3600);
+        let seconds = (self.alerts / ALERTS_PER_SECOND).clamp(10, 3600);
         let age = now.duration_since(self.counted_at);
         age >= SignedDuration::from_secs(seconds.cast_signed())
             || day_of(now) != day_of(self.counted_at)
@@ -226,7 +226,7 @@ mod tests {
             };
             figures.is_old(now() + SignedDuration::from_secs(seconds))
         };
-        assert!(!old_after(10, 59) && old_after(10, 60));
+        assert!(!old_after(10, 9) && old_after(10, 10));
         assert!(!old_after(6_000, 599) && old_after(6_000, 600));
         assert!(!old_after(1_000_000, 3599) && old_after(1_000_000, 3600));
         let midnight: Timestamp = "2026-11-26T00:00:00Z".parse().unwrap();

@@ -59,6 +59,8 @@ enum Op {
     Reconsider,
     /// A person or reconcile retries a refused call.
     Release,
+    /// A person asks for a ticket again.
+    OpenAgain,
     /// One of the messages in the queue is delivered to a worker.
     Deliver(Delivery),
     /// This many seconds pass.
@@ -267,6 +269,7 @@ fn op(rng: &mut Rng, set_up: bool) -> Op {
         6 => Op::Again(rng.below(8)),
         7 if rng.one_in(4) => Op::Technician(TechnicianChange::Close),
         7 if rng.one_in(3) => Op::Release,
+        7 if rng.one_in(3) => Op::OpenAgain,
         7 => Op::Reconsider,
         8..=13 => Op::Deliver(delivery(rng)),
         14..=16 => Op::Pass(rng.pick(&[1, 16, 31, 66, 250, 400, 601, 700, 3700])),

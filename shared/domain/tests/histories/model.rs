@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use domain::alert::blocked::BlockedSince;
-use domain::alert::command::Command;
+use domain::alert::command::{Command, CommandAction};
 use domain::alert::event::{AlertChange, Event, EventOrder, Particulars, Payload, Severity};
 use domain::alert::figures::DayCounts;
 use domain::alert::kind::Category;
@@ -286,6 +286,7 @@ impl Model {
             Op::Retry(which) => self.retry(*which),
             Op::Reconsider => self.queue.push(Message::Reconsider),
             Op::Release => self.queue.push(Message::Release),
+            Op::OpenAgain => self.open_again(),
             Op::Deliver(delivery) => self.deliver(delivery)?,
             Op::Pass(seconds) => self.pass(*seconds),
             Op::Map(yes) => {
@@ -322,6 +323,19 @@ impl Model {
             Op::Technician(change) => self.change_tickets(*change),
         }
         self.invariants()
+    }
+
+    /// A person asks for a ticket again, on a page that may be old.
+    fn open_again(&mut self) {
+        let record = self.indexed.as_ref().filter(|of| of.can_open_again());
+        let Some(record) = record else { return };
+        let command = Command {
+            key: record.key.clone(),
+            occurrence: record.occurrence,
+            ticket_id: None,
+            action: CommandAction::OpenAgain,
+        };
+        self.queue.push(Message::Command(Box::new(command)));
     }
 
     /// A person changes the open tickets.

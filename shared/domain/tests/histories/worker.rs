@@ -104,10 +104,10 @@ impl Worker<'_> {
             let outcome = match decide(&record, &self.view, SETTLE, now) {
                 Decision::Nothing(_) => {
                     return Ok(self
-                        .save(&stored, record.with_nothing_to_do(self.event))
+                        .save(&stored, &record.with_nothing_to_do(self.event))
                         .map(|()| true));
                 }
-                Decision::Wait { .. } => return Ok(self.save(&stored, record).map(|()| false)),
+                Decision::Wait { .. } => return Ok(self.save(&stored, &record).map(|()| false)),
                 Decision::Block(reason) => {
                     return Ok(self.block(&stored, record, reason).map(|()| true));
                 }
@@ -123,7 +123,7 @@ impl Worker<'_> {
                                 record.with_recheck_delayed(&recheck, now)
                             }
                         };
-                        self.save(&stored, looked).map(|()| None)
+                        self.save(&stored, &looked).map(|()| None)
                     })
                 }
                 Decision::FindPriorTickets => self.find_prior_tickets(&stored, record),
@@ -189,7 +189,7 @@ impl Worker<'_> {
             Some(ended) => record.with_closed(open.ticket_id, open.epoch, ended, now),
             None => record.with_board(Some(board)),
         };
-        self.save(stored, seen)
+        self.save(stored, &seen)
     }
 
     /// Counts a call to the table or ConnectWise. The worker may die just before.
@@ -201,8 +201,8 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn save(&mut self, before: &Record, record: Record) -> WorkerResult<()> {
-        if *before != record {
+    fn save(&mut self, before: &Record, record: &Record) -> WorkerResult<()> {
+        if before != record {
             self.touch()?;
             self.model.stored = Some(record.to_stored());
         }
@@ -213,7 +213,7 @@ impl Worker<'_> {
         let text = record.text(self.event).cloned();
         let text = text.filter(|_| record.desired.active);
         let blocked = record.with_blocked(reason, text.as_ref(), at(self.model.now));
-        self.save(stored, blocked)
+        self.save(stored, &blocked)
     }
 
     /// No write is made that was not allowed when the worker started.
@@ -269,7 +269,7 @@ impl Worker<'_> {
         let claim = record.claim.clone().unwrap();
         let now = at(self.model.now);
         let record = match self.look(Some(&claim.ticket_ref))? {
-            SearchResult::Failed => return self.save(stored, record).map(|()| Some(false)),
+            SearchResult::Failed => return self.save(stored, &record).map(|()| Some(false)),
             SearchResult::Refused => {
                 let blocked = self.block(stored, record, Blocked::ConnectionBroken);
                 return blocked.map(|()| Some(true));
@@ -278,7 +278,7 @@ impl Worker<'_> {
             SearchResult::Shown(found) if found.is_empty() => record.with_empty_visit(SETTLE, now),
             SearchResult::Shown(found) => adopt(record, &claim, &found, now),
         };
-        self.save(stored, record)?;
+        self.save(stored, &record)?;
         Ok(None)
     }
 
@@ -290,7 +290,7 @@ impl Worker<'_> {
         let now = at(self.model.now);
         match self.look(None)? {
             SearchResult::Failed | SearchResult::Blind => {
-                self.save(stored, record).map(|()| Some(false))
+                self.save(stored, &record).map(|()| Some(false))
             }
             SearchResult::Refused => {
                 let blocked = self.block(stored, record, Blocked::ConnectionBroken);
@@ -308,7 +308,7 @@ impl Worker<'_> {
                     self.view.ticket_index = Some(TicketIndexState::Complete);
                     return Ok(None);
                 }
-                self.save(stored, with_prior).map(|()| None)
+                self.save(stored, &with_prior).map(|()| None)
             }
         }
     }
@@ -320,7 +320,7 @@ impl Worker<'_> {
     ) -> WorkerResult<Option<bool>> {
         match self.look(None)? {
             SearchResult::Failed | SearchResult::Blind => {
-                self.save(stored, record).map(|()| Some(false))
+                self.save(stored, &record).map(|()| Some(false))
             }
             SearchResult::Refused => {
                 let blocked = self.block(stored, record, Blocked::ConnectionBroken);
@@ -355,7 +355,7 @@ impl Worker<'_> {
             return blocked.map(|()| Some(true));
         }
         if self.delivery.searches == Searches::Fail {
-            return self.save(stored, record).map(|()| Some(false));
+            return self.save(stored, &record).map(|()| Some(false));
         }
         let there = self.model.ticket(ticket);
         let seen = ObservedTicket {
@@ -367,7 +367,7 @@ impl Worker<'_> {
             is_prioritised: there.severity == claim.severity,
         };
         let verified = apply_observation(record, &claim, &seen, SETTLE, began, began);
-        self.save(stored, verified)?;
+        self.save(stored, &verified)?;
         Ok(None)
     }
 
@@ -381,7 +381,7 @@ impl Worker<'_> {
         let claim = step.claim(&record, id, epoch, now, until).unwrap();
         let before = record.clone();
         let record = record.with_claim(claim.clone());
-        self.save(&before, record.clone())?;
+        self.save(&before, &record)?;
         let record = self.model.stored.clone().unwrap_or(record);
         let now = at(self.model.now);
         let written = match step {
@@ -423,7 +423,7 @@ impl Worker<'_> {
                 undone().with_blocked(Blocked::ConnectionBroken, text.as_ref(), now)
             }
         };
-        self.save(&record, recorded)?;
+        self.save(&record, &recorded)?;
         Ok(match outcome {
             WriteOutcome::Made(_)
             | WriteOutcome::Done(_)

@@ -514,7 +514,8 @@ impl Scenario {
                 CommandAction::Look
                 | CommandAction::LookForDuplicates
                 | CommandAction::Resolve { .. }
-                | CommandAction::Retry { .. },
+                | CommandAction::Retry { .. }
+                | CommandAction::OpenAgain,
                 _,
             ) => {}
         }

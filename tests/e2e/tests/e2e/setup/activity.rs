@@ -269,6 +269,45 @@ async fn a_ticket_that_a_person_ended_shows_how() {
 }
 
 #[tokio::test]
+async fn a_ticket_is_opened_again_for_an_active_alert_that_a_person_ended() {
+    let mut env = TestEnvironment::new().await;
+    env.deliver(&named(raised_event("e1", "a", 0), "Taken"))
+        .await;
+    let mut browser = env.setup.signed_in().await;
+    let again = json!({ "id": alert_page(&env, "Taken").await["id"] });
+    let path = "activity-open-again";
+    browser.post(path, &again).await.expect(422);
+    let ticket = env.connectwise.tickets().await[0]["id"].as_u64().unwrap();
+    let close = json!("close");
+    env.connectwise.act_on_ticket(ticket, &close).await;
+    env.deliver(&named(raised_event("e2", "a", 1), "Taken"))
+        .await;
+    assert_eq!(alert_page(&env, "Taken").await["can_open_again"], true);
+    browser.submit(path, &again, 200).await;
+    // Pressed twice before the worker has it.
+    browser.submit(path, &again, 200).await;
+    env.worker.work().await;
+    let tickets = env.connectwise.tickets().await;
+    assert_eq!(tickets.len(), 2, "{tickets:?}");
+    assert_eq!(tickets[1]["summary"], "Taken");
+    let page = alert_page(&env, "Taken").await;
+    let steps = steps(&page);
+    let asked = steps.iter().rev().nth(1).unwrap();
+    assert_eq!(*asked, "A person asked for a ticket again.", "{steps:?}");
+    assert_eq!(page["ticket"], tickets[1]["id"]);
+    assert_eq!(page["can_open_again"], false);
+    browser.post(path, &again).await.expect(422);
+    // The same request, delivered again, is of the occurrence before.
+    env.connectwise
+        .act_on_ticket(tickets[1]["id"].as_u64().unwrap(), &close)
+        .await;
+    env.deliver(&named(raised_event("e3", "a", 2), "Taken"))
+        .await;
+    assert_eq!(alert_page(&env, "Taken").await["can_open_again"], true);
+    assert_eq!(env.connectwise.tickets().await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_refused_alert_shows_connectwises_words_and_is_released() {
     let mut env = TestEnvironment::new().await;
     let refusal = json!({ "answer": { "status": 400, "body": { "custom": { "message": "Summary is odd" } } } });

@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connectwise_sim::{Seed, Simulator};
-use domain::alert::record::Record;
+use domain::alert::fold::fold;
+use domain::alert::kind::Category;
+use domain::alert::record::{ClosedBy, Record};
+use domain::alert::test_alert;
 use domain::wire::message::QuarantineEntry;
-use domain::{Blocked, PartnerId, SourceId};
+use domain::{Blocked, Kind, PartnerId, SourceId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -363,6 +366,15 @@ async fn of_the_sources(routes: &mut AuditedRoutes) {
     }
 }
 
+/// An active alert whose ticket a technician closed.
+fn ended_by_person(alert: &str) -> Record {
+    let (key, now) = (key(TENANT, alert), Timestamp::now());
+    let kind = Kind::parse("disk").unwrap();
+    let raised = test_alert::raised(key.clone(), kind, Category::Operations, None, now);
+    let record = fold(Record::new(key), &raised);
+    record.with_closed(77, 1, ClosedBy::Technician, now)
+}
+
 async fn of_what_waits(routes: &mut AuditedRoutes) {
     let now = Timestamp::now();
     let record = Record::new(key(TENANT, "old"));
@@ -372,6 +384,11 @@ async fn of_what_waits(routes: &mut AuditedRoutes) {
     routes.post("waiting-release", body, &["released"]).await;
     let one = json!({ "id": record.key.item_key() });
     routes.post("activity-release", one, &["released"]).await;
+    let ended = ended_by_person("ended");
+    routes.env.alerts.write(&ended).await.unwrap();
+    let again = json!({ "id": ended.key.item_key() });
+    let path = "activity-open-again";
+    routes.post(path, again, &["opened_again"]).await;
     let (northwind, acme) = (partner(), tenant(TENANT));
     let closings = hold_of(0, 42, 60);
     let stop = routes
@@ -412,5 +429,5 @@ async fn each_change_is_audited_for_each_partner_concerned() {
         })
         .collect();
     assert_eq!(routes.used, writes, "every changing route is tested here");
-    routes.env.queue.expect_leftovers(6);
+    routes.env.queue.expect_leftovers(7);
 }
