@@ -105,6 +105,12 @@ class SetupPage:
     def save_connection(self):
         self._press("Check and save")
 
+    # Check connection.
+
+    def check_now(self):
+        """Checks the connection, where no script does it."""
+        self._press("Check now")
+
     # Boards.
 
     def choose_board(self, board, location, department, team_lead):

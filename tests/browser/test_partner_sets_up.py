@@ -51,6 +51,12 @@ def test_a_link_opens_the_page_and_its_token_leaves_the_address(setup_page, part
     assert "#" not in setup_page.page.url
 
 
+def test_the_rights_are_listed_before_there_are_keys(setup_page):
+    setup_page.go_to("check")
+    setup_page.expect_text("Nothing is connected yet")
+    setup_page.expect_text("Service Tickets")
+
+
 def test_a_wrong_key_is_refused(setup_page, stack):
     setup_page.go_to("connection")
     setup_page.enter_connection(stack.connectwise)
@@ -66,9 +72,10 @@ def test_the_right_key_is_saved_and_the_rights_are_listed(setup_page, stack):
     setup_page.enter_private_key(private_key)
     setup_page.save_connection()
     setup_page.expect_path("check")
-    setup_page.inspect("check")
-    setup_page.expect_text("The connection works")
+    # The page's script checks the connection.
+    setup_page.expect_text("The connection works, and the API member has all rights")
     setup_page.expect_text("Service Tickets")
+    setup_page.inspect("check")
     assert private_key not in setup_page.page.content()
 
 

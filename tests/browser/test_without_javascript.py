@@ -44,6 +44,9 @@ def test_the_connection_is_saved(setup_page, stack):
     setup_page.enter_private_key(stack.connectwise["private_key"])
     setup_page.save_connection()
     setup_page.expect_path("check")
+    setup_page.expect_text("Connected: ConnectWise accepted the keys")
+    setup_page.inspect("check")
+    setup_page.check_now()
     setup_page.expect_text("The connection works")
 
 

@@ -62,7 +62,7 @@ function fieldOf(form, name) {
 /** Sends the form. The browser leaves the page only if there is no problem. */
 async function submitForm(event) {
   const form = event.target;
-  if (form.method !== "post") return;
+  if (form.method !== "post" && !("render" in form.dataset)) return;
   event.preventDefault();
   if ("render" in form.dataset) {
     await renderForm(form, event.submitter);
@@ -82,13 +82,20 @@ async function submitForm(event) {
 /** Sends a form whose answer is a page, and shows that page in place of the present one. */
 async function renderForm(form, submitter) {
   const buttons = [...form.querySelectorAll("button:enabled")];
-  const body = new URLSearchParams(new FormData(form, submitter));
+  const fields = new URLSearchParams(new FormData(form, submitter));
   for (const button of buttons) button.disabled = true;
   form.setAttribute("aria-busy", "true");
+  const doing = form.querySelector("[data-doing]");
+  if (doing) doing.textContent = doing.dataset.doing;
+  const action = form.getAttribute("action");
+  const headers = { accept: "text/html" };
   let answer;
   let page;
   try {
-    answer = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { accept: "text/html" } });
+    answer =
+      form.method === "post"
+        ? await fetch(action, { method: "POST", body: fields, headers })
+        : await fetch(`${action}?${fields}`, { headers });
     page = new DOMParser().parseFromString(await answer.text(), "text/html");
   } catch {
     page = document.implementation.createHTMLDocument();
@@ -117,6 +124,8 @@ function enhance(part) {
   for (const text of part.querySelectorAll("[data-copy]")) addCopyButton(text);
   for (const tree of part.querySelectorAll("[data-tree]")) offerPlaces(tree);
   for (const section of part.querySelectorAll("[data-refresh]")) refresh(section);
+  // What takes long is loaded after the page.
+  for (const form of part.querySelectorAll("form[data-load]")) form.requestSubmit();
 }
 
 function addCopyButton(text) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use connections::PartnerConfig;
 use domain::alert::forecast::{Forecast, forecast};
 use domain::setup::mapping::ChosenCompany;
+use domain::setup::rights;
 use domain::{Blocked, Kind, PartnerId, TenantId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -126,7 +127,12 @@ pub(crate) fn describe(reason: &Blocked) -> String {
         Blocked::Deferred => {
             "several attempts failed; the next attempt follows in some minutes".to_owned()
         }
-        Blocked::MissingRight(right) => format!("the API member lacks the right {right}"),
+        Blocked::MissingRight(right) => {
+            format!(
+                "the API member lacks the right \"{}\"",
+                rights::title(right)
+            )
+        }
         Blocked::TargetMissing(target) => {
             format!("ConnectWise does not accept the {target} of its ticket")
         }

@@ -103,10 +103,10 @@ pub(super) fn render(view: &ConnectionPageView) -> Markup {
 /// Explains how the keys are created.
 fn guide() -> Markup {
     html! {
-        h2 { "How to create the keys" }
+        h2 id="keys" { "How to create the keys" }
         ol {
-            li { "In ConnectWise open System › Security Roles, add a role such as \"Ticketbridge\", and give it the rights that \
-                \"Check connection\" lists." }
+            li { "In ConnectWise open System › Security Roles, add a role such as \"Ticketbridge\", and give it the rights that "
+                a href=(SetupStep::Check.path()) { "Check connection" } " lists." }
             li { "Open System › Members › API Members and add a member with that role. Its default service board is where tickets go unless you \
                 choose two dedicated boards." }
             li { "Save it, open its API Keys, add a key with a description, and save. Copy both keys now: the private key is shown once." }

@@ -17,6 +17,11 @@ impl FlashQuery {
         self.done.as_deref() == Some(code)
     }
 
+    /// For a form that shows the message again with its answer.
+    pub(crate) fn code(&self) -> Option<&str> {
+        self.done.as_deref()
+    }
+
     pub(crate) fn render(&self) -> Markup {
         let message = self.done.as_deref().and_then(message);
         html! { @if let Some(message) = message { p class="done" role="status" { (message) } } }

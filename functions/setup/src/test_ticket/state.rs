@@ -2,6 +2,7 @@
 
 use domain::Blocked;
 use domain::alert::record::{Actual, Record};
+use domain::setup::rights;
 use serde::Serialize;
 use store::TestTicket;
 
@@ -92,7 +93,8 @@ fn explain(blocked: &Blocked) -> String {
             "Several attempts failed. The next attempt follows in some minutes.".to_owned()
         }
         Blocked::MissingRight(right) => format!(
-            "The API member lacks the right {right}. Check connection says where to grant it; the test continues then."
+            "The API member lacks the right \"{}\". Check connection says where to grant it; the test continues then.",
+            rights::title(right)
         ),
         Blocked::TargetMissing(target) => format!(
             "ConnectWise does not accept the {target} that is chosen. Choose another, and the test continues."

@@ -74,8 +74,8 @@ pub struct Right {
     pub need: RightNeed,
 }
 
-/// How important a right is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// How important a right is, the most important first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RightNeed {
     /// Without it there are no tickets.
@@ -104,7 +104,8 @@ const SERVICE_DESK: &str = "Service Desk";
 
 const SYSTEM: &str = "System";
 
-/// All rights that Ticketbridge can use, in the order of ConnectWise's page.
+/// All rights that Ticketbridge can use, in the order of ConnectWise's page. The levels of a function
+/// follow each other.
 pub const TABLE: [Right; 16] = [
     Right {
         right: COMPANIES_INQUIRE,
@@ -187,14 +188,6 @@ pub const TABLE: [Right; 16] = [
         need: RightNeed::Optional,
     },
     Right {
-        right: TABLES_INQUIRE,
-        module: SYSTEM,
-        function: "Table Setup",
-        level: "Inquire",
-        needed_for: "choosing a board's start status, ticket types and priorities; making the two boards",
-        need: RightNeed::ForDedicatedBoards,
-    },
-    Right {
         right: TABLES_ADD,
         module: SYSTEM,
         function: "Table Setup",
@@ -207,7 +200,15 @@ pub const TABLE: [Right; 16] = [
         module: SYSTEM,
         function: "Table Setup",
         level: "Edit",
-        needed_for: "making a status the default of a board that was made",
+        needed_for: "making a status the board's default",
+        need: RightNeed::ForDedicatedBoards,
+    },
+    Right {
+        right: TABLES_INQUIRE,
+        module: SYSTEM,
+        function: "Table Setup",
+        level: "Inquire",
+        needed_for: "choosing start status, ticket types and priorities",
         need: RightNeed::ForDedicatedBoards,
     },
     Right {
@@ -249,6 +250,23 @@ impl Right {
         format!(
             "System > Security Roles > the API member's role > {module} > {function}: {level} = All"
         )
+    }
+}
+
+/// The rights of each function, as a person finds them in ConnectWise.
+pub fn functions() -> impl Iterator<Item = &'static [Right]> {
+    TABLE.chunk_by(|right, next| right.function == next.function)
+}
+
+/// A right in the words of ConnectWise's screen, such as "Service Tickets: Add". A right that is not
+/// in the table keeps its own name.
+#[must_use]
+pub fn title(right: &str) -> String {
+    match find(right) {
+        Some(Right {
+            function, level, ..
+        }) => format!("{function}: {level}"),
+        None => right.to_owned(),
     }
 }
 
@@ -341,5 +359,24 @@ mod tests {
             "System > Security Roles > the API member's role > System > Table Setup: Add = All"
         );
         assert_eq!(find("service_tickets.delete"), None);
+        assert_eq!(title(TABLES_ADD), "Table Setup: Add");
+        assert_eq!(title("service_tickets.delete"), "service_tickets.delete");
+    }
+
+    #[test]
+    fn the_table_lists_each_function_once() {
+        let names: Vec<_> = functions().map(|levels| levels[0].function).collect();
+        let expected = [
+            "Company Maintenance",
+            "Service Tickets",
+            "Close Service Tickets",
+            "Resource Scheduling",
+            "Table Setup",
+            "Member Maintenance",
+            "My Company",
+            "My Account",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(functions().map(<[Right]>::len).sum::<usize>(), TABLE.len());
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws::invocation::Invocation;
 use domain::PartnerId;
 use domain::connection::breaker::Breaker;
-use domain::setup::rights::{self, RightNeed, RightStatus};
+use domain::setup::rights::{self, Right, RightNeed, RightStatus};
 use store::Connection;
 
 use crate::connection::check::view::{
@@ -18,13 +18,22 @@ use crate::connection::rights::{RightStatuses, read_rights};
 use crate::context::Setup;
 use crate::http::problem::Problem;
 
+/// The page before the check: which rights are needed, and whether there is a connection to check.
+pub(super) async fn before_check(setup: &Setup, partner: &PartnerId) -> Result<CheckView, Problem> {
+    let connection = setup.access().connections.get(partner).await?.value;
+    Ok(CheckView::without_rights(match connection {
+        Some(_) => CheckVerdict::NotChecked,
+        None => CheckVerdict::NotConnected,
+    }))
+}
+
 pub(super) async fn check(
     setup: &Setup,
     partner: &PartnerId,
     invocation: &Invocation,
 ) -> Result<CheckView, Problem> {
     let Some(connection) = setup.access().connections.get(partner).await?.value else {
-        return Ok(CheckView::empty(CheckVerdict::NotConnected));
+        return Ok(CheckView::without_rights(CheckVerdict::NotConnected));
     };
     let breaker = setup.table().breaker.get(partner).await;
     let mut site = SiteView {
@@ -41,7 +50,7 @@ pub(super) async fn check(
                     detail: err.to_string(),
                 }),
                 site: Some(site),
-                ..CheckView::empty(CheckVerdict::Broken)
+                ..CheckView::without_rights(CheckVerdict::Broken)
             });
         }
     };
@@ -51,20 +60,26 @@ pub(super) async fn check(
     }
     site.company = accepted.company.filter(|name| !name.is_empty());
     Ok(CheckView {
-        verdict: if is_missing(&rights, RightNeed::Required) {
-            CheckVerdict::RightsMissing
-        } else {
-            CheckVerdict::Good
-        },
+        verdict: verdict(&rights),
         error: None,
         site: Some(site),
         member: accepted.member.map(MemberView::from),
         off: consequences(&rights),
         rights: rights
             .into_iter()
-            .map(|(right, status)| RightRow::new(right, status))
+            .map(|(right, status)| RightRow::new(right, Some(status)))
             .collect(),
     })
+}
+
+fn verdict(rights: &RightStatuses) -> CheckVerdict {
+    if is_missing(rights, RightNeed::Required) {
+        CheckVerdict::RightsMissing
+    } else if consequences(rights).is_empty() {
+        CheckVerdict::Good
+    } else {
+        CheckVerdict::Limited
+    }
 }
 
 async fn prove(
@@ -119,32 +134,31 @@ fn is_missing(rights: &RightStatuses, need: RightNeed) -> bool {
     rights.any(|(right, status)| right.need == need && *status == RightStatus::Missing)
 }
 
-/// What does not work because of missing rights, and what works nevertheless.
+/// What does not work besides creating and updating tickets, which the verdict says.
 fn consequences(rights: &RightStatuses) -> Vec<&'static str> {
     let lacks = |name: &str| {
         let mut rights = rights.iter();
         rights.any(|(right, status)| right.right == name && *status == RightStatus::Missing)
     };
+    let is_unknown = |(right, status): &(&Right, RightStatus)| {
+        right.need != RightNeed::Optional && *status == RightStatus::NotKnown
+    };
     let sentences = [
         (
-            is_missing(rights, RightNeed::Required),
-            "Tickets cannot be created and updated: a required right is missing.",
-        ),
-        (
             is_missing(rights, RightNeed::ForClosing),
-            "Tickets cannot be closed. Everything else works. They are closed once the right is granted.",
+            "Tickets cannot be closed when their alerts are resolved. They are closed once the right is granted.",
         ),
         (
             is_missing(rights, RightNeed::ForDedicatedBoards),
-            "Boards cannot be created for you. Everything else works, with the API member's default board.",
+            "Boards cannot be created for you. Tickets can go to the API member's default board.",
         ),
         (
             lacks(rights::TABLES_INQUIRE),
             "Start status, ticket types and priorities cannot be chosen here: ConnectWise's own defaults are used.",
         ),
         (
-            lacks(rights::MY_ACCOUNT_INQUIRE),
-            "The rights below cannot be read from ConnectWise's own list, so some are not known.",
+            rights.iter().any(is_unknown),
+            "Some rights are not known, because ConnectWise does not list them. Check them in the security role.",
         ),
     ];
     let sentences = sentences.into_iter().filter(|(is_off, _)| *is_off);
@@ -153,8 +167,6 @@ fn consequences(rights: &RightStatuses) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use domain::setup::rights::Right;
-
     use super::*;
 
     fn without(missing: &[&str]) -> RightStatuses {
@@ -169,29 +181,33 @@ mod tests {
     }
 
     #[test]
-    fn each_missing_right_has_its_consequence() {
-        for (missing, words) in [
-            (None, None),
-            (
-                Some(rights::TICKETS_INQUIRE),
-                Some("Tickets cannot be created"),
-            ),
+    fn each_missing_right_has_its_verdict_and_consequence() {
+        use CheckVerdict::{Good, Limited, RightsMissing};
+        for (missing, expected, words) in [
+            (None, Good, None),
+            (Some(rights::TICKETS_INQUIRE), RightsMissing, None),
+            (Some(rights::COMPANIES_INQUIRE), RightsMissing, None),
             (
                 Some(rights::TICKETS_CLOSE),
+                Limited,
                 Some("Tickets cannot be closed"),
             ),
             (
                 Some(rights::TABLES_ADD),
+                Limited,
                 Some("Boards cannot be created for you"),
             ),
             (
                 Some(rights::MEMBERS_INQUIRE),
+                Limited,
                 Some("Boards cannot be created for you"),
             ),
-            (Some(rights::MY_ACCOUNT_INQUIRE), Some("The rights below")),
-            (Some("resource_scheduling.add"), None),
+            (Some(rights::MY_ACCOUNT_INQUIRE), Good, None),
+            (Some("resource_scheduling.add"), Good, None),
         ] {
-            let off = consequences(&without(missing.as_slice()));
+            let statuses = without(missing.as_slice());
+            let off = consequences(&statuses);
+            assert_eq!(verdict(&statuses), expected, "{missing:?}");
             assert_eq!(
                 off.len(),
                 usize::from(words.is_some()),
@@ -203,6 +219,18 @@ mod tests {
         }
         let tables = consequences(&without(&[rights::TABLES_INQUIRE]));
         assert_eq!(tables.len(), 2, "{tables:?}");
+    }
+
+    #[test]
+    fn an_unknown_right_is_not_called_granted() {
+        let mut statuses = without(&[]);
+        for (right, status) in &mut statuses {
+            if right.right == rights::TICKETS_ADD {
+                *status = RightStatus::NotKnown;
+            }
+        }
+        assert_eq!(verdict(&statuses), CheckVerdict::Limited);
+        assert!(consequences(&statuses)[0].starts_with("Some rights are not known"));
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! The page "Check connection".
 
 use connectwise::{MyMember, Reference};
-use domain::setup::rights::{Right, RightNeed, RightStatus};
+use domain::setup::rights::{self, Right, RightNeed, RightStatus};
 use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::checklist::counted;
+use crate::page::flash::FlashQuery;
 use crate::step::SetupStep;
+
+/// The part of "Connect" that explains role and keys.
+const KEYS_GUIDE: &str = "connection#keys";
 
 #[derive(Debug, Serialize)]
 pub(super) struct CheckView {
@@ -18,7 +22,7 @@ pub(super) struct CheckView {
     /// The owner of the keys, if it has the right to read itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) member: Option<MemberView>,
-    /// What does not work because of missing rights.
+    /// What does not work although tickets are created.
     pub(super) off: Vec<&'static str>,
     pub(super) rights: Vec<RightRow>,
 }
@@ -27,9 +31,12 @@ pub(super) struct CheckView {
 #[serde(rename_all = "snake_case")]
 pub(super) enum CheckVerdict {
     NotConnected,
+    NotChecked,
     Broken,
     /// ConnectWise accepts the keys, but a required right is missing.
     RightsMissing,
+    /// Tickets are created, but something else does not work.
+    Limited,
     Good,
 }
 
@@ -61,20 +68,24 @@ pub(super) struct MemberView {
 pub(super) struct RightRow {
     #[serde(flatten)]
     right: &'static Right,
-    status: RightStatus,
+    /// `None` if the rights were not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<RightStatus>,
     /// Where to grant it.
     place: String,
 }
 
 impl CheckView {
-    pub(super) fn empty(verdict: CheckVerdict) -> Self {
+    /// The rights that are needed, without whether the API member has them.
+    pub(super) fn without_rights(verdict: CheckVerdict) -> Self {
+        let rights = rights::TABLE.iter();
         Self {
             verdict,
             error: None,
             site: None,
             member: None,
             off: Vec::new(),
-            rights: Vec::new(),
+            rights: rights.map(|right| RightRow::new(right, None)).collect(),
         }
     }
 }
@@ -98,7 +109,7 @@ impl From<MyMember> for MemberView {
 }
 
 impl RightRow {
-    pub(super) fn new(right: &'static Right, status: RightStatus) -> Self {
+    pub(super) fn new(right: &'static Right, status: Option<RightStatus>) -> Self {
         Self {
             right,
             status,
@@ -107,34 +118,63 @@ impl RightRow {
     }
 }
 
-pub(super) fn render(view: &CheckView) -> Markup {
+pub(super) fn render(view: &CheckView, flash: &FlashQuery) -> Markup {
     html! {
         @match view.verdict {
             CheckVerdict::NotConnected => {
-                p { "Nothing is connected yet." }
-                p { a href=(SetupStep::Connection.path()) { "Connect ConnectWise" } }
+                p { "Nothing is connected yet. Give the API member's security role the rights below, then "
+                    a href=(SetupStep::Connection.path()) { "connect ConnectWise" } ". "
+                    a href=(KEYS_GUIDE) { "How to create the role and the keys" } }
             }
+            CheckVerdict::NotChecked => (check_form(flash)),
             CheckVerdict::Broken => {
                 @if let Some(err) = &view.error { p class="problem" role="alert" { (err.detail) } }
                 p { a href=(SetupStep::Connection.path()) { "Change the connection" } }
             }
             CheckVerdict::RightsMissing => {
                 p class="problem" role="alert" {
-                    "ConnectWise accepts the keys, but the API member lacks required rights. Grant the rights below that are missing, then check again."
+                    "ConnectWise accepts the keys, but tickets cannot be created and updated: a required right is missing. Grant the rights that are marked as missing below, then check again."
                 }
+                @if !view.off.is_empty() { p { "Besides:" } (list(&view.off)) }
             }
-            CheckVerdict::Good => p class="done" role="status" { "The connection works: ConnectWise accepts the keys." },
+            CheckVerdict::Limited => {
+                p class="note" role="status" { "The connection works: tickets are created and updated. But not everything works:" }
+                (list(&view.off))
+            }
+            CheckVerdict::Good => {
+                p class="done" role="status" { "The connection works, and the API member has all rights that Ticketbridge needs." }
+            }
         }
         @if let Some(site) = &view.site { (place(site, view.member.as_ref())) }
-        @if !view.off.is_empty() {
-            h2 { "What does not work" }
-            ul { @for sentence in &view.off { li { (sentence) } } }
-        }
-        @if !view.rights.is_empty() { (table(&view.rights)) }
-        @if view.verdict != CheckVerdict::NotConnected {
-            form method="get" action=(SetupStep::Check.path()) { button { "Check again" } }
+        (table(&view.rights))
+        @match view.verdict {
+            CheckVerdict::NotConnected | CheckVerdict::NotChecked => {}
+            CheckVerdict::Broken | CheckVerdict::RightsMissing | CheckVerdict::Limited | CheckVerdict::Good => {
+                form method="get" action=(SetupStep::Check.path()) data-render {
+                    input type="hidden" name="now" value="true";
+                    button { "Check again" }
+                }
+            }
         }
     }
+}
+
+/// The script sends this form when the page is loaded.
+fn check_form(flash: &FlashQuery) -> Markup {
+    html! {
+        form method="get" action=(SetupStep::Check.path()) data-render data-load {
+            input type="hidden" name="now" value="true";
+            @if let Some(code) = flash.code() { input type="hidden" name="done" value=(code); }
+            p role="status" data-doing="Checking the connection. This takes a few seconds." {
+                "The connection is not checked yet. The check takes a few seconds."
+            }
+            button { "Check now" }
+        }
+    }
+}
+
+fn list(sentences: &[&'static str]) -> Markup {
+    html! { ul { @for sentence in sentences { li { (sentence) } } } }
 }
 
 fn place(site: &SiteView, member: Option<&MemberView>) -> Markup {
@@ -158,34 +198,102 @@ fn place(site: &SiteView, member: Option<&MemberView>) -> Markup {
     }
 }
 
+/// The rights of one function of ConnectWise, in the order of the table.
+struct FunctionRow<'a>(&'a [RightRow]);
+
+impl FunctionRow<'_> {
+    fn right(&self) -> &'static Right {
+        self.0[0].right
+    }
+
+    /// The most important need of its levels.
+    fn need(&self) -> Option<RightNeed> {
+        self.0.iter().map(|row| row.right.need).min()
+    }
+
+    fn has(&self, status: RightStatus) -> bool {
+        self.0.iter().any(|row| row.status == Some(status))
+    }
+
+    /// The levels with this status, such as "Add, Edit".
+    fn levels(&self, status: Option<RightStatus>) -> String {
+        let rows = self.0.iter().filter(|row| row.status == status);
+        let levels: Vec<_> = rows.map(|row| row.right.level).collect();
+        levels.join(", ")
+    }
+
+    fn purposes(&self) -> String {
+        let mut purposes: Vec<_> = self.0.iter().map(|row| row.right.needed_for).collect();
+        purposes.dedup();
+        purposes.join("; ")
+    }
+}
+
+/// The functions with missing rights first, then those with unknown ones.
+fn functions(rows: &[RightRow]) -> Vec<FunctionRow<'_>> {
+    let functions = rows.chunk_by(|row, next| row.right.function == next.right.function);
+    let mut functions: Vec<_> = functions.map(FunctionRow).collect();
+    functions.sort_by_key(|row| {
+        let (missing, unknown) = (RightStatus::Missing, RightStatus::NotKnown);
+        match (row.has(missing), row.has(unknown)) {
+            (true, _) => (0, row.need()),
+            (false, true) => (1, row.need()),
+            (false, false) => (2, None),
+        }
+    });
+    functions
+}
+
 fn table(rows: &[RightRow]) -> Markup {
     html! {
-        table class="cards" {
-            caption { "Rights of the API member's security role" }
+        table class="cards rights" {
+            caption { "Rights of the API member's security role, in ConnectWise under System › Security Roles. Set each level to \"All\"." }
             thead {
                 tr {
-                    th scope="col" { "Right" }
+                    th scope="col" { "Module › function" }
+                    th scope="col" { "Levels" }
                     th scope="col" { "Needed for" }
                     th scope="col" { "Importance" }
-                    th scope="col" { "Status" }
-                    th scope="col" { "Where to grant it in ConnectWise" }
+                    th scope="col" { "Found" }
                 }
             }
             tbody {
-                @for row in rows {
-                    tr {
-                        th scope="row" { (row.right.function) ": " (row.right.level) }
-                        td data-label="Needed for" { (row.right.needed_for) }
-                        td data-label="Importance" { (need(row.right.need)) }
-                        td data-label="Status" { span class=(class(row.status)) { (status(row.status)) } }
-                        td data-label="Where to grant it" { (row.place) }
+                @for row in functions(rows) {
+                    tr class=[row.has(RightStatus::Missing).then_some("missing")] {
+                        th scope="row" { (row.right().module) " › " (row.right().function) }
+                        td data-label="Levels" { (all_levels(&row)) }
+                        td data-label="Needed for" { (row.purposes()) }
+                        td data-label="Importance" { @if let Some(of) = row.need() { (need(of)) } }
+                        td data-label="Found" { (found(&row)) }
                     }
                 }
             }
         }
         p {
-            "Each level must be \"All\": with \"My\", the tickets and records of other people are hidden. \"Not known\" means that ConnectWise shows this right only by a change; check it in the security role."
+            "With \"My\" in place of \"All\", the tickets and records of other people are hidden. \"Not known\" means that ConnectWise shows this right only by a change; check it in the security role."
         }
+    }
+}
+
+fn all_levels(row: &FunctionRow<'_>) -> String {
+    let levels: Vec<_> = row.0.iter().map(|row| row.right.level).collect();
+    levels.join(", ")
+}
+
+/// What the API member has, with the missing levels first. Colour alone does not say it.
+fn found(row: &FunctionRow<'_>) -> Markup {
+    let all_granted = row
+        .0
+        .iter()
+        .all(|row| row.status == Some(RightStatus::Granted));
+    let (missing, unknown) = (
+        row.levels(Some(RightStatus::Missing)),
+        row.levels(Some(RightStatus::NotKnown)),
+    );
+    html! {
+        @if all_granted { span class="good" { "✓\u{a0}granted" } }
+        @if !missing.is_empty() { strong class="bad" { "✗\u{a0}missing: " (missing) } " " }
+        @if !unknown.is_empty() { span class="warn" { "?\u{a0}not known: " (unknown) } }
     }
 }
 
@@ -198,26 +306,8 @@ fn need(need: RightNeed) -> &'static str {
     }
 }
 
-fn status(status: RightStatus) -> &'static str {
-    match status {
-        RightStatus::Granted => "granted",
-        RightStatus::Missing => "missing",
-        RightStatus::NotKnown => "not known",
-    }
-}
-
-fn class(status: RightStatus) -> &'static str {
-    match status {
-        RightStatus::Granted => "good",
-        RightStatus::Missing => "bad",
-        RightStatus::NotKnown => "warn",
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use domain::setup::rights;
-
     use super::*;
 
     fn site() -> SiteView {
@@ -228,8 +318,21 @@ mod tests {
         }
     }
 
+    fn rendered(view: &CheckView) -> String {
+        crate::page::lines(&render(view, &FlashQuery::default()))
+    }
+
+    /// The words of a right are tested in `domain`.
+    fn with_rights(statuses: &[RightStatus]) -> Vec<RightRow> {
+        let rights = rights::TABLE.iter().zip(statuses);
+        rights
+            .map(|(right, status)| RightRow::new(right, Some(*status)))
+            .collect()
+    }
+
     #[test]
-    fn a_missing_right_is_shown_with_its_place() {
+    fn functions_with_missing_rights_come_first() {
+        use RightStatus::{Granted, Missing, NotKnown};
         let view = CheckView {
             site: Some(site()),
             member: Some(MemberView {
@@ -239,20 +342,41 @@ mod tests {
                 excluded_boards: vec![3, 8],
             }),
             off: vec!["Tickets cannot be closed."],
-            rights: vec![
-                RightRow::new(&rights::TABLE[0], RightStatus::Granted),
-                RightRow::new(&rights::TABLE[1], RightStatus::Missing),
-                RightRow::new(&rights::TABLE[2], RightStatus::NotKnown),
-            ],
-            ..CheckView::empty(CheckVerdict::RightsMissing)
+            rights: with_rights(&[Granted, Granted, Granted, NotKnown, Missing, Missing]),
+            ..CheckView::without_rights(CheckVerdict::Limited)
         };
-        // The words of a right are tested in `domain`.
-        let page = rights::TABLE[..3]
-            .iter()
-            .fold(crate::page::lines(&render(&view)), |page, right| {
-                page.replace(right.needed_for, "[purpose]")
-            });
-        insta::assert_snapshot!(page);
+        insta::assert_snapshot!(rendered(&view));
+    }
+
+    #[test]
+    fn a_required_right_that_is_missing_is_an_alert() {
+        let view = CheckView {
+            off: vec!["Tickets cannot be closed."],
+            rights: with_rights(&[RightStatus::Missing]),
+            ..CheckView::without_rights(CheckVerdict::RightsMissing)
+        };
+        insta::assert_snapshot!(rendered(&view));
+    }
+
+    #[test]
+    fn the_rights_are_listed_before_there_are_keys() {
+        let view = CheckView {
+            rights: vec![RightRow::new(&rights::TABLE[0], None)],
+            ..CheckView::without_rights(CheckVerdict::NotConnected)
+        };
+        insta::assert_snapshot!(rendered(&view));
+        let all = CheckView::without_rights(CheckVerdict::NotConnected);
+        assert_eq!(all.rights.len(), rights::TABLE.len());
+    }
+
+    #[test]
+    fn a_check_is_offered_at_once_and_keeps_the_message() {
+        let view = CheckView {
+            rights: vec![],
+            ..CheckView::without_rights(CheckVerdict::NotChecked)
+        };
+        let flash = FlashQuery::new(Some("connected".to_owned()));
+        insta::assert_snapshot!(crate::page::lines(&render(&view, &flash)));
     }
 
     #[test]
@@ -263,8 +387,9 @@ mod tests {
                 detail: "ConnectWise refuses the keys.".to_owned(),
             }),
             site: Some(site()),
-            ..CheckView::empty(CheckVerdict::Broken)
+            rights: vec![],
+            ..CheckView::without_rights(CheckVerdict::Broken)
         };
-        insta::assert_snapshot!(crate::page::lines(&render(&view)));
+        insta::assert_snapshot!(rendered(&view));
     }
 }

@@ -206,7 +206,13 @@ async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>
     assert!(connect(&mut browser, &site, &malformed).await >= 400);
     assert!(connect(&mut browser, "https://10.0.0.1", good).await >= 400);
     assert!(connect(&mut browser, "http://127.0.0.1:1", good).await >= 400);
-    for path in ["overview", "connection", "check", "history", "tickets"] {
+    for path in [
+        "overview",
+        "connection",
+        "check?now=true",
+        "history",
+        "tickets",
+    ] {
         browser.get(path).await.expect(200);
         browser.get_json(path).await.expect(200);
     }

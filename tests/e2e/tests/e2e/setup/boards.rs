@@ -297,10 +297,10 @@ async fn no_default_board_leaves_the_choice_to_connectwise() {
         (&Value::Null, &json!([]))
     );
 
-    let check = browser.get_json("check").await.expect(200).json();
+    let check = browser.get_json("check?now=true").await.expect(200).json();
     assert_eq!(check["member"]["default_board"], Value::Null);
     assert_eq!(check["member"]["excluded_boards"], json!([23]));
-    let page = browser.get("check").await.expect(200).text;
+    let page = browser.get("check?now=true").await.expect(200).text;
     assert!(
         page.contains("<dd>none</dd>") && page.contains("(number 23)"),
         "{page}"

@@ -203,7 +203,7 @@ async fn a_refused_own_client_id_is_named_as_the_partners() {
             browser.submit("connection", &entered, 200).await;
         }
         env.set_fault("client_id", "refused").await;
-        let check = browser.get_json("check").await.expect(200).json();
+        let check = browser.get_json("check?now=true").await.expect(200).json();
         assert_eq!(check["error"]["code"], code, "{check}");
         env.set_fault("client_id", "ok").await;
     }
@@ -214,11 +214,11 @@ async fn unreadable_keys_must_be_entered_again() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     env.account.put_secret("tb/connection/northwind", "{").await;
-    let check = browser.get_json("check").await.expect(200).json();
+    let check = browser.get_json("check?now=true").await.expect(200).json();
     assert_eq!(check["error"]["code"], "no_keys", "{check}");
     let entered = keys(&env, version(&env).await);
     browser.submit("connection", &entered, 200).await;
-    let check = browser.get_json("check").await.expect(200).json();
+    let check = browser.get_json("check?now=true").await.expect(200).json();
     assert_eq!(check["verdict"], "good", "{check}");
 }
 

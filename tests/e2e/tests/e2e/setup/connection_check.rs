@@ -17,7 +17,7 @@ fn row<'a>(view: &'a Value, right: &str) -> &'a Value {
 async fn a_good_connection_is_shown_with_its_member_and_all_rights() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
-    let view = browser.get_json("check").await.expect(200).json();
+    let view = browser.get_json("check?now=true").await.expect(200).json();
     assert_eq!(
         (&view["verdict"], &view["off"]),
         (&json!("good"), &json!([]))
@@ -26,11 +26,11 @@ async fn a_good_connection_is_shown_with_its_member_and_all_rights() {
     assert_eq!(view["member"]["identifier"], "Ticketbridge");
     assert_eq!(view["member"]["default_board"], "Service Desk");
     assert_eq!(row(&view, rights::TABLES_ADD)["status"], "granted");
-    let page = browser.get("check").await.expect(200).text;
+    let page = browser.get("check?now=true").await.expect(200).text;
     for words in [
-        "The connection works",
-        "<caption>Rights of the API member's security role</caption>",
-        "<th scope=\"row\">Table Setup: Add</th>",
+        "The connection works, and the API member has all rights",
+        "<caption>Rights of the API member's security role",
+        "<th scope=\"row\">System › Table Setup</th>",
         "for dedicated boards",
     ] {
         assert!(page.contains(words), "{words}: {page}");
@@ -48,13 +48,14 @@ async fn each_connection_problem_has_its_own_message() {
         (json!({ "error_rate": 1.0 }), "down"),
     ] {
         env.connectwise.set_faults(faults.clone()).await;
-        let view = browser.get_json("check").await.expect(200).json();
+        let view = browser.get_json("check?now=true").await.expect(200).json();
         assert_eq!(
             (&view["verdict"], &view["error"]["code"]),
             (&json!("broken"), &json!(code))
         );
-        assert_eq!(view["rights"], json!([]), "{faults}");
-        let page = browser.get("check").await.expect(200).text;
+        let add = row(&view, rights::TICKETS_ADD);
+        assert_eq!(add["status"], Value::Null, "{faults}");
+        let page = browser.get("check?now=true").await.expect(200).text;
         assert!(
             page.contains("role=\"alert\"") && page.contains("Change the connection"),
             "{page}"
@@ -68,13 +69,13 @@ async fn each_connection_problem_has_its_own_message() {
         ("tbPrivateKey01", "good"),
     ] {
         env.put_keys(key).await;
-        let view = browser.get_json("check").await.expect(200).json();
+        let view = browser.get_json("check?now=true").await.expect(200).json();
         assert_eq!(view["verdict"], verdict, "{key}");
     }
 
     let other_partner = PartnerId::parse("other").unwrap();
     let mut other = env.setup.signed_in_at(&other_partner).await;
-    let view = other.get_json("check").await.expect(200).json();
+    let view = other.get_json("check?now=true").await.expect(200).json();
     assert_eq!(view["verdict"], "not_connected");
     let page = other.get("check").await.expect(200).text;
     assert!(page.contains("Nothing is connected yet"), "{page}");
@@ -93,9 +94,9 @@ async fn a_missing_right_is_shown_until_it_is_granted() {
             .unwrap();
     }
     let mut browser = env.setup.signed_in().await;
-    let view = browser.get_json("check").await.expect(200).json();
+    let view = browser.get_json("check?now=true").await.expect(200).json();
     assert_eq!(view["verdict"], "rights_missing");
-    assert_eq!(view["off"].as_array().unwrap().len(), 2);
+    assert_eq!(view["off"].as_array().unwrap().len(), 1);
     let add = row(&view, rights::TICKETS_ADD);
     assert_eq!(
         (&add["status"], &add["need"]),
@@ -115,12 +116,12 @@ async fn a_missing_right_is_shown_until_it_is_granted() {
     assert!(!is_due().await);
 
     env.set_fault("missing_rights", ["table_setup.add"]).await;
-    let view = browser.get_json("check").await.expect(200).json();
-    assert_eq!(view["verdict"], "good");
+    let view = browser.get_json("check?now=true").await.expect(200).json();
+    assert_eq!(view["verdict"], "limited");
     assert_eq!(
         view["off"],
         json!([
-            "Boards cannot be created for you. Everything else works, with the API member's default board."
+            "Boards cannot be created for you. Tickets can go to the API member's default board."
         ])
     );
     let left: Vec<_> = right_issues().await.into_iter().collect();

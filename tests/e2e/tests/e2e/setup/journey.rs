@@ -148,8 +148,9 @@ async fn from_nothing_to_tickets(env: &mut TestEnvironment, chosen: Boards) -> V
     alerts(env, &source, now).await;
 
     connect(env, &mut browser).await;
-    let check = browser.get_json("check").await.expect(200).json();
-    assert_eq!(check["verdict"], "good");
+    let check = browser.get_json("check?now=true").await.expect(200).json();
+    let verdict = check["verdict"].as_str().unwrap();
+    assert!(["good", "limited"].contains(&verdict), "{check}");
     boards(&mut browser, chosen).await;
     for mapped in MAPPED {
         map(&mut browser, mapped).await;
@@ -257,7 +258,7 @@ async fn a_role_without_table_setup_uses_the_default_board() {
     assert_eq!(of(&tickets, "board"), ["Service Desk"]);
 
     let mut browser = env.setup.signed_in_at(&partner()).await;
-    let check = browser.get("check").await.expect(200);
+    let check = browser.get("check?now=true").await.expect(200);
     let boards = browser.get("boards").await.expect(200);
     for page in [check, boards] {
         assert!(page.text.contains("Table Setup"), "{}", page.text);

@@ -283,7 +283,10 @@ async fn the_page_explains_a_blocked_test() {
     assert_eq!(view["last"]["state"], "blocked");
     assert_eq!(view["last"]["reason"], "missing_right(service_tickets.add)");
     let page = browser.get("test").await.expect(200);
-    assert!(page.text.contains("lacks the right service_tickets.add"));
+    assert!(
+        page.text
+            .contains("lacks the right &quot;Service Tickets: Add&quot;")
+    );
     // Ended before its ticket exists: no ticket is created.
     browser.submit("test-close", &Value::Null, 200).await;
     env.worker.work().await;
