@@ -59,9 +59,16 @@ class Stack:
         body = {"name": name, "manages_sources": manages_sources}
         self._operator("PUT", f"/partners/{partner}", body)
         source = self._operator("POST", "/sources", {"name": "Scanner", "partner": partner})
-        link = self._operator("POST", f"/partners/{partner}/links", {})["url"]
+        link = self._new_link(partner)
         url = f"{self.origin}/v1/events/{source['id']}"
         return Partner(partner, link, Source(url, source["secret"]))
+
+    def new_link(self, partner):
+        """A further link to the partner's page."""
+        return self._new_link(partner.id)
+
+    def _new_link(self, partner):
+        return self._operator("POST", f"/partners/{partner}/links", {})["url"]
 
     def expect_blocked(self, alert_id, reason):
         """Waits until the alert's record is blocked for this reason; None: is not blocked."""

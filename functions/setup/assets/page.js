@@ -18,8 +18,9 @@ async function send(path, body, contentType) {
     return { detail: "The server cannot be reached. Check your connection and try again." };
   }
   if (answer.status === 401) {
-    // The session has ended. The page at this address says what to do.
-    return { detail: "You are signed out. Load the page again to request a new link.", status: 401 };
+    const detail =
+      "You are signed out, so nothing was saved. What you typed is still here: open a new link in another tab of this browser, then press the button again.";
+    return { detail, status: 401 };
   }
   const unreadable = { detail: `The server answered ${answer.status}. Please try again in a moment.` };
   const result = await answer.json().catch(() => unreadable);
@@ -39,6 +40,7 @@ function showProblem(form, result) {
   alert.dataset.problem = "";
   alert.setAttribute("role", "alert");
   alert.textContent = result.detail;
+  if (result.status === 401) alert.append(" ", linkRequest());
   const field = fieldOf(form, result.field);
   if (field) {
     field.closest("details")?.setAttribute("open", "");
@@ -50,6 +52,16 @@ function showProblem(form, result) {
     form.prepend(alert);
   }
   alert.scrollIntoView({ block: "center" });
+}
+
+/** A link to the page where a new link is requested. It opens beside the form. */
+function linkRequest() {
+  const link = document.createElement("a");
+  const partner = location.pathname.match(/^\/setup\/partners\/([^/]+)\//)?.[1];
+  link.href = partner ? `/setup/link?partner=${partner}` : "/setup/link";
+  link.target = "_blank";
+  link.textContent = "Request a new link";
+  return link;
 }
 
 /** The field of this name, or the first of several. Long work is shown in a section without fields. */
@@ -119,8 +131,27 @@ async function renderForm(form, submitter) {
   target?.scrollIntoView({ block: "start" });
 }
 
+/** Times in the reader's zone. The zone is named, and the time in UTC is the element's title. */
+const LOCAL_TIME = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  timeZoneName: "short",
+});
+
+function showLocalTime(time) {
+  const at = new Date(time.dateTime);
+  if (Number.isNaN(at.getTime())) return;
+  time.title = time.textContent;
+  time.textContent = LOCAL_TIME.format(at);
+}
+
 /** Adds what needs a script to a part of the page. */
 function enhance(part) {
+  for (const time of part.querySelectorAll("time[datetime]")) showLocalTime(time);
   for (const text of part.querySelectorAll("[data-copy]")) addCopyButton(text);
   for (const tree of part.querySelectorAll("[data-tree]")) offerPlaces(tree);
   for (const section of part.querySelectorAll("[data-refresh]")) refresh(section);

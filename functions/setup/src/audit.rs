@@ -11,7 +11,7 @@ use crate::random;
 
 /// Records a completed action. A failed write is logged and never fails the action. If the process
 /// dies before the write, only the log has the action. `detail` holds names and values, never a
-/// secret or an address.
+/// secret or a mail address.
 pub(crate) async fn record(
     setup: &Setup,
     partner: &PartnerId,
@@ -20,9 +20,13 @@ pub(crate) async fn record(
     invocation: &Invocation,
 ) {
     tracing::info!(%partner, who = ?who, what, "action completed");
+    let caller = invocation.caller();
     let entry = AuditEntry {
         at: invocation.now(),
         who,
+        session: caller.session.clone(),
+        identity: caller.identity.clone(),
+        address: caller.address.clone(),
         what: what.to_owned(),
         detail: detail
             .iter()

@@ -134,12 +134,15 @@ impl SetupHandler {
             tracing::error!(route, "unknown routeKey");
             None
         };
+        let caller = gateway::caller(&event);
         let Some((router, mut request)) = router.zip(gateway::request(event)) else {
             let mut response = StatusCode::NOT_FOUND.into_response();
             headers::set_security_headers(response.headers_mut());
             return gateway::response(response).await;
         };
-        request.extensions_mut().insert(invocation);
+        request
+            .extensions_mut()
+            .insert(invocation.with_caller(caller));
         // A router's error type has no values.
         let response = router.clone().oneshot(request).await;
         gateway::response(response.unwrap_or_else(|never| match never {})).await

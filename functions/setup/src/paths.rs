@@ -76,6 +76,18 @@ pub(crate) fn of_partner(partner: &PartnerId, path: &str) -> String {
     OF_PARTNER.replace("{partner}", partner.as_str()) + path
 }
 
+/// Where a new link is requested, for the partner of a page.
+pub(crate) fn link_request(path: &str) -> String {
+    let before = OF_PARTNER.split("{partner}").next().unwrap_or_default();
+    let partner = path
+        .strip_prefix(before)
+        .and_then(|rest| rest.split('/').next());
+    match partner.and_then(|id| PartnerId::parse(id).ok()) {
+        Some(partner) => format!("{LINK}?partner={partner}"),
+        None => LINK.to_owned(),
+    }
+}
+
 /// Splits the path of a partner's page before its own segment. `None` if it is no such path.
 pub(crate) fn split(path: &str) -> Option<(&str, &str)> {
     let (before, after) = OF_PARTNER.split_once("{partner}")?;

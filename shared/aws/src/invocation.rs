@@ -14,10 +14,22 @@ const MAX_CALL_DURATION: Duration = Duration::from_secs(10);
 /// The assumed duration of an invocation without a deadline.
 const DEFAULT_DURATION: SignedDuration = SignedDuration::from_secs(60);
 
+/// The person behind an invocation, as far as it is known. Schedules and queues have none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// The address from which the request came.
+    pub address: Option<String>,
+    /// The AWS identity that signed it.
+    pub identity: Option<String>,
+    /// The beginning of the hash of its session, which names the session and opens nothing.
+    pub session: Option<String>,
+}
+
 /// One invocation of a function.
 #[derive(Debug, Clone)]
 pub struct Invocation {
     name: String,
+    caller: Caller,
     /// How far this invocation's clock is ahead of the machine's. Zero except in tests.
     ahead: SignedDuration,
     ends: Timestamp,
@@ -51,6 +63,7 @@ impl Invocation {
         let left = left.min(Duration::from_mins(15));
         Self {
             name: name.to_ascii_lowercase(),
+            caller: Caller::default(),
             ahead: now.duration_since(Timestamp::now()),
             ends,
             calls_end: Instant::now() + left.saturating_sub(RESERVE),
@@ -61,6 +74,16 @@ impl Invocation {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    #[must_use]
+    pub fn with_caller(self, caller: Caller) -> Self {
+        Self { caller, ..self }
+    }
+
+    #[must_use]
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     #[must_use]

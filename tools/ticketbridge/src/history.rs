@@ -29,6 +29,9 @@ impl HistoryWriter {
         let entry = AuditEntry {
             at: Timestamp::now(),
             who: Actor::Operator,
+            session: None,
+            identity: None,
+            address: None,
             what: what.to_owned(),
             detail: detail.collect::<BTreeMap<_, _>>(),
         };

@@ -48,14 +48,21 @@ pub enum LinkError {
     Mail(#[from] MailError),
 }
 
+#[derive(Deserialize)]
+pub(crate) struct LinkQuery {
+    done: Option<String>,
+    /// The partner of the page from which the person comes.
+    partner: Option<PartnerId>,
+}
+
 /// The page on which a link is requested.
-pub(crate) async fn show(QueryParams(flash): QueryParams<FlashQuery>) -> PageResponse {
+pub(crate) async fn show(QueryParams(query): QueryParams<LinkQuery>) -> PageResponse {
     let content = html! {
-        (flash.render())
+        (FlashQuery::new(query.done).render())
         p { "A link to the set-up works once. Request a new one here: it is mailed to the emergency contact of your company." }
         form method="post" action=(paths::LINK) {
             label for="partner" { "Your partner id" }
-            input id="partner" name="partner" required autocomplete="organization" aria-describedby="partner-help";
+            input id="partner" name="partner" value=[query.partner] required autocomplete="organization" aria-describedby="partner-help";
             p class="soft" id="partner-help" { "The short name that the operator of Ticketbridge gave your company, such as northwind." }
             button { "Mail a new link" }
         }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use aws::invocation::Invocation;
+use aws::invocation::{Caller, Invocation};
 use axum::Extension;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -47,6 +47,11 @@ pub(crate) struct PartnerSession {
 }
 
 impl PartnerSession {
+    /// Names the session in the history. It opens nothing.
+    fn short_id(&self) -> String {
+        short_id(&self.hash)
+    }
+
     /// The session that a cookie's token opens.
     pub(super) async fn find(
         setup: &Setup,
@@ -92,6 +97,12 @@ pub(crate) async fn require_session(
     let (method, headers) = (request.method().clone(), request.headers().clone());
     match find_session(&setup, partner, (&method, &headers), &invocation).await {
         Ok(session) => {
+            let caller = Caller {
+                session: Some(session.short_id()),
+                ..invocation.caller().clone()
+            };
+            let invocation = invocation.with_caller(caller);
+            request.extensions_mut().insert(invocation);
             request.extensions_mut().insert(session);
             next.run(request).await
         }
@@ -192,12 +203,18 @@ pub(crate) async fn open(
     let token = random::token()?;
     let expires_at = now.saturating_add(SESSION).unwrap_or(link.expires_at);
     let session = link.session(expires_at);
-    access
-        .sessions
-        .put(&TokenHash::new(&token), &session)
-        .await?;
+    let hash = TokenHash::new(&token);
+    access.sessions.put(&hash, &session).await?;
     let action = (Actor::Partner, "session_began");
-    let detail = [("until", sortable(expires_at))];
+    let detail = [
+        ("until", sortable(expires_at)),
+        ("link_made_at", sortable(link.made_at)),
+    ];
+    let caller = Caller {
+        session: Some(short_id(&hash)),
+        ..invocation.caller().clone()
+    };
+    let invocation = invocation.with_caller(caller);
     audit::record(&setup, &session.partner, action, &detail, &invocation).await;
     let partner = session.partner.as_str();
     let mut cookies = vec![set_cookie(partner, token.expose(), SESSION.as_secs())?];
@@ -212,6 +229,10 @@ pub(crate) async fn open(
     let cookies = cookies.into_iter();
     let cookies = AppendHeaders(cookies.map(|cookie| (header::SET_COOKIE, cookie)));
     Ok((cookies, response).into_response())
+}
+
+fn short_id(hash: &TokenHash) -> String {
+    hash.as_str().chars().take(6).collect()
 }
 
 /// Ends the session in the table and in the browser.

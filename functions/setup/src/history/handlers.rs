@@ -11,6 +11,7 @@ use crate::http::problem::Problem;
 use crate::http::response::PageResponse;
 use crate::page;
 use crate::page::flash::FlashQuery;
+use crate::partner_names::PartnerNames;
 use crate::step::SetupStep;
 
 /// Entries on one page.
@@ -35,7 +36,9 @@ pub(crate) async fn show(
         entries: page.entries,
         next: page.next,
     };
-    let content = render(&view)?;
+    let config = setup.connections.partner_config(&session.partner).await?;
+    let names = PartnerNames::read(access, config).await?;
+    let content = render(&view, &names)?;
     let flash = FlashQuery::default();
     let page = page::step(&session, SetupStep::History, &flash, &view, &content);
     Ok(page)

@@ -4,8 +4,10 @@ use maud::{Markup, html};
 use serde::Serialize;
 use store::{Actor, AuditEntry, PageStart};
 
+use crate::history::words;
 use crate::http::problem::Problem;
 use crate::page;
+use crate::partner_names::PartnerNames;
 use crate::paths::with_query;
 use crate::step::SetupStep;
 
@@ -15,7 +17,7 @@ pub(super) struct HistoryView {
     pub(super) next: Option<PageStart>,
 }
 
-pub(super) fn render(view: &HistoryView) -> Result<Markup, Problem> {
+pub(super) fn render(view: &HistoryView, names: &PartnerNames) -> Result<Markup, Problem> {
     let next = view
         .next
         .clone()
@@ -24,22 +26,12 @@ pub(super) fn render(view: &HistoryView) -> Result<Markup, Problem> {
     Ok(html! {
         @if view.entries.is_empty() { p { "Nothing was changed yet." } }
         @else {
+            p { small { "A session is the time between signing in with a link and signing out. Its number names the browser in which it was opened." } }
             div class="wide" {
                 table class="cards" {
                     caption { "Changes, newest first" }
                     thead { tr { th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "What" } } }
-                    tbody {
-                        @for entry in &view.entries {
-                            tr {
-                                td data-label="When" { (page::time(entry.at)) }
-                                td data-label="Who" { @match entry.who { Actor::Operator => "operator", Actor::Partner => "this page" } }
-                                td data-label="What" {
-                                    (entry.what.replace('_', " "))
-                                    @for (name, value) in &entry.detail { " · " small { (name) ": " (value) } }
-                                }
-                            }
-                        }
-                    }
+                    tbody { @for entry in &view.entries { (row(entry, names)) } }
                 }
             }
         }
@@ -47,25 +39,78 @@ pub(super) fn render(view: &HistoryView) -> Result<Markup, Problem> {
     })
 }
 
+fn row(entry: &AuditEntry, names: &PartnerNames) -> Markup {
+    html! {
+        tr {
+            td data-label="When" { (page::time(entry.at)) }
+            td data-label="Who" {
+                @match (entry.who, &entry.session) {
+                    (Actor::Operator, _) => "operator",
+                    (Actor::Partner, Some(session)) => { "session " (session) },
+                    (Actor::Partner, None) => "this page, not signed in",
+                }
+                @if let Some(identity) = &entry.identity { br; small { (identity) } }
+                @if let Some(address) = &entry.address { br; small { "from " (address) } }
+            }
+            td data-label="What" {
+                (words::action(&entry.what))
+                @if !entry.detail.is_empty() {
+                    ul class="detail" {
+                        @for (name, value) in &entry.detail { li { (words::label(name)) ": " (words::value(name, value, names)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use domain::TenantId;
+    use domain::setup::mapping::Mapping;
+
     use super::*;
 
     #[test]
     fn history_shows_who_changed_what() {
-        let entry = |who, what: &str| AuditEntry {
+        let entry = |who, what: &str, session: Option<&str>| AuditEntry {
             at: "2026-11-02T07:05:00Z".parse().unwrap(),
             who,
+            session: session.map(str::to_owned),
+            identity: None,
+            address: Some("203.0.113.7".to_owned()),
             what: what.to_owned(),
-            detail: [("tenant".to_owned(), "acme".to_owned())].into(),
+            detail: [
+                ("tenant".to_owned(), "acme".to_owned()),
+                ("until".to_owned(), "2026-11-02T15:05:00.000Z".to_owned()),
+            ]
+            .into(),
+        };
+        let mapping = Mapping {
+            name: Some("Acme & Sons".to_owned()),
+            ..Mapping::default()
+        };
+        let names = PartnerNames {
+            connection: None,
+            mappings: HashMap::from([(TenantId::parse("acme").unwrap(), mapping)]),
+            sources: BTreeMap::new(),
+            kinds: vec![],
+        };
+        let by_operator = AuditEntry {
+            identity: Some("arn:aws:iam::000000000000:user/kim".to_owned()),
+            ..entry(Actor::Operator, "link_made", None)
         };
         let view = HistoryView {
             entries: vec![
-                entry(Actor::Partner, "tenant_saved"),
-                entry(Actor::Operator, "link_made"),
+                entry(Actor::Partner, "session_began", Some("3fa9c1")),
+                by_operator,
+                entry(Actor::Partner, "contact_confirmed", None),
             ],
             next: None,
         };
-        insta::assert_snapshot!(crate::page::lines(&render(&view).unwrap()));
+        let page = render(&view, &names).unwrap();
+        insta::assert_snapshot!(crate::page::lines(&page));
     }
 }

@@ -3,6 +3,7 @@
 //! The library for this panics on a path that is not a URL. The gateway decodes percent signs, so
 //! anybody can send such a path (see `docs/adr/0006-gateway-conversion.md`).
 
+use aws::invocation::Caller;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::encodings;
 use axum::body::Body;
@@ -37,6 +38,18 @@ pub(crate) fn request(event: ApiGatewayV2httpRequest) -> Option<Request> {
         request.headers_mut().insert(header::COOKIE, cookies);
     }
     Some(request)
+}
+
+/// Who sent the request. The gateway sets both values, so no header can change them.
+pub(crate) fn caller(event: &ApiGatewayV2httpRequest) -> Caller {
+    let context = &event.request_context;
+    let authorizer = context.authorizer.as_ref();
+    let signer = authorizer.and_then(|authorizer| authorizer.iam.as_ref());
+    Caller {
+        address: context.http.source_ip.clone(),
+        identity: signer.and_then(|signer| signer.user_arn.clone()),
+        session: None,
+    }
 }
 
 /// Whether the path has only characters that our routes use. The gateway decodes the path, so `%23`
@@ -87,6 +100,25 @@ mod tests {
             let body = axum::body::to_bytes(request.into_body(), 10).await.unwrap();
             assert_eq!(body, "x=1");
         }
+    }
+
+    #[test]
+    fn the_gateway_says_who_calls() {
+        let mut event = event("/setup", "", false);
+        event
+            .headers
+            .insert("x-forwarded-for", HeaderValue::from_static("198.51.100.1"));
+        assert_eq!(caller(&event), Caller::default());
+        event.request_context.http.source_ip = Some("203.0.113.7".to_owned());
+        let signer =
+            serde_json::json!({ "iam": { "userArn": "arn:aws:iam::000000000000:user/kim" } });
+        event.request_context.authorizer = Some(serde_json::from_value(signer).unwrap());
+        let expected = Caller {
+            address: Some("203.0.113.7".to_owned()),
+            identity: Some("arn:aws:iam::000000000000:user/kim".to_owned()),
+            session: None,
+        };
+        assert_eq!(caller(&event), expected);
     }
 
     #[test]

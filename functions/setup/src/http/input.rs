@@ -129,9 +129,17 @@ pub(crate) fn parse_id<T: TryFrom<String, Error = InvalidId>>(
 
 /// An error's message as a sentence.
 pub(crate) fn sentence(message: &str) -> String {
-    let mut letters = message.chars();
+    match message {
+        "" => String::new(),
+        message => capitalized(message) + ".",
+    }
+}
+
+/// The text with a capital letter at its begin.
+pub(crate) fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
     match letters.next() {
-        Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
+        Some(first) => first.to_uppercase().chain(letters).collect(),
         None => String::new(),
     }
 }

@@ -73,7 +73,7 @@ pub(crate) fn problem(problem: &Problem, path: &str) -> Markup {
         &html! {
             p role="alert" class="problem" { (problem.detail) }
             @if is_signed_out {
-                p { a href=(paths::LINK) { "Request a new link" } }
+                p { a href=(paths::link_request(path)) { "Request a new link" } }
             } @else {
                 p { a href=(page_of(path)) { "Back" } }
             }

@@ -19,6 +19,15 @@ const PREFIX: &str = "audit#";
 pub struct AuditEntry {
     pub at: Timestamp,
     pub who: Actor,
+    /// The session of the page, by the beginning of its hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// The AWS identity that signed the request to the operator's API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// The address from which the request came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
     /// The action in a word such as `mapping_saved`.
     pub what: String,
     /// Names and values of what was changed; never a secret.

@@ -399,6 +399,9 @@ async fn the_audit_log_is_listed_newest_first() {
     let entry = |second: i64, what: &str| AuditEntry {
         at: at(second),
         who: Actor::Partner,
+        session: Some("3fa9c1".to_owned()),
+        identity: None,
+        address: None,
         what: what.into(),
         detail: [("tenant".to_owned(), TENANT.to_owned())].into(),
     };
