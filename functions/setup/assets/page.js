@@ -121,7 +121,8 @@ async function renderForm(form, submitter) {
   const main = page.querySelector("main:not(.alone)");
   if (!main) {
     const alert = page.querySelector("[role=alert]");
-    showProblem(form, { detail: alert?.textContent ?? "The server cannot be reached. Check your connection and try again." });
+    const detail = alert?.textContent ?? "The server cannot be reached. Check your connection and try again.";
+    showProblem(form, { detail, field: alert?.dataset.field });
     return;
   }
   const shown = document.adoptNode(main);
@@ -281,7 +282,7 @@ async function continueWork(element) {
   const bar = element.querySelector("progress");
   const doing = element.querySelector("[data-doing]");
   for (;;) {
-    const result = await send(path, "{}", JSON_TYPE);
+    const result = await send(path, element.dataset.request ?? "{}", JSON_TYPE);
     if (result.detail) {
       showProblem(element, result);
       return;

@@ -94,6 +94,7 @@ pub async fn set_up_partner(
         "operations": board,
         "cyber_alerts": board,
         "version": page.get("boards").await?["boards_version"],
+        "reviewed": true,
     });
     page.post("boards-dedicated", &boards).await?;
     page.finish("boards-progress").await?;
