@@ -24,7 +24,7 @@ pub(super) fn existing_form(view: &BoardsView) -> Markup {
             @for (name, category) in [("operations", Category::Operations), ("cyber_alerts", Category::CyberAlerts)] {
                 (board_select(name, category, view))
             }
-            button { "Review the choice" }
+            div { button { "Review the choice" } }
         }
     }
 }

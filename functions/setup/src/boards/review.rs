@@ -215,23 +215,106 @@ fn board_review(board: &BoardReview) -> Markup {
                 p { "Created in ConnectWise:" }
                 ul { @for part in parts { li { (part) } } }
             }
-            BoardResult::Uses(defaults) => (defaults_list(defaults)),
+            BoardResult::Uses(defaults) => (defaults_table(defaults)),
         }
     }
 }
 
-fn defaults_list(defaults: &TicketDefaults) -> Markup {
-    let or_connectwise = |name: &Option<String>| {
-        name.clone()
-            .unwrap_or_else(|| "chosen by ConnectWise".to_owned())
+fn defaults_table(defaults: &TicketDefaults) -> Markup {
+    let row = |what: &str, name: Option<&String>| {
+        html! { tr { th scope="row" { (what) } td { @match name { Some(name) => (name), None => "chosen by ConnectWise" } } } }
     };
     html! {
-        dl {
-            dt { "Status of a new ticket" } dd { (or_connectwise(&defaults.start_status)) }
-            dt { "Status that closes a ticket" } dd { (or_connectwise(&defaults.closing_status)) }
-            @for kind in &defaults.types {
-                dt { "Type of " (kind.kind) } dd { (or_connectwise(&kind.type_)) }
+        table {
+            caption { "What new tickets get" }
+            tbody {
+                (row("Status of a new ticket", defaults.start_status.as_ref()))
+                (row("Status that closes a ticket", defaults.closing_status.as_ref()))
+                @for kind in &defaults.types { (row(&format!("Type of {}", kind.kind), kind.type_.as_ref())) }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form() -> ReviewedForm {
+        ReviewedForm {
+            action: "boards-existing",
+            fields: vec![("operations".to_owned(), "21".to_owned())],
+            button: "Use these boards",
+        }
+    }
+
+    fn board(category: Category, before: Option<&str>, result: BoardResult) -> BoardReview {
+        BoardReview {
+            category,
+            before: before.map(str::to_owned),
+            after: "Service Desk".to_owned(),
+            changes: before != Some("Service Desk"),
+            result,
+        }
+    }
+
+    #[test]
+    fn a_review_shows_what_changes_for_a_live_partner() {
+        let types = vec![KindType {
+            kind: "Disk".to_owned(),
+            type_: None,
+        }];
+        let defaults = TicketDefaults {
+            start_status: Some("New".to_owned()),
+            closing_status: None,
+            types,
+        };
+        let view = ReviewView {
+            live: true,
+            boards: vec![
+                board(
+                    Category::Operations,
+                    Some("Watch"),
+                    BoardResult::Uses(defaults),
+                ),
+                board(
+                    Category::CyberAlerts,
+                    Some("Service Desk"),
+                    BoardResult::Creates(vec![]),
+                ),
+            ],
+        };
+        insta::assert_snapshot!(crate::page::lines(&render(&view, &form())));
+    }
+
+    #[test]
+    fn a_review_names_each_part_that_is_created() {
+        let name = domain::setup::board_name::BoardName::parse("Watch").unwrap();
+        let missing = [
+            BoardStep::MakeBoard {
+                name,
+                location: 2,
+                department: 10,
+            },
+            BoardStep::MakeTeam {
+                board: 7,
+                name: "Operations",
+                lead: 151,
+                is_default: true,
+            },
+        ];
+        let parts: Vec<_> = missing.iter().map(part).collect();
+        assert_eq!(parts, ["the board \"Watch\"", "the team \"Operations\""]);
+        let view = ReviewView {
+            live: false,
+            boards: vec![board(
+                Category::Operations,
+                None,
+                BoardResult::Creates(parts),
+            )],
+        };
+        let page = render(&view, &form()).0;
+        assert!(page.contains("the team &quot;Operations&quot;"), "{page}");
+        assert!(!page.contains("Ticketbridge is live"), "{page}");
     }
 }
