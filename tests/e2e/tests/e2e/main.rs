@@ -86,6 +86,7 @@ mod setup {
     pub(crate) mod tenants_ahead;
     pub(crate) mod test_ticket;
     pub(crate) mod ticket_choices;
+    mod timelines;
 }
 
 mod tickets {
