@@ -75,6 +75,21 @@ fn session_routes() -> Routes {
         .post(paths::TENANT, tenants::handlers::save)
         .get(paths::READ_COMPANIES, tenants::handlers::list)
         .post(paths::READ_COMPANIES, tenants::handlers::read_companies)
+        .get(paths::EXPORT_TENANTS, tenants::changes::handlers::export)
+        .get(
+            paths::IMPORT_TENANTS,
+            tenants::changes::handlers::show_import,
+        )
+        .post(paths::IMPORT_TENANTS, tenants::changes::handlers::import)
+        .post(
+            paths::EXACT_MATCHES,
+            tenants::changes::handlers::prepare_exact,
+        )
+        .get(paths::TENANT_CHANGES, tenants::changes::handlers::show)
+        .post(paths::TENANT_CHANGES, tenants::changes::handlers::confirm)
+        .get(paths::MAKE_CHANGES, tenants::changes::handlers::show)
+        .post(paths::MAKE_CHANGES, tenants::changes::handlers::make)
+        .post(paths::STOP_CHANGES, tenants::changes::handlers::stop)
         .get("sources", sources::handlers::list)
         .get(paths::NEW_SOURCE, sources::handlers::new)
         .post(paths::NEW_SOURCE, sources::handlers::create)
@@ -106,6 +121,7 @@ fn session_routes() -> Routes {
         .get("confirm", confirm::handlers::show)
         .post("confirm", confirm::handlers::confirm)
         .get("waiting", backlog::handlers::show)
+        .get(paths::WAITING_TENANT, backlog::handlers::show_tenant)
         .post(paths::RELEASE, backlog::handlers::release)
         .post(paths::APPROVE_CLOSINGS, held::handlers::approve)
         .get("history", history::handlers::show)

@@ -79,6 +79,8 @@ pub mod setup {
     pub mod board_name;
     pub mod board_targets;
     pub mod choices;
+    pub mod company_index;
+    pub mod company_name;
     pub mod contact;
     pub mod dedicated_board;
     pub mod found_board;
@@ -87,6 +89,7 @@ pub mod setup {
     pub mod same_connectwise;
     pub mod settings;
     pub mod source_keys;
+    pub mod tenant_changes;
 }
 
 /// Sources: how they authenticate, and how what they post becomes events.

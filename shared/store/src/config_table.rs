@@ -8,7 +8,8 @@ use crate::operations::{
     RejectedEventStore, SourceActivityStore,
 };
 use crate::partners::{
-    BoardRequestStore, SampleStore, SettingsStore, SuggestionStore, TenantStore, TestTicketStore,
+    BoardRequestStore, CompanyListStore, SampleStore, SettingsStore, TenantChangeStore,
+    TenantStore, TestTicketStore,
 };
 use crate::table::Table;
 
@@ -22,7 +23,8 @@ pub struct ConfigTable {
     pub figures: FiguresStore,
     pub closing_holds: ClosingHoldStore,
     pub boards: BoardRequestStore,
-    pub suggestions: SuggestionStore,
+    pub companies: CompanyListStore,
+    pub tenant_changes: TenantChangeStore,
     pub test_ticket: TestTicketStore,
     pub rejected: RejectedEventStore,
     pub quarantine: QuarantineStore,
@@ -43,7 +45,8 @@ impl ConfigTable {
             figures: FiguresStore::new(table),
             closing_holds: ClosingHoldStore::new(table),
             boards: BoardRequestStore::new(table),
-            suggestions: SuggestionStore::new(table),
+            companies: CompanyListStore::new(table),
+            tenant_changes: TenantChangeStore::new(table),
             test_ticket: TestTicketStore::new(table),
             rejected: RejectedEventStore::new(table),
             quarantine: QuarantineStore::new(table),

@@ -9,7 +9,7 @@ use store::{Actor, Connection, Versioned};
 
 use crate::audit;
 use crate::auth::session::PartnerSession;
-use crate::backlog::count::{Assumption, count_backlog};
+use crate::backlog::count::{Assumption, CountedTenants, assume, count_backlog};
 use crate::checklist::{MissingPart, missing_parts};
 use crate::confirm::readiness::check;
 use crate::confirm::view::{ConfirmView, render};
@@ -40,17 +40,15 @@ pub(crate) async fn show(
         missing,
         ..
     } = StoredSetup::read(&setup, partner).await?;
-    let confirmed = connection
-        .value
-        .as_ref()
-        .is_some_and(|connection| connection.confirmed);
-    let assumption = if confirmed {
-        Assumption::None
-    } else {
-        Assumption::Confirmed
+    let assumption = Assumption {
+        confirmed: true,
+        ..Assumption::default()
     };
+    let now = invocation.now();
     let backlog = if missing.is_empty() {
-        Some(count_backlog(&setup, partner, assumption, invocation.now()).await?)
+        let config = setup.connections.partner_config(partner).await?;
+        let config = assume(config, assumption, now);
+        Some(count_backlog(&setup, partner, &config, CountedTenants::All, now).await?)
     } else {
         None
     };

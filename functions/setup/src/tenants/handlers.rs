@@ -16,10 +16,11 @@ use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page::flash::FlashQuery;
 use crate::step::SetupStep;
 use crate::tenants::companies::usable_company;
+use crate::tenants::company_list::read_more;
 use crate::tenants::form::{NewTenantForm, TenantForm, TenantQuery, TenantsQuery};
+use crate::tenants::list_view::render_list;
 use crate::tenants::reader::{read_list, read_one};
-use crate::tenants::suggestions::read_more;
-use crate::tenants::view::{render_list, render_one};
+use crate::tenants::tenant_view::render_one;
 use crate::{audit, page, paths};
 
 /// Lists the tenants that sent alerts, with the number of blocked alerts of each.
@@ -29,10 +30,9 @@ pub(crate) async fn list(
     Extension(invocation): Extension<Invocation>,
     QueryParams(query): QueryParams<TenantsQuery>,
 ) -> Result<PageResponse, Problem> {
-    let from = query.from.as_ref();
-    let view = read_list(&setup, &session.partner, from, &invocation).await?;
+    let flash = FlashQuery::new(query.done.clone());
+    let view = read_list(&setup, &session.partner, query, &invocation).await?;
     let content = render_list(&view)?;
-    let flash = FlashQuery::new(query.done);
     let page = page::step(&session, SetupStep::Tenants, &flash, &view, &content);
     Ok(page)
 }
@@ -47,7 +47,8 @@ pub(crate) async fn show(
     let view = read_one(&setup, &session.partner, query, &invocation).await?;
     let content = render_one(&view)?;
     let flash = FlashQuery::default();
-    let page = page::step(&session, SetupStep::Tenants, &flash, &view, &content);
+    let (step, title) = (SetupStep::Tenants, view.listed.title());
+    let page = page::within_step(&session, step, title, &flash, &view, &content);
     Ok(page)
 }
 
@@ -79,7 +80,8 @@ pub(crate) async fn save(
     ];
     audit::record(&setup, partner, action, &detail, &invocation).await;
     setup.schedule().reconcile_and_probe(partner, now).await?;
-    Ok(ChangeResponse::next("tenants?done=saved").with("version", version))
+    let next = form.list.address(&[("done", "saved")])?;
+    Ok(ChangeResponse::next(next).with("version", version))
 }
 
 /// Lists a tenant ahead of its first alert, not mapped.
@@ -150,7 +152,7 @@ async fn chosen_company(
     }))
 }
 
-/// Reads companies for as long as a request may take, and saves those that have a tenant's name.
+/// Reads companies for as long as a request may take.
 pub(crate) async fn read_companies(
     setup: AppState,
     session: PartnerSession,

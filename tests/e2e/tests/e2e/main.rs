@@ -84,6 +84,7 @@ mod setup {
     pub(crate) mod stored_sessions;
     pub(crate) mod tenants;
     pub(crate) mod tenants_ahead;
+    pub(crate) mod tenants_in_bulk;
     pub(crate) mod test_ticket;
     pub(crate) mod ticket_choices;
     mod timelines;

@@ -261,6 +261,7 @@ async fn of_what_is_chosen(routes: &mut AuditedRoutes) {
     routes.post("tenants", new, &["tenant_added"]).await;
     // This call only reads from ConnectWise.
     routes.post("tenants-companies", json!({}), &[]).await;
+    of_many_tenants(routes, &view["sources"][0]["id"]).await;
     let contact =
         |version: u64| json!({ "address": "oncall@northwind.example", "version": version });
     let requested = ["contact_change_requested"];
@@ -282,6 +283,39 @@ async fn of_what_is_chosen(routes: &mut AuditedRoutes) {
     let version = routes.view("confirm").await["version"].clone();
     let body = json!({ "version": version });
     routes.post("confirm", body, &["confirmed"]).await;
+}
+
+/// Preparing changes changes nothing.
+async fn of_many_tenants(routes: &mut AuditedRoutes, source: &Value) {
+    let new = json!({ "tenant": "cv", "name": "Cedar Valley Clinic", "source": source });
+    routes.post("tenants", new, &["tenant_added"]).await;
+    routes.post("tenants-exact", json!({}), &[]).await;
+    for (file, made, stopped) in [
+        (None, true, &[][..]),
+        (
+            Some("Tenant id,Company id\ncv,301\n"),
+            false,
+            &["tenant_changes_stopped"],
+        ),
+    ] {
+        if let Some(file) = file {
+            let file = json!({ "file": file });
+            routes.post("tenants-import", file, &[]).await;
+        }
+        let version = routes.view("tenants-changes").await["version"].clone();
+        let body = json!({ "version": version });
+        routes
+            .post("tenants-changes", body, &["tenants_changed"])
+            .await;
+        if made {
+            routes
+                .post("tenants-changes-progress", json!({}), &[])
+                .await;
+        }
+        routes
+            .post("tenants-changes-stop", json!({}), stopped)
+            .await;
+    }
 }
 
 async fn of_the_sources(routes: &mut AuditedRoutes) {

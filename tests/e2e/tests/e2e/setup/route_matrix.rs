@@ -397,7 +397,8 @@ async fn every_page_of_a_session_names_its_partner() {
     let mut browser = env.setup.signed_in().await;
     for route in routes_behind(&env, RouteAccess::Session) {
         let page = browser.get(&path(&route)).await;
-        if route.method != "GET" || page.status != 200 {
+        let is_page = page.header("content-type").starts_with("text/html");
+        if route.method != "GET" || page.status != 200 || !is_page {
             continue;
         }
         let title = page.text.split("<title>").nth(1).unwrap();
@@ -515,6 +516,10 @@ async fn a_change_needs_our_origin_and_a_form_or_json() {
             "application/xml",
             "",
         ] {
+            // This route reads a file, which has this media type.
+            if media_type.starts_with("multipart") && route.path.ends_with("/tenants-import") {
+                continue;
+            }
             let call = call(&browser, route).header("content-type", media_type);
             let answer = browser.send(call).await;
             refused(media_type, route, &answer, 415);
