@@ -8,6 +8,7 @@
 mod blocked_counts;
 mod config;
 mod connection_case;
+mod delivery;
 mod job;
 mod mails;
 mod missing_rights;

@@ -110,6 +110,7 @@ impl PartnerRun<'_> {
         };
         let (health, mut totals) = self.notifier.notify(&context, kept, blocked).await?;
         totals += self.notifier.notify_of_holds(&context).await?;
+        totals += self.notifier.notify_of_waiting(&context, &config).await?;
         let figures = FiguresCounter {
             alerts: self.notifier.alerts,
             table,

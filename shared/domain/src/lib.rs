@@ -79,7 +79,7 @@ pub mod setup {
     pub mod board_name;
     pub mod board_targets;
     pub mod choices;
-    pub mod contact;
+    pub mod contacts;
     pub mod dedicated_board;
     pub mod found_board;
     pub mod mapping;

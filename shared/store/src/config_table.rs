@@ -5,7 +5,7 @@ use aws_types::SdkConfig;
 
 use crate::operations::{
     BreakerStore, ClosingHoldStore, FiguresStore, HealthStore, MonitoringStore, QuarantineStore,
-    RejectedEventStore, SourceActivityStore,
+    RejectedEventStore, SourceActivityStore, WaitingStore,
 };
 use crate::partners::{
     BoardRequestStore, SampleStore, SettingsStore, SuggestionStore, TenantStore, TestTicketStore,
@@ -20,6 +20,7 @@ pub struct ConfigTable {
     pub breaker: BreakerStore,
     pub health: HealthStore,
     pub figures: FiguresStore,
+    pub waiting: WaitingStore,
     pub closing_holds: ClosingHoldStore,
     pub boards: BoardRequestStore,
     pub suggestions: SuggestionStore,
@@ -41,6 +42,7 @@ impl ConfigTable {
             breaker: BreakerStore::new(table),
             health: HealthStore::new(table),
             figures: FiguresStore::new(table),
+            waiting: WaitingStore::new(table),
             closing_holds: ClosingHoldStore::new(table),
             boards: BoardRequestStore::new(table),
             suggestions: SuggestionStore::new(table),

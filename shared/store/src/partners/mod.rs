@@ -1,9 +1,9 @@
-//! What a partner configures: its connection, settings, tenants and contact, the kinds of its
+//! What a partner configures: its connection, settings, tenants and contacts, the kinds of its
 //! sources, and how far it has got with boards, suggestions and the test ticket.
 
 mod boards;
 mod connection;
-mod contact;
+mod contacts;
 mod items;
 mod mail_limits;
 mod partner_source;
@@ -15,7 +15,7 @@ mod test_ticket;
 
 pub use boards::{BoardRequestStore, DedicatedBoard, DedicatedBoards};
 pub use connection::{Connection, ConnectionStore};
-pub use contact::ContactStore;
+pub use contacts::ContactStore;
 pub use items::PartnerItems;
 pub use mail_limits::MailLimitStore;
 pub use partner_source::{PartnerSource, PartnerSourceStore};

@@ -34,10 +34,10 @@ const MAX_REMEMBERED: usize = 1000;
 pub struct WaitingNotifications {
     /// When it was last read what waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub read_at: Option<Timestamp>,
+    read_at: Option<Timestamp>,
     /// When the last mail was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mailed_at: Option<Timestamp>,
+    mailed_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notified: Vec<NotifiedCause>,
 }

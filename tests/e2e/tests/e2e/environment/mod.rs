@@ -23,7 +23,7 @@ use aws_types::SdkConfig;
 use connections::ConnectionsConfig;
 use connectwise_sim::Seed;
 use domain::alert::record::Record;
-use domain::setup::contact::Contact;
+use domain::setup::contacts::{Contacts, MailKind};
 use domain::setup::mapping::Mapping;
 use domain::ticketing::ticket_index::TicketIndexState;
 use domain::{Blocked, EmailAddress, Secret};
@@ -323,18 +323,23 @@ impl TestEnvironment {
         writes.buffer_unordered(20).collect::<()>().await;
     }
 
-    /// Sets the partner's emergency contact, confirmed.
+    /// Sets the partner's only contact, confirmed, which receives all mails.
     pub(crate) async fn set_contact(&self, address: &str) {
-        let address = EmailAddress::parse(address).unwrap();
+        self.set_contacts(&[(address, &MailKind::ALL)]).await;
+    }
+
+    /// Sets the partner's contacts, confirmed, with the mails that each receives.
+    pub(crate) async fn set_contacts(&self, contacts: &[(&str, &[MailKind])]) {
+        let contacts = contacts.iter().map(|(address, mails)| {
+            let address = EmailAddress::parse(address).unwrap();
+            (address, mails.iter().copied().collect())
+        });
+        let contacts = Contacts::confirmed_by_operator(contacts).unwrap();
         let before = self.access.contacts.get(&partner()).await.unwrap();
-        let contact = Contact {
-            address: Some(address),
-            pending: None,
-        };
         let saved = self
             .access
             .contacts
-            .save(&partner(), &contact, before.version)
+            .save(&partner(), &contacts, before.version)
             .await;
         assert!(matches!(saved.unwrap(), SaveOutcome::Saved { .. }));
     }

@@ -3,6 +3,7 @@
 use std::pin::pin;
 
 use domain::monitoring::pipeline::Schedule;
+use domain::setup::contacts::{Contacts, MailKind};
 use jiff::Timestamp;
 use scheduled::RunSummary;
 use serde_json::json;
@@ -120,12 +121,12 @@ impl HealthProcess {
         let connections = env.config_through(name, &proxy).await.connections;
         let table = ConfigTable::new(&env.aws, connections.config_table.clone());
         let due = Due::new(&env.aws, connections.config_table.clone());
-        let contact = domain::setup::contact::Contact {
-            address: Some(domain::EmailAddress::parse(CONTACT).unwrap()),
-            pending: None,
-        };
+        let address = domain::EmailAddress::parse(CONTACT).unwrap();
+        let mails = MailKind::ALL.into();
+        let contacts = Contacts::confirmed_by_operator([(address, mails)]).unwrap();
         let access = AccessTable::new(&env.aws, connections.access_table.clone());
-        access.contacts.save(&partner(), &contact, 0).await.unwrap();
+        let saved = access.contacts.save(&partner(), &contacts, 0).await;
+        saved.unwrap();
         let config = health::Config {
             connections,
             ..env.health_config()
