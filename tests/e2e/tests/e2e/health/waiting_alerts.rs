@@ -197,3 +197,24 @@ async fn nothing_is_mailed_before_the_partner_is_live() {
     test.minutes(20).await;
     assert_eq!(test.subjects().await, [""; 0]);
 }
+
+#[tokio::test]
+async fn a_contact_that_ses_refuses_repeats_no_mail_to_the_others() {
+    let mut test = IncidentTest::new().await;
+    // In the sandbox SES refuses addresses that are not verified.
+    let ses = aws_sdk_sesv2::Client::new(&test.env.aws);
+    let verify = ses.create_email_identity().email_identity(ANNA);
+    verify.send().await.unwrap();
+    let details = ses.put_account_details().production_access_enabled(false);
+    let details = details.mail_type(aws_sdk_sesv2::types::MailType::Transactional);
+    let details = details.website_url("https://ticketbridge.example");
+    details.send().await.unwrap();
+    let all = &MailKind::ALL;
+    test.env.set_contacts(&[(BEN, all), (ANNA, all)]).await;
+    test.hand(&[alert_of("elm", "a1", "high")]).await;
+    test.env.set_fault("keys", "revoked").await;
+    test.make_due().await;
+    test.minutes(10).await;
+    let to: Vec<_> = sent(&test).await.into_iter().map(|(to, _)| to).collect();
+    assert_eq!(to, [ANNA, ANNA], "one mail of each kind");
+}
