@@ -88,10 +88,10 @@ pub(crate) async fn set_by_operator(
     invocation: &Invocation,
 ) -> Result<(), Problem> {
     let is_live = is_live(setup, partner).await?;
-    let contacts = Contacts::confirmed_by_operator(contacts);
-    let contacts = contacts.and_then(|contacts| contacts.checked(is_live));
-    let contacts = contacts.map_err(refusal)?;
     let Versioned { value, version } = setup.access().contacts.get(partner).await?;
+    let contacts = Contacts::confirmed_by_operator(contacts);
+    let contacts = contacts.and_then(|contacts| contacts.replacing(&value, is_live));
+    let contacts = contacts.map_err(refusal)?;
     if value == contacts {
         return Ok(());
     }

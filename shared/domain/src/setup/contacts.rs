@@ -276,8 +276,9 @@ impl Contacts {
         if mails.is_empty() {
             return Err(ContactError::NoMails);
         }
+        let before = self.clone();
         self.find_mut(address)?.mails = mails;
-        self.checked(is_live)
+        self.replacing(&before, is_live)
     }
 
     /// Removes a contact. Its link confirms nothing any more.
@@ -285,17 +286,19 @@ impl Contacts {
     /// # Errors
     /// When it is no contact, or the last emergency contact of a live partner.
     pub fn without(mut self, address: &EmailAddress, is_live: bool) -> Result<Self, ContactError> {
+        let before = self.clone();
         self.find_mut(address)?;
         self.contacts.retain(|contact| !contact.is_at(address));
-        self.checked(is_live)
+        self.replacing(&before, is_live)
     }
 
-    /// The contacts, unless the partner is live and none of them is an emergency contact.
+    /// The contacts, unless they replace those of a live partner and lack an emergency contact.
     ///
     /// # Errors
-    /// When a live partner has no emergency contact.
-    pub fn checked(self, is_live: bool) -> Result<Self, ContactError> {
-        match is_live && !self.has_emergency_contact() {
+    /// When a live partner would lose its last emergency contact.
+    pub fn replacing(self, before: &Self, is_live: bool) -> Result<Self, ContactError> {
+        let loses = before.has_emergency_contact() && !self.has_emergency_contact();
+        match is_live && loses {
             true => Err(ContactError::LastEmergencyContact),
             false => Ok(self),
         }

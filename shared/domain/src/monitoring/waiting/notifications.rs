@@ -17,7 +17,7 @@ const MAIL_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
 /// How often it is read what waits. Health runs each minute while something is wrong, and reading
 /// all blocked alerts each time would cost more than it shows.
-const READ_INTERVAL: SignedDuration = SignedDuration::from_mins(15);
+const READ_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 
 /// What still waits after this time is named again.
 const REMINDER: SignedDuration = SignedDuration::from_hours(7 * 24);

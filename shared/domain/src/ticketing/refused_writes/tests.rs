@@ -476,7 +476,13 @@ fn every_reason_behaves_as_docs_reliability_says() {
                 Blocked::Unmapped | Blocked::Rejected(_) | Blocked::OlderThanBackfill => {
                     "a mail about waiting alerts"
                 }
-                _ => "the page",
+                Blocked::NotSetUp | Blocked::TenantDisabled | Blocked::KindDisabled => "the page",
+                Blocked::ConnectionBroken
+                | Blocked::ConnectionUnavailable
+                | Blocked::Throttled
+                | Blocked::Deferred
+                | Blocked::MissingRight(_)
+                | Blocked::TargetMissing(_) => unreachable!("{reason}: it has an incident"),
             },
         };
         let blocked = BlockedSince {
