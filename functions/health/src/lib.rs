@@ -21,6 +21,7 @@ mod prober;
 mod run_result;
 mod source_alerts;
 mod source_watch;
+mod weekly_report;
 
 use aws_types::SdkConfig;
 use scheduled::Driver;

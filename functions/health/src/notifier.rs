@@ -206,7 +206,10 @@ impl Notifier<'_> {
     }
 
     /// The names of the first sources. Without a name, a mail has the id.
-    async fn source_names(&self, sources: impl Iterator<Item = &SourceId>) -> SourceNames {
+    pub(crate) async fn source_names(
+        &self,
+        sources: impl Iterator<Item = &SourceId>,
+    ) -> SourceNames {
         let mut names = SourceNames::new();
         for source in sources.take(mails::MAX_NAMED) {
             let read = self.connections.access.sources.get(source).await.ok();

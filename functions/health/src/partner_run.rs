@@ -22,6 +22,7 @@ use crate::prober::{ProbeResult, Prober};
 use crate::run_result::{HealthError, HealthTotals};
 use crate::source_alerts::SourceAlertSender;
 use crate::source_watch::{SourceFindings, SourceWatch};
+use crate::weekly_report::ReportedPartner;
 
 /// The run of one partner, under its lease.
 pub(crate) struct PartnerRun<'a> {
@@ -116,7 +117,14 @@ impl PartnerRun<'_> {
             table,
             partner,
         };
-        figures.current(now).await?;
+        let figures = figures.current(now).await?;
+        let reported = ReportedPartner {
+            config: &config,
+            live,
+            health: &health,
+            figures: &figures,
+        };
+        totals += self.notifier.send_weekly_report(&context, reported).await?;
         // A pause that lasts long enough to be an outage is notified of before its end.
         let outage_from = case.breaker.outage_from();
         let next = match paused {

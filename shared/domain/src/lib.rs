@@ -108,6 +108,7 @@ pub mod monitoring {
     pub mod requirements;
     pub mod source_alert;
     pub mod waiting;
+    pub mod weekly_report;
 }
 
 /// What comes in by webhook, and what the queue carries.

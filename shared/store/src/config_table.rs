@@ -5,7 +5,7 @@ use aws_types::SdkConfig;
 
 use crate::operations::{
     BreakerStore, ClosingHoldStore, FiguresStore, HealthStore, MonitoringStore, QuarantineStore,
-    RejectedEventStore, SourceActivityStore, WaitingStore,
+    RejectedEventStore, SourceActivityStore, WaitingStore, WeeklyReportStore,
 };
 use crate::partners::{
     BoardRequestStore, SampleStore, SettingsStore, SuggestionStore, TenantStore, TestTicketStore,
@@ -21,6 +21,7 @@ pub struct ConfigTable {
     pub health: HealthStore,
     pub figures: FiguresStore,
     pub waiting: WaitingStore,
+    pub weekly_report: WeeklyReportStore,
     pub closing_holds: ClosingHoldStore,
     pub boards: BoardRequestStore,
     pub suggestions: SuggestionStore,
@@ -43,6 +44,7 @@ impl ConfigTable {
             health: HealthStore::new(table),
             figures: FiguresStore::new(table),
             waiting: WaitingStore::new(table),
+            weekly_report: WeeklyReportStore::new(table),
             closing_holds: ClosingHoldStore::new(table),
             boards: BoardRequestStore::new(table),
             suggestions: SuggestionStore::new(table),

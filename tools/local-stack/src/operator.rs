@@ -123,7 +123,7 @@ impl OperatorClient {
     /// Sets the partner's only contact, which receives all mails. It needs no confirmation.
     pub async fn set_contact(&self, partner: &PartnerId, address: &str) -> Result<()> {
         let path = format!("/partners/{partner}/contacts");
-        let mails = ["broken_connection", "waiting_alerts"];
+        let mails = ["broken_connection", "waiting_alerts", "weekly_report"];
         let contacts = json!({ "contacts": [{ "address": address, "mails": mails }] });
         let answer = self.send(Method::PUT, &path, Some(&contacts)).await?;
         ensure!(

@@ -71,6 +71,8 @@ pub(super) struct Point {
 pub(super) struct Draft {
     pub(super) subject: String,
     pub(super) opening: String,
+    /// A list of short facts.
+    pub(super) facts: Vec<String>,
     pub(super) points: Vec<Point>,
     /// Follows a list that was cut.
     pub(super) more: Option<String>,
@@ -86,7 +88,9 @@ impl Draft {
     pub(super) fn mail(self, context: MailContext<'_>) -> Mail {
         let page = context.address_of(self.page);
         let fresh = format!("{}/setup/link", context.origin);
+        // A contact that cannot request a link is not asked to.
         let signed_out = "If you are signed out, request a new link:";
+        let signed_out = context.kind.asks_for_action().then_some(signed_out);
         let contacts = context.address_of(Page::Contacts);
         let why = format!(
             "You get this mail because {} is a contact of {} that receives mails of the kind \"{}\". Change that on the page Contacts:",
@@ -95,6 +99,9 @@ impl Draft {
             context.kind.title(),
         );
         let mut parts = vec![self.opening.clone()];
+        if !self.facts.is_empty() {
+            parts.push(format!("- {}", self.facts.join("\n- ")));
+        }
         for Point { what, to_do, page } in &self.points {
             let mut point = format!("- {what}\n  What to do: {to_do}");
             if let Some(page) = page {
@@ -103,7 +110,11 @@ impl Draft {
             parts.push(point);
         }
         parts.extend(self.more.iter().chain(&self.paragraphs).cloned());
-        parts.push(format!("{}: {page}\n{signed_out} {fresh}", self.link));
+        let link = format!("{}: {page}", self.link);
+        parts.push(match signed_out {
+            Some(signed_out) => format!("{link}\n{signed_out} {fresh}"),
+            None => link,
+        });
         parts.push(format!("{}\n{why} {contacts}\n", self.closing));
         let text = parts.join("\n\n");
         let body = html! {
@@ -112,6 +123,9 @@ impl Draft {
                 head { meta charset="utf-8"; title { "Ticketbridge" } }
                 body {
                     p { (self.opening) }
+                    @if !self.facts.is_empty() {
+                        ul { @for fact in &self.facts { li { (fact) } } }
+                    }
                     @if !self.points.is_empty() {
                         ul {
                             @for point in &self.points { (render_point(point, &context)) }
@@ -119,7 +133,9 @@ impl Draft {
                     }
                     @for paragraph in self.more.iter().chain(&self.paragraphs) { p { (paragraph) } }
                     p { a href=(page) { (self.link) } }
-                    p { (signed_out) " " a href=(fresh) { (fresh) } }
+                    @if let Some(signed_out) = signed_out {
+                        p { (signed_out) " " a href=(fresh) { (fresh) } }
+                    }
                     p { (self.closing) }
                     p { small { (why) " " a href=(contacts) { (contacts) } } }
                 }

@@ -5,6 +5,7 @@
 mod draft;
 mod sources;
 mod waiting;
+mod weekly;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use crate::blocked_counts::BlockedCount;
 pub(crate) use draft::MailContext;
 use draft::{Draft, Page, Point};
 pub(crate) use waiting::waiting;
+pub(crate) use weekly::{WeekFacts, weekly};
 use words::{at, blocked_alerts, blocked_paragraph, name, source_name, tenant_name, to_do, what};
 
 /// Tenants and issues that one mail names.
@@ -104,6 +106,7 @@ fn lasting(
     Draft {
         subject: format!("Ticketbridge: {headline} ({partner})"),
         opening,
+        facts: vec![],
         points,
         more: (rest > 0).then(|| format!("And {rest} more. The page shows all of them.")),
         paragraphs: vec![match scope {
@@ -167,6 +170,7 @@ pub(crate) fn works(
     let draft = Draft {
         subject: format!("Ticketbridge: working again ({partner})"),
         opening,
+        facts: vec![],
         points: vec![],
         more: None,
         paragraphs,
@@ -199,6 +203,7 @@ pub(crate) fn held(context: MailContext<'_>, held: &BTreeMap<TenantId, HeldClosi
         opening: format!(
             "For {partner} an unusually large number of tickets was due to close at once, so none was closed."
         ),
+        facts: vec![],
         points,
         more: (rest > 0).then(|| format!("And {rest} more. The page shows all of them.")),
         paragraphs: vec![],

@@ -44,6 +44,7 @@ pub(super) fn work_again(context: MailContext<'_>, incident: &Incident) -> Mail 
         opening: format!(
             "No {what} of {partner} is inactive any more. One had been quiet since {since}."
         ),
+        facts: vec![],
         points: vec![],
         more: None,
         paragraphs: vec![],

@@ -1,8 +1,10 @@
 use domain::alert::event::Severity;
 use domain::alert::kind::Category;
 use domain::alert::record::{NoteKind, Op};
+use domain::monitoring::figures::{Counts, Delay};
+use domain::monitoring::health::Health;
 use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Outage};
-use domain::monitoring::waiting::{DueMail, WaitingCause, WaitingItem};
+use domain::monitoring::waiting::{DueMail, WaitingCause, WaitingItem, WaitingSummary};
 use domain::setup::choices::TargetIssue;
 use domain::setup::contacts::MailKind;
 use domain::setup::rights;
@@ -440,6 +442,59 @@ fn held_closings_of_all_tenants_are_in_one_mail() {
     let many = (0..30).map(|n| (tenant(&format!("t{n}")), stop(30)));
     let mail = to("Northwind", "", |context| held(context, &many.collect()));
     assert_says(&mail, "And 20 more");
+}
+
+#[test]
+fn a_weekly_report_has_the_figures_and_what_waits() {
+    let waiting = WaitingSummary {
+        items: waiting_items(),
+        unlisted: 0,
+        is_complete: true,
+    };
+    let broken = Health {
+        sources: Some(incident(&[inactive()])),
+        ..Health::default()
+    };
+    let facts = WeekFacts {
+        week: Counts {
+            raised: 120,
+            created: 40,
+            reopened: 1,
+            noted: 70,
+            closed: 30,
+            closed_by_person: 8,
+            late: 2,
+            delay: Some(Delay {
+                median: 3,
+                p95: 125,
+            }),
+        },
+        waiting: &waiting,
+        health: &broken,
+        mapped_tenants: 12,
+        unmapped_tenants: 2,
+        now: time("2026-11-30T07:00:00Z"),
+    };
+    let report = |facts: &WeekFacts<'_>| {
+        to("Northwind", "Acme Dental", |context| {
+            let kind = MailKind::WeeklyReport;
+            weekly(MailContext { kind, ..context }, facts)
+        })
+    };
+    let mail = report(&facts);
+    insta::assert_snapshot!("weekly", format!("{}\n\n{}", mail.subject, mail.text));
+    assert!(!mail.html.contains("/setup/link"), "{}", mail.html);
+    let nothing = WaitingSummary {
+        is_complete: true,
+        ..WaitingSummary::default()
+    };
+    let quiet = WeekFacts {
+        week: Counts::default(),
+        waiting: &nothing,
+        health: &Health::default(),
+        ..facts
+    };
+    assert_says(&report(&quiet), "Nothing waits for a person.");
 }
 
 /// Names with markup, control characters and excessive length.

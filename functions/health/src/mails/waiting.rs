@@ -60,6 +60,7 @@ pub(crate) fn waiting(context: MailContext<'_>, due: &DueMail) -> Mail {
     let draft = Draft {
         subject: format!("Ticketbridge: {still}{headline} ({partner})"),
         opening,
+        facts: vec![],
         points,
         more: None,
         paragraphs: known.into_iter().collect(),

@@ -59,7 +59,7 @@ impl ContactsView {
 
 pub(super) fn render(view: &ContactsView) -> Markup {
     html! {
-        p { "Each contact gets the mails that it is to receive, and can request a new link to this page. No contact sees the address of another in a mail." }
+        p { "Each contact gets the mails that are chosen for it, and can request a new link to this page. No contact sees the address of another in a mail." }
         @if !view.has_emergency_contact {
             p class="note" {
                 "No confirmed contact receives \"" (MailKind::BrokenConnection.title()) "\" yet. Ticketbridge cannot go live without one. "
@@ -168,6 +168,9 @@ fn description(kind: MailKind) -> &'static str {
         }
         MailKind::WaitingAlerts => {
             "Alerts or messages wait for a person: new tenants that are not mapped, tickets that ConnectWise refuses, alerts that are too old, messages that could not be read. At most one mail an hour."
+        }
+        MailKind::WeeklyReport => {
+            "The figures of the last seven days, and what waits, each Monday at 07:00 UTC. A contact that receives nothing else cannot request a link to this page."
         }
     }
 }

@@ -28,10 +28,16 @@ pub enum MailKind {
     BrokenConnection,
     /// Alerts and messages wait for a person.
     WaitingAlerts,
+    /// The figures of each week.
+    WeeklyReport,
 }
 
 impl MailKind {
-    pub const ALL: [Self; 2] = [Self::BrokenConnection, Self::WaitingAlerts];
+    pub const ALL: [Self; 3] = [
+        Self::BrokenConnection,
+        Self::WaitingAlerts,
+        Self::WeeklyReport,
+    ];
 
     /// The name in forms and in the operator's API.
     #[must_use]
@@ -39,6 +45,7 @@ impl MailKind {
         match self {
             Self::BrokenConnection => "broken_connection",
             Self::WaitingAlerts => "waiting_alerts",
+            Self::WeeklyReport => "weekly_report",
         }
     }
 
@@ -48,12 +55,17 @@ impl MailKind {
         match self {
             Self::BrokenConnection => "Broken connection",
             Self::WaitingAlerts => "Waiting alerts",
+            Self::WeeklyReport => "Weekly report",
         }
     }
 
-    fn asks_for_action(self) -> bool {
+    /// Whether such mails ask for an action on the page. A contact that receives no others can
+    /// request no link to it.
+    #[must_use]
+    pub fn asks_for_action(self) -> bool {
         match self {
             Self::BrokenConnection | Self::WaitingAlerts => true,
+            Self::WeeklyReport => false,
         }
     }
 }
@@ -387,6 +399,16 @@ mod tests {
         let newer = newer.unwrap();
         assert_eq!(confirm(newer.clone(), "b", 3), None);
         assert!(confirm(newer, "c", 3).is_some());
+    }
+
+    #[test]
+    fn a_contact_that_only_reads_reports_gets_no_link() {
+        let may_request = |mails: BTreeSet<MailKind>| {
+            let anna = Contacts::confirmed_by_operator([(address("anna"), mails)]).unwrap();
+            anna.find(&address("anna")).unwrap().may_request_link()
+        };
+        assert!(!may_request([MailKind::WeeklyReport].into()));
+        assert!(may_request(waiting()) && may_request(broken()));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod quarantine;
 mod rejected_events;
 mod source_activity;
 mod waiting;
+mod weekly_report;
 
 pub use audit::{Actor, AuditEntry, AuditLog};
 pub(crate) use breaker::BREAKER;
@@ -25,3 +26,4 @@ pub use quarantine::{
 pub use rejected_events::{RejectedEventStore, Rejections};
 pub use source_activity::SourceActivityStore;
 pub use waiting::WaitingStore;
+pub use weekly_report::WeeklyReportStore;

@@ -26,6 +26,7 @@ mod health {
     pub(crate) mod runs;
     mod source_test;
     mod waiting_alerts;
+    mod weekly_report;
 }
 
 mod ingest {

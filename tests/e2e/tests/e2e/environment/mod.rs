@@ -57,6 +57,9 @@ use crate::proxy::Proxy;
 const SETTLE: SignedDuration = SignedDuration::from_secs(1);
 /// The longest that a test waits for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Mails that come when something happens, and not on a day of the week.
+pub(crate) const PROBLEM_MAILS: [MailKind; 2] =
+    [MailKind::BrokenConnection, MailKind::WaitingAlerts];
 /// What names the connections' secrets.
 const CONNECTION_PREFIX: &str = "tb/connection/";
 
@@ -323,9 +326,9 @@ impl TestEnvironment {
         writes.buffer_unordered(20).collect::<()>().await;
     }
 
-    /// Sets the partner's only contact, confirmed, which receives all mails.
+    /// Sets the partner's only contact, confirmed, which receives all mails about problems.
     pub(crate) async fn set_contact(&self, address: &str) {
-        self.set_contacts(&[(address, &MailKind::ALL)]).await;
+        self.set_contacts(&[(address, &PROBLEM_MAILS)]).await;
     }
 
     /// Sets the partner's contacts, confirmed, with the mails that each receives.

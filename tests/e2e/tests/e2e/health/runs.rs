@@ -3,14 +3,14 @@
 use std::pin::pin;
 
 use domain::monitoring::pipeline::Schedule;
-use domain::setup::contacts::{Contacts, MailKind};
+use domain::setup::contacts::Contacts;
 use jiff::Timestamp;
 use scheduled::RunSummary;
 use serde_json::json;
 use store::{AccessTable, ConfigTable, Due};
 
 use crate::environment::{
-    MAIL_FROM, TestEnvironment, after, minute, numbered_partner, only, partner,
+    MAIL_FROM, PROBLEM_MAILS, TestEnvironment, after, minute, numbered_partner, only, partner,
 };
 use crate::health::incident_test::CONTACT;
 use crate::proxy::{Proxy, Stop, When};
@@ -122,7 +122,7 @@ impl HealthProcess {
         let table = ConfigTable::new(&env.aws, connections.config_table.clone());
         let due = Due::new(&env.aws, connections.config_table.clone());
         let address = domain::EmailAddress::parse(CONTACT).unwrap();
-        let mails = MailKind::ALL.into();
+        let mails = PROBLEM_MAILS.into();
         let contacts = Contacts::confirmed_by_operator([(address, mails)]).unwrap();
         let access = AccessTable::new(&env.aws, connections.access_table.clone());
         let saved = access.contacts.save(&partner(), &contacts, 0).await;

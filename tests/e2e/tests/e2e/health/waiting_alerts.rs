@@ -6,7 +6,7 @@ use domain::setup::mapping::Mapping;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::environment::{COMPANY, TENANT, event, partner, raised_event, tenant};
+use crate::environment::{COMPANY, PROBLEM_MAILS, TENANT, event, partner, raised_event, tenant};
 use crate::health::incident_test::IncidentTest;
 
 const ANNA: &str = "anna@northwind.example";
@@ -174,7 +174,7 @@ async fn a_contact_that_chooses_the_mails_later_gets_what_waits() {
     test.hand(&[alert_of("elm", "a1", "high")]).await;
     test.minutes(20).await;
     assert_eq!(test.subjects().await, [""; 0]);
-    test.env.set_contacts(&[(ANNA, &MailKind::ALL)]).await;
+    test.env.set_contact(ANNA).await;
     test.make_due().await;
     test.minutes(1).await;
     assert_eq!(test.subjects().await.len(), 1);
@@ -209,8 +209,8 @@ async fn a_contact_that_ses_refuses_repeats_no_mail_to_the_others() {
     let details = details.mail_type(aws_sdk_sesv2::types::MailType::Transactional);
     let details = details.website_url("https://ticketbridge.example");
     details.send().await.unwrap();
-    let all = &MailKind::ALL;
-    test.env.set_contacts(&[(BEN, all), (ANNA, all)]).await;
+    let both = [(BEN, &PROBLEM_MAILS[..]), (ANNA, &PROBLEM_MAILS[..])];
+    test.env.set_contacts(&both).await;
     test.hand(&[alert_of("elm", "a1", "high")]).await;
     test.env.set_fault("keys", "revoked").await;
     test.make_due().await;
