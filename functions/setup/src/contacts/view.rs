@@ -83,7 +83,7 @@ fn render_new(view: &ContactsView) -> Markup {
             input id="address" name="address" type="email" required maxlength="254" autocomplete="email" aria-describedby="address-help";
             small id="address-help" {
                 "A link is mailed to the address. It gets other mails only once that link is opened and confirmed."
-                @if view.has_emergency_contact { " The emergency contacts get a mail about the change." }
+                @if view.has_emergency_contact { " The contacts that receive \"" (MailKind::BrokenConnection.title()) "\" get a mail about the change." }
             }
             (choices("new", &all))
             button { "Add" }
