@@ -17,7 +17,7 @@ STEPS = {
     "tickets": "Tickets",
     "tenants": "Tenants",
     "sources": "Sources",
-    "contact": "Emergency contact",
+    "contacts": "Contacts",
     "confirm": "Confirm",
     "test": "Test ticket",
     "waiting": "Waiting alerts",
@@ -359,14 +359,34 @@ class SetupPage:
     def replay_all(self, name):
         self._press(f"Replay all of {name}")
 
-    # Emergency contact.
+    # Contacts.
 
-    def save_contact(self, address):
+    def add_contact(self, address, without=()):
+        """Adds a contact, which receives all mails but those of these names."""
+        form = self.page.locator("form", has=self._field("E-mail address"))
         self._field("E-mail address").fill(address)
-        self._press("Save")
+        for name in without:
+            form.get_by_role("checkbox", name=name, exact=True).uncheck()
+        self._press("Add")
+
+    def change_mails(self, address, name, receives):
+        """Changes whether a contact receives the mails of this name."""
+        contact = self._contact(address)
+        contact.get_by_role("checkbox", name=name, exact=True).set_checked(receives)
+        self._follow(contact.get_by_role("button", name="Save the mails", exact=True))
+
+    def try_to_remove_contact(self, address):
+        """Removes a contact that has to stay."""
+        self._contact(address).get_by_role("button", name="Remove", exact=True).click()
+
+    def remove_contact(self, address):
+        self._follow(self._contact(address).get_by_role("button", name="Remove", exact=True))
 
     def send_test_mail(self):
         self._press("Send a test mail")
+
+    def _contact(self, address):
+        return self.page.get_by_role("region", name=address, exact=True)
 
     # Confirm, test ticket, sign out.
 

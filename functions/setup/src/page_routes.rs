@@ -14,7 +14,7 @@ use crate::http::problem::Problem;
 use crate::http::routes::{Route, RouteAccess, Routes};
 use crate::page::assets;
 use crate::{
-    activity, backlog, boards, confirm, connection, contact, held, history, overview, paths,
+    activity, backlog, boards, confirm, connection, contacts, held, history, overview, paths,
     sources, tenants, test_ticket, tickets,
 };
 
@@ -46,8 +46,8 @@ fn open_routes() -> Routes {
         .post(paths::SESSION, session::open)
         .get(paths::LINK, link::show)
         .post(paths::LINK, link::request)
-        .get(paths::CONFIRM_CONTACT, contact::handlers::confirm_page)
-        .post(paths::CONFIRM_CONTACT, contact::handlers::confirm)
+        .get(paths::CONFIRM_CONTACT, contacts::handlers::confirm_page)
+        .post(paths::CONFIRM_CONTACT, contacts::handlers::confirm)
 }
 
 fn session_routes() -> Routes {
@@ -113,11 +113,12 @@ fn session_routes() -> Routes {
         .post(paths::QUARANTINED, sources::messages::handlers::handle)
         .get(paths::REPLAY_ALL, sources::messages::handlers::progress)
         .post(paths::REPLAY_ALL, sources::messages::handlers::replay_all)
-        .get("contact", contact::handlers::show)
-        .post("contact", contact::handlers::save)
-        .post(paths::TEST_MAIL, contact::handlers::send_test)
-        .post(paths::RESEND_CONFIRMATION, contact::handlers::resend)
-        .post(paths::CANCEL_CONTACT_CHANGE, contact::handlers::cancel)
+        .get("contacts", contacts::handlers::show)
+        .post("contacts", contacts::handlers::add)
+        .post(paths::CHANGE_CONTACT, contacts::handlers::change)
+        .post(paths::REMOVE_CONTACT, contacts::handlers::remove)
+        .post(paths::RESEND_CONFIRMATION, contacts::handlers::resend)
+        .post(paths::TEST_MAIL, contacts::handlers::send_test)
         .get("confirm", confirm::handlers::show)
         .post("confirm", confirm::handlers::confirm)
         .get("waiting", backlog::handlers::show)

@@ -55,8 +55,9 @@ pub(crate) const BOARDS_PROGRESS: &str = "boards-progress";
 pub(crate) const DEFAULT_BOARD: &str = "boards-default";
 pub(crate) const DEDICATED_BOARDS: &str = "boards-dedicated";
 pub(crate) const CONFIRM_CONTACT: &str = "/setup/contact/confirm";
+pub(crate) const CHANGE_CONTACT: &str = "contact-change";
+pub(crate) const REMOVE_CONTACT: &str = "contact-remove";
 pub(crate) const RESEND_CONFIRMATION: &str = "contact-resend";
-pub(crate) const CANCEL_CONTACT_CHANGE: &str = "contact-cancel";
 pub(crate) const TEST_MAIL: &str = "contact-test";
 /// The blocked alerts of one tenant; its id is in the query.
 pub(crate) const WAITING_TENANT: &str = "waiting-tenant";

@@ -81,7 +81,7 @@ pub mod setup {
     pub mod choices;
     pub mod company_index;
     pub mod company_name;
-    pub mod contact;
+    pub mod contacts;
     pub mod dedicated_board;
     pub mod found_board;
     pub mod mapping;
@@ -111,6 +111,7 @@ pub mod monitoring {
     pub mod requirements;
     pub mod source_alert;
     pub mod waiting;
+    pub mod weekly_report;
 }
 
 /// What comes in by webhook, and what the queue carries.

@@ -5,7 +5,7 @@ use aws_types::SdkConfig;
 
 use crate::operations::{
     BreakerStore, ClosingHoldStore, FiguresStore, HealthStore, MonitoringStore, QuarantineStore,
-    RejectedEventStore, SourceActivityStore,
+    RejectedEventStore, SourceActivityStore, WaitingStore, WeeklyReportStore,
 };
 use crate::partners::{
     BoardRequestStore, CompanyListStore, SampleStore, SettingsStore, TenantChangeStore,
@@ -21,6 +21,8 @@ pub struct ConfigTable {
     pub breaker: BreakerStore,
     pub health: HealthStore,
     pub figures: FiguresStore,
+    pub waiting: WaitingStore,
+    pub weekly_report: WeeklyReportStore,
     pub closing_holds: ClosingHoldStore,
     pub boards: BoardRequestStore,
     pub companies: CompanyListStore,
@@ -43,6 +45,8 @@ impl ConfigTable {
             breaker: BreakerStore::new(table),
             health: HealthStore::new(table),
             figures: FiguresStore::new(table),
+            waiting: WaitingStore::new(table),
+            weekly_report: WeeklyReportStore::new(table),
             closing_holds: ClosingHoldStore::new(table),
             boards: BoardRequestStore::new(table),
             companies: CompanyListStore::new(table),

@@ -39,7 +39,7 @@ pub use operations::{
     Actor, AuditEntry, AuditLog, BreakerStore, ClosingHoldStore, ClosingHolds, FiguresStore,
     HealthStore, HeldClosings, MonitoringState, MonitoringStore, OperatorEvent, QuarantineOutcome,
     QuarantineStore, QuarantinedMessage, RejectedEventStore, Rejections, SourceActivityStore,
-    WaitingMessages, WaitingOfSource,
+    WaitingMessages, WaitingOfSource, WaitingStore, WeeklyReportStore,
 };
 pub use pages::{ListEntry, ListPage, PageStart};
 pub use partners::{

@@ -111,13 +111,13 @@ struct StoredSetup {
 impl StoredSetup {
     async fn read(setup: &Setup, partner: &PartnerId) -> Result<Self, Problem> {
         let access = setup.access();
-        let (connection, settings, contact) = tokio::join!(
+        let (connection, settings, contacts) = tokio::join!(
             access.connections.get(partner),
             setup.table().settings.get(partner),
             access.contacts.get(partner),
         );
         let (connection, settings) = (connection?, settings?.value);
-        let has_contact = contact?.value.address.is_some();
+        let has_contact = contacts?.value.has_emergency_contact();
         let missing = missing_parts(connection.value.as_ref(), settings.as_ref(), has_contact);
         Ok(Self {
             connection,

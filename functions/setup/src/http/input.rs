@@ -5,7 +5,7 @@ use axum::extract::{FromRequest, FromRequestParts, Multipart, Path, Query, Reque
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use domain::text::one_line;
-use domain::{InvalidId, RecordId};
+use domain::{EmailAddress, InvalidId, RecordId};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 
@@ -168,6 +168,11 @@ pub(crate) fn parse_id<T: TryFrom<String, Error = InvalidId>>(
     text: String,
 ) -> Result<T, Problem> {
     T::try_from(text).map_err(|err| Problem::invalid(field, sentence(&err.to_string())))
+}
+
+/// Parses the field `address`.
+pub(crate) fn parse_address(text: &str) -> Result<EmailAddress, Problem> {
+    EmailAddress::parse(text).map_err(|err| Problem::invalid("address", sentence(&err.to_string())))
 }
 
 /// An error's message as a sentence.

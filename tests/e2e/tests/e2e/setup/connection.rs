@@ -225,8 +225,8 @@ async fn unreadable_keys_must_be_entered_again() {
 /// A partner that has made all choices and has not confirmed.
 async fn unconfirmed(env: &TestEnvironment) -> Browser {
     let mut browser = env.setup.signed_in().await;
-    let contact = json!({ "address": "oncall@northwind.example", "version": 0 });
-    browser.post("contact", &contact).await.expect(200);
+    let contact = json!({ "address": "oncall@northwind.example", "mails": ["broken_connection"], "version": 0 });
+    browser.post("contacts", &contact).await.expect(200);
     env.confirm_contact().await;
     let unconfirmed = Connection {
         confirmed: false,
