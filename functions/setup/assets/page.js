@@ -314,6 +314,18 @@ function reloadLater() {
   setTimeout(() => location.reload(), 3000);
 }
 
+/** Folds the menu on a screen that has no room for it beside the page. */
+function foldMenu(menu) {
+  const isNarrow = matchMedia("(width < 64rem)");
+  const fold = () => {
+    menu.open = !isNarrow.matches;
+  };
+  isNarrow.addEventListener("change", fold);
+  fold();
+}
+
+const menu = document.querySelector("[data-menu]");
+if (menu) foldMenu(menu);
 const link = document.querySelector("form#open");
 if (link) openLink(link);
 document.addEventListener("submit", submitForm);

@@ -58,14 +58,18 @@ pub(crate) fn within_step(
 fn navigation(step: SetupStep) -> Markup {
     html! {
         nav aria-label="Steps" {
-            ul {
-                @for other in SetupStep::ALL {
-                    li {
-                        a href=(other.path()) aria-current=[(other == step).then_some("page")] { (other.title()) }
+            // The script folds it where there is no room beside the page.
+            details open data-menu {
+                summary { "Menu" }
+                ul {
+                    @for other in SetupStep::ALL {
+                        li {
+                            a href=(other.path()) aria-current=[(other == step).then_some("page")] { (other.title()) }
+                        }
                     }
                 }
+                form method="post" action=(paths::END_SESSION) { button class="plain" { "Sign out" } }
             }
-            form method="post" action=(paths::END_SESSION) { button class="plain" { "Sign out" } }
         }
     }
 }

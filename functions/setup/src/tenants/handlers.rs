@@ -52,6 +52,17 @@ pub(crate) async fn show(
     Ok(page)
 }
 
+/// The company of a tenant, and whether its alerts become tickets, for the history.
+fn words_of(mapping: &Mapping) -> (String, String) {
+    let company = match (&mapping.company_name, mapping.company) {
+        (Some(name), Some(_)) => name.clone(),
+        (None, Some(id)) => id.to_string(),
+        (_, None) => "none".to_owned(),
+    };
+    let tickets = if mapping.enabled { "on" } else { "off" };
+    (company, tickets.to_owned())
+}
+
 /// Maps a tenant, and switches it on or off. If the process dies after the save, the tenant's
 /// blocked alerts are decided at the partner's next reconcile run.
 pub(crate) async fn save(
@@ -63,20 +74,20 @@ pub(crate) async fn save(
     let (table, partner, now) = (setup.table(), &session.partner, invocation.now());
     let before = table.tenants.get(partner, &form.tenant).await?;
     let mapping = before.value.unwrap_or_default();
+    let (company_before, tickets_before) = words_of(&mapping);
     let company = chosen_company(&setup, partner, &form, &mapping, &invocation).await?;
-    let name = company.as_ref().map(|company| company.name.clone());
     let mapping = mapping.with_choice(company, form.enabled, now);
     let saved = table
         .tenants
         .save(partner, &form.tenant, &mapping, form.version)
         .await?;
     let version = saved_version(saved)?;
-    let tickets = if form.enabled { "on" } else { "off" };
+    let (company, tickets) = words_of(&mapping);
     let action = (Actor::Partner, "tenant_saved");
     let detail = [
         ("tenant", form.tenant.to_string()),
-        ("company", name.unwrap_or_else(|| "none".to_owned())),
-        ("tickets", tickets.to_owned()),
+        ("company", audit::changed(&company_before, &company)),
+        ("tickets", audit::changed(&tickets_before, &tickets)),
     ];
     audit::record(&setup, partner, action, &detail, &invocation).await;
     setup.schedule().reconcile_and_probe(partner, now).await?;
