@@ -156,6 +156,7 @@ function enhance(part) {
   for (const text of part.querySelectorAll("[data-copy]")) addCopyButton(text);
   for (const tree of part.querySelectorAll("[data-tree]")) offerPlaces(tree);
   for (const section of part.querySelectorAll("[data-refresh]")) refresh(section);
+  for (const row of part.querySelectorAll("tr[data-types]")) narrowTypes(row);
   // What takes long is loaded after the page.
   for (const form of part.querySelectorAll("form[data-load]")) form.requestSubmit();
 }
@@ -214,6 +215,26 @@ function fillPlace(field, place) {
   }
   if (from) from.value = "at";
   field.value = place;
+}
+
+/** Offers only the subtypes and items that belong to the chosen type. */
+function narrowTypes(row) {
+  const [type, subtype, item] = row.querySelectorAll("select");
+  const narrow = () => {
+    if (subtype) limitOptions(subtype, type.value);
+    if (item) limitOptions(item, `${type.value}/${subtype.value}`);
+  };
+  row.addEventListener("change", narrow);
+  narrow();
+}
+
+function limitOptions(select, parent) {
+  for (const option of select.options) {
+    if (!("below" in option.dataset)) continue;
+    option.disabled = !option.dataset.below.split(" ").includes(parent);
+    option.hidden = option.disabled;
+    if (option.disabled && option.selected) select.value = "";
+  }
 }
 
 /** Shows what is new in a section, for ten minutes. */

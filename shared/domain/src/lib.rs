@@ -88,6 +88,7 @@ pub mod setup {
     pub mod same_connectwise;
     pub mod settings;
     pub mod source_keys;
+    pub mod type_hierarchy;
 }
 
 /// Sources: how they authenticate, and how what they post becomes events.

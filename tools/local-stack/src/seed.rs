@@ -362,8 +362,7 @@ async fn board(
         closing_status: Some(id_of(site, &statuses, "name", ">Closed").await?),
         types,
         on_resolve,
-        reopen_days: 0,
-        renew_after_hours: 0,
+        ..BoardTarget::default()
     })
 }
 

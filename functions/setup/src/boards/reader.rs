@@ -3,6 +3,7 @@
 use aws::invocation::Invocation;
 use connectwise::Client;
 use domain::PartnerId;
+use domain::setup::dedicated_board::BoardPlan;
 use store::DedicatedBoards;
 use tokio::join;
 
@@ -63,7 +64,7 @@ async fn read_progress(
 ) -> Result<(), Problem> {
     let boards = BoardPair::new(desired, &setup.added_kinds(partner).await?)?;
     let done = match plan(client, &boards, invocation.call_ends()).await {
-        Ok((_, plans)) => Some(plans.iter().map(|plan| plan.done()).sum()),
+        Ok((_, plans)) => Some(plans.iter().map(BoardPlan::done).sum()),
         Err(problem) => {
             view.off.push(problem.detail);
             None

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::RecordId;
 use crate::alert::event::Severity;
 use crate::alert::kind::{Category, KindInfo};
 use crate::setup::board_issue::{type_issue, usable};
@@ -11,6 +10,7 @@ use crate::setup::choices::{TargetIssue, check_closing_status, check_start_statu
 use crate::setup::found_board::{BoardParts, FoundStatus, named};
 use crate::setup::settings::{BoardTarget, OnResolve, Settings};
 use crate::text::is_same_name;
+use crate::{Kind, RecordId};
 
 /// The target for a board that the partner already has, with its statuses in the board's own order.
 /// New tickets get the board's default status, or its first open one if the default cannot be used.
@@ -103,6 +103,7 @@ pub fn choose_boards(
         } else {
             default_priorities
         },
+        source: before.source.filter(|_| is_same_connectwise),
         epoch: Some(epoch),
         ..before
     }
@@ -136,7 +137,16 @@ fn keep_choices(target: BoardTarget, before: &BoardTarget, parts: &[BoardParts])
     let kept = kept.filter_map(|(kind, id)| Some((kind.clone(), type_(*id)?)));
     let mut types = target.types;
     types.extend(kept);
+    let of_same_board = |chosen: &BTreeMap<Kind, RecordId>| {
+        if is_same_board {
+            chosen.clone()
+        } else {
+            BTreeMap::new()
+        }
+    };
     BoardTarget {
+        subtypes: of_same_board(&before.subtypes),
+        items: of_same_board(&before.items),
         start_status: status(before.start_status, check_start_status).or(target.start_status),
         closing_status: status(before.closing_status, check_closing_status)
             .or(target.closing_status),

@@ -215,8 +215,7 @@ fn target(desired: &DesiredBoard, parts: &BoardParts) -> Result<BoardTarget, Boa
         closing_status: adopted.closed.map(|status| status.id),
         types: types.collect(),
         on_resolve: default_on_resolve(desired.category),
-        reopen_days: 0,
-        renew_after_hours: 0,
+        ..BoardTarget::default()
     })
 }
 

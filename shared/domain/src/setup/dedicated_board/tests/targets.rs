@@ -149,14 +149,19 @@ fn other_boards_keep_decisions_but_no_foreign_ids() {
         priorities: [(Severity::Critical, 31)].into(),
         note_interval_minutes: 30,
         notes_for_customers: true,
+        source: Some(6),
         epoch: Some(3),
     };
-    for (epoch, priorities) in [(3, before.priorities.clone()), (4, usual.clone())] {
+    for (epoch, priorities, source) in [
+        (3, before.priorities.clone(), Some(6)),
+        (4, usual.clone(), None),
+    ] {
         let (operations, cyber_alerts) = new();
         let expected = Settings {
             operations: target(7, OnResolve::Note, 5),
             cyber_alerts: target(8, OnResolve::Close, 9),
             priorities,
+            source,
             epoch: Some(epoch),
             ..before.clone()
         };
@@ -217,6 +222,8 @@ fn types_with_equal_names_stay_on_another_board() {
         closing_status: Some(11),
         // Both types were chosen by hand. The new board has another type for the CPU.
         types: [(kind("cpu"), 10), (kind("disk"), 11), (kind("memory"), 19)].into(),
+        subtypes: [(kind("cpu"), 31)].into(),
+        items: [(kind("cpu"), 32)].into(),
         ..BoardTarget::default()
     };
     let settings = |operations| Settings {
@@ -239,9 +246,15 @@ fn types_with_equal_names_stay_on_another_board() {
     assert_eq!(statuses(&kept), (Some(20), Some(23)), "the board's own");
     assert_eq!(kept.types, [(kind("cpu"), 21), (kind("disk"), 20)].into());
 
+    assert_eq!((kept.subtypes.len(), kept.items.len()), (0, 0));
+
     // The same board again: what was chosen stays, and what is new is added.
     let again = moved(&before, 1, 3, &both);
     assert_eq!(statuses(&again), (Some(10), Some(11)));
+    assert_eq!(
+        (again.subtypes, again.items),
+        (before.subtypes.clone(), before.items.clone())
+    );
     assert_eq!(again.types, [(kind("cpu"), 10), (kind("disk"), 11)].into());
     assert_eq!(moved(&before, 1, 3, &[]), before);
     // Without names, or in another ConnectWise, nothing can be compared.
