@@ -119,6 +119,11 @@ class SetupPage:
         _choose(fields.get_by_label("Department of that location"), department)
         _choose(fields.get_by_label("Team lead"), team_lead)
 
+    def review_boards(self):
+        """Shows what will be created. The page's script shows it in place of the form."""
+        self._button("Review the new boards").click()
+        expect(self._button("Create both boards")).to_be_visible()
+
     def create_boards(self):
         self._press("Create both boards")
 
@@ -126,8 +131,14 @@ class SetupPage:
         """Creates the next part of the boards, where no script does it."""
         self._press("Continue")
 
-    def use_default_board(self):
-        self._press("Use this board")
+    def use_board(self, board):
+        """Sends all tickets to a board that exists."""
+        for category in ["operations", "cyber alerts"]:
+            self._field(f"Board for {category}").select_option(label=board)
+        self._button("Review the choice").click()
+        expect(self._button("Use these boards")).to_be_visible()
+        self.inspect("boards-review")
+        self._press("Use these boards")
 
     # Tickets.
 

@@ -85,6 +85,8 @@ def test_both_boards_are_created(setup_page):
     for board in ["Operations", "Cyber Alerts"]:
         setup_page.choose_board(board, "Springfield", "Professional Services", "TSmith")
     setup_page.inspect("boards-chosen")
+    setup_page.review_boards()
+    setup_page.inspect("boards-review")
     setup_page.create_boards()
     # The page's script goes on until they exist.
     expect(setup_page.page).to_have_url(re.compile("done=boards_ready"))

@@ -63,7 +63,7 @@ def test_the_partner_is_live(setup_page, stack, partner):
     setup_page.enter_private_key(stack.connectwise["private_key"])
     setup_page.save_connection()
     setup_page.go_to("boards")
-    setup_page.use_default_board()
+    setup_page.use_board("Service Desk")
     setup_page.go_to("contacts")
     setup_page.add_contact("oncall@wingtip.example")
     setup_page.confirm_contact(stack.confirmation_link())

@@ -54,6 +54,8 @@ def test_boards_are_created_part_by_part(setup_page):
     setup_page.go_to("boards")
     for board in ["Operations", "Cyber Alerts"]:
         setup_page.choose_board(board, "Springfield", "Professional Services", "TSmith")
+    setup_page.review_boards()
+    setup_page.inspect("boards-review")
     setup_page.create_boards()
     setup_page.inspect("boards")
     for _ in range(20):
@@ -64,7 +66,7 @@ def test_boards_are_created_part_by_part(setup_page):
 
 
 def test_the_default_board_and_a_priority_are_chosen(setup_page):
-    setup_page.use_default_board()
+    setup_page.use_board("Service Desk")
     setup_page.expect_text("Saved.")
     setup_page.go_to("tickets")
     setup_page.save_priority("High", "Priority 1 - Critical")

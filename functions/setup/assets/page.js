@@ -126,7 +126,8 @@ async function renderForm(form, submitter) {
   const main = page.querySelector("main:not(.alone)");
   if (!main) {
     const alert = page.querySelector("[role=alert]");
-    showProblem(form, { detail: alert?.textContent ?? "The server cannot be reached. Check your connection and try again." });
+    const detail = alert?.textContent ?? "The server cannot be reached. Check your connection and try again.";
+    showProblem(form, { detail, field: alert?.dataset.field });
     return;
   }
   const shown = document.adoptNode(main);
@@ -160,6 +161,7 @@ function enhance(part) {
   for (const text of part.querySelectorAll("[data-copy]")) addCopyButton(text);
   for (const tree of part.querySelectorAll("[data-tree]")) offerPlaces(tree);
   for (const section of part.querySelectorAll("[data-refresh]")) refresh(section);
+  for (const row of part.querySelectorAll("tr[data-types]")) narrowTypes(row);
   // What takes long is loaded after the page.
   for (const form of part.querySelectorAll("form[data-load]")) form.requestSubmit();
 }
@@ -218,6 +220,26 @@ function fillPlace(field, place) {
   }
   if (from) from.value = "at";
   field.value = place;
+}
+
+/** Offers only the subtypes and items that belong to the chosen type. */
+function narrowTypes(row) {
+  const [type, subtype, item] = row.querySelectorAll("select");
+  const narrow = () => {
+    if (subtype) limitOptions(subtype, type.value);
+    if (item) limitOptions(item, `${type.value}/${subtype.value}`);
+  };
+  row.addEventListener("change", narrow);
+  narrow();
+}
+
+function limitOptions(select, parent) {
+  for (const option of select.options) {
+    if (!("below" in option.dataset)) continue;
+    option.disabled = !option.dataset.below.split(" ").includes(parent);
+    option.hidden = option.disabled;
+    if (option.disabled && option.selected) select.value = "";
+  }
 }
 
 /** Shows what is new in a section, for ten minutes. */
@@ -286,7 +308,7 @@ async function continueWork(element) {
   const bar = element.querySelector("progress");
   const doing = element.querySelector("[data-doing]");
   for (;;) {
-    const result = await send(path, "{}", JSON_TYPE);
+    const result = await send(path, element.dataset.request ?? "{}", JSON_TYPE);
     if (result.detail) {
       showProblem(element, result);
       return;

@@ -62,11 +62,12 @@ fn session_routes() -> Routes {
         .post("connection", connection::handlers::save)
         .get("check", check::handlers::show)
         .get("boards", boards::handlers::show)
-        .post(paths::DEFAULT_BOARD, boards::handlers::choose_default)
+        .post(paths::EXISTING_BOARDS, boards::handlers::choose_existing)
         .post(paths::DEDICATED_BOARDS, boards::handlers::choose_dedicated)
         // A browser without JavaScript is redirected here after each part of the work.
         .get(paths::BOARDS_PROGRESS, boards::handlers::show)
         .post(paths::BOARDS_PROGRESS, boards::handlers::progress)
+        .post(paths::STOP_BOARDS, boards::handlers::stop)
         .get("tickets", tickets::handlers::show)
         .post("tickets", tickets::handlers::save)
         .get("tenants", tenants::handlers::list)

@@ -52,7 +52,9 @@ pub(crate) const QUARANTINED: &str = "source-message";
 pub(crate) const REPLAY_ALL: &str = "source-replay";
 /// Creates the dedicated boards, one part a request.
 pub(crate) const BOARDS_PROGRESS: &str = "boards-progress";
-pub(crate) const DEFAULT_BOARD: &str = "boards-default";
+/// Ends the work on dedicated boards that are not finished.
+pub(crate) const STOP_BOARDS: &str = "boards-stop";
+pub(crate) const EXISTING_BOARDS: &str = "boards-existing";
 pub(crate) const DEDICATED_BOARDS: &str = "boards-dedicated";
 pub(crate) const CONFIRM_CONTACT: &str = "/setup/contact/confirm";
 pub(crate) const CHANGE_CONTACT: &str = "contact-change";

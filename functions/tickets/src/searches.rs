@@ -6,6 +6,7 @@ use connectwise::{Client, Error, ExternalXref, InvalidXref, MySecurity};
 use domain::alert::record::{Claim, Op, Record};
 use domain::setup::rights::{self, ListedRights, RightStatus};
 use domain::ticketing::found_ticket::FoundTicket;
+use domain::ticketing::note_mark::is_note_of;
 use domain::ticketing::ticket_index::Sentinel;
 use domain::ticketing::write_effect::ObservedTicket;
 use domain::{RecordId, TicketRef};
@@ -108,8 +109,7 @@ pub(crate) async fn observe_ticket(
             .ticket_notes(ticket_id, deadline)
             .await
             .map_err(TicketError::Read)?;
-        let mark = kind.mark(&claim.id);
-        is_noted = notes.iter().any(|note| note.text.contains(&mark));
+        is_noted = notes.iter().any(|note| is_note_of(&note.text, kind, claim));
     }
     let actual = ticket.priority.as_ref().map(|priority| priority.id);
     Ok(ObservedTicket {

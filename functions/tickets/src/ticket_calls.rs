@@ -10,6 +10,7 @@ use domain::alert::event::Payload;
 use domain::alert::record::{Claim, ClosedBy, Record, TicketEnd};
 use domain::connection::breaker::CallOutcome;
 use domain::setup::settings::Settings;
+use domain::ticketing::note_mark::{NoteAudience, note_mark};
 use domain::ticketing::ticket_text::{
     description, duplicate_note, kept_note, reopened_note, repeat_note, resolved_note, summary,
 };
@@ -91,7 +92,10 @@ impl TicketCalls<'_> {
             board: create.board,
             status: create.status,
             type_: create.kind_type,
+            sub_type: create.subtype,
+            item: create.item,
             priority: create.priority,
+            source: create.source,
             estimated_start_date: create.raised_at,
             initial_description: description(&self.record.key, details, text, create.previous),
             external_xref: xref(&self.claim.ticket_ref)?,
@@ -129,37 +133,42 @@ impl TicketCalls<'_> {
     /// The note's text, with a mark by which a later read finds it. Notes are internal unless the
     /// partner chose otherwise.
     fn new_note(&self, note: &NoteContent) -> Result<NewNote, TicketError> {
-        let (mark, desired) = (note.kind().mark(&self.claim.id), &self.record.desired);
-        let details = desired.details.as_ref();
-        let (text, for_customers) = match note {
-            NoteContent::Repeats { unreported, .. } => {
-                let details = details.ok_or(TicketError::NoText)?;
-                let text = repeat_note(*unreported, details, self.work.text, &mark);
-                (text, NoteDisplay::Discussion)
-            }
-            NoteContent::Resolved => (
-                resolved_note(false, desired, &mark),
-                NoteDisplay::Discussion,
-            ),
-            NoteContent::Closing => (resolved_note(true, desired, &mark), NoteDisplay::Resolution),
-            NoteContent::Reopened => {
-                let details = details.ok_or(TicketError::NoText)?;
-                let text = reopened_note(details.raised_at, &mark);
-                (text, NoteDisplay::Discussion)
-            }
-            NoteContent::Duplicate { kept, .. } => {
-                (duplicate_note(*kept, &mark), NoteDisplay::Internal)
-            }
-            NoteContent::Kept { duplicate } => {
-                (kept_note(*duplicate, &mark), NoteDisplay::Internal)
-            }
+        let display = self.display(note);
+        let audience = match display {
+            NoteDisplay::Internal => NoteAudience::Technicians,
+            NoteDisplay::Discussion
+            | NoteDisplay::Resolution
+            | NoteDisplay::InternalAndResolution
+            | NoteDisplay::DiscussionAndResolution => NoteAudience::Customers,
         };
-        let display = if self.work.settings.notes_for_customers {
-            for_customers
-        } else {
-            NoteDisplay::Internal
+        let mark = note_mark(note.kind(), self.claim, audience);
+        let desired = &self.record.desired;
+        let details = desired.details.as_ref().ok_or(TicketError::NoText);
+        let text = match note {
+            NoteContent::Repeats { unreported, .. } => {
+                repeat_note(*unreported, details?, self.work.text, &mark)
+            }
+            NoteContent::Resolved => resolved_note(false, desired, &mark),
+            NoteContent::Closing => resolved_note(true, desired, &mark),
+            NoteContent::Reopened => reopened_note(details?.raised_at, &mark),
+            NoteContent::Duplicate { kept, .. } => duplicate_note(*kept, &mark),
+            NoteContent::Kept { duplicate } => kept_note(*duplicate, &mark),
         };
         Ok(NewNote { text, display })
+    }
+
+    /// Where the note is shown. Customers see nothing about duplicates.
+    fn display(&self, note: &NoteContent) -> NoteDisplay {
+        if !self.work.settings.notes_for_customers {
+            return NoteDisplay::Internal;
+        }
+        match note {
+            NoteContent::Repeats { .. } | NoteContent::Resolved | NoteContent::Reopened => {
+                NoteDisplay::Discussion
+            }
+            NoteContent::Closing => NoteDisplay::Resolution,
+            NoteContent::Duplicate { .. } | NoteContent::Kept { .. } => NoteDisplay::Internal,
+        }
     }
 
     /// GET, PATCH. A ticket that a technician closed or moved is left as it is.

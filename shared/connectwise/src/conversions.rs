@@ -1,8 +1,11 @@
-//! Converts ConnectWise's records to the types that `domain::setup::dedicated_board` plans with.
+//! Converts ConnectWise's records to the types of `domain::setup`.
 
 use domain::setup::found_board::{FoundBoard, FoundStatus, FoundTeam, FoundType};
+use domain::setup::type_hierarchy::{TypeAssociation, TypeHierarchy};
 
-use crate::records::{Board, BoardStatus, BoardTeam, BoardType};
+use crate::records::{
+    Board, BoardItem, BoardStatus, BoardSubType, BoardTeam, BoardType, BoardTypeAssociation,
+};
 
 impl From<Board> for FoundBoard {
     fn from(board: Board) -> Self {
@@ -44,5 +47,52 @@ impl From<BoardTeam> for FoundTeam {
             name: team.name,
             is_default: team.default_flag,
         }
+    }
+}
+
+impl From<BoardItem> for FoundType {
+    fn from(item: BoardItem) -> Self {
+        Self {
+            id: item.id,
+            name: item.name,
+            inactive: item.inactive_flag,
+        }
+    }
+}
+
+/// Joins the three lists of a board. A subtype names its types itself too, so those count even if an
+/// old system lists no associations.
+#[must_use]
+pub fn type_hierarchy(
+    subtypes: Vec<BoardSubType>,
+    items: Vec<BoardItem>,
+    associations: &[BoardTypeAssociation],
+) -> TypeHierarchy {
+    let own = subtypes.iter().flat_map(|subtype| {
+        let types = subtype.type_association_ids.iter();
+        types.map(|type_| TypeAssociation {
+            type_: *type_,
+            subtype: subtype.id,
+            item: None,
+        })
+    });
+    let listed = associations.iter().filter_map(|row| {
+        Some(TypeAssociation {
+            type_: row.type_.as_ref()?.id,
+            subtype: row.sub_type.as_ref()?.id,
+            item: row.item.as_ref().map(|item| item.id),
+        })
+    });
+    TypeHierarchy {
+        associations: own.chain(listed).collect(),
+        subtypes: subtypes
+            .into_iter()
+            .map(|subtype| FoundType {
+                id: subtype.id,
+                name: subtype.name,
+                inactive: subtype.inactive_flag,
+            })
+            .collect(),
+        items: items.into_iter().map(Into::into).collect(),
     }
 }

@@ -31,6 +31,7 @@ mod tickets;
 
 pub use client::Client;
 pub use conditions::{ExternalXref, InvalidXref, NothingToSearch, SearchText};
+pub use conversions::type_hierarchy;
 pub use credentials::Credentials;
 pub use discovery::{CompanyInfo, company_info};
 pub use error::{Error, Failure, Suspicion, WriteOutcome};
@@ -39,9 +40,10 @@ pub use link_header::RecordCursor;
 pub use origin::{HostError, HostList, InvalidOrigin, Origin};
 pub use paging::RecordPage;
 pub use records::{
-    Board, BoardStatus, BoardTeam, BoardType, CompanyRecord, CompanyReference, CompanyStatus,
-    Department, Location, MemberRecord, MemberReference, MyMember, MySecurity, Priority,
-    RecordInfo, Reference, Team, Ticket, TicketNote,
+    Board, BoardItem, BoardStatus, BoardSubType, BoardTeam, BoardType, BoardTypeAssociation,
+    CompanyRecord, CompanyReference, CompanyStatus, Department, Location, MemberRecord,
+    MemberReference, MyMember, MySecurity, Priority, RecordInfo, Reference, Team, Ticket,
+    TicketNote, TicketSource,
 };
 pub use setup_writer::{NewBoard, NewStatus, NewTeam, SetupWriter};
 pub use tables::COMPANIES_AT_ONCE;

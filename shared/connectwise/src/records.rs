@@ -148,6 +148,51 @@ pub struct BoardType {
     pub inactive_flag: bool,
 }
 
+/// A subtype of a board's types.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoardSubType {
+    pub id: RecordId,
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub inactive_flag: bool,
+    /// The types that it belongs to.
+    #[serde(default, deserialize_with = "or_default")]
+    pub type_association_ids: Vec<RecordId>,
+}
+
+/// An item of a board's subtypes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoardItem {
+    pub id: RecordId,
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub inactive_flag: bool,
+}
+
+/// A type, a subtype and an item that belong together. Some rows have no item.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoardTypeAssociation {
+    pub id: RecordId,
+    #[serde(rename = "type")]
+    pub type_: Option<Reference>,
+    pub sub_type: Option<Reference>,
+    pub item: Option<Reference>,
+}
+
+/// Where tickets come from, such as "Email Connector". All boards have the same.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketSource {
+    pub id: RecordId,
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+}
+
 /// A team to which a board's tickets can be assigned. A team has no inactive flag.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]

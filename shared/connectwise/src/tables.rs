@@ -12,8 +12,9 @@ use crate::error::Error;
 use crate::link_header::RecordCursor;
 use crate::paging::{LongList, PAGE_SIZE, RecordPage};
 use crate::records::{
-    Board, BoardStatus, BoardTeam, BoardType, CompanyRecord, CompanyStatus, Department, Location,
-    MemberRecord, MyMember, MySecurity, Priority, Team,
+    Board, BoardItem, BoardStatus, BoardSubType, BoardTeam, BoardType, BoardTypeAssociation,
+    CompanyRecord, CompanyStatus, Department, Location, MemberRecord, MyMember, MySecurity,
+    Priority, Team, TicketSource,
 };
 
 /// Companies in one page of a search. A person reads it.
@@ -207,6 +208,51 @@ impl Client {
     ) -> Result<Vec<BoardType>, Error> {
         let path = format!("/service/boards/{board}/types");
         self.list(&path, "", rights::TABLES_INQUIRE, deadline).await
+    }
+
+    /// Lists all subtypes of a board, inactive ones included.
+    ///
+    /// # Errors
+    /// See [`Error`]. A board that does not exist is [`Error::NotFound`].
+    pub async fn board_subtypes(
+        &self,
+        board: RecordId,
+        deadline: Instant,
+    ) -> Result<Vec<BoardSubType>, Error> {
+        let path = format!("/service/boards/{board}/subtypes");
+        self.list(&path, "", rights::TABLES_INQUIRE, deadline).await
+    }
+
+    /// Lists all items of a board, inactive ones included.
+    ///
+    /// # Errors
+    /// See [`Error`]. A board that does not exist is [`Error::NotFound`].
+    pub async fn board_items(
+        &self,
+        board: RecordId,
+        deadline: Instant,
+    ) -> Result<Vec<BoardItem>, Error> {
+        let path = format!("/service/boards/{board}/items");
+        self.list(&path, "", rights::TABLES_INQUIRE, deadline).await
+    }
+
+    /// Lists which types, subtypes and items of a board belong together.
+    ///
+    /// # Errors
+    /// See [`Error`]. A board that does not exist is [`Error::NotFound`].
+    pub async fn board_type_associations(
+        &self,
+        board: RecordId,
+        deadline: Instant,
+    ) -> Result<Vec<BoardTypeAssociation>, Error> {
+        let path = format!("/service/boards/{board}/typeSubTypeItemAssociations");
+        self.list(&path, "", rights::TABLES_INQUIRE, deadline).await
+    }
+
+    /// Lists all sources of tickets.
+    pub async fn ticket_sources(&self, deadline: Instant) -> Result<Vec<TicketSource>, Error> {
+        self.list("/service/sources", "", rights::TABLES_INQUIRE, deadline)
+            .await
     }
 
     /// Lists all teams of a board.

@@ -34,7 +34,13 @@ pub struct NewTicket {
     pub status: Option<RecordId>,
     /// One of the board's types.
     pub type_: Option<RecordId>,
+    /// One of the type's subtypes.
+    pub sub_type: Option<RecordId>,
+    /// One of the subtype's items.
+    pub item: Option<RecordId>,
     pub priority: Option<RecordId>,
+    /// Where the ticket came from.
+    pub source: Option<RecordId>,
     /// When the alert was raised. ConnectWise receives whole seconds.
     pub estimated_start_date: Timestamp,
     /// The first note. ConnectWise takes it at creation only, and never returns it.
@@ -76,7 +82,13 @@ struct TicketBody<'a> {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     type_: Option<RecordRef>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    sub_type: Option<RecordRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<RecordRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<RecordRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<RecordRef>,
     estimated_start_date: String,
     initial_description: &'a str,
     #[serde(rename = "externalXRef")]
@@ -107,7 +119,7 @@ impl TicketWriter {
     ///
     /// # Errors
     /// See [`Error`]. A company, board, status, type or priority that does not exist is
-    /// [`Error::TargetMissing`].
+    /// [`Error::TargetMissing`]. Any other member is [`Error::Rejected`].
     pub async fn create(&self, new: &NewTicket, deadline: Instant) -> Result<Ticket, Error> {
         let call = ApiCall::write(Method::POST, "/service/tickets", rights::TICKETS_ADD);
         let body = TicketBody::from(new);
@@ -196,7 +208,10 @@ impl<'a> From<&'a NewTicket> for TicketBody<'a> {
             board: new.board.map(reference),
             status: new.status.map(reference),
             type_: new.type_.map(reference),
+            sub_type: new.sub_type.map(reference),
+            item: new.item.map(reference),
             priority: new.priority.map(reference),
+            source: new.source.map(reference),
             // All of ConnectWise's samples have this form: UTC, whole seconds.
             estimated_start_date: new
                 .estimated_start_date

@@ -44,6 +44,7 @@ pub mod ticketing {
     pub mod decide;
     pub mod decision;
     pub mod found_ticket;
+    pub mod note_mark;
     pub mod prior_tickets;
     pub mod reaction;
     pub mod refused_writes;
@@ -90,6 +91,7 @@ pub mod setup {
     pub mod settings;
     pub mod source_keys;
     pub mod tenant_changes;
+    pub mod type_hierarchy;
 }
 
 /// Sources: how they authenticate, and how what they post becomes events.

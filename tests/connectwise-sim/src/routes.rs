@@ -163,7 +163,12 @@ fn below_board(method: &Method, board: i64, table: &str, rest: &[&str]) -> Found
         "statuses" => (WritableTable::Status, Some("BoardStatusInfo")),
         "types" => (WritableTable::Type, None),
         "subtypes" => (WritableTable::SubType, Some("BoardSubTypeInfo")),
-        "items" => (WritableTable::Item, None),
+        "items" => match rest {
+            [item, "associations", rest @ ..] => {
+                return item_associations(method, board, id_or_refuse(item)?, rest);
+            }
+            _ => (WritableTable::Item, None),
+        },
         "teams" => (WritableTable::Team, Some("BoardTeamInfo")),
         "typeSubTypeItemAssociations" => {
             return read_only(method, TABLES, rest, move |w, c| {
@@ -175,6 +180,21 @@ fn below_board(method: &Method, board: i64, table: &str, rest: &[&str]) -> Found
     match (rest, info) {
         (["info", rest @ ..], Some(info)) => light(method, table, Some(board), info, rest),
         _ => changing(method, table, Some(board), rest),
+    }
+}
+
+fn item_associations(method: &Method, board: i64, item: i64, rest: &[&str]) -> Found {
+    match (rest, method.as_str()) {
+        ([kind], "PUT") => {
+            let kind = id_or_refuse(kind)?;
+            let run = Box::new(move |w: &mut Site, c: &Call| {
+                storage::item_associations::replace(w, c, board, (item, kind))
+            });
+            found(WritableTable::Item.rights().edit, run)
+        }
+        _ => read_only(method, TABLES, rest, move |w, c| {
+            storage::item_associations::table(w, c, board, item)
+        }),
     }
 }
 

@@ -94,6 +94,7 @@ pub async fn set_up_partner(
         "operations": board,
         "cyber_alerts": board,
         "version": page.get("boards").await?["boards_version"],
+        "reviewed": true,
     });
     page.post("boards-dedicated", &boards).await?;
     page.finish("boards-progress").await?;
@@ -361,8 +362,7 @@ async fn board(
         closing_status: Some(id_of(site, &statuses, "name", ">Closed").await?),
         types,
         on_resolve,
-        reopen_days: 0,
-        renew_after_hours: 0,
+        ..BoardTarget::default()
     })
 }
 

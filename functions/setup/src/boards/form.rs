@@ -3,16 +3,26 @@
 use connectwise::{Department, Location, MemberRecord};
 use domain::RecordId;
 use domain::alert::kind::Category;
+use domain::setup::board_issue::board_issue;
 use domain::setup::board_name::BoardName;
+use domain::setup::found_board::FoundBoard;
 use serde::Deserialize;
 use store::{DedicatedBoard, DedicatedBoards};
 
-use crate::http::input::{filled, sentence};
+use crate::http::input::{OptionalId, filled, sentence};
 use crate::http::problem::Problem;
 
+/// Boards that exist. An empty choice leaves the board to ConnectWise.
 #[derive(Deserialize)]
-pub(crate) struct DefaultBoardForm {
+pub(crate) struct ExistingBoardsForm {
+    #[serde(default)]
+    pub(super) operations: OptionalId,
+    #[serde(default)]
+    pub(super) cyber_alerts: OptionalId,
     pub(super) version: u64,
+    /// Whether the person has seen what will change.
+    #[serde(default)]
+    pub(super) reviewed: bool,
 }
 
 #[derive(Deserialize)]
@@ -20,6 +30,17 @@ pub(crate) struct DedicatedBoardsForm {
     operations: DedicatedBoardForm,
     cyber_alerts: DedicatedBoardForm,
     pub(super) version: u64,
+    /// Whether the person has seen what will be created.
+    #[serde(default)]
+    pub(super) reviewed: bool,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ProgressForm {
+    /// How long the request may work. The page's script asks for little at a time, so that its bar
+    /// moves. Without a script a person presses a button for each part.
+    #[serde(default)]
+    pub(super) seconds: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -43,7 +64,49 @@ pub(super) fn has_department(location: &Location, department: RecordId) -> bool 
     location.department_ids.is_empty() || location.department_ids.contains(&department)
 }
 
+impl ExistingBoardsForm {
+    /// # Errors
+    /// When ConnectWise has no such board, or it takes no service tickets.
+    pub(super) fn check(&self, boards: &[FoundBoard]) -> Result<(), Problem> {
+        for (field, chosen) in [
+            ("operations", self.operations.0),
+            ("cyber_alerts", self.cyber_alerts.0),
+        ] {
+            let Some(id) = chosen else { continue };
+            let Some(board) = boards.iter().find(|board| board.id == id) else {
+                let words = "The API member sees no such board in ConnectWise.";
+                return Err(Problem::invalid(field, words));
+            };
+            if let Some(issue) = board_issue(board) {
+                return Err(Problem::invalid(field, sentence(&issue.to_string())));
+            }
+        }
+        Ok(())
+    }
+
+    /// The form's fields, to be sent again.
+    pub(super) fn fields(&self) -> Vec<(String, String)> {
+        let id = |OptionalId(id): OptionalId| id.map_or_else(String::new, |id| id.to_string());
+        vec![
+            ("operations".to_owned(), id(self.operations)),
+            ("cyber_alerts".to_owned(), id(self.cyber_alerts)),
+            ("version".to_owned(), self.version.to_string()),
+        ]
+    }
+}
+
 impl DedicatedBoardsForm {
+    /// The form's fields, to be sent again.
+    pub(super) fn fields(
+        &self,
+        [operations, cyber_alerts]: &[BoardName; 2],
+    ) -> Vec<(String, String)> {
+        let mut fields = vec![("version".to_owned(), self.version.to_string())];
+        fields.extend(self.operations.fields("operations", operations));
+        fields.extend(self.cyber_alerts.fields("cyber_alerts", cyber_alerts));
+        fields
+    }
+
     /// The names of both boards.
     ///
     /// # Errors
@@ -114,6 +177,16 @@ impl DedicatedBoardForm {
             }
             Some(_) => Ok(()),
         }
+    }
+
+    fn fields(&self, of: &str, name: &BoardName) -> [(String, String); 4] {
+        let field = |member: &str, value: String| (format!("{of}[{member}]"), value);
+        [
+            field("name", name.as_str().to_owned()),
+            field("location", self.location.to_string()),
+            field("department", self.department.to_string()),
+            field("team_lead", self.team_lead.to_string()),
+        ]
     }
 
     fn board(&self, name: &BoardName) -> DedicatedBoard {

@@ -2,19 +2,20 @@
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use connectwise::Error;
+use axum::response::{IntoResponse, Response};
 use domain::PartnerId;
 use domain::alert::kind::{Category, with_added};
-use domain::setup::board_targets::{choose_boards, connectwise_defaults, existing_board_target};
 use store::{Actor, DedicatedBoards};
 
 use crate::audit;
 use crate::auth::session::PartnerSession;
-use crate::boards::form::{DedicatedBoardsForm, DefaultBoardForm};
-use crate::boards::lists::{board_lists, board_parts, default_board, usual_priorities};
-use crate::boards::progress::{self, progress_response};
-use crate::boards::provision::{BoardPair, BoardsProgress};
+use crate::boards::existing::chosen_boards;
+use crate::boards::form::{DedicatedBoardsForm, ExistingBoardsForm, ProgressForm};
+use crate::boards::lists::board_lists;
+use crate::boards::progress::{self, WorkTime, progress_response};
+use crate::boards::provision::{BoardPair, plan};
 use crate::boards::reader::read;
+use crate::boards::review::{self, PlannedBoard, ReviewView, ReviewedForm, board_name};
 use crate::boards::view::render;
 use crate::connection::client::{Connected, problem_of, require_connected};
 use crate::context::{AppState, Setup};
@@ -23,6 +24,7 @@ use crate::http::problem::{Problem, saved_version};
 use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page;
 use crate::page::flash::FlashQuery;
+use crate::paths;
 use crate::random;
 use crate::step::SetupStep;
 
@@ -41,83 +43,125 @@ pub(crate) async fn show(
     Ok(page)
 }
 
-/// Sends all tickets to the API member's default board. If it has none, everything is left to
-/// ConnectWise. One conditional write: if the process dies right after, the choice is saved.
-pub(crate) async fn choose_default(
+/// Sends tickets to boards that exist, after a person has seen what will change. One conditional
+/// write: if the process dies right after, the choice is saved.
+pub(crate) async fn choose_existing(
     setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
-    Input(DefaultBoardForm { version }): Input<DefaultBoardForm>,
-) -> Result<ChangeResponse, Problem> {
+    Input(form): Input<ExistingBoardsForm>,
+) -> Result<Response, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
-    let Connected { connection, client } = require_connected(&setup, partner).await?;
-    let member = match client.my_member(invocation.call_ends()).await {
-        Ok(member) => Some(member),
-        // ConnectWise still uses its default board for a ticket that names none.
-        Err(Error::MissingRight { .. }) => None,
-        Err(err) => return Err(problem_of(&err)),
-    };
-    let board = member.as_ref().and_then(default_board);
-    let parts = match &board {
-        Some((board, _)) => board_parts(&client, *board, invocation.call_ends()).await?,
-        None => None,
-    };
-    let kinds = with_added(&setup.added_kinds(partner).await?);
-    let target = |category| match &board {
-        Some((board, _)) => existing_board_target(category, *board, parts.as_ref(), &kinds),
-        None => connectwise_defaults(category),
-    };
-    let before = table.settings.get(partner).await?;
-    let settings = choose_boards(
-        before.value,
-        target(Category::Operations),
-        target(Category::CyberAlerts),
-        usual_priorities(&client, invocation.call_ends()).await?,
-        connection.epoch,
-    );
-    saved_version(table.settings.save(partner, &settings, version).await?)?;
-    let name = board.map_or_else(|| "none".to_owned(), |(_, name)| name);
-    let action = (Actor::Partner, "default_board_chosen");
-    let detail = [("board", name)];
+    let connected = require_connected(&setup, partner).await?;
+    let chosen = chosen_boards(&setup, partner, &connected, &form, &invocation).await?;
+    if !form.reviewed {
+        let kinds = with_added(&setup.added_kinds(partner).await?);
+        let view = ReviewView::of_existing(connected.connection.confirmed, &chosen, &kinds);
+        let form = ReviewedForm {
+            action: paths::EXISTING_BOARDS,
+            fields: form.fields(),
+            button: "Use these boards",
+        };
+        return Ok(review_page(&session, &view, &form));
+    }
+    saved_version(
+        table
+            .settings
+            .save(partner, &chosen.after, form.version)
+            .await?,
+    )?;
+    let action = (Actor::Partner, "boards_chosen");
+    let detail = [Category::Operations, Category::CyberAlerts].map(|category| {
+        let board = chosen.after.board(category).board;
+        let name = match category {
+            Category::Operations => "operations",
+            Category::CyberAlerts => "cyber_alerts",
+        };
+        (name, board_name(board, &chosen.boards))
+    });
     audit::record(&setup, partner, action, &detail, &invocation).await;
     stop_provisioning(&setup, partner).await?;
     let now = invocation.now();
     setup.schedule().reconcile_and_probe(partner, now).await?;
-    Ok(ChangeResponse::next(format!("{PATH}?done=saved")))
+    Ok(ChangeResponse::next(format!("{PATH}?done=saved")).into_response())
 }
 
-/// Stops creating dedicated boards that are not finished. If the process dies before this, the page
-/// continues to create them, and the person chooses the default board again.
-async fn stop_provisioning(setup: &Setup, partner: &PartnerId) -> Result<(), Problem> {
-    let desired = setup.table().boards.get(partner).await?;
-    if let Some(unfinished) = desired.value.filter(|desired| !desired.finished) {
-        let finished = DedicatedBoards {
-            finished: true,
-            ..unfinished
-        };
-        setup
-            .table()
-            .boards
-            .save(partner, &finished, desired.version)
-            .await?;
+fn review_page(session: &PartnerSession, view: &ReviewView, form: &ReviewedForm) -> Response {
+    let content = review::render(view, form);
+    let nothing_done = FlashQuery::default();
+    page::step(session, SetupStep::Boards, &nothing_done, view, &content).into_response()
+}
+
+/// Ends the work on dedicated boards. What was created stays in ConnectWise.
+pub(crate) async fn stop(
+    setup: AppState,
+    session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
+) -> Result<ChangeResponse, Problem> {
+    let partner = &session.partner;
+    if stop_provisioning(&setup, partner).await? {
+        let action = (Actor::Partner, "boards_stopped");
+        audit::record(&setup, partner, action, &[], &invocation).await;
     }
-    Ok(())
+    Ok(ChangeResponse::next(PATH))
 }
 
-/// Requests two dedicated boards. One conditional write: if the process dies right after, the page
-/// goes on to create them.
+/// Stops creating dedicated boards; `false` if none are unfinished. If the process dies before this,
+/// the page continues to create them, and the person stops them or chooses other boards again.
+async fn stop_provisioning(setup: &Setup, partner: &PartnerId) -> Result<bool, Problem> {
+    let desired = setup.table().boards.get(partner).await?;
+    let Some(unfinished) = desired.value.filter(|desired| !desired.finished) else {
+        return Ok(false);
+    };
+    let finished = DedicatedBoards {
+        finished: true,
+        ..unfinished
+    };
+    setup
+        .table()
+        .boards
+        .save(partner, &finished, desired.version)
+        .await?;
+    Ok(true)
+}
+
+/// Requests two dedicated boards, after a person has seen what will be created. One conditional
+/// write: if the process dies right after, the page goes on to create them.
 pub(crate) async fn choose_dedicated(
     setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<DedicatedBoardsForm>,
-) -> Result<ChangeResponse, Problem> {
+) -> Result<Response, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
     let Connected { connection, client } = require_connected(&setup, partner).await?;
     let names = form.names()?;
     let lists = board_lists(&client, invocation.call_ends()).await;
     form.check(&lists.map_err(|err| problem_of(&err))?)?;
     let desired = form.boards(&names, connection.epoch);
+    if !form.reviewed {
+        let boards = BoardPair::new(&desired, &setup.added_kinds(partner).await?)?;
+        let (existing, plans) = plan(&client, &boards, invocation.calls_end()).await?;
+        let before = table.settings.get(partner).await?.value;
+        let before = before.filter(|before| before.belongs_to(connection.epoch));
+        let planned = |category, name, plan| PlannedBoard {
+            category,
+            name,
+            plan,
+        };
+        let planned = [
+            planned(Category::Operations, names[0].as_str(), &plans[0]),
+            planned(Category::CyberAlerts, names[1].as_str(), &plans[1]),
+        ];
+        let live = connection.confirmed;
+        let view = ReviewView::of_dedicated(live, before.as_ref(), &existing, planned);
+        let form = ReviewedForm {
+            action: paths::DEDICATED_BOARDS,
+            fields: form.fields(&names),
+            button: "Create both boards",
+        };
+        return Ok(review_page(&session, &view, &form));
+    }
     let saved = table.boards.save(partner, &desired, form.version).await?;
     saved_version(saved)?;
     let action = (Actor::Partner, "boards_asked_for");
@@ -126,7 +170,7 @@ pub(crate) async fn choose_dedicated(
         ("cyber_alerts", desired.cyber_alerts.name),
     ];
     audit::record(&setup, partner, action, &detail, &invocation).await;
-    Ok(ChangeResponse::next(PATH))
+    Ok(ChangeResponse::next(PATH).into_response())
 }
 
 /// Continues to create the requested boards for as long as the request may take. If the process
@@ -136,6 +180,7 @@ pub(crate) async fn progress(
     setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
+    Input(form): Input<ProgressForm>,
 ) -> Result<ChangeResponse, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
     let Connected { connection, client } = require_connected(&setup, partner).await?;
@@ -154,16 +199,11 @@ pub(crate) async fn progress(
     let (now, until) = (invocation.now(), invocation.holds_until());
     let lease = table.boards.lease(partner, &id, now, until).await?;
     let Some(lease) = lease else {
-        return Ok(progress_response(&BoardsProgress {
-            done: 0,
-            total: boards.total(),
-            doing: "another request creates the boards, perhaps in another window".to_owned(),
-            wait: true,
-            targets: None,
-        }));
+        return Ok(progress::waiting_response());
     };
-    let progress =
-        progress::create_boards(&setup, partner, &client, (&desired, &boards), &invocation).await;
+    let time = WorkTime::new(form.seconds, &invocation);
+    let work = (&desired, &boards, time);
+    let progress = progress::create_boards(&setup, partner, &client, work, &invocation).await;
     // Released after a failure too, so that the next request can start.
     table.boards.release(partner, &lease).await?;
     progress.map(|progress| progress_response(&progress))

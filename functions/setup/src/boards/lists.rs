@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use connectwise::{Client, Error, MyMember};
+use connectwise::{Client, Error};
 use domain::RecordId;
 use domain::alert::event::Severity;
-use domain::setup::found_board::BoardParts;
+use domain::setup::found_board::{BoardParts, FoundBoard};
 use domain::setup::{choices, rights};
 use tokio::time::Instant;
-use tokio::try_join;
+use tokio::{join, try_join};
 
 use crate::boards::form::BoardLists;
 use crate::connection::client::problem_of;
@@ -20,6 +20,20 @@ pub(crate) async fn board_parts(
     board: RecordId,
     ends: Instant,
 ) -> Result<Option<BoardParts>, Problem> {
+    match readable_parts(client, board, ends).await {
+        Err(Error::NotFound { .. }) => Err(Problem::refused(
+            "A board that tickets go to was deleted in ConnectWise. Choose again on \"Boards\".",
+        )),
+        parts => parts.map_err(|err| problem_of(&err)),
+    }
+}
+
+/// As [`board_parts`], for a board that may have been deleted.
+pub(super) async fn readable_parts(
+    client: &Client,
+    board: RecordId,
+    ends: Instant,
+) -> Result<Option<BoardParts>, Error> {
     let lists = try_join!(
         client.board_statuses(board, ends),
         client.board_types(board, ends)
@@ -35,11 +49,64 @@ pub(crate) async fn board_parts(
             }))
         }
         Err(Error::MissingRight { .. }) => Ok(None),
-        Err(Error::NotFound { .. }) => Err(Problem::refused(
-            "A board that tickets go to was deleted in ConnectWise. Choose again on \"Boards\".",
-        )),
-        Err(err) => Err(problem_of(&err)),
+        Err(err) => Err(err),
     }
+}
+
+/// The boards that exist.
+pub(super) struct OfferedBoards {
+    /// Also those that cannot be chosen.
+    pub(super) boards: Vec<FoundBoard>,
+    /// The API member's default board; `None` if it has none.
+    pub(super) default: Option<RecordId>,
+    /// The rights without which something is not known.
+    pub(super) missing_rights: Vec<&'static str>,
+}
+
+/// Lists the boards that the API member sees. Tickets on the others could not be found again.
+pub(super) async fn offered_boards(
+    client: &Client,
+    ends: Instant,
+) -> Result<OfferedBoards, Problem> {
+    let (member, boards) = join!(client.my_member(ends), client.board_infos(ends));
+    let mut missing_rights = Vec::new();
+    let member = match member {
+        Ok(member) => Some(member),
+        // ConnectWise still uses its default board for a ticket that names none.
+        Err(Error::MissingRight { right }) => {
+            missing_rights.push(right);
+            None
+        }
+        Err(err) => return Err(problem_of(&err)),
+    };
+    let mut boards: Vec<FoundBoard> = match boards {
+        Ok(boards) => boards.into_iter().map(Into::into).collect(),
+        Err(Error::MissingRight { right }) => {
+            missing_rights.push(right);
+            Vec::new()
+        }
+        Err(err) => return Err(problem_of(&err)),
+    };
+    if let Some(member) = &member {
+        boards.retain(|board| !member.excluded_service_board_ids.contains(&board.id));
+    }
+    let default = member.and_then(|member| member.service_default_board);
+    if let Some(default) = &default
+        && !boards.iter().any(|board| board.id == default.id)
+    {
+        boards.push(FoundBoard {
+            id: default.id,
+            name: default.name.clone(),
+            inactive: false,
+            for_projects: false,
+        });
+    }
+    boards.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
+    Ok(OfferedBoards {
+        boards,
+        default: default.map(|board| board.id),
+        missing_rights,
+    })
 }
 
 /// What new boards may have.
@@ -64,12 +131,6 @@ pub(super) async fn board_lists(client: &Client, ends: Instant) -> Result<BoardL
         departments,
         members,
     })
-}
-
-/// Id and name of the API member's default board.
-pub(super) fn default_board(member: &MyMember) -> Option<(RecordId, String)> {
-    let board = member.service_default_board.as_ref()?;
-    Some((board.id, board.name.clone()))
 }
 
 /// The initial priorities; empty if the API member lacks the right to read them.

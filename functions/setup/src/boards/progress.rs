@@ -13,6 +13,7 @@ use store::{Actor, DedicatedBoards, SaveOutcome};
 use tokio::time::Instant;
 
 use crate::audit;
+use crate::boards::existing::former_parts;
 use crate::boards::lists::usual_priorities;
 use crate::boards::provision::{BoardPair, BoardTargets, BoardsProgress, provision};
 use crate::context::Setup;
@@ -24,21 +25,46 @@ use crate::step::SetupStep;
 
 /// The time that is left for the last call at least, if the invocation is shorter than usual.
 const LAST_CALL: Duration = Duration::from_secs(4);
-/// How long one request works. The gateway's limit is 30 s, and the last call needs some of them.
-const WORK_TIME: Duration = Duration::from_secs(20);
+/// How long one request works at most. The gateway's limit is 30 s, and the last call needs some of
+/// them.
+const MAX_WORK_TIME: Duration = Duration::from_secs(20);
+
+/// How long a request creates parts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WorkTime {
+    /// No part is begun after this, except the first one: a slow ConnectWise needs longer to list
+    /// what exists.
+    pub(super) until: Instant,
+    /// No part is begun after this.
+    pub(super) latest: Instant,
+    /// All calls have ended by then.
+    pub(super) calls_end: Instant,
+}
+
+impl WorkTime {
+    pub(super) fn new(seconds: Option<u64>, invocation: &Invocation) -> Self {
+        let calls_end = invocation.calls_end();
+        let latest = calls_end.checked_sub(LAST_CALL).unwrap_or(calls_end);
+        let now = Instant::now();
+        let latest = latest.min(now + MAX_WORK_TIME);
+        let asked = seconds.map_or(MAX_WORK_TIME, Duration::from_secs);
+        Self {
+            until: latest.min(now + asked.min(MAX_WORK_TIME)),
+            latest,
+            calls_end,
+        }
+    }
+}
 
 /// Creates boards until the time is over. Once all parts exist, tickets go to them.
 pub(super) async fn create_boards(
     setup: &Setup,
     partner: &PartnerId,
     client: &Client,
-    (desired, boards): (&DedicatedBoards, &BoardPair),
+    (desired, boards, time): (&DedicatedBoards, &BoardPair, WorkTime),
     invocation: &Invocation,
 ) -> Result<BoardsProgress, Problem> {
-    let calls_end = invocation.calls_end();
-    let latest = calls_end.checked_sub(LAST_CALL).unwrap_or(calls_end);
-    let until = latest.min(Instant::now() + WORK_TIME);
-    let progress = provision(client, boards, until, calls_end).await?;
+    let progress = provision(client, boards, time).await?;
     let Some(targets) = &progress.targets else {
         return Ok(progress);
     };
@@ -51,7 +77,15 @@ pub(super) async fn create_boards(
         });
     }
     let usual = usual_priorities(client, invocation.call_ends()).await?;
-    save_targets(setup, partner, targets, &usual, desired.epoch).await?;
+    save_targets(
+        setup,
+        partner,
+        client,
+        targets,
+        (&usual, desired.epoch),
+        invocation,
+    )
+    .await?;
     mark_finished(setup, partner, desired, now.version).await?;
     let board = |target: &BoardTarget| target.board.unwrap_or_default().to_string();
     let action = (Actor::Partner, "boards_ready");
@@ -72,19 +106,26 @@ pub(super) async fn create_boards(
 async fn save_targets(
     setup: &Setup,
     partner: &PartnerId,
+    client: &Client,
     targets: &BoardTargets,
-    usual: &BTreeMap<Severity, RecordId>,
-    epoch: u32,
+    (usual, epoch): (&BTreeMap<Severity, RecordId>, u32),
+    invocation: &Invocation,
 ) -> Result<(), Problem> {
     let table = setup.table();
     for _ in 0..3 {
         let before = table.settings.get(partner).await?;
+        let same = before.value.as_ref();
+        let same = same.filter(|before| before.belongs_to(epoch));
+        let ends = invocation.call_ends();
+        let mut parts = former_parts(client, same, &targets.parts, ends).await?;
+        parts.extend(targets.parts.iter().cloned());
         let settings = choose_boards(
             before.value,
             targets.operations.clone(),
             targets.cyber_alerts.clone(),
             usual.clone(),
             epoch,
+            &parts,
         );
         let saved = table.settings.save(partner, &settings, before.version);
         if saved.await? != SaveOutcome::Conflict {
@@ -127,6 +168,16 @@ pub(super) fn progress_response(progress: &BoardsProgress) -> ChangeResponse {
     } else {
         response
     }
+}
+
+/// Another request works on the boards. It ends within seconds, and its progress is not known here.
+pub(super) fn waiting_response() -> ChangeResponse {
+    ChangeResponse::next(paths::BOARDS_PROGRESS)
+        .with(
+            "doing",
+            "Another request creates the boards. It ends within seconds.",
+        )
+        .with("wait", true)
 }
 
 pub(super) fn ready_response(total: usize) -> ChangeResponse {

@@ -7,16 +7,18 @@
 use connectwise::{Client, Error, NewBoard, NewStatus, NewTeam};
 use domain::RecordId;
 use domain::alert::kind::{Category, KindInfo};
+use domain::setup::board_issue::BoardUnusable;
 use domain::setup::board_name::BoardName;
 use domain::setup::dedicated_board::{
-    BoardDecision, BoardStep, DesiredBoard, item_count, next_board_step,
+    BoardDecision, BoardPlan, BoardStep, DesiredBoard, item_count, next_board_step, plan_board,
 };
-use domain::setup::found_board::{BoardParts, ExistingBoards};
+use domain::setup::found_board::{BoardParts, ExistingBoards, FoundBoard};
 use domain::setup::settings::BoardTarget;
 use store::{DedicatedBoard, DedicatedBoards};
 use tokio::time::Instant;
 use tokio::try_join;
 
+use crate::boards::progress::WorkTime;
 use crate::connection::client::problem_of;
 use crate::http::input::sentence;
 use crate::http::problem::Problem;
@@ -40,6 +42,8 @@ pub(super) struct BoardsProgress {
 pub(super) struct BoardTargets {
     pub(super) operations: BoardTarget,
     pub(super) cyber_alerts: BoardTarget,
+    /// The parts of both boards.
+    pub(super) parts: Vec<BoardParts>,
 }
 
 /// The desired state of both boards.
@@ -79,16 +83,48 @@ impl BoardPair {
     }
 }
 
-/// Continues to create both boards. No write starts after `until`, and all calls have ended by
-/// `calls_end`. If the process dies after any call, the next request lists what exists and goes on.
+/// The boards that ConnectWise lists, and what remains to be created of both.
+///
+/// # Errors
+/// When a person must correct something, or ConnectWise fails.
+pub(super) async fn plan(
+    client: &Client,
+    boards: &BoardPair,
+    calls_end: Instant,
+) -> Result<(Vec<FoundBoard>, [BoardPlan; 2]), Problem> {
+    let listed = client.boards(calls_end).await?;
+    let mut existing = ExistingBoards {
+        boards: listed.into_iter().map(Into::into).collect(),
+        parts: None,
+    };
+    let operations = plan_one(client, &boards.operations, &mut existing, calls_end).await?;
+    let cyber_alerts = plan_one(client, &boards.cyber_alerts, &mut existing, calls_end).await?;
+    Ok((existing.boards, [operations, cyber_alerts]))
+}
+
+async fn plan_one(
+    client: &Client,
+    desired: &DesiredBoard,
+    existing: &mut ExistingBoards,
+    calls_end: Instant,
+) -> Result<BoardPlan, Problem> {
+    let unusable = |err: BoardUnusable| Problem::refused(sentence(&err.to_string()));
+    let plan = plan_board(desired, existing).map_err(unusable)?;
+    let BoardPlan::Look { board } = plan else {
+        return Ok(plan);
+    };
+    existing.parts = Some(list_parts(client, board, calls_end).await?);
+    plan_board(desired, existing).map_err(unusable)
+}
+
+/// Continues to create both boards. If the process dies after any call, the next request lists what exists and goes on.
 ///
 /// # Errors
 /// When a person must correct something, or ConnectWise fails repeatedly.
 pub(super) async fn provision(
     client: &Client,
     boards: &BoardPair,
-    until: Instant,
-    calls_end: Instant,
+    time: WorkTime,
 ) -> Result<BoardsProgress, Problem> {
     let total = boards.total();
     let mut provisioner = Provisioner {
@@ -97,8 +133,8 @@ pub(super) async fn provision(
         completed: Vec::new(),
         rejected: None,
         failures: 0,
-        until,
-        calls_end,
+        finished: Vec::new(),
+        time,
     };
     let operations = match provisioner.board(&boards.operations).await {
         Ok(target) => target,
@@ -116,6 +152,7 @@ pub(super) async fn provision(
         targets: Some(BoardTargets {
             operations,
             cyber_alerts,
+            parts: provisioner.finished,
         }),
     })
 }
@@ -158,15 +195,22 @@ struct Provisioner<'a> {
     /// The step that was rejected last.
     rejected: Option<BoardStep>,
     failures: usize,
-    until: Instant,
-    calls_end: Instant,
+    /// The parts of complete boards.
+    finished: Vec<BoardParts>,
+    time: WorkTime,
 }
 
 impl Provisioner<'_> {
+    /// Whether no other part is begun in this request.
+    fn is_late(&self) -> bool {
+        let now = Instant::now();
+        now >= self.time.latest || (now >= self.time.until && !self.completed.is_empty())
+    }
+
     async fn board(&mut self, desired: &DesiredBoard) -> Result<BoardTarget, Interruption> {
         let mut done = 0;
         loop {
-            let is_late = Instant::now() >= self.until;
+            let is_late = self.is_late();
             let Some(existing) = &mut self.existing else {
                 if is_late {
                     let doing = "listing the boards".to_owned();
@@ -180,11 +224,14 @@ impl Provisioner<'_> {
                 Interruption::Failed(Problem::refused(sentence(&words)))
             })?;
             match planned {
-                BoardDecision::Done(target) => return Ok(target),
+                BoardDecision::Done(target) => {
+                    self.finished.extend(existing.parts.clone());
+                    return Ok(target);
+                }
                 // Not stopped at `until`: without the board's parts the progress is unknown, and
                 // would fall behind what an earlier request reported.
                 BoardDecision::Look { board } => {
-                    match list_parts(self.client, board, self.calls_end).await {
+                    match list_parts(self.client, board, self.time.calls_end).await {
                         Ok(parts) => existing.parts = Some(parts),
                         Err(err) => self.failed(&err, None, done)?,
                     }
@@ -202,7 +249,7 @@ impl Provisioner<'_> {
     }
 
     async fn list_boards(&mut self, done: usize) -> Result<(), Interruption> {
-        match self.client.boards(self.calls_end).await {
+        match self.client.boards(self.time.calls_end).await {
             Ok(boards) => {
                 self.existing = Some(ExistingBoards {
                     boards: boards.into_iter().map(Into::into).collect(),
@@ -225,7 +272,7 @@ impl Provisioner<'_> {
         let Some(existing) = &mut self.existing else {
             return Ok(());
         };
-        match create(self.client, &step, existing, self.calls_end).await {
+        match create(self.client, &step, existing, self.time.calls_end).await {
             Ok(()) => {
                 self.completed.push(step);
                 self.rejected = None;

@@ -1,15 +1,18 @@
 //! The page "Boards".
 
-use connectwise::{Board, Error};
+use connectwise::Error;
 use domain::RecordId;
 use domain::alert::kind::Category;
-use domain::setup::board_name::BoardName;
+use domain::setup::board_issue::board_issue;
+use domain::setup::found_board::FoundBoard;
 use domain::setup::settings::{BoardTarget, Settings};
 use maud::{Markup, html};
 use serde::Serialize;
 use store::DedicatedBoards;
 
 use crate::boards::form::{BoardLists, has_department};
+use crate::boards::forms_view::{dedicated_form, existing_form};
+use crate::boards::lists::OfferedBoards;
 use crate::connection::client::{missing_right, problem_of};
 use crate::paths;
 use crate::step::SetupStep;
@@ -19,19 +22,24 @@ pub(super) struct BoardsView {
     mode: BoardsMode,
     operations: Option<ChosenBoard>,
     cyber_alerts: Option<ChosenBoard>,
+    /// The boards that can be chosen.
+    pub(super) existing: Vec<NamedOption>,
     /// The API member's default board; `None` if it has none, or lacks the right to read it.
-    pub(super) default_board: Option<String>,
+    pub(super) default_board: Option<NamedOption>,
     /// The dedicated boards that are being created.
     #[serde(skip_serializing_if = "Option::is_none")]
-    desired: Option<RequestedBoards>,
+    making: Option<BoardsInProgress>,
+    /// The dedicated boards that were requested last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) requested: Option<DedicatedBoards>,
     /// The options for dedicated boards; `None` if the API member lacks a right to read them.
     #[serde(skip_serializing_if = "Option::is_none")]
     offers: Option<BoardOptions>,
     /// Why something cannot be chosen.
     pub(super) off: Vec<String>,
-    settings_version: u64,
+    pub(super) settings_version: u64,
     /// The version of the requested dedicated boards.
-    boards_version: u64,
+    pub(super) boards_version: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,8 +49,8 @@ enum BoardsMode {
     NotChosen,
     /// Two boards were requested and are not complete yet.
     Making,
-    Dedicated,
-    DefaultBoard,
+    TwoBoards,
+    OneBoard,
     /// No board is chosen: ConnectWise's own defaults apply.
     LeftToConnectwise,
 }
@@ -54,32 +62,34 @@ struct ChosenBoard {
 }
 
 #[derive(Debug, Serialize)]
-struct RequestedBoards {
+struct BoardsInProgress {
     operations: String,
     cyber_alerts: String,
+    /// The number of parts that ConnectWise has; `None` if it cannot be read.
+    done: Option<usize>,
     total: usize,
 }
 
 #[derive(Debug, Serialize)]
-struct BoardOptions {
-    locations: Vec<LocationOption>,
-    departments: Vec<NamedOption>,
+pub(super) struct BoardOptions {
+    pub(super) locations: Vec<LocationOption>,
+    pub(super) departments: Vec<NamedOption>,
     /// Active members.
-    team_leads: Vec<NamedOption>,
+    pub(super) team_leads: Vec<NamedOption>,
 }
 
 #[derive(Debug, Serialize)]
-struct LocationOption {
-    id: RecordId,
-    name: String,
+pub(super) struct LocationOption {
+    pub(super) id: RecordId,
+    pub(super) name: String,
     /// The departments of this location.
-    departments: Vec<RecordId>,
+    pub(super) departments: Vec<RecordId>,
 }
 
 #[derive(Debug, Clone, Serialize)]
-struct NamedOption {
-    id: RecordId,
-    name: String,
+pub(super) struct NamedOption {
+    pub(super) id: RecordId,
+    pub(super) name: String,
 }
 
 impl BoardsView {
@@ -88,8 +98,10 @@ impl BoardsView {
             mode: BoardsMode::NotConnected,
             operations: None,
             cyber_alerts: None,
+            existing: Vec::new(),
             default_board: None,
-            desired: None,
+            making: None,
+            requested: None,
             offers: None,
             off: Vec::new(),
             settings_version,
@@ -97,13 +109,22 @@ impl BoardsView {
         }
     }
 
+    /// Sets the boards that can be chosen.
+    pub(super) fn set_offered(&mut self, offered: &OfferedBoards) {
+        let option = |board: &FoundBoard| NamedOption {
+            id: board.id,
+            name: board.name.clone(),
+        };
+        let usable = offered.boards.iter();
+        let usable = usable.filter(|board| board_issue(board).is_none());
+        self.existing = usable.map(option).collect();
+        let default = offered.boards.iter();
+        let mut default = default.filter(|board| Some(board.id) == offered.default);
+        self.default_board = default.next().map(option);
+    }
+
     /// Sets what is chosen now.
-    pub(super) fn set_choice(
-        &mut self,
-        settings: Option<&Settings>,
-        desired: Option<&DedicatedBoards>,
-        boards: &[Board],
-    ) {
+    pub(super) fn set_choice(&mut self, settings: Option<&Settings>, boards: &[FoundBoard]) {
         let chosen = |target: &BoardTarget| {
             let board = target.board?;
             let mut boards = boards.iter();
@@ -113,7 +134,7 @@ impl BoardsView {
                 name: name.map(|board| board.name.clone()),
             })
         };
-        self.mode = mode(settings, desired);
+        self.mode = mode(settings);
         self.operations = settings.and_then(|of| chosen(&of.operations));
         self.cyber_alerts = settings.and_then(|of| chosen(&of.cyber_alerts));
     }
@@ -123,33 +144,58 @@ impl BoardsView {
         match lists {
             Ok(lists) => self.offers = Some(options(lists)),
             Err(Error::MissingRight { right }) => self.off.push(format!(
-                "Boards cannot be created for you; everything else works. {}",
+                "Boards cannot be created for you. {}",
                 missing_right(right)
             )),
             Err(err) => self.off.push(problem_of(&err).detail),
         }
     }
 
-    pub(super) fn set_requested(&mut self, desired: DedicatedBoards, total: usize) {
-        self.desired = Some(RequestedBoards {
+    pub(super) fn set_requested(&mut self, desired: Option<DedicatedBoards>) {
+        self.requested = desired;
+    }
+
+    pub(super) fn set_making(
+        &mut self,
+        desired: &DedicatedBoards,
+        done: Option<usize>,
+        total: usize,
+    ) {
+        self.mode = BoardsMode::Making;
+        self.making = Some(BoardsInProgress {
+            operations: desired.operations.name.clone(),
+            cyber_alerts: desired.cyber_alerts.name.clone(),
+            done,
             total,
-            operations: desired.operations.name,
-            cyber_alerts: desired.cyber_alerts.name,
         });
+    }
+
+    /// The board that the form of existing boards shows for a category: the present one, or the API
+    /// member's default board before the first choice.
+    pub(super) fn prefilled(&self, category: Category) -> Option<RecordId> {
+        let chosen = match category {
+            Category::Operations => &self.operations,
+            Category::CyberAlerts => &self.cyber_alerts,
+        };
+        match self.mode {
+            BoardsMode::NotChosen => self.default_board.as_ref().map(|board| board.id),
+            BoardsMode::NotConnected
+            | BoardsMode::Making
+            | BoardsMode::TwoBoards
+            | BoardsMode::OneBoard
+            | BoardsMode::LeftToConnectwise => chosen.as_ref().map(|chosen| chosen.board),
+        }
     }
 }
 
-fn mode(settings: Option<&Settings>, desired: Option<&DedicatedBoards>) -> BoardsMode {
-    if desired.is_some_and(|desired| !desired.finished) {
-        return BoardsMode::Making;
-    }
+fn mode(settings: Option<&Settings>) -> BoardsMode {
     let Some(settings) = settings else {
         return BoardsMode::NotChosen;
     };
     match (settings.operations.board, settings.cyber_alerts.board) {
         (None, None) => BoardsMode::LeftToConnectwise,
-        (one, other) if one == other => BoardsMode::DefaultBoard,
-        _ => BoardsMode::Dedicated,
+        (one, other) if one == other => BoardsMode::OneBoard,
+        _ => BoardsMode::TwoBoards,
     }
 }
 
@@ -190,6 +236,13 @@ fn options(lists: BoardLists) -> BoardOptions {
     }
 }
 
+pub(super) fn category_title(category: Category) -> &'static str {
+    match category {
+        Category::Operations => "Operations",
+        Category::CyberAlerts => "Cyber alerts",
+    }
+}
+
 pub(super) fn render(view: &BoardsView) -> Markup {
     html! {
         @match view.mode {
@@ -199,16 +252,20 @@ pub(super) fn render(view: &BoardsView) -> Markup {
             }
             BoardsMode::NotChosen => p { "Choose where tickets go." },
             BoardsMode::Making => (being_created(view)),
-            BoardsMode::Dedicated => (dedicated(view)),
-            BoardsMode::DefaultBoard => p { "All tickets go to the board " strong { (board_name(view.operations.as_ref())) } "." },
+            BoardsMode::TwoBoards => (two_boards(view)),
+            BoardsMode::OneBoard => p { "All tickets go to the board " strong { (board_name(view.operations.as_ref())) } "." },
             BoardsMode::LeftToConnectwise => {
                 p { "No board is chosen: ConnectWise chooses board, type and status. The start status cannot be chosen." }
             }
         }
         @for sentence in &view.off { p class="note" role="note" { (sentence) } }
-        @if view.mode != BoardsMode::NotConnected {
-            (default_form(view))
-            @if let Some(options) = &view.offers { (dedicated_form(view, options)) }
+        @match view.mode {
+            // Another choice would compete with the work.
+            BoardsMode::NotConnected | BoardsMode::Making => {}
+            BoardsMode::NotChosen | BoardsMode::TwoBoards | BoardsMode::OneBoard | BoardsMode::LeftToConnectwise => {
+                (existing_form(view))
+                @if let Some(options) = &view.offers { (dedicated_form(view, options)) }
+            }
         }
     }
 }
@@ -216,30 +273,34 @@ pub(super) fn render(view: &BoardsView) -> Markup {
 fn being_created(view: &BoardsView) -> Markup {
     let action = paths::BOARDS_PROGRESS;
     html! {
-        @if let Some(desired) = &view.desired {
-            section aria-label="Creating the boards" data-progress=(action) {
-                p { "The boards \"" (desired.operations) "\" and \"" (desired.cyber_alerts) "\" are being created in ConnectWise. You may leave this page and come back: it continues where it stopped." }
-                p { progress max=(desired.total) value="0" aria-label="Progress of the boards" {} }
-                p data-doing role="status" {}
+        @if let Some(making) = &view.making {
+            section aria-label="Creating the boards" data-progress=(action) data-request="{\"seconds\":2}" {
+                p { "The boards \"" (making.operations) "\" and \"" (making.cyber_alerts) "\" are being created in ConnectWise. You may leave this page and come back: it continues where it stopped." }
+                p { progress max=(making.total) value=[making.done] aria-label="Progress of the boards" {} }
+                p data-doing role="status" { @if let Some(done) = making.done { (done) " of " (making.total) " parts exist." } }
                 form method="post" action=(action) { button { "Continue" } }
+            }
+            form method="post" action=(paths::STOP_BOARDS) {
+                p { "To choose other boards, stop first. What exists already stays in ConnectWise, and is used if you choose the same names again." }
+                button class="plain" { "Stop creating boards" }
             }
         }
     }
 }
 
-fn dedicated(view: &BoardsView) -> Markup {
+fn two_boards(view: &BoardsView) -> Markup {
     html! {
-        p { "Tickets go to two boards:" }
+        p { "Tickets go to these boards:" }
         dl {
-            dt { "Operations" } dd { (board_name(view.operations.as_ref())) }
-            dt { "Cyber alerts" } dd { (board_name(view.cyber_alerts.as_ref())) }
+            dt { (category_title(Category::Operations)) } dd { (board_name(view.operations.as_ref())) }
+            dt { (category_title(Category::CyberAlerts)) } dd { (board_name(view.cyber_alerts.as_ref())) }
         }
     }
 }
 
 fn board_name(board: Option<&ChosenBoard>) -> String {
     match board {
-        None => "none".to_owned(),
+        None => "chosen by ConnectWise".to_owned(),
         Some(ChosenBoard {
             name: Some(name), ..
         }) => name.clone(),
@@ -249,75 +310,20 @@ fn board_name(board: Option<&ChosenBoard>) -> String {
     }
 }
 
-fn default_form(view: &BoardsView) -> Markup {
-    html! {
-        h2 { "The API member's default board" }
-        @match &view.default_board {
-            Some(board) => p { "All tickets go to " strong { (board) } ". You can choose its statuses and ticket types afterwards." },
-            None => p { "The API member has no default service board. ConnectWise then chooses board, type and status, and the start status cannot be chosen. To choose a board, set the API member's default service board in ConnectWise and load this page again." },
-        }
-        form method="post" action=(paths::DEFAULT_BOARD) {
-            input type="hidden" name="version" value=(view.settings_version);
-            button {
-                @if view.default_board.is_some() { "Use this board" } @else { "Leave it to ConnectWise" }
-            }
-        }
-    }
-}
-
-fn dedicated_form(view: &BoardsView, options: &BoardOptions) -> Markup {
-    html! {
-        h2 { "Two dedicated boards" }
-        p { "Ticketbridge creates one board for operations alerts and one for cyber alerts, with their statuses and ticket types. If a board of the same name exists already, it is used and completed; nothing is created twice." }
-        form method="post" action=(paths::DEDICATED_BOARDS) {
-            input type="hidden" name="version" value=(view.boards_version);
-            (fields("operations", Category::Operations, options))
-            (fields("cyber_alerts", Category::CyberAlerts, options))
-            button { "Create both boards" }
-        }
-    }
-}
-
-fn fields(of: &str, category: Category, offers: &BoardOptions) -> Markup {
-    let usual = BoardName::default_for(category);
-    let id = |member: &str| format!("{of}-{member}");
-    let name = |member: &str| format!("{of}[{member}]");
-    html! {
-        fieldset {
-            legend { (usual.as_str()) }
-            label for=(id("name")) { "Name" }
-            input id=(id("name")) name=(name("name")) value=(usual.as_str()) maxlength="50" required;
-            label for=(id("location")) { "Location" }
-            select id=(id("location")) name=(name("location")) required {
-                @for location in &offers.locations { option value=(location.id) { (location.name) } }
-            }
-            label for=(id("department")) { "Department of that location" }
-            select id=(id("department")) name=(name("department")) required {
-                @for location in &offers.locations {
-                    optgroup label=(location.name) {
-                        @for department in offers.departments.iter().filter(|of| location.departments.contains(&of.id)) {
-                            option value=(department.id) { (department.name) }
-                        }
-                    }
-                }
-            }
-            label for=(id("team_lead")) { "Team lead" }
-            select id=(id("team_lead")) name=(name("team_lead")) required {
-                @for lead in &offers.team_leads { option value=(lead.id) { (lead.name) } }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use store::DedicatedBoard;
+
     use super::*;
 
-    fn options() -> BoardOptions {
-        let option = |id, name: &str| NamedOption {
+    fn option(id: RecordId, name: &str) -> NamedOption {
+        NamedOption {
             id,
             name: name.to_owned(),
-        };
+        }
+    }
+
+    fn options() -> BoardOptions {
         BoardOptions {
             locations: vec![LocationOption {
                 id: 2,
@@ -325,15 +331,35 @@ mod tests {
                 departments: vec![10],
             }],
             departments: vec![option(10, "Professional Services")],
-            team_leads: vec![option(151, "Tom Smith (TSmith)")],
+            team_leads: vec![
+                option(151, "Tom Smith (TSmith)"),
+                option(152, "Ann Lee (ALee)"),
+            ],
+        }
+    }
+
+    fn requested() -> DedicatedBoards {
+        let board = |name: &str, team_lead| DedicatedBoard {
+            name: name.to_owned(),
+            location: 2,
+            department: 10,
+            team_lead,
+        };
+        DedicatedBoards {
+            operations: board("Watch", 152),
+            // A member who has left.
+            cyber_alerts: board("Security", 153),
+            epoch: 1,
+            finished: true,
         }
     }
 
     #[test]
-    fn boards_offers_default_and_dedicated_boards() {
+    fn boards_offers_existing_and_dedicated_boards() {
         let view = BoardsView {
             mode: BoardsMode::NotChosen,
-            default_board: Some("Service Desk".to_owned()),
+            existing: vec![option(20, "Alerts"), option(21, "Service Desk")],
+            default_board: Some(option(21, "Service Desk")),
             offers: Some(options()),
             ..BoardsView::not_connected(1, 2)
         };
@@ -342,17 +368,31 @@ mod tests {
     }
 
     #[test]
-    fn boards_shows_the_progress_of_new_boards() {
+    fn boards_shows_what_was_chosen_in_its_forms() {
+        let chosen = |board, name: Option<&str>| ChosenBoard {
+            board,
+            name: name.map(str::to_owned),
+        };
         let view = BoardsView {
-            mode: BoardsMode::Making,
-            desired: Some(RequestedBoards {
-                operations: "Operations".to_owned(),
-                cyber_alerts: "Cyber Alerts".to_owned(),
-                total: 22,
-            }),
+            mode: BoardsMode::TwoBoards,
+            operations: Some(chosen(20, Some("Alerts"))),
+            cyber_alerts: Some(chosen(29, None)),
+            existing: vec![option(20, "Alerts"), option(21, "Service Desk")],
+            offers: Some(options()),
+            requested: Some(requested()),
+            ..BoardsView::not_connected(1, 2)
+        };
+        let page = render(&view);
+        insta::assert_snapshot!(crate::page::lines(&page));
+    }
+
+    #[test]
+    fn boards_shows_the_progress_of_new_boards() {
+        let mut view = BoardsView {
             off: vec!["ConnectWise is down.".to_owned()],
             ..BoardsView::not_connected(1, 2)
         };
+        view.set_making(&requested(), Some(7), 22);
         let page = render(&view);
         insta::assert_snapshot!(crate::page::lines(&page));
     }

@@ -2,13 +2,16 @@
 
 use aws::invocation::Invocation;
 use connectwise::{Client, Error};
+use domain::RecordId;
 use domain::alert::kind::Category;
 use domain::setup::choices::find_target_issues;
-use domain::setup::settings::Settings;
+use domain::setup::settings::{BoardTarget, Settings};
+use domain::setup::type_hierarchy::find_hierarchy_issues;
 
 use crate::boards::lists::board_parts;
 use crate::http::problem::Problem;
 use crate::tickets::issues;
+use crate::tickets::lists::board_hierarchy;
 
 /// # Errors
 /// When ConnectWise refuses the keys, or a new ticket would get a status or type that cannot be
@@ -40,11 +43,31 @@ pub(super) async fn check(
         }
         let unfit = find_target_issues(target, &parts.statuses, &parts.types);
         if let Some((which, why)) = unfit.into_iter().next() {
-            let words = issues::describe(&which, why);
-            return Err(Problem::refused(format!(
-                "{words} Choose another on \"Tickets\"."
-            )));
+            return Err(choose_another(&issues::describe(&which, why)));
         }
+        check_hierarchy(client, target, board, invocation).await?;
     }
     Ok(())
+}
+
+/// Checks subtypes and items, if any are chosen.
+async fn check_hierarchy(
+    client: &Client,
+    target: &BoardTarget,
+    board: RecordId,
+    invocation: &Invocation,
+) -> Result<(), Problem> {
+    if target.subtypes.is_empty() && target.items.is_empty() {
+        return Ok(());
+    }
+    let hierarchy = board_hierarchy(client, board, invocation.call_ends()).await?;
+    let issues = hierarchy.map(|hierarchy| find_hierarchy_issues(target, &hierarchy));
+    match issues.into_iter().flatten().next() {
+        Some((which, why)) => Err(choose_another(&issues::describe_hierarchy(&which, why))),
+        None => Ok(()),
+    }
+}
+
+fn choose_another(words: &str) -> Problem {
+    Problem::refused(format!("{words} Choose another on \"Tickets\"."))
 }

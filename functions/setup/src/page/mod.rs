@@ -90,7 +90,7 @@ pub(crate) fn problem(problem: &Problem, path: &str) -> Markup {
     public_page(
         problem.title,
         &html! {
-            p role="alert" class="problem" { (problem.detail) }
+            p role="alert" class="problem" data-field=[problem.field.as_deref()] { (problem.detail) }
             @if is_signed_out {
                 p { a href=(paths::link_request(path)) { "Request a new link" } }
             } @else {

@@ -7,14 +7,15 @@ use domain::alert::kind::{Category, KindInfo, category_of};
 use domain::setup::choices::{BoardChoice, find_target_issues, merge_types};
 use domain::setup::rights;
 use domain::setup::settings::{BoardTarget, OnResolve, Settings};
+use domain::setup::type_hierarchy::{HierarchyChoice, find_hierarchy_issues};
 use domain::{Kind, RecordId};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::connection::client::missing_right;
 use crate::http::input::OptionalId;
 use crate::http::problem::Problem;
 use crate::tickets::issues;
-use crate::tickets::lists::TicketLists;
+use crate::tickets::lists::{TicketBoard, TicketLists};
 
 /// The longest time within which a closed ticket is reopened: a year.
 pub(super) const MAX_REOPEN_DAYS: u32 = 365;
@@ -32,11 +33,25 @@ pub(crate) struct TicketsForm {
     on: Vec<Kind>,
     #[serde(default)]
     priorities: BTreeMap<Severity, OptionalId>,
+    /// If it is not sent, the present one is kept: without the right to read the list it cannot be
+    /// chosen.
+    #[serde(default)]
+    source: SentChoice,
     note_interval_minutes: u32,
     /// An unticked box sends nothing.
     #[serde(default)]
     notes_for_customers: bool,
     pub(super) version: u64,
+}
+
+/// A choice that may be absent from the form. An empty text is a choice too: none.
+#[derive(Debug, Default)]
+struct SentChoice(Option<OptionalId>);
+
+impl<'de> Deserialize<'de> for SentChoice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        OptionalId::deserialize(deserializer).map(|id| Self(Some(id)))
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,6 +62,10 @@ struct TicketBoardForm {
     closing_status: OptionalId,
     #[serde(default)]
     types: BTreeMap<Kind, OptionalId>,
+    #[serde(default)]
+    subtypes: BTreeMap<Kind, OptionalId>,
+    #[serde(default)]
+    items: BTreeMap<Kind, OptionalId>,
     on_resolve: OnResolve,
     reopen_days: u32,
     #[serde(default)]
@@ -89,6 +108,10 @@ impl TicketsForm {
             priorities,
             note_interval_minutes: self.note_interval_minutes,
             notes_for_customers: self.notes_for_customers,
+            source: match self.source {
+                SentChoice(Some(OptionalId(picked))) => picked,
+                SentChoice(None) => before.source,
+            },
             epoch: Some(epoch),
         })
     }
@@ -133,19 +156,31 @@ impl TicketBoardForm {
                 words,
             ));
         }
-        let mut picked_kinds = self.types.keys();
-        if let Some(kind) = picked_kinds.find(|kind| category_of(kind, kinds) != Some(category)) {
-            let words = format!("There is no kind {kind} on this board.");
-            return Err(Problem::invalid(format!("{field}[types][{kind}]"), words));
+        for (member, picked) in [
+            ("types", &self.types),
+            ("subtypes", &self.subtypes),
+            ("items", &self.items),
+        ] {
+            let mut picked_kinds = picked.keys();
+            if let Some(kind) = picked_kinds.find(|kind| category_of(kind, kinds) != Some(category))
+            {
+                let words = format!("There is no kind {kind} on this board.");
+                let field = format!("{field}[{member}][{kind}]");
+                return Err(Problem::invalid(field, words));
+            }
         }
         let before = before.board(category);
-        let picked = self.types.into_iter();
-        let picked = picked.map(|(kind, OptionalId(id))| (kind, id));
+        let merged = |before: &BTreeMap<Kind, RecordId>, picked: BTreeMap<Kind, OptionalId>| {
+            let picked = picked.into_iter();
+            merge_types(before, picked.map(|(kind, OptionalId(id))| (kind, id)))
+        };
         Ok(BoardTarget {
             board: before.board,
             start_status: self.start_status.0,
             closing_status: self.closing_status.0,
-            types: merge_types(&before.types, picked),
+            types: merged(&before.types, self.types),
+            subtypes: merged(&before.subtypes, self.subtypes),
+            items: merged(&before.items, self.items),
             on_resolve: self.on_resolve,
             reopen_days: self.reopen_days,
             renew_after_hours: self.renew_after_hours,
@@ -169,7 +204,10 @@ pub(super) fn check(
     ] {
         let (was, is) = (before.board(category), after.board(category));
         let issues = match (parts, is.board) {
-            (Some(parts), _) => find_target_issues(is, &parts.statuses, &parts.types),
+            (Some(board), _) => {
+                check_hierarchy(field, is, board)?;
+                find_target_issues(is, &board.parts.statuses, &board.parts.types)
+            }
             (None, None) if has_choices(is) => {
                 let words = "No board is chosen, so ConnectWise chooses status and types.";
                 return Err(Problem::invalid(format!("{field}[start_status]"), words));
@@ -189,7 +227,36 @@ pub(super) fn check(
             return Err(Problem::invalid(format!("{field}{member}"), words));
         }
     }
-    check_priorities(before, after, lists)
+    check_priorities(before, after, lists)?;
+    check_source(before, after, lists)
+}
+
+fn check_hierarchy(field: &str, target: &BoardTarget, board: &TicketBoard) -> Result<(), Problem> {
+    let issues = find_hierarchy_issues(target, &board.hierarchy);
+    let Some((which, why)) = issues.into_iter().next() else {
+        return Ok(());
+    };
+    let member = match &which {
+        HierarchyChoice::Subtype(kind) => format!("{field}[subtypes][{kind}]"),
+        HierarchyChoice::Item(kind) => format!("{field}[items][{kind}]"),
+    };
+    Err(Problem::invalid(
+        member,
+        issues::describe_hierarchy(&which, why),
+    ))
+}
+
+fn check_source(before: &Settings, after: &Settings, lists: &TicketLists) -> Result<(), Problem> {
+    match (after.source, &lists.sources) {
+        (chosen, _) if chosen == before.source => Ok(()),
+        (None, _) => Ok(()),
+        (Some(_), None) => Err(Problem::refused(missing_right(rights::TABLES_INQUIRE))),
+        (Some(id), Some(sources)) if sources.iter().any(|source| source.id == id) => Ok(()),
+        (Some(_), Some(_)) => {
+            let words = "ConnectWise has no such source.";
+            Err(Problem::invalid("source", words))
+        }
+    }
 }
 
 fn check_priorities(
@@ -215,12 +282,17 @@ fn check_priorities(
 }
 
 fn has_choices(target: &BoardTarget) -> bool {
-    target.start_status.is_some() || target.closing_status.is_some() || !target.types.is_empty()
+    target.start_status.is_some()
+        || target.closing_status.is_some()
+        || !target.types.is_empty()
+        || !target.subtypes.is_empty()
+        || !target.items.is_empty()
 }
 
 fn has_same_choices(one: &BoardTarget, other: &BoardTarget) -> bool {
     let statuses = |target: &BoardTarget| (target.start_status, target.closing_status);
-    statuses(one) == statuses(other) && one.types == other.types
+    statuses(one) == statuses(other)
+        && (&one.types, &one.subtypes, &one.items) == (&other.types, &other.subtypes, &other.items)
 }
 
 /// The changed settings with their new values, for the history.
@@ -234,6 +306,7 @@ pub(super) fn changes(before: &Settings, after: &Settings) -> Vec<(&'static str,
         "priorities",
         "note_interval_minutes",
         "notes_for_customers",
+        "source",
     ];
     let changed = members
         .into_iter()

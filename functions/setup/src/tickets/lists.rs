@@ -1,11 +1,12 @@
 //! The options for tickets, read from ConnectWise.
 
-use connectwise::{Client, Error, Priority};
+use connectwise::{Client, Error, Priority, TicketSource, type_hierarchy};
 use domain::RecordId;
 use domain::setup::found_board::BoardParts;
 use domain::setup::settings::{BoardTarget, Settings};
-use tokio::join;
+use domain::setup::type_hierarchy::TypeHierarchy;
 use tokio::time::Instant;
+use tokio::{join, try_join};
 
 use crate::boards::lists::board_parts;
 use crate::connection::client::problem_of;
@@ -13,15 +14,23 @@ use crate::http::problem::Problem;
 
 /// What ConnectWise has; `None` where the API member lacks the right to read it.
 pub(crate) struct TicketLists {
-    pub(crate) operations: Option<BoardParts>,
-    pub(crate) cyber_alerts: Option<BoardParts>,
+    pub(crate) operations: Option<TicketBoard>,
+    pub(crate) cyber_alerts: Option<TicketBoard>,
     pub(crate) priorities: Option<Vec<Priority>>,
+    pub(crate) sources: Option<Vec<TicketSource>>,
+}
+
+/// A board's statuses and types, and what is below its types.
+#[derive(Clone)]
+pub(crate) struct TicketBoard {
+    pub(crate) parts: BoardParts,
+    pub(crate) hierarchy: TypeHierarchy,
 }
 
 impl TicketLists {
     /// Whether everything could be read that these settings point to.
     pub(crate) fn is_complete(&self, settings: &Settings) -> bool {
-        let is_read = |target: &BoardTarget, parts: &Option<BoardParts>| {
+        let is_read = |target: &BoardTarget, parts: &Option<TicketBoard>| {
             target.board.is_none() || parts.is_some()
         };
         self.priorities.is_some()
@@ -37,7 +46,7 @@ pub(crate) async fn ticket_lists(
 ) -> Result<TicketLists, Problem> {
     let (one, other) = (settings.operations.board, settings.cyber_alerts.board);
     let parts = async |board: Option<RecordId>| match board {
-        Some(board) => board_parts(client, board, ends).await,
+        Some(board) => ticket_board(client, board, ends).await,
         None => Ok(None),
     };
     // If both categories use one board, it is read once.
@@ -48,8 +57,12 @@ pub(crate) async fn ticket_lists(
             parts(other).await
         }
     };
-    let (operations, cyber_alerts, priorities) =
-        join!(parts(one), second, priorities(client, ends));
+    let (operations, cyber_alerts, priorities, sources) = join!(
+        parts(one),
+        second,
+        priorities(client, ends),
+        sources(client, ends)
+    );
     let operations = operations?;
     Ok(TicketLists {
         cyber_alerts: if one == other {
@@ -59,7 +72,61 @@ pub(crate) async fn ticket_lists(
         },
         operations,
         priorities: priorities?,
+        sources: sources?,
     })
+}
+
+async fn ticket_board(
+    client: &Client,
+    board: RecordId,
+    ends: Instant,
+) -> Result<Option<TicketBoard>, Problem> {
+    let (parts, hierarchy) = join!(
+        board_parts(client, board, ends),
+        board_hierarchy(client, board, ends)
+    );
+    Ok(match (parts?, hierarchy?) {
+        (Some(parts), Some(hierarchy)) => Some(TicketBoard { parts, hierarchy }),
+        (Some(_) | None, Some(_) | None) => None,
+    })
+}
+
+/// Subtypes and items of a board; `None` if the API member lacks the right.
+pub(crate) async fn board_hierarchy(
+    client: &Client,
+    board: RecordId,
+    ends: Instant,
+) -> Result<Option<TypeHierarchy>, Problem> {
+    let lists = try_join!(
+        client.board_subtypes(board, ends),
+        client.board_items(board, ends),
+        client.board_type_associations(board, ends)
+    );
+    match lists {
+        Ok((subtypes, items, associations)) => {
+            let mut hierarchy = type_hierarchy(subtypes, items, &associations);
+            hierarchy
+                .subtypes
+                .sort_by(|one, other| one.name.cmp(&other.name));
+            hierarchy
+                .items
+                .sort_by(|one, other| one.name.cmp(&other.name));
+            Ok(Some(hierarchy))
+        }
+        Err(Error::MissingRight { .. }) => Ok(None),
+        Err(err) => Err(problem_of(&err)),
+    }
+}
+
+async fn sources(client: &Client, ends: Instant) -> Result<Option<Vec<TicketSource>>, Problem> {
+    match client.ticket_sources(ends).await {
+        Ok(mut sources) => {
+            sources.sort_by(|one, other| one.name.cmp(&other.name));
+            Ok(Some(sources))
+        }
+        Err(Error::MissingRight { .. }) => Ok(None),
+        Err(err) => Err(problem_of(&err)),
+    }
 }
 
 async fn priorities(client: &Client, ends: Instant) -> Result<Option<Vec<Priority>>, Problem> {

@@ -1,20 +1,21 @@
 //! The page "Tickets".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use connectwise::Board;
 use domain::alert::event::Severity;
 use domain::alert::kind::{Category, KindInfo};
 use domain::setup::choices::{TargetIssue, check_closing_status, check_start_status, check_type};
-use domain::setup::found_board::{BoardParts, FoundStatus};
+use domain::setup::found_board::{FoundStatus, FoundType};
 use domain::setup::settings::{OnResolve, Settings};
+use domain::setup::type_hierarchy::TypeHierarchy;
 use domain::{Kind, RecordId};
 use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::step::SetupStep;
 use crate::tickets::form::{MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS};
-use crate::tickets::lists::TicketLists;
+use crate::tickets::lists::{TicketBoard, TicketLists};
 
 const SEVERITIES: [Severity; 5] = [
     Severity::Critical,
@@ -40,6 +41,9 @@ pub(super) struct TicketChoices {
     /// The priority of each severity; `None` leaves it to ConnectWise.
     priorities: BTreeMap<Severity, Option<RecordId>>,
     priorities_offered: Vec<ChoiceOption>,
+    /// The ConnectWise source of new tickets.
+    source: Option<RecordId>,
+    sources: Vec<ChoiceOption>,
     note_interval_minutes: u32,
     notes_for_customers: bool,
 }
@@ -58,6 +62,9 @@ struct TicketBoardView {
     start_statuses: Vec<ChoiceOption>,
     closing_statuses: Vec<ChoiceOption>,
     types: Vec<ChoiceOption>,
+    /// Empty if the board has none.
+    subtypes: Vec<ChildOption>,
+    items: Vec<ChildOption>,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,6 +74,17 @@ struct KindView {
     on: bool,
     #[serde(rename = "type")]
     type_: Option<RecordId>,
+    subtype: Option<RecordId>,
+    item: Option<RecordId>,
+}
+
+/// A subtype or an item.
+#[derive(Debug, Serialize)]
+struct ChildOption {
+    id: RecordId,
+    name: String,
+    /// What must be chosen above it: a type, or a type and a subtype as "7/12".
+    below: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -85,10 +103,11 @@ impl TicketChoices {
         boards: &[Board],
         kinds: &[KindInfo],
     ) -> Self {
-        let board = |category, parts: Option<&BoardParts>| {
-            TicketBoardView::new(category, settings, parts, boards, kinds)
+        let board = |category, board: Option<&TicketBoard>| {
+            TicketBoardView::new(category, settings, board, boards, kinds)
         };
         let priorities = lists.priorities.iter().flatten();
+        let sources = lists.sources.iter().flatten();
         Self {
             operations: board(Category::Operations, lists.operations.as_ref()),
             cyber_alerts: board(Category::CyberAlerts, lists.cyber_alerts.as_ref()),
@@ -102,6 +121,14 @@ impl TicketChoices {
                     unfit: None,
                 })
                 .collect(),
+            source: settings.source,
+            sources: sources
+                .map(|source| ChoiceOption {
+                    id: source.id,
+                    name: source.name.clone(),
+                    unfit: None,
+                })
+                .collect(),
             note_interval_minutes: settings.note_interval_minutes,
             notes_for_customers: settings.notes_for_customers,
         }
@@ -112,11 +139,13 @@ impl TicketBoardView {
     fn new(
         category: Category,
         settings: &Settings,
-        parts: Option<&BoardParts>,
+        board: Option<&TicketBoard>,
         boards: &[Board],
         kinds: &[KindInfo],
     ) -> Self {
         let target = settings.board(category);
+        let parts = board.map(|board| &board.parts);
+        let hierarchy = board.map(|board| &board.hierarchy);
         let statuses = |check: fn(&FoundStatus) -> Result<(), TargetIssue>| {
             let statuses = parts.map_or(&[][..], |parts| &parts.statuses);
             let options = statuses.iter().map(|status| ChoiceOption {
@@ -142,6 +171,8 @@ impl TicketBoardView {
                     name: info.type_name.clone(),
                     on: !settings.kinds_off.contains(&info.kind),
                     type_: target.types.get(&info.kind).copied(),
+                    subtype: target.subtypes.get(&info.kind).copied(),
+                    item: target.items.get(&info.kind).copied(),
                 })
                 .collect(),
             on_resolve: target.on_resolve,
@@ -157,8 +188,37 @@ impl TicketBoardView {
                     unfit: check_type(found).err(),
                 })
                 .collect(),
+            subtypes: hierarchy.map(subtype_options).unwrap_or_default(),
+            items: hierarchy.map(item_options).unwrap_or_default(),
         }
     }
+}
+
+/// The active subtypes.
+fn subtype_options(hierarchy: &TypeHierarchy) -> Vec<ChildOption> {
+    let below = |id| hierarchy.types_of(id).map(|type_| type_.to_string());
+    child_options(&hierarchy.subtypes, |id| below(id).collect())
+}
+
+/// The active items.
+fn item_options(hierarchy: &TypeHierarchy) -> Vec<ChildOption> {
+    let pairs = |id| hierarchy.pairs_of(id);
+    let below = |id| pairs(id).map(|(type_, subtype)| format!("{type_}/{subtype}"));
+    child_options(&hierarchy.items, |id| below(id).collect())
+}
+
+fn child_options(
+    found: &[FoundType],
+    below: impl Fn(RecordId) -> BTreeSet<String>,
+) -> Vec<ChildOption> {
+    let active = found.iter().filter(|found| !found.inactive);
+    active
+        .map(|found| ChildOption {
+            id: found.id,
+            name: found.name.clone(),
+            below: below(found.id).into_iter().collect(),
+        })
+        .collect()
 }
 
 pub(super) fn render(view: &TicketsView) -> Markup {
@@ -181,6 +241,12 @@ fn form(version: u64, chosen: &TicketChoices) -> Markup {
                 legend { "Priorities" }
                 @for (severity, picked) in chosen.priorities.iter().rev() {
                     (select(&format!("priorities[{severity}]"), severity_name(*severity), *picked, &chosen.priorities_offered))
+                }
+            }
+            @if !chosen.sources.is_empty() {
+                fieldset {
+                    legend { "Source" }
+                    (select("source", "Source of new tickets", chosen.source, &chosen.sources))
                 }
             }
             fieldset {
@@ -224,13 +290,21 @@ fn board_fields(field: &str, legend: &str, board: &TicketBoardView) -> Markup {
 }
 
 fn kinds(field: &str, board: &TicketBoardView) -> Markup {
+    let has_subtypes = !board.subtypes.is_empty();
+    let has_items = !board.items.is_empty();
     html! {
         table class="cards" {
             caption { "Kinds of alert" }
-            thead { tr { th scope="col" { "Kind" } th scope="col" { "Becomes a ticket" } th scope="col" { "Ticket type" } } }
+            thead {
+                tr {
+                    th scope="col" { "Kind" } th scope="col" { "Becomes a ticket" } th scope="col" { "Ticket type" }
+                    @if has_subtypes { th scope="col" { "Subtype" } }
+                    @if has_items { th scope="col" { "Item" } }
+                }
+            }
             tbody {
                 @for kind in &board.kinds {
-                    tr {
+                    tr data-types[has_subtypes] {
                         th scope="row" { (kind.name) }
                         td data-label="Becomes a ticket" { input type="checkbox" name="on[]" value=(kind.kind) checked[kind.on] aria-label={ (kind.name) " becomes a ticket" }; }
                         td data-label="Ticket type" {
@@ -238,8 +312,40 @@ fn kinds(field: &str, board: &TicketBoardView) -> Markup {
                                 (options(&format!("{field}[types][{}]", kind.kind), Some(&format!("Ticket type of {}", kind.name)), kind.type_, &board.types))
                             } @else { "chosen by ConnectWise" }
                         }
+                        @if has_subtypes {
+                            td data-label="Subtype" {
+                                (child_select(&format!("{field}[subtypes][{}]", kind.kind), &format!("Subtype of {}", kind.name), kind.subtype, &board.subtypes))
+                            }
+                        }
+                        @if has_items {
+                            td data-label="Item" {
+                                (child_select(&format!("{field}[items][{}]", kind.kind), &format!("Item of {}", kind.name), kind.item, &board.items))
+                            }
+                        }
                     }
                 }
+            }
+        }
+        @if has_subtypes {
+            small { "A subtype belongs to types, and an item to types and subtypes. If your board demands them, choose one for each kind." }
+        }
+    }
+}
+
+/// A list of subtypes or items. The script hides those that do not belong to what is chosen above.
+fn child_select(
+    name: &str,
+    label: &str,
+    picked: Option<RecordId>,
+    offers: &[ChildOption],
+) -> Markup {
+    let unlisted = picked.filter(|id| !offers.iter().any(|offer| offer.id == *id));
+    html! {
+        select id=(name) name=(name) aria-label=(label) {
+            option value="" selected[picked.is_none()] { "none" }
+            @if let Some(id) = unlisted { option value=(id) selected { "number " (id) ", not listed" } }
+            @for offer in offers {
+                option value=(offer.id) selected[picked == Some(offer.id)] data-below=(offer.below.join(" ")) { (offer.name) }
             }
         }
     }
@@ -308,6 +414,8 @@ mod tests {
                 name: "Disk".to_owned(),
                 on: true,
                 type_: Some(99),
+                subtype: Some(12),
+                item: None,
             }],
             on_resolve: OnResolve::Close,
             reopen_days: 7,
@@ -319,6 +427,16 @@ mod tests {
             }],
             closing_statuses: vec![],
             types: vec![],
+            subtypes: vec![ChildOption {
+                id: 12,
+                name: "Storage".to_owned(),
+                below: vec!["7".to_owned(), "8".to_owned()],
+            }],
+            items: vec![ChildOption {
+                id: 21,
+                name: "Volume".to_owned(),
+                below: vec!["7/12".to_owned()],
+            }],
         }
     }
 
@@ -338,6 +456,12 @@ mod tests {
                 cyber_alerts: board(None),
                 priorities: [(Severity::High, Some(5))].into(),
                 priorities_offered: vec![],
+                source: None,
+                sources: vec![ChoiceOption {
+                    id: 6,
+                    name: "Monitoring".to_owned(),
+                    unfit: None,
+                }],
                 note_interval_minutes: 60,
                 notes_for_customers: false,
             }),

@@ -21,7 +21,10 @@ async fn the_requests_of_the_ticket_writer() {
         board: Some(21),
         status: Some(17),
         type_: Some(3),
+        sub_type: Some(31),
+        item: Some(32),
         priority: Some(8),
+        source: Some(9),
         ..new_ticket()
     };
     writer.create(&minimal, within(2_000)).await.unwrap();

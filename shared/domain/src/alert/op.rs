@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ClaimId;
-
 /// A write to ConnectWise: exactly one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -43,20 +41,4 @@ pub enum NoteKind {
     Duplicate,
     /// This ticket stays; another one is its duplicate.
     Kept,
-}
-
-impl NoteKind {
-    /// The mark in the note's text by which the note of a claim is found.
-    #[must_use]
-    pub fn mark(self, claim: &ClaimId) -> String {
-        let kind = match self {
-            Self::Repeats => "repeats",
-            Self::Resolved => "resolved",
-            Self::Closing => "closing",
-            Self::Reopened => "reopened",
-            Self::Duplicate => "duplicate",
-            Self::Kept => "kept",
-        };
-        format!("[tb {kind} {claim}]")
-    }
 }

@@ -64,7 +64,9 @@ pub(crate) fn usable<'a, T>(
     first.map_or(Ok(None), Err)
 }
 
-pub(crate) fn board_issue(board: &FoundBoard) -> Option<BoardIssue> {
+/// Why new service tickets cannot go to a board.
+#[must_use]
+pub fn board_issue(board: &FoundBoard) -> Option<BoardIssue> {
     let name = board.name.clone();
     match (board.for_projects, board.inactive) {
         (true, _) => Some(BoardIssue::BoardForProjects { name }),

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::RecordId;
 use crate::alert::event::Severity;
 use crate::alert::kind::{Category, KindInfo};
 use crate::setup::board_issue::{type_issue, usable};
+use crate::setup::choices::{TargetIssue, check_closing_status, check_start_status, check_type};
 use crate::setup::found_board::{BoardParts, FoundStatus, named};
 use crate::setup::settings::{BoardTarget, OnResolve, Settings};
+use crate::text::is_same_name;
+use crate::{Kind, RecordId};
 
 /// The target for a board that the partner already has, with its statuses in the board's own order.
 /// New tickets get the board's default status, or its first open one if the default cannot be used.
@@ -59,8 +61,8 @@ pub fn connectwise_defaults(category: Category) -> BoardTarget {
 }
 
 /// Changes the boards of the settings, for a connection of this epoch. The partner's other
-/// decisions stay, but ids of another ConnectWise do not. `usual` are the priorities if the partner
-/// has chosen none yet.
+/// decisions stay, but ids of another ConnectWise do not. `default_priorities` apply if the partner
+/// has chosen none yet. `parts` are those of the boards before and after, as far as they are known.
 #[must_use]
 pub fn choose_boards(
     before: Option<Settings>,
@@ -68,6 +70,7 @@ pub fn choose_boards(
     cyber_alerts: BoardTarget,
     default_priorities: BTreeMap<Severity, RecordId>,
     epoch: u32,
+    parts: &[BoardParts],
 ) -> Settings {
     let Some(before) = before else {
         return Settings {
@@ -78,21 +81,77 @@ pub fn choose_boards(
             ..Settings::default()
         };
     };
-    let as_before = |target: BoardTarget, before: &BoardTarget| BoardTarget {
-        on_resolve: before.on_resolve,
-        reopen_days: before.reopen_days,
-        renew_after_hours: before.renew_after_hours,
-        ..target
+    let is_same_connectwise = before.belongs_to(epoch);
+    let as_before = |target: BoardTarget, before: &BoardTarget| {
+        let target = if is_same_connectwise {
+            keep_choices(target, before, parts)
+        } else {
+            target
+        };
+        BoardTarget {
+            on_resolve: before.on_resolve,
+            reopen_days: before.reopen_days,
+            renew_after_hours: before.renew_after_hours,
+            ..target
+        }
     };
     Settings {
         operations: as_before(operations, &before.operations),
         cyber_alerts: as_before(cyber_alerts, &before.cyber_alerts),
-        priorities: match before.belongs_to(epoch) {
-            true => before.priorities,
-            false => default_priorities,
+        priorities: if is_same_connectwise {
+            before.priorities
+        } else {
+            default_priorities
         },
+        source: before.source.filter(|_| is_same_connectwise),
         epoch: Some(epoch),
         ..before
+    }
+}
+
+/// Keeps what the partner chose, as far as it can be used: on the same board its statuses and types,
+/// on another board the types with the same names.
+fn keep_choices(target: BoardTarget, before: &BoardTarget, parts: &[BoardParts]) -> BoardTarget {
+    let is_same_board = before.board == target.board;
+    let find = |board: Option<RecordId>| parts.iter().find(|parts| Some(parts.board) == board);
+    let (Some(old), Some(new)) = (find(before.board), find(target.board)) else {
+        // The parts cannot be read, so no names can be compared.
+        return if is_same_board {
+            before.clone()
+        } else {
+            target
+        };
+    };
+    let status = |id: Option<RecordId>, check: fn(&FoundStatus) -> Result<(), TargetIssue>| {
+        let mut statuses = new.statuses.iter();
+        let chosen = statuses.find(|status| Some(status.id) == id && is_same_board)?;
+        check(chosen).ok().map(|()| chosen.id)
+    };
+    let type_ = |id: RecordId| {
+        let chosen = old.types.iter().find(|found| found.id == id)?;
+        let mut same = new.types.iter().filter(|found| check_type(found).is_ok());
+        let same = same.find(|found| is_same_name(&found.name, &chosen.name))?;
+        Some(same.id)
+    };
+    let kept = before.types.iter();
+    let kept = kept.filter_map(|(kind, id)| Some((kind.clone(), type_(*id)?)));
+    let mut types = target.types;
+    types.extend(kept);
+    let of_same_board = |chosen: &BTreeMap<Kind, RecordId>| {
+        if is_same_board {
+            chosen.clone()
+        } else {
+            BTreeMap::new()
+        }
+    };
+    BoardTarget {
+        subtypes: of_same_board(&before.subtypes),
+        items: of_same_board(&before.items),
+        start_status: status(before.start_status, check_start_status).or(target.start_status),
+        closing_status: status(before.closing_status, check_closing_status)
+            .or(target.closing_status),
+        types,
+        ..target
     }
 }
 

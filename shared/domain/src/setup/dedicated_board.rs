@@ -102,6 +102,67 @@ pub struct BoardProgress {
     pub of: usize,
 }
 
+/// What exists of a board, and what is created of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BoardPlan {
+    /// No board has the name: all of it is created.
+    New,
+    /// List the parts of this board, then ask again.
+    Look { board: RecordId },
+    Existing {
+        board: RecordId,
+        /// In the order in which they are created.
+        missing: Vec<BoardStep>,
+        progress: BoardProgress,
+    },
+}
+
+impl BoardPlan {
+    /// The number of existing parts.
+    #[must_use]
+    pub fn done(&self) -> usize {
+        match self {
+            Self::New | Self::Look { .. } => 0,
+            Self::Existing { progress, .. } => progress.done,
+        }
+    }
+}
+
+/// Plans all that the board needs.
+///
+/// # Errors
+/// Fails if a part with a desired name cannot be used.
+pub fn plan_board(
+    desired: &DesiredBoard,
+    existing: &ExistingBoards,
+) -> Result<BoardPlan, BoardUnusable> {
+    let boards = named(&existing.boards, desired.name.as_str(), |board| {
+        (&board.name, board.id)
+    });
+    let board = usable(&boards, board_issue).map_err(|err| BoardUnusable(vec![err]))?;
+    let Some(board) = board.map(|board| board.id) else {
+        return Ok(BoardPlan::New);
+    };
+    let Some(parts) = parts_of(existing, board) else {
+        return Ok(BoardPlan::Look { board });
+    };
+    let kinds = kinds(desired);
+    let adopted = adopt_parts(parts, &kinds)?;
+    let missing = missing_parts(desired, parts, &adopted);
+    // A missing status is not the default either.
+    let open = missing.len() + usize::from(adopted.new.is_none());
+    let of = item_count(desired);
+    let progress = BoardProgress {
+        done: of - open,
+        of,
+    };
+    Ok(BoardPlan::Existing {
+        board,
+        missing,
+        progress,
+    })
+}
+
 /// Returns what the board needs next.
 ///
 /// # Errors
@@ -111,50 +172,51 @@ pub fn next_board_step(
     desired: &DesiredBoard,
     existing: &ExistingBoards,
 ) -> Result<BoardDecision, BoardUnusable> {
-    let (kinds, of) = (kinds(desired), item_count(desired));
-
-    let boards = named(&existing.boards, desired.name.as_str(), |board| {
-        (&board.name, board.id)
-    });
-    let board = usable(&boards, board_issue).map_err(|err| BoardUnusable(vec![err]))?;
-    let Some(board) = board else {
-        let step = BoardStep::MakeBoard {
-            name: desired.name.clone(),
-            location: desired.location,
-            department: desired.department,
-        };
-        let progress = BoardProgress { done: 0, of };
-        return Ok(BoardDecision::Make { step, progress });
-    };
-    let board = board.id;
-    let Some(parts) = existing.parts.as_ref().filter(|parts| parts.board == board) else {
-        return Ok(BoardDecision::Look { board });
-    };
-    let adopted = adopt_parts(parts, &kinds)?;
-    let missing = missing_parts(desired, parts, &adopted);
-    // A missing status is not the default either.
-    let open = missing.len() + usize::from(adopted.new.is_none());
-    if let Some(step) = missing.into_iter().next() {
-        let progress = BoardProgress {
-            done: of - open,
-            of,
-        };
-        return Ok(BoardDecision::Make { step, progress });
+    match plan_board(desired, existing)? {
+        BoardPlan::New => {
+            let step = BoardStep::MakeBoard {
+                name: desired.name.clone(),
+                location: desired.location,
+                department: desired.department,
+            };
+            let of = item_count(desired);
+            let progress = BoardProgress { done: 0, of };
+            Ok(BoardDecision::Make { step, progress })
+        }
+        BoardPlan::Look { board } => Ok(BoardDecision::Look { board }),
+        BoardPlan::Existing {
+            board,
+            missing,
+            progress,
+        } => match (missing.into_iter().next(), parts_of(existing, board)) {
+            (Some(step), _) => Ok(BoardDecision::Make { step, progress }),
+            (None, Some(parts)) => Ok(BoardDecision::Done(target(desired, parts)?)),
+            (None, None) => Ok(BoardDecision::Look { board }),
+        },
     }
+}
+
+fn parts_of(existing: &ExistingBoards, board: RecordId) -> Option<&BoardParts> {
+    existing.parts.as_ref().filter(|parts| parts.board == board)
+}
+
+/// The target of a complete board.
+fn target(desired: &DesiredBoard, parts: &BoardParts) -> Result<BoardTarget, BoardUnusable> {
+    let kinds = kinds(desired);
+    let adopted = adopt_parts(parts, &kinds)?;
     let types = kinds.iter().filter_map(|(kind, name)| {
         let mut types = adopted.types.iter();
         let found = types.find(|(_, of, _)| is_same_name(of, name))?.2?;
         Some((kind.clone(), found.id))
     });
-    Ok(BoardDecision::Done(BoardTarget {
-        board: Some(board),
+    Ok(BoardTarget {
+        board: Some(parts.board),
         start_status: adopted.new.map(|status| status.id),
         closing_status: adopted.closed.map(|status| status.id),
         types: types.collect(),
         on_resolve: default_on_resolve(desired.category),
-        reopen_days: 0,
-        renew_after_hours: 0,
-    }))
+        ..BoardTarget::default()
+    })
 }
 
 /// The number of parts of a board: the total of its [`BoardProgress`].

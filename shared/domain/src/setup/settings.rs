@@ -31,6 +31,9 @@ pub struct Settings {
     /// Whether customers can read the notes. By default they are internal.
     #[serde(default)]
     pub notes_for_customers: bool,
+    /// The ConnectWise source of new tickets, such as "Email Connector".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<RecordId>,
     /// The epoch of the connection that the ids belong to: in another ConnectWise they identify
     /// other records. Absent fits every epoch; older settings have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,6 +52,7 @@ impl Default for Settings {
             priorities: BTreeMap::new(),
             note_interval_minutes: one_hour(),
             notes_for_customers: false,
+            source: None,
             epoch: None,
         }
     }
@@ -71,6 +75,12 @@ pub struct BoardTarget {
     pub closing_status: Option<RecordId>,
     #[serde(default)]
     pub types: BTreeMap<Kind, RecordId>,
+    /// A subtype of the kind's type. Boards can demand one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub subtypes: BTreeMap<Kind, RecordId>,
+    /// An item of the kind's type and subtype.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub items: BTreeMap<Kind, RecordId>,
     #[serde(default)]
     pub on_resolve: OnResolve,
     /// An alert that is raised again within this many days after its ticket was closed reopens that

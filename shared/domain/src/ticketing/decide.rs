@@ -313,11 +313,17 @@ pub(crate) fn create_ticket(
             epoch: connection.epoch,
         }));
     }
-    Decision::Write(TicketWrite::Create(TicketCreation {
+    let kind_type = target.types.get(&details.kind).copied();
+    let subtype = kind_type.and_then(|_| target.subtypes.get(&details.kind).copied());
+    let item = subtype.and_then(|_| target.items.get(&details.kind).copied());
+    Decision::Write(TicketWrite::Create(Box::new(TicketCreation {
         company,
         board: target.board,
         status: target.start_status,
-        kind_type: target.types.get(&details.kind).copied(),
+        kind_type,
+        subtype,
+        item,
+        source: connection.settings.source,
         priority: connection
             .settings
             .priorities
@@ -326,7 +332,7 @@ pub(crate) fn create_ticket(
         severity: details.severity,
         raised_at: details.raised_at,
         previous: before.map(|before| before.ticket_id),
-    }))
+    })))
 }
 
 /// Whether the ticket of the previous occurrence is reopened instead of creating a new one.

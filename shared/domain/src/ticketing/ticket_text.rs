@@ -217,6 +217,8 @@ fn readable(at: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::alert::event::Severity;
+    use crate::alert::record::NoteKind;
+    use crate::ticketing::note_mark::opening;
     use crate::{AlertId, PartnerId, SourceId, TenantId};
 
     fn payload(text: &str) -> Payload {
@@ -288,6 +290,31 @@ mod tests {
              Raised: 2026-11-22 07:30:00 UTC\nDetails: https://example.com/a%28b%29?q=%3Cx%3E\n\n\
              all well\nSeverity: low"
         );
+    }
+
+    #[test]
+    fn each_note_begins_with_its_opening_and_ends_with_its_mark() {
+        let details: AlertDetails = serde_json::from_value(serde_json::json!({
+            "kind": "disk", "category": "operations", "severity": "high",
+            "raised_at": "2026-11-22T07:30:00Z", "raise_received_at": "2026-11-22T07:30:00Z", "repeats": 0,
+        }))
+        .unwrap();
+        let mark = "the mark";
+        let desired = Desired::default();
+        for (kind, text) in [
+            (
+                NoteKind::Repeats,
+                repeat_note(2, &details, Some(&payload("a")), mark),
+            ),
+            (NoteKind::Resolved, resolved_note(false, &desired, mark)),
+            (NoteKind::Closing, resolved_note(true, &desired, mark)),
+            (NoteKind::Reopened, reopened_note(details.raised_at, mark)),
+            (NoteKind::Duplicate, duplicate_note(Some(7), mark)),
+            (NoteKind::Kept, kept_note(7, mark)),
+        ] {
+            assert!(text.starts_with(opening(kind)), "{kind:?}: {text}");
+            assert!(text.ends_with(mark), "{kind:?}: {text}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{ClaimId, RecordId, TicketRef};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TicketWrite {
     /// Create the ticket of this occurrence.
-    Create(TicketCreation),
+    Create(Box<TicketCreation>),
     /// Add a note.
     Note {
         ticket_id: RecordId,
@@ -86,6 +86,11 @@ pub struct TicketCreation {
     pub board: Option<RecordId>,
     pub status: Option<RecordId>,
     pub kind_type: Option<RecordId>,
+    /// Only below a type.
+    pub subtype: Option<RecordId>,
+    /// Only below a subtype.
+    pub item: Option<RecordId>,
+    pub source: Option<RecordId>,
     pub priority: Option<RecordId>,
     pub severity: Severity,
     /// When this occurrence was raised.

@@ -23,7 +23,7 @@ pub struct DedicatedBoards {
     /// The epoch of the connection that they were requested for. In another ConnectWise the ids name
     /// something else.
     pub epoch: u32,
-    /// Whether both boards exist and are in the settings.
+    /// Whether the work on them has ended: both exist and are in the settings, or a person stopped it.
     pub finished: bool,
 }
 

@@ -8,7 +8,7 @@ use crate::table::{Table, partner_pk};
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 
 pub(crate) const SETTINGS: &str = "settings";
-const OPTIONAL: &[&str] = &["epoch"];
+const OPTIONAL: &[&str] = &["epoch", "source"];
 
 #[derive(Debug, Clone)]
 pub struct SettingsStore {
@@ -70,6 +70,8 @@ mod tests {
         let board = BoardTarget {
             board: Some(2),
             types: [(Kind::parse("disk").unwrap(), 7)].into(),
+            subtypes: [(Kind::parse("disk").unwrap(), 8)].into(),
+            items: [(Kind::parse("disk").unwrap(), 9)].into(),
             ..BoardTarget::default()
         };
         let settings = Settings {
@@ -77,6 +79,7 @@ mod tests {
             cyber_alerts: board,
             kinds_off: [Kind::parse("cpu").unwrap()].into(),
             priorities: [(Severity::Critical, 1)].into(),
+            source: Some(6),
             epoch: Some(3),
             ..Settings::default()
         };
@@ -88,6 +91,7 @@ mod tests {
     fn optional_attributes_are_those_that_may_be_absent() {
         let bare = Settings::default();
         let full = Settings {
+            source: Some(6),
             epoch: Some(1),
             ..bare.clone()
         };

@@ -5,6 +5,7 @@
 
 pub(crate) mod copy_board;
 mod defaults;
+pub(crate) mod item_associations;
 mod store;
 pub(crate) mod write;
 
@@ -14,6 +15,7 @@ use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::clock;
+use crate::listing::Row;
 use crate::render;
 use crate::render::present;
 use crate::response::ApiError;
@@ -201,6 +203,8 @@ impl WritableTable {
 #[derive(Debug)]
 pub(crate) struct StoredRecords {
     records: BTreeMap<(WritableTable, i64), StoredRecord>,
+    /// The subtypes of an item below a type.
+    item_associations: BTreeMap<(i64, i64), Vec<i64>>,
     next_id: i64,
 }
 
@@ -279,10 +283,8 @@ pub(crate) fn rows(site: &Site, table: WritableTable, parent: Option<i64>) -> Ve
         | WritableTable::Role
         | WritableTable::Callback => Vec::new(),
     };
-    let mut rows: BTreeMap<i64, Value> = typed
-        .into_iter()
-        .map(|row| (crate::listing::Row::id(&row), row))
-        .collect();
+    let mut rows: BTreeMap<i64, Value> =
+        typed.into_iter().map(|row| (Row::id(&row), row)).collect();
     for ((_, id), stored) in site.stored.of(table) {
         let is_typed = rows.contains_key(id);
         let is_here = parent.is_none_or(|parent| stored.parent == Some(parent));
@@ -365,6 +367,7 @@ impl StoredRecords {
     pub(crate) fn starting_at(first: i64) -> Self {
         Self {
             records: defaults::records(),
+            item_associations: BTreeMap::new(),
             next_id: first,
         }
     }
@@ -393,33 +396,48 @@ pub(crate) fn table(
     find_parent(site, call, table, parent)?;
     let mut rows = rows(site, table, parent);
     if table == WritableTable::Board {
-        rows.retain(|row| site.sees_board(&call.caller, crate::listing::Row::id(row)));
+        rows.retain(|row| site.sees_board(&call.caller, Row::id(row)));
     }
     let rows = rows.into_iter().map(present);
     Ok(Table::new(table.schema_name(), table.schema_name(), rows))
 }
 
-/// Which subtypes belong to which types of a board.
+/// Which types, subtypes and items of a board belong together. A pair without an item has one row.
 pub(crate) fn associations(site: &Site, call: &Call, board: i64) -> Result<Table, ApiError> {
     find_parent(site, call, WritableTable::SubType, Some(board))?;
     let setup = site.setup.board(board);
     let sub_types = rows(site, WritableTable::SubType, Some(board));
-    let pairs = sub_types.iter().flat_map(|sub_type| {
+    let items = rows(site, WritableTable::Item, Some(board));
+    let mut found = Vec::new();
+    for sub_type in &sub_types {
         let types = sub_type.get("typeAssociationIds").and_then(Value::as_array);
         let types = types.into_iter().flatten().filter_map(Value::as_i64);
-        types.filter_map(move |id| Some((setup?, setup?.kind(id)?, sub_type)))
-    });
-    let rows = (1..).zip(pairs).map(|(id, (board, kind, sub_type))| {
-        json!({
-            "id": id,
-            "type": render::type_reference(site, board.id, kind),
-            "subType": { "id": sub_type.get("id"), "name": sub_type.get("name") },
-            "board": render::board_reference(site, board),
-            "_info": render::seeded(),
-        })
-    });
+        for (board, kind) in types.filter_map(|id| Some((setup?, setup?.kind(id)?))) {
+            let belongs = |item: &&Value| {
+                let of_item = site.stored.subtypes_of_item(Row::id(*item), kind.id);
+                of_item.contains(&Row::id(sub_type))
+            };
+            let mut of_pair: Vec<_> = items.iter().filter(belongs).map(Some).collect();
+            if of_pair.is_empty() {
+                of_pair.push(None);
+            }
+            for item in of_pair {
+                let mut row = json!({
+                    "id": found.len() + 1,
+                    "type": render::type_reference(site, board.id, kind),
+                    "subType": { "id": sub_type.get("id"), "name": sub_type.get("name") },
+                    "board": render::board_reference(site, board),
+                    "_info": render::seeded(),
+                });
+                if let Some(item) = item {
+                    row["item"] = json!({ "id": item.get("id"), "name": item.get("name") });
+                }
+                found.push(row);
+            }
+        }
+    }
     let schema = "BoardTypeSubTypeItemAssociation";
-    Ok(Table::new(schema, schema, rows))
+    Ok(Table::new(schema, schema, found.into_iter()))
 }
 
 /// Checks that the board or company of the path exists.

@@ -142,6 +142,7 @@ pub(super) fn checked(
     }
     if before.is_none() {
         problems.extend(draft.missing(&site.faults.required.on_create));
+        problems.extend(draft.misplaced_children(site));
         problems.extend(draft.refused_by_company(site));
     }
     if problems.is_empty() {

@@ -4,12 +4,15 @@
 use serde_json::{Map, Value};
 
 use crate::faults::{ReferenceCase, ReferenceSpace};
+use crate::listing::Row;
 use crate::references;
 use crate::references::Key;
 use crate::response::Problem;
 use crate::schema::{Kind, Schema};
 use crate::seed::{Board, BoardStatus};
 use crate::site::Site;
+use crate::storage;
+use crate::storage::WritableTable;
 
 /// Used at creation only; never stored nor returned.
 const SPENT: [&str; 8] = [
@@ -205,6 +208,42 @@ impl Draft {
             },
         };
         required.iter().filter(is_absent).map(problem).collect()
+    }
+
+    /// The problems with a subtype that does not belong to the type, and with an item that does not
+    /// belong to both.
+    pub(super) fn misplaced_children(&self, site: &Site) -> Vec<Problem> {
+        let id = |member: &str| self.other.get(member)?.get("id")?.as_i64();
+        let (sub_type, item) = (id("subType"), id("item"));
+        let mut problems = Vec::new();
+        if let Some(sub_type) = sub_type {
+            let row = storage::rows(site, WritableTable::SubType, self.board);
+            let mut row = row.iter().filter(|row| Row::id(*row) == sub_type);
+            let row = row.find(|row| row.get("inactiveFlag") != Some(&Value::Bool(true)));
+            let types = row.and_then(|row| row.get("typeAssociationIds")?.as_array());
+            match self.kind {
+                None => problems.push(Problem::missing("type", "type/id")),
+                Some(kind) if types.is_some_and(|types| types.contains(&kind.into())) => {}
+                Some(kind) => problems.push(Problem::not_found(
+                    format!("Service SubType {sub_type} not found for Service Type {kind}"),
+                    "subType/id".to_owned(),
+                )),
+            }
+        }
+        match (item, sub_type, self.kind) {
+            (None, _, _) | (Some(_), Some(_), None) => {}
+            (Some(_), None, _) => problems.push(Problem::missing("subType", "subType/id")),
+            (Some(item), Some(sub_type), Some(kind)) => {
+                let known = site.stored.subtypes_of_item(item, kind);
+                if !known.contains(&sub_type) {
+                    problems.push(Problem::not_found(
+                        format!("Service Item {item} not found for Service SubType {sub_type}"),
+                        "item/id".to_owned(),
+                    ));
+                }
+            }
+        }
+        problems
     }
 
     fn has_custom_field(&self, caption: &str) -> bool {

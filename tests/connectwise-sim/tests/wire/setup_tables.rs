@@ -221,8 +221,29 @@ async fn sub_types_and_items_belong_to_a_board_and_their_types() {
         "summary": "Toner", "company": { "id": 301 }, "subType": { "id": printer }, "item": { "id": item },
         "source": { "name": "RMM" }, "site": { "name": "Main" },
     });
+    let astray = site.post("/service/tickets", ticket.clone()).await;
+    assert_refused(&astray, &[["NotFound", "item/id"]]);
+    let association = format!("{path}/items/{item}/associations/2101");
+    let printers = json!({ "id": 2101, "subTypeAssociationIds": [printer] });
+    let made = site.put(&association, printers).await.json();
+    assert_eq!(made["subTypeAssociationIds"], json!([printer]));
+    let triples = site
+        .get(&format!("{path}/typeSubTypeItemAssociations?{condition}"))
+        .await;
+    assert_eq!(triples.json()[0]["item"]["name"], "Toner");
     let made = site.post("/service/tickets", ticket.clone()).await.json();
     assert_eq!(made["subType"]["name"], "Printer");
+    let mut changed = ticket.clone();
+    changed["type"] = json!({ "id": 2103 });
+    let changed = site.post("/service/tickets", changed).await;
+    assert_refused(
+        &changed,
+        &[["NotFound", "subType/id"], ["NotFound", "item/id"]],
+    );
+    let mut alone = ticket.clone();
+    alone.as_object_mut().unwrap().remove("subType");
+    let alone = site.post("/service/tickets", alone).await;
+    assert_refused(&alone, &[["MissingRequiredField", "subType"]]);
     assert_eq!(made["source"], json!({ "id": 3, "name": "RMM" }));
     assert_eq!(made["site"]["id"], 301, "the company's own");
     let mut elsewhere = ticket;

@@ -63,7 +63,7 @@ impl TargetNames {
         );
         let (lists, boards) = (lists?, boards?.into_iter());
         let parts = [lists.operations, lists.cyber_alerts].into_iter().flatten();
-        let types = parts.flat_map(|parts| parts.types);
+        let types = parts.flat_map(|board| board.parts.types);
         let priorities = lists.priorities.unwrap_or_default().into_iter();
         Ok(Self {
             boards: boards.map(|board| (board.id, board.name)).collect(),

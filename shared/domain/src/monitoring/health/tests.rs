@@ -300,8 +300,7 @@ fn settings() -> Settings {
         closing_status: Some(id * 10 + 4),
         types: [(kind(kind_name), id * 100)].into(),
         on_resolve: OnResolve::Close,
-        reopen_days: 0,
-        renew_after_hours: 0,
+        ..BoardTarget::default()
     };
     Settings {
         operations: board(22, "disk"),

@@ -324,8 +324,7 @@ fn a_complete_board_gives_a_target() {
         closing_status: Some(12),
         types: types.map(|(name, id)| (kind(name), id)).into(),
         on_resolve: OnResolve::Note,
-        reopen_days: 0,
-        renew_after_hours: 0,
+        ..BoardTarget::default()
     };
     assert_eq!(target, expected);
     let Ok(BoardDecision::Done(target)) =

@@ -129,24 +129,6 @@ fn a_note_is_found_by_its_mark() {
 }
 
 #[test]
-fn each_kind_of_note_has_a_mark_of_its_own() {
-    let record = open(&[raised(1)]);
-    let kinds = [
-        NoteKind::Repeats,
-        NoteKind::Resolved,
-        NoteKind::Closing,
-        NoteKind::Reopened,
-        NoteKind::Duplicate,
-        NoteKind::Kept,
-    ];
-    let id = &claim(Op::Patch, &record).id;
-    let mut marks: Vec<String> = kinds.map(|kind| kind.mark(id)).into();
-    marks.dedup();
-    assert_eq!(marks.len(), kinds.len());
-    assert!(marks.iter().all(|mark| mark.ends_with("c-1]")));
-}
-
-#[test]
 fn a_write_is_given_up_after_two_empty_lookups() {
     for (op, is_looked_for_again) in [
         (Op::Note(NoteKind::Repeats), false),

@@ -4,9 +4,15 @@ use std::time::{Duration, Instant};
 
 use connectwise_sim::{Seed, Simulator};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::PATIENCE;
+
+/// A subtype, and an item below it.
+pub(crate) struct TypeChildren {
+    pub(crate) subtype: u64,
+    pub(crate) item: u64,
+}
 
 pub(crate) fn is_open(ticket: &Value) -> bool {
     ticket["closedFlag"] == false
@@ -59,6 +65,26 @@ impl ConnectWise {
         let answer = call.send().await.unwrap();
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         answer.json().await.unwrap_or_default()
+    }
+
+    /// Adds a subtype and an item to a type of a board.
+    pub(crate) async fn add_type_children(&self, board: u64, type_: u64) -> TypeChildren {
+        let path = format!("/service/boards/{board}");
+        let post = async |table: &str, body| {
+            let path = format!("{path}/{table}");
+            let made = self
+                .call_as_technician(Method::POST, &path, Some(body))
+                .await;
+            made["id"].as_u64().unwrap()
+        };
+        let subtype = json!({ "name": "Storage", "typeAssociationIds": [type_] });
+        let subtype = post("subtypes", subtype).await;
+        let item = post("items", json!({ "name": "Volume" })).await;
+        let association = format!("{path}/items/{item}/associations/{type_}");
+        let body = json!({ "id": type_, "subTypeAssociationIds": [subtype] });
+        self.call_as_technician(Method::PUT, &association, Some(body))
+            .await;
+        TypeChildren { subtype, item }
     }
 
     pub(crate) async fn tickets(&self) -> Vec<Value> {

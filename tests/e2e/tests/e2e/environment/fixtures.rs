@@ -132,7 +132,6 @@ fn board(
             .map(|(kind, id)| (Kind::parse(*kind).unwrap(), *id))
             .collect(),
         on_resolve,
-        reopen_days: 0,
-        renew_after_hours: 0,
+        ..BoardTarget::default()
     }
 }

@@ -35,7 +35,7 @@ use store::{AccessTable, Alerts, ConfigTable, Connection, RecordWrite, SaveOutco
 
 pub(crate) use account::TestAccount;
 pub(crate) use actions::assert_closed_by;
-pub(crate) use connectwise::{ConnectWise, is_open};
+pub(crate) use connectwise::{ConnectWise, TypeChildren, is_open};
 pub(crate) use database::Database;
 pub(crate) use fixtures::{
     COMPANY, CYBER_ALERTS, DISABLED, MAIL_FROM, OPERATIONS, PARTNER, SECRET, SOURCE, SOURCE_KEY,

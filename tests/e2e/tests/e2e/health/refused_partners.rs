@@ -1,9 +1,10 @@
 //! ConnectWise refuses some writes while the connection works: one notification is sent, one alert of
 //! the group is retried from time to time, and all of them continue once one is accepted.
 
+use domain::{Blocked, Kind};
 use serde_json::{Value, json};
 
-use crate::environment::{COMPANY, event, raised_event};
+use crate::environment::{COMPANY, TypeChildren, event, raised_event, settings};
 use crate::health::incident_test::IncidentTest;
 use crate::health::notifications::WORKS;
 
@@ -46,6 +47,37 @@ async fn a_newly_required_field_is_notified_and_retried_singly() {
     assert_eq!(retries.len(), 5);
     assert_eq!((test.open_tickets().await, test.blocked().await), (5, 0));
     assert_eq!(test.subjects().await, [refuses]);
+}
+
+#[tokio::test]
+async fn a_demanded_subtype_is_sent_once_it_is_chosen() {
+    let mut test = IncidentTest::new().await;
+    let TypeChildren { subtype, item } = test.env.connectwise.add_type_children(22, 2203).await;
+    let required = json!({ "on_create": ["subType", "item", "source"] });
+    test.env.set_fault("required", required).await;
+    test.raise_all(&five(), |_| "Disk is full".into()).await;
+    let refused = test.env.record("a0").await.unwrap().blocked.unwrap().reason;
+    let words = "The subType/id field is required.";
+    assert!(
+        matches!(&refused, Blocked::Rejected(said) if said.starts_with(words)),
+        "{refused:?}"
+    );
+
+    let disk = Kind::parse("disk").unwrap();
+    let mut own = settings();
+    own.operations.subtypes = [(disk.clone(), subtype)].into();
+    own.operations.items = [(disk, item)].into();
+    own.source = Some(1);
+    test.env.put_settings(&own).await;
+    test.minutes(70).await;
+    assert_eq!((test.open_tickets().await, test.blocked().await), (5, 0));
+    for ticket in test.env.connectwise.tickets().await {
+        let id = |member: &str| ticket[member]["id"].as_u64();
+        assert_eq!(
+            (id("subType"), id("item"), id("source")),
+            (Some(subtype), Some(item), Some(1))
+        );
+    }
 }
 
 #[tokio::test]

@@ -234,13 +234,25 @@ async fn of_the_connection(routes: &mut AuditedRoutes) {
     assert_eq!(detail["connection"], at(&here));
 
     let version = routes.view("boards").await["settings_version"].clone();
-    let body = json!({ "version": version });
+    let body =
+        json!({ "operations": 21, "cyber_alerts": 21, "version": version, "reviewed": true });
     routes
-        .post("boards-default", body, &["default_board_chosen"])
+        .post("boards-existing", body, &["boards_chosen"])
         .await;
     let board = json!({ "location": 2, "department": 10, "team_lead": 151 });
     let version = routes.view("boards").await["boards_version"].clone();
-    let body = json!({ "operations": board, "cyber_alerts": board, "version": version });
+    let body = json!({
+        "operations": board, "cyber_alerts": board, "version": version, "reviewed": true,
+    });
+    routes
+        .post("boards-dedicated", body, &["boards_asked_for"])
+        .await;
+    let stopped = &["boards_stopped"];
+    routes.post("boards-stop", json!({}), stopped).await;
+    let version = routes.view("boards").await["boards_version"].clone();
+    let body = json!({
+        "operations": board, "cyber_alerts": board, "version": version, "reviewed": true,
+    });
     routes
         .post("boards-dedicated", body, &["boards_asked_for"])
         .await;

@@ -17,13 +17,22 @@ use crate::environment::{Answer, Call, PAGE, PARTNER, TestEnvironment, partner, 
 use crate::proxy::{Proxy, Stop, When};
 
 const PROGRESS: &str = "boards-progress";
+const EXISTING: &str = "boards-existing";
 /// Names that the seed does not have.
 const OPERATIONS: &str = "Watch: Operations";
 const CYBER_ALERTS: &str = "Watch: Cyber Alerts";
 
 fn asked(version: u64) -> Value {
     let board = |name| json!({ "name": name, "location": 2, "department": 10, "team_lead": 151 });
-    json!({ "operations": board(OPERATIONS), "cyber_alerts": board(CYBER_ALERTS), "version": version })
+    json!({
+        "operations": board(OPERATIONS), "cyber_alerts": board(CYBER_ALERTS),
+        "version": version, "reviewed": true,
+    })
+}
+
+/// Tickets of both categories go to this board.
+fn one_board(board: u64, version: &Value) -> Value {
+    json!({ "operations": board, "cyber_alerts": board, "version": version, "reviewed": true })
 }
 
 fn desired() -> DedicatedBoards {
@@ -125,21 +134,25 @@ async fn creating_both_boards_keeps_the_partners_choices() {
         let view = browser.get_json("boards").await.expect(200).json();
         assert_eq!(
             (&view["mode"], &view["boards_version"]),
-            (&json!("dedicated"), &json!(0))
+            (&json!("two_boards"), &json!(0))
         );
-        assert_eq!(view["default_board"], "Service Desk");
+        assert_eq!(view["default_board"]["name"], "Service Desk");
         let leads = view["offers"]["team_leads"].as_array().unwrap();
         assert!(leads.iter().any(|lead| lead["id"] == 151), "{leads:?}");
         let page = browser.get("boards").await.expect(200);
-        assert!(page.text.contains("Create both boards"), "{}", page.text);
+        assert!(page.text.contains("Review the new boards"), "{}", page.text);
 
         let answer = browser.submit("boards-dedicated", &asked(0), 200).await;
         assert_eq!(answer["next"], "boards");
         let page = browser.get("boards").await.expect(200).text;
-        assert!(
-            page.contains(&format!("data-progress=\"{PROGRESS}\"")),
-            "{page}"
-        );
+        for (words, is_there) in [
+            (&*format!("data-progress=\"{PROGRESS}\""), true),
+            ("value=\"0\"", true),
+            ("Stop creating boards", true),
+            ("Review the new boards", false),
+        ] {
+            assert_eq!(page.contains(words), is_there, "{words}: {page}");
+        }
         browser.submit("boards-dedicated", &asked(0), 409).await;
 
         // By the form, without the page's script.
@@ -158,7 +171,7 @@ async fn creating_both_boards_keeps_the_partners_choices() {
         let again = browser.post(PROGRESS, &json!({})).await.expect(200).json();
         assert_eq!((&again["done"], &again["total"]), (&json!(22), &json!(22)));
         let view = browser.get_json("boards").await.expect(200).json();
-        assert_eq!(view["mode"], "dedicated");
+        assert_eq!(view["mode"], "two_boards");
         assert_eq!(view["operations"]["name"], OPERATIONS);
     }
 }
@@ -206,8 +219,8 @@ async fn the_default_board_is_used_with_its_visible_settings() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let version = browser.get_json("boards").await.json()["settings_version"].clone();
-    let version = json!({ "version": version });
-    let answer = browser.submit("boards-default", &version, 200).await;
+    let form = one_board(21, &version);
+    let answer = browser.submit(EXISTING, &form, 200).await;
     assert_eq!(answer["next"], "boards?done=saved");
     let seen = env.settings().await;
     for target in [&seen.operations, &seen.cyber_alerts] {
@@ -223,9 +236,9 @@ async fn the_default_board_is_used_with_its_visible_settings() {
     }
     assert_eq!(seen.cyber_alerts.on_resolve, OnResolve::Note);
     assert!(seen.kinds_off.contains(&Kind::parse("memory").unwrap()));
-    browser.submit("boards-default", &version, 409).await;
+    browser.submit(EXISTING, &form, 409).await;
 
-    // Without Table Setup the board is saved, and ConnectWise chooses the status.
+    // Without Table Setup the board can be saved again, and what was chosen stays.
     env.set_fault("missing_rights", ["table_setup.inquire"])
         .await;
     let view = browser.get_json("boards").await.expect(200).json();
@@ -235,8 +248,8 @@ async fn the_default_board_is_used_with_its_visible_settings() {
         "{off}"
     );
     assert_eq!(view["offers"], Value::Null);
-    let version = json!({ "version": view["settings_version"] });
-    browser.submit("boards-default", &version, 200).await;
+    let form = one_board(21, &view["settings_version"]);
+    browser.submit(EXISTING, &form, 200).await;
     let unseen = env.settings().await;
     assert_eq!(
         (
@@ -244,7 +257,20 @@ async fn the_default_board_is_used_with_its_visible_settings() {
             unseen.operations.start_status,
             unseen.operations.closing_status
         ),
-        (Some(21), None, None)
+        (Some(21), Some(211), Some(214))
+    );
+    // Another board is saved without statuses and types: ConnectWise chooses them.
+    let view = browser.get_json("boards").await.expect(200).json();
+    let form = one_board(22, &view["settings_version"]);
+    browser.submit(EXISTING, &form, 200).await;
+    let unseen = env.settings().await;
+    assert_eq!(
+        (
+            unseen.operations.board,
+            unseen.operations.start_status,
+            unseen.operations.closing_status
+        ),
+        (Some(22), None, None)
     );
     let refused = browser.submit("boards-dedicated", &asked(0), 422).await;
     assert!(
@@ -254,6 +280,135 @@ async fn the_default_board_is_used_with_its_visible_settings() {
             .contains("Table Setup: Inquire = All"),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn a_choice_is_reviewed_before_it_is_saved() {
+    let env = TestEnvironment::new().await;
+    let mut own = settings();
+    own.operations.types = [(Kind::parse("disk").unwrap(), 2212)].into();
+    env.put_settings(&own).await;
+    let mut browser = env.setup.signed_in().await;
+    let view = browser.get_json("boards").await.expect(200).json();
+    let version = &view["settings_version"];
+    let form =
+        json!({ "operations": 21, "cyber_alerts": own.cyber_alerts.board, "version": version });
+    let review = browser.post(EXISTING, &form).await.expect(200).json();
+    assert_eq!(review["live"], true);
+    let boards = review["boards"].as_array().unwrap();
+    assert_eq!(
+        (&boards[0]["changes"], &boards[1]["changes"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(boards[0]["after"], "Service Desk");
+    assert_eq!(boards[0]["uses"]["start_status"], "New", "{review}");
+    assert_eq!(env.settings().await, own, "nothing is saved yet");
+    let version = version.to_string();
+    let page = browser
+        .post_form(
+            EXISTING,
+            &[
+                ("operations", "21"),
+                ("cyber_alerts", "23"),
+                ("version", &version),
+            ],
+        )
+        .await
+        .expect(200)
+        .text;
+    for words in [
+        "Ticketbridge is live",
+        "Use these boards",
+        "name=\"reviewed\" value=\"true\"",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+
+    let mut dedicated = asked(0);
+    dedicated["operations"]["name"] = json!("Operations");
+    dedicated["reviewed"] = json!(false);
+    let review = browser
+        .post("boards-dedicated", &dedicated)
+        .await
+        .expect(200)
+        .json();
+    let creates = |n: usize| review["boards"][n]["creates"].as_array().unwrap().clone();
+    assert!(
+        creates(1)[0]
+            .as_str()
+            .unwrap()
+            .contains("the board with its statuses"),
+        "{review}"
+    );
+    let writes = env.connectwise.calls().await;
+    assert!(
+        writes.iter().all(|call| call.starts_with("GET")),
+        "{writes:?}"
+    );
+    assert_eq!(env.config.boards.get(&partner()).await.unwrap().version, 0);
+}
+
+#[tokio::test]
+async fn boards_that_take_no_tickets_cannot_be_chosen() {
+    let env = TestEnvironment::new().await;
+    let mut browser = env.setup.signed_in().await;
+    let view = browser.get_json("boards").await.expect(200).json();
+    let offered = view["existing"].as_array().unwrap();
+    let inactive = json!([{ "op": "replace", "path": "inactiveFlag", "value": true }]);
+    env.connectwise
+        .call_as_technician(Method::PATCH, "/service/boards/22", Some(inactive))
+        .await;
+    let now = browser.get_json("boards").await.expect(200).json();
+    assert_eq!(now["existing"].as_array().unwrap().len(), offered.len() - 1);
+    for (board, words) in [(99, "no such board"), (22, "inactive")] {
+        let form = one_board(board, &view["settings_version"]);
+        let problem = browser.submit(EXISTING, &form, 422).await;
+        assert_eq!(problem["field"], "operations");
+        assert!(
+            problem["detail"].as_str().unwrap().contains(words),
+            "{problem}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_reload_shows_what_exists_and_the_work_can_be_stopped() {
+    let env = TestEnvironment::new().await;
+    let mut browser = env.setup.signed_in().await;
+    browser.submit("boards-dedicated", &asked(0), 200).await;
+    // The least that one request does is one part.
+    let body = json!({ "seconds": 0 });
+    let mut done = 0;
+    for _ in 0..3 {
+        let answer = browser.submit(PROGRESS, &body, 200).await;
+        assert_eq!(answer["next"], PROGRESS, "{answer}");
+        assert!(answer["done"].as_u64().unwrap() > done, "{answer}");
+        done = answer["done"].as_u64().unwrap();
+        let view = browser.get_json("boards").await.expect(200).json();
+        assert_eq!(
+            (&view["mode"], &view["making"]["done"]),
+            (&json!("making"), &json!(done))
+        );
+    }
+    let before = env.settings().await;
+    browser.submit("boards-stop", &json!({}), 200).await;
+    let view = browser.get_json("boards").await.expect(200).json();
+    assert_eq!(
+        (&view["mode"], &view["requested"]["operations"]["name"]),
+        (&json!("two_boards"), &json!(OPERATIONS))
+    );
+    assert_eq!(env.settings().await, before);
+    // The same names again: what exists is used.
+    browser
+        .submit(
+            "boards-dedicated",
+            &asked(view["boards_version"].as_u64().unwrap()),
+            200,
+        )
+        .await;
+    let answer = browser.submit(PROGRESS, &json!({}), 200).await;
+    assert_eq!(answer["next"], "boards?done=boards_ready", "{answer}");
+    both_are_whole(&env, &env.config, "stopped").await;
 }
 
 #[tokio::test]
@@ -271,12 +426,12 @@ async fn no_default_board_leaves_the_choice_to_connectwise() {
     assert_eq!(view["default_board"], Value::Null);
     let page = browser.get("boards").await.expect(200).text;
     assert!(
-        page.contains("Leave it to ConnectWise")
+        page.contains("chosen by ConnectWise")
             && page.contains("the start status cannot be chosen"),
         "{page}"
     );
-    let version = json!({ "version": view["settings_version"] });
-    browser.submit("boards-default", &version, 200).await;
+    let version = json!({ "version": view["settings_version"], "reviewed": true });
+    browser.submit(EXISTING, &version, 200).await;
     let saved = env.settings().await;
     for target in [&saved.operations, &saved.cyber_alerts] {
         assert_eq!(

@@ -1,13 +1,15 @@
 //! The connection step of the page: address and keys, client id, confirmation.
 
 use connectwise_sim::{Seed, Simulator};
-use domain::Blocked;
 use domain::setup::mapping::Mapping;
+use domain::{Blocked, Kind};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::Connection;
 
-use crate::environment::{Answer, Browser, COMPANY, OPERATIONS, TENANT, TestEnvironment, partner};
+use crate::environment::{
+    Answer, Browser, COMPANY, OPERATIONS, TENANT, TestEnvironment, TypeChildren, partner, settings,
+};
 use crate::setup::tenants::get_tenant;
 
 fn keys(env: &TestEnvironment, version: u64) -> Value {
@@ -241,6 +243,25 @@ async fn confirm(browser: &mut Browser) -> Answer {
     assert_eq!(page["missing"], json!([]), "{page}");
     let confirm = json!({ "version": page["version"] });
     browser.post("confirm", &confirm).await
+}
+
+#[tokio::test]
+async fn a_subtype_that_was_removed_is_found_before_going_live() {
+    let env = TestEnvironment::new().await;
+    let TypeChildren { subtype, .. } = env.connectwise.add_type_children(22, 2203).await;
+    let mut own = settings();
+    own.operations.subtypes = [(Kind::parse("disk").unwrap(), subtype)].into();
+    env.put_settings(&own).await;
+    let mut browser = unconfirmed(&env).await;
+    let path = format!("/service/boards/22/subtypes/{subtype}");
+    env.patch(&path, "inactiveFlag", true).await;
+    let refused = confirm(&mut browser).await.expect(422).text;
+    assert!(
+        refused.contains("The subtype of disk cannot be used"),
+        "{refused}"
+    );
+    env.patch(&path, "inactiveFlag", false).await;
+    confirm(&mut browser).await.expect(200);
 }
 
 #[tokio::test]

@@ -188,6 +188,7 @@ async fn added_kinds_are_offered_and_get_a_ticket_type() {
         |name: &str| json!({ "name": name, "location": 2, "department": 10, "team_lead": 151 });
     let desired = json!({
         "operations": board("Watch: Operations"), "cyber_alerts": board("Watch: Cyber Alerts"), "version": view["boards_version"],
+        "reviewed": true,
     });
     browser.submit("boards-dedicated", &desired, 200).await;
     let made = browser.submit("boards-progress", &json!({}), 200).await;

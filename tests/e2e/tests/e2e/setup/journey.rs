@@ -116,12 +116,19 @@ async fn boards(browser: &mut Browser, boards: Boards) {
     let page = browser.get_json("boards").await.expect(200).json();
     match boards {
         Boards::Default => {
-            let version = json!({ "version": page["settings_version"] });
-            browser.submit("boards-default", &version, 200).await;
+            let board = &page["default_board"]["id"];
+            let chosen = json!({
+                "operations": board, "cyber_alerts": board,
+                "version": page["settings_version"], "reviewed": true,
+            });
+            browser.submit("boards-existing", &chosen, 200).await;
         }
         Boards::Dedicated => {
             let board = json!({ "location": 2, "department": 10, "team_lead": 151 });
-            let desired = json!({ "operations": board, "cyber_alerts": board, "version": page["boards_version"] });
+            let desired = json!({
+                "operations": board, "cyber_alerts": board,
+                "version": page["boards_version"], "reviewed": true,
+            });
             let mut next = browser.submit("boards-dedicated", &desired, 200).await;
             for _ in 0..10 {
                 next = browser.submit("boards-progress", &json!({}), 200).await;

@@ -580,8 +580,10 @@ async fn kinds_of_a_source_are_on_the_boards_and_on_the_page() {
     // The types are created with those of the built-in kinds.
     let boards = browser.get_json("boards").await.expect(200).json();
     let board = json!({ "location": 2, "department": 10, "team_lead": 151 });
-    let form =
-        json!({ "operations": board, "cyber_alerts": board, "version": boards["boards_version"] });
+    let form = json!({
+        "operations": board, "cyber_alerts": board,
+        "version": boards["boards_version"], "reviewed": true,
+    });
     let path = "boards-dedicated";
     browser.post(path, &form).await.expect(200);
     let path = "boards-progress";

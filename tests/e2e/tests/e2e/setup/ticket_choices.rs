@@ -1,6 +1,6 @@
 //! The page's choices for tickets.
 
-use crate::environment::{TestEnvironment, settings};
+use crate::environment::{TestEnvironment, TypeChildren, settings};
 use domain::Kind;
 use domain::alert::event::Severity;
 use domain::setup::settings::OnResolve;
@@ -197,4 +197,79 @@ async fn without_table_setup_choices_are_read_only() {
         (saved.operations.start_status, saved.operations.on_resolve),
         (Some(221), OnResolve::Note)
     );
+}
+
+#[tokio::test]
+async fn a_subtype_an_item_and_a_source_are_chosen_and_checked() {
+    let env = TestEnvironment::new().await;
+    let TypeChildren { subtype, item } = env.connectwise.add_type_children(22, 2203).await;
+    let mut browser = env.setup.signed_in().await;
+    let view = browser.get_json("tickets").await.expect(200).json();
+    let operations = &view["operations"];
+    assert_eq!(operations["subtypes"][0]["below"], json!(["2203"]));
+    assert_eq!(
+        operations["items"][0]["below"],
+        json!([format!("2203/{subtype}")])
+    );
+    assert_eq!(view["cyber_alerts"]["subtypes"], json!([]));
+    let source = view["sources"][0]["id"].as_u64().unwrap();
+    let version = view["version"].as_u64().unwrap();
+    for (chosen, field, words) in [
+        (
+            json!({ "subtypes": { "cpu": subtype } }),
+            "operations[subtypes][cpu]",
+            "does not belong",
+        ),
+        (
+            json!({ "subtypes": { "disk": 99 } }),
+            "operations[subtypes][disk]",
+            "no longer has it",
+        ),
+        (
+            json!({ "items": { "disk": item } }),
+            "operations[items][disk]",
+            "a type and a subtype",
+        ),
+        (
+            json!({ "subtypes": { "zero_trust": subtype } }),
+            "operations[subtypes][zero_trust]",
+            "no kind",
+        ),
+    ] {
+        let mut asked = as_seeded(version);
+        for (member, value) in chosen.as_object().unwrap() {
+            asked["operations"][member] = value.clone();
+        }
+        let problem = browser.submit("tickets", &asked, 422).await;
+        assert_eq!(problem["field"], field, "{problem}");
+        assert!(
+            problem["detail"].as_str().unwrap().contains(words),
+            "{problem}"
+        );
+    }
+    let mut asked = as_seeded(version);
+    asked["source"] = json!(999);
+    let problem = browser.submit("tickets", &asked, 422).await;
+    assert_eq!(problem["field"], "source", "{problem}");
+
+    asked["source"] = json!(source);
+    asked["operations"]["subtypes"] = json!({ "disk": subtype });
+    asked["operations"]["items"] = json!({ "disk": item });
+    browser.submit("tickets", &asked, 200).await;
+    let saved = env.settings().await;
+    let disk = Kind::parse("disk").unwrap();
+    assert_eq!(saved.operations.subtypes, [(disk.clone(), subtype)].into());
+    assert_eq!(saved.operations.items, [(disk, item)].into());
+    assert_eq!(saved.source, Some(source));
+    // A form without them keeps them. An empty choice clears the source.
+    browser
+        .submit("tickets", &as_seeded(version + 1), 200)
+        .await;
+    let mut kept = saved.clone();
+    kept.epoch = Some(1);
+    assert_eq!(env.settings().await, kept);
+    let mut cleared = as_seeded(version + 2);
+    cleared["source"] = json!("");
+    browser.submit("tickets", &cleared, 200).await;
+    assert_eq!(env.settings().await.source, None);
 }

@@ -8,14 +8,16 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::alert::event::{AlertChange, Event, Particulars, Payload, Severity};
 use domain::alert::kind::Category;
 use domain::alert::record::{Actual, ClosedBy, Op};
+use domain::setup::settings::Settings;
 use domain::ticketing::ticket_index::TicketIndexState;
 use domain::wire::message::Message;
 use domain::{EventId, Kind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use store::ConfigTable;
 use tickets::{BatchInvocation, Config, TicketsHandler};
 
-use crate::environment::{TENANT, TestEnvironment, key};
+use crate::environment::{TENANT, TestEnvironment, key, partner, settings};
 use crate::proxy::{Call, Proxy, Stop};
 use crate::tickets::crash_scenario::{BatchSharing, EventKind, Scenario, Workload};
 
@@ -135,6 +137,15 @@ impl<'a> ScenarioRun<'a> {
             .database
             .set_ticket_index(Some(TicketIndexState::Complete))
             .await;
+        let settings = Settings {
+            notes_for_customers: workload == Workload::UnansweredCustomerNote,
+            ..settings()
+        };
+        for seat in &lane.seats {
+            let table = seat.config.connections.config_table.clone();
+            let config = ConfigTable::new(&lane.env.aws, table);
+            config.settings.put(&partner(), &settings).await.unwrap();
+        }
         let mut run = Self {
             lane,
             workload,
@@ -160,7 +171,9 @@ impl<'a> ScenarioRun<'a> {
                 let rebuilding = Some(TicketIndexState::Rebuilding);
                 lane.env.database.set_ticket_index(rebuilding).await;
             }
-            Workload::UnansweredNote => lane.env.connectwise.set_faults(unanswered("note")).await,
+            Workload::UnansweredNote | Workload::UnansweredCustomerNote => {
+                lane.env.connectwise.set_faults(unanswered("note")).await;
+            }
             Workload::UnansweredClose => lane.env.connectwise.set_faults(unanswered("close")).await,
         }
         run.put(workload.batch(), before.len());
@@ -426,7 +439,7 @@ impl<'a> ScenarioRun<'a> {
             let closes = usize::from(ticket["closedFlag"] == true);
             let repeats = usize::from(matches!(
                 self.workload,
-                Workload::Repeat | Workload::UnansweredNote
+                Workload::Repeat | Workload::UnansweredNote | Workload::UnansweredCustomerNote
             ));
             for (is, should) in [
                 (with("Ticketbridge closes this ticket"), closes),

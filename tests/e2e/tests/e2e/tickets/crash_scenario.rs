@@ -25,11 +25,13 @@ pub(crate) enum Workload {
     Forgotten,
     /// An alert is raised again, and ConnectWise does not answer the first note.
     UnansweredNote,
+    /// The same, and customers read the notes, which have no mark.
+    UnansweredCustomerNote,
     /// An alert is resolved, and ConnectWise does not answer the first close.
     UnansweredClose,
 }
 
-pub(crate) const WORKLOADS: [Workload; 9] = [
+pub(crate) const WORKLOADS: [Workload; 10] = [
     Workload::Raise,
     Workload::Resolve,
     Workload::Both,
@@ -38,6 +40,7 @@ pub(crate) const WORKLOADS: [Workload; 9] = [
     Workload::First,
     Workload::Forgotten,
     Workload::UnansweredNote,
+    Workload::UnansweredCustomerNote,
     Workload::UnansweredClose,
 ];
 
@@ -56,15 +59,19 @@ impl Workload {
             | Self::Return
             | Self::Forgotten
             | Self::UnansweredNote
+            | Self::UnansweredCustomerNote
             | Self::UnansweredClose => &[EventKind::Raised],
         }
     }
 
     pub(crate) fn batch(self) -> &'static [EventKind] {
         match self {
-            Self::Raise | Self::Repeat | Self::First | Self::Forgotten | Self::UnansweredNote => {
-                &[EventKind::Raised]
-            }
+            Self::Raise
+            | Self::Repeat
+            | Self::First
+            | Self::Forgotten
+            | Self::UnansweredNote
+            | Self::UnansweredCustomerNote => &[EventKind::Raised],
             Self::Resolve | Self::UnansweredClose => &[EventKind::Resolved],
             Self::Both => &[EventKind::Raised, EventKind::Resolved],
             Self::Return => &[EventKind::Resolved, EventKind::Raised],

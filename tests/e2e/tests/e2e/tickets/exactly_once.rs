@@ -360,3 +360,40 @@ async fn a_delayed_repair_writes_each_note_once() {
     }
     assert!(env.record("a1").await.unwrap().duplicates.is_empty());
 }
+
+/// A note for customers has no mark. It is found by its text and its time.
+#[tokio::test]
+async fn a_note_for_customers_without_an_answer_is_written_once() {
+    for newlines in ["kept", "flattened"] {
+        let mut env = TestEnvironment::new().await;
+        let mut own = settings();
+        own.notes_for_customers = true;
+        env.put_settings(&own).await;
+        env.process(&[raised_event("e1", "a1", 0)], 0).await;
+        let lost = json!({
+            "variants": { "newlines": newlines },
+            // ConnectWise's own clock is no evidence.
+            "clock": { "records_seconds": -7200 },
+            "rules": [{ "when": { "operations": ["note"] }, "then": "lost", "times": 1 }],
+        });
+        env.connectwise.set_faults(lost).await;
+        let resolved = env.post_and_take(&[resolved_event("e2", "a1", 5)]).await;
+        let back = env.worker.handle_at(resolved, 1).await;
+        assert_eq!(back.len(), 1, "uncertain");
+        // The partner makes the notes internal meanwhile: the note is found nevertheless.
+        env.put_settings(&settings()).await;
+        env.worker.handle_until_done(back, 12, 1).await;
+        let ticket = env.connectwise.tickets().await.remove(0);
+        assert!(!is_open(&ticket));
+        let words = ["Ticketbridge closes this ticket"];
+        env.connectwise.assert_noted(&ticket, &words).await;
+        let mut notes = env.connectwise.notes(&ticket).await;
+        notes.retain(|note| note["resolutionFlag"] == true);
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        let text = notes[0]["text"].as_str().unwrap();
+        assert!(
+            !text.contains('[') && text.contains("Written by Ticketbridge at "),
+            "{text}"
+        );
+    }
+}

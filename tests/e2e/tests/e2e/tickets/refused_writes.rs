@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use domain::Blocked;
 use domain::alert::record::Record;
 use domain::connection::breaker::Breaker;
+use domain::{Blocked, Kind};
 use serde_json::{Value, json};
 
-use crate::environment::{TestEnvironment, event, raised_event, resolved_event};
+use crate::environment::{
+    TestEnvironment, TypeChildren, event, raised_event, resolved_event, settings,
+};
 
 /// Statuses and bodies with which firewalls, proxies and ConnectWise refuse writes, and the part that is
 /// quoted.
@@ -245,4 +247,22 @@ async fn an_html_page_for_every_call_is_an_outage() {
         env.close_breaker().await;
         env.worker.app = env.new_tickets_app();
     }
+}
+
+#[tokio::test]
+async fn a_subtype_of_another_type_is_refused_by_its_name() {
+    let mut env = TestEnvironment::new().await;
+    let TypeChildren { subtype, .. } = env.connectwise.add_type_children(22, 2203).await;
+    let disk = Kind::parse("disk").unwrap();
+    let mut own = settings();
+    own.operations.types.insert(disk.clone(), 2201);
+    own.operations.subtypes = [(disk, subtype)].into();
+    env.put_settings(&own).await;
+    env.process(&[raised_event("e1", "a1", 0)], 0).await;
+    let record = env.record("a1").await.unwrap();
+    is_refused(
+        &record,
+        &format!("Service SubType {subtype} not found for Service Type 2201"),
+    );
+    assert_eq!(env.connectwise.tickets().await.len(), 0);
 }

@@ -134,7 +134,7 @@ fn other_boards_keep_decisions_but_no_foreign_ids() {
     };
     let (operations, cyber_alerts) = new();
     let usual = std::collections::BTreeMap::from([(Severity::Critical, 99)]);
-    let first = choose_boards(None, operations, cyber_alerts, usual.clone(), 3);
+    let first = choose_boards(None, operations, cyber_alerts, usual.clone(), 3, &[]);
     assert_eq!(first.priorities, usual);
     assert_eq!((first.epoch, first.note_interval_minutes), (Some(3), 60));
     assert_eq!(
@@ -149,14 +149,19 @@ fn other_boards_keep_decisions_but_no_foreign_ids() {
         priorities: [(Severity::Critical, 31)].into(),
         note_interval_minutes: 30,
         notes_for_customers: true,
+        source: Some(6),
         epoch: Some(3),
     };
-    for (epoch, priorities) in [(3, before.priorities.clone()), (4, usual.clone())] {
+    for (epoch, priorities, source) in [
+        (3, before.priorities.clone(), Some(6)),
+        (4, usual.clone(), None),
+    ] {
         let (operations, cyber_alerts) = new();
         let expected = Settings {
             operations: target(7, OnResolve::Note, 5),
             cyber_alerts: target(8, OnResolve::Close, 9),
             priorities,
+            source,
             epoch: Some(epoch),
             ..before.clone()
         };
@@ -166,9 +171,123 @@ fn other_boards_keep_decisions_but_no_foreign_ids() {
                 operations,
                 cyber_alerts,
                 usual.clone(),
-                epoch
+                epoch,
+                &[]
             ),
             expected
         );
     }
+}
+
+/// A board's parts with statuses and types of these names, numbered from `first` on.
+fn parts(
+    board: RecordId,
+    first: RecordId,
+    statuses: &[(&str, &str)],
+    types: &[&str],
+) -> BoardParts {
+    let ids = first..;
+    BoardParts {
+        board,
+        statuses: ids
+            .clone()
+            .zip(statuses)
+            .map(|(id, (name, flags))| status(id, name, flags))
+            .collect(),
+        types: ids
+            .zip(types)
+            .map(|(id, name)| ticket_type(id, name))
+            .collect(),
+        teams: vec![],
+    }
+}
+
+#[test]
+fn types_with_equal_names_stay_on_another_board() {
+    let old = parts(
+        1,
+        10,
+        &[("Triage", ""), ("Done", "c")],
+        &["Incident", "Disk"],
+    );
+    let new = parts(
+        2,
+        20,
+        &[("New", "d"), (" triage", ""), ("Done", ""), ("Closed", "c")],
+        &["Disk", "INCIDENT", "CPU"],
+    );
+    let before = BoardTarget {
+        board: Some(1),
+        start_status: Some(10),
+        closing_status: Some(11),
+        // Both types were chosen by hand. The new board has another type for the CPU.
+        types: [(kind("cpu"), 10), (kind("disk"), 11), (kind("memory"), 19)].into(),
+        subtypes: [(kind("cpu"), 31)].into(),
+        items: [(kind("cpu"), 32)].into(),
+        ..BoardTarget::default()
+    };
+    let settings = |operations| Settings {
+        operations,
+        epoch: Some(3),
+        ..Settings::default()
+    };
+    let moved = |before: &BoardTarget, to: RecordId, epoch, known: &[BoardParts]| {
+        let parts = known.iter().find(|parts| parts.board == to);
+        let kinds = with_added(&[]);
+        let target = existing_board_target(Category::Operations, to, parts, &kinds);
+        let cyber_alerts = connectwise_defaults(Category::CyberAlerts);
+        let before = Some(settings(before.clone()));
+        let priorities = BTreeMap::new();
+        choose_boards(before, target, cyber_alerts, priorities, epoch, known).operations
+    };
+    let both = [old.clone(), new.clone()];
+    let kept = moved(&before, 2, 3, &both);
+    let statuses = |target: &BoardTarget| (target.start_status, target.closing_status);
+    assert_eq!(statuses(&kept), (Some(20), Some(23)), "the board's own");
+    assert_eq!(kept.types, [(kind("cpu"), 21), (kind("disk"), 20)].into());
+
+    assert_eq!((kept.subtypes.len(), kept.items.len()), (0, 0));
+
+    // The same board again: what was chosen stays, and what is new is added.
+    let again = moved(&before, 1, 3, &both);
+    assert_eq!(statuses(&again), (Some(10), Some(11)));
+    assert_eq!(
+        (again.subtypes, again.items),
+        (before.subtypes.clone(), before.items.clone())
+    );
+    assert_eq!(again.types, [(kind("cpu"), 10), (kind("disk"), 11)].into());
+    assert_eq!(moved(&before, 1, 3, &[]), before);
+    // Without names, or in another ConnectWise, nothing can be compared.
+    for (epoch, known) in [(3, &[][..]), (4, &both)] {
+        let parts = known.iter().find(|parts| parts.board == 2);
+        let kinds = with_added(&[]);
+        let fresh = existing_board_target(Category::Operations, 2, parts, &kinds);
+        assert_eq!(moved(&before, 2, epoch, known), fresh, "{epoch}");
+    }
+}
+
+#[test]
+fn a_plan_has_all_missing_parts_and_its_progress() {
+    let desired = desired(Category::Operations);
+    let plan = |existing: &ExistingBoards| plan_board(&desired, existing).unwrap();
+    assert_eq!(plan(&ExistingBoards::default()), BoardPlan::New);
+    let whole = whole(Category::Operations);
+    assert_eq!(plan(&whole).done(), item_count(&desired));
+    let unlisted = ExistingBoards {
+        parts: None,
+        ..whole
+    };
+    assert_eq!(plan(&unlisted), BoardPlan::Look { board: BOARD });
+    let partial = but(|_, parts| {
+        parts.types.truncate(1);
+        parts.teams.clear();
+    });
+    let BoardPlan::Existing {
+        missing, progress, ..
+    } = plan(&partial)
+    else {
+        panic!("the board exists");
+    };
+    assert_eq!(progress.done + missing.len(), progress.of);
+    assert!(matches!(missing.last(), Some(BoardStep::MakeTeam { .. })));
 }
