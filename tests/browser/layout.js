@@ -42,8 +42,9 @@
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
   };
   const background = (element) => {
+    if (!element) return "rgb(255, 255, 255)";
     const color = getComputedStyle(element).backgroundColor;
-    return color === "rgba(0, 0, 0, 0)" && element.parentElement ? background(element.parentElement) : color;
+    return color === "rgba(0, 0, 0, 0)" ? background(element.parentElement) : color;
   };
   for (const part of document.querySelectorAll("svg text, svg rect")) {
     const [one, other] = [getComputedStyle(part).fill, background(part.closest("svg"))].map(luminance);

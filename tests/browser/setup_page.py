@@ -17,7 +17,7 @@ STEPS = {
     "tickets": "Tickets",
     "tenants": "Tenants",
     "sources": "Sources",
-    "contact": "Emergency contact",
+    "contacts": "Contacts",
     "confirm": "Confirm",
     "test": "Test ticket",
     "waiting": "Waiting alerts",
@@ -149,8 +149,9 @@ class SetupPage:
     # Tenants.
 
     def search_company(self, tenant, words):
+        """Opens the tenant's row in the list, and searches companies there."""
         self._follow(self.page.get_by_role("link", name=f"Map {tenant}", exact=True))
-        self.page.get_by_role("searchbox").fill(words)
+        self._field("Company name or id contains").fill(words)
         self._press("Search")
 
     def map_to(self, company):
@@ -169,7 +170,50 @@ class SetupPage:
         self._press("Suggest companies by name")
 
     def confirm_suggestion(self, company):
-        self._press(re.compile(rf"^Confirm {company} "))
+        self._follow(self.page.get_by_role("button", name=re.compile(rf"^Confirm {company} ")))
+
+    def find_tenants(self, search="", show="All"):
+        self._field("Search").fill(search)
+        self._field("Show").select_option(show)
+        self._press("Show")
+
+    def turn_page(self, link):
+        """Follows the link to the next or the previous page of a list."""
+        self._follow(self.page.get_by_role("link", name=link, exact=True))
+
+    def open_tenant(self, name):
+        self._follow(self.page.get_by_role("link", name=name, exact=True))
+        self.expect_path("tenant")
+
+    def look_over_exact_matches(self):
+        self._press("Look over all exact matches")
+        self.expect_path("tenants-changes")
+
+    def confirm_changes(self, count):
+        """Confirms changes of many tenants. The page's script goes on until all are made."""
+        self._press(f"Confirm {count} change{'' if count == 1 else 's'}")
+
+    def open_import(self):
+        self._follow(self.page.get_by_role("link", name="Map tenants by a CSV file"))
+        self.expect_path("tenants-import")
+
+    def choose_file(self, lines):
+        file = {"name": "tenants.csv", "mimeType": "text/csv", "buffer": "\r\n".join(lines).encode()}
+        self._field("CSV file").set_input_files(file)
+
+    def send_file(self):
+        self._press("Show what will change")
+        self.expect_path("tenants-changes")
+
+    def try_file(self):
+        """Sends a file that is refused."""
+        self._button("Show what will change").click()
+
+    # Waiting alerts.
+
+    def open_waiting_tenant(self, name):
+        self._follow(self.page.get_by_role("link", name=name, exact=True))
+        self.expect_path("waiting-tenant")
 
     # Sources.
 
@@ -326,14 +370,34 @@ class SetupPage:
     def replay_all(self, name):
         self._press(f"Replay all of {name}")
 
-    # Emergency contact.
+    # Contacts.
 
-    def save_contact(self, address):
+    def add_contact(self, address, without=()):
+        """Adds a contact, which receives all mails but those of these names."""
+        form = self.page.locator("form", has=self._field("E-mail address"))
         self._field("E-mail address").fill(address)
-        self._press("Save")
+        for name in without:
+            form.get_by_role("checkbox", name=name, exact=True).uncheck()
+        self._press("Add")
+
+    def change_mails(self, address, name, receives):
+        """Changes whether a contact receives the mails of this name."""
+        contact = self._contact(address)
+        contact.get_by_role("checkbox", name=name, exact=True).set_checked(receives)
+        self._follow(contact.get_by_role("button", name="Save the mails", exact=True))
+
+    def try_to_remove_contact(self, address):
+        """Removes a contact that has to stay."""
+        self._contact(address).get_by_role("button", name="Remove", exact=True).click()
+
+    def remove_contact(self, address):
+        self._follow(self._contact(address).get_by_role("button", name="Remove", exact=True))
 
     def send_test_mail(self):
         self._press("Send a test mail")
+
+    def _contact(self, address):
+        return self.page.get_by_role("region", name=address, exact=True)
 
     # Confirm, test ticket, sign out.
 

@@ -70,6 +70,12 @@ class Stack:
     def _new_link(self, partner):
         return self._operator("POST", f"/partners/{partner}/links", {})["url"]
 
+    def list_tenants(self, partner, tenants):
+        """Lists tenants of the partner ahead of their first alert: pairs of an id and a name."""
+        entries = [{"id": tenant, "name": name} for tenant, name in tenants]
+        body = {"source": partner.source.url.rsplit("/", 1)[-1], "tenants": entries}
+        self._operator("PUT", f"/partners/{partner.id}/tenants", body)
+
     def expect_blocked(self, alert_id, reason):
         """Waits until the alert's record is blocked for this reason; None: is not blocked."""
         wait_until(f"{alert_id} blocked: {reason}", lambda: self._reasons(alert_id) == [reason])

@@ -11,6 +11,7 @@ from stack import wait_until
 pytestmark = pytest.mark.steps
 
 CONTACT = "oncall@contoso.example"
+SECOND_CONTACT = "helpdesk@contoso.example"
 # What a person chooses for alerts of high severity, which all of these are.
 PRIORITY = "Priority 2 - High"
 # The tenant that is mapped last, and its name: a company's in ConnectWise.
@@ -111,15 +112,25 @@ def test_a_tenant_is_mapped_to_a_company_that_was_searched(setup_page, tenant, w
     setup_page.inspect("tenants")
 
 
-def test_the_emergency_contact_confirms_its_address_and_gets_a_test_mail(setup_page, stack):
-    setup_page.go_to("contact")
-    setup_page.save_contact(CONTACT)
-    setup_page.inspect("contact-waits")
+def test_a_contact_confirms_its_address_and_gets_a_test_mail(setup_page, stack):
+    setup_page.go_to("contacts")
+    setup_page.add_contact(CONTACT)
+    setup_page.inspect("contacts-one-waits")
     setup_page.confirm_contact(stack.confirmation_link())
-    setup_page.go_to("contact")
+    setup_page.go_to("contacts")
     setup_page.send_test_mail()
-    setup_page.inspect("contact-tested")
+    setup_page.inspect("contacts-tested")
     wait_until("the test mail", lambda: "a test mail for" in stack.mails())
+
+
+def test_a_second_contact_receives_only_what_it_chose(setup_page, stack):
+    setup_page.add_contact(SECOND_CONTACT, without=["Broken connection"])
+    setup_page.inspect("contacts-second-waits")
+    setup_page.confirm_contact(stack.confirmation_link())
+    setup_page.go_to("contacts")
+    setup_page.change_mails(CONTACT, "Waiting alerts", False)
+    setup_page.expect_text("Saved.")
+    setup_page.inspect("contacts-two")
 
 
 def test_the_preview_counts_what_becomes_tickets(setup_page):
@@ -139,6 +150,16 @@ def test_going_live_creates_exactly_three_tickets(setup_page, stack):
     for ticket in stack.wait_for_tickets(3):
         chosen = [ticket[member]["name"] for member in ("board", "type", "status", "priority")]
         assert chosen == ["Operations", "Disk", "New", PRIORITY]
+
+
+def test_a_live_partner_keeps_a_contact_for_a_broken_connection(setup_page):
+    setup_page.go_to("contacts")
+    setup_page.try_to_remove_contact(CONTACT)
+    expect(setup_page.alert).to_contain_text("at least one confirmed contact")
+    setup_page.expect_refusal(422)
+    setup_page.inspect("contacts-last-one-stays")
+    setup_page.remove_contact(SECOND_CONTACT)
+    setup_page.expect_text("Removed: the address gets no more mails.")
 
 
 def test_the_last_tenant_is_mapped_as_suggested_and_gets_its_ticket(setup_page, stack):

@@ -83,8 +83,8 @@ def test_a_tenant_is_mapped(setup_page, stack, partner):
 
 
 def test_the_contact_is_saved_and_waits_for_its_confirmation(setup_page):
-    setup_page.go_to("contact")
-    setup_page.save_contact("oncall@fabrikam.example")
+    setup_page.go_to("contacts")
+    setup_page.add_contact("oncall@fabrikam.example")
     setup_page.expect_text("A link was mailed")
 
 

@@ -8,6 +8,7 @@
 mod blocked_counts;
 mod config;
 mod connection_case;
+mod delivery;
 mod job;
 mod mails;
 mod missing_rights;
@@ -20,6 +21,7 @@ mod prober;
 mod run_result;
 mod source_alerts;
 mod source_watch;
+mod weekly_report;
 
 use aws_types::SdkConfig;
 use scheduled::Driver;

@@ -1,24 +1,27 @@
-//! Notifies the emergency contact by mail.
+//! Notifies the contacts by mail.
 //!
-//! A notification counts as sent once SES has accepted the mail. If the process dies in between, it
-//! is sent once more. A mail that SES does not accept is sent by a later tick.
+//! A notification counts as sent once SES has accepted the mail to one contact. If the process dies
+//! in between, it is sent once more. A mail that SES accepts for no contact is sent by a later tick.
 
 use std::collections::{BTreeMap, HashMap};
 
 use aws::mail::{Mail, Mailer};
-use connections::Connections;
+use connections::{Connections, PartnerConfig, read_waiting};
 use domain::monitoring::health::{Health, Incident, Notification};
+use domain::monitoring::issue::Issue;
+use domain::setup::contacts::MailKind;
 use domain::setup::mapping::Mapping;
 use domain::ticketing::refused_writes::RefusalGroups;
-use domain::{EmailAddress, PartnerId, SourceId, TenantId};
+use domain::{PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
-use store::{Alerts, OperatorEvent, Versioned};
+use store::{Alerts, SaveOutcome, Versioned};
 
 use crate::blocked_counts::{BlockedCount, BlockedCounts};
+use crate::delivery::Delivery;
 use crate::mails::{self, MailContext};
 use crate::run_result::{HealthError, HealthTotals};
 
-/// Notifies emergency contacts.
+/// Notifies the contacts of partners.
 pub(crate) struct Notifier<'a> {
     pub(crate) alerts: &'a Alerts,
     pub(crate) connections: &'a Connections,
@@ -63,7 +66,9 @@ impl Notifier<'_> {
         if notifications.is_empty() {
             return Ok((kept.value, totals));
         }
-        let Some(to) = self.contact(context.partner).await? else {
+        let Some(delivery) =
+            Delivery::prepare(self, context.partner, MailKind::BrokenConnection).await?
+        else {
             tracing::warn!(
                 notifications = notifications.len(),
                 "no notification sent: partner has no emergency contact"
@@ -77,28 +82,20 @@ impl Notifier<'_> {
                     .await?
             }
         };
-        let partner_name = self.name_of(context.partner).await;
-        let sources = self.source_names(&kept.value, &notifications).await;
+        let sources = self.names_of_issues(&kept.value, &notifications).await;
         for notification in notifications {
             let scope = notification.scope();
             let Some(incident) = kept.value.scope(scope) else {
                 continue;
             };
-            let mail_context = MailContext {
-                to: to.clone(),
-                partner: context.partner,
-                partner_name: &partner_name,
-                tenants: context.names,
-                sources: &sources,
-                origin: self.page_origin,
-            };
-            let mail = mail(mail_context, &notification, incident, blocked.of(scope));
-            if !self.send(&mail, context.now).await {
-                totals.mails_failed += 1;
+            let blocked = blocked.of(scope);
+            let mail = |to: MailContext<'_>| mail(to, &notification, incident, blocked);
+            let sent = delivery.send(context, &sources, mail).await;
+            totals += sent;
+            if sent.mails == 0 {
                 continue;
             }
-            totals.mails += 1;
-            tracing::warn!(scope = ?scope, notification = notification.name(), "notified the emergency contact");
+            tracing::warn!(scope = ?scope, notification = notification.name(), "notified the emergency contacts");
             let notified = kept.value.clone().notified(&notification, context.now);
             let table = &self.connections.table;
             let written = table.health.save(context.partner, &kept, notified).await?;
@@ -115,34 +112,27 @@ impl Notifier<'_> {
         let (table, partner) = (&self.connections.table, context.partner);
         let mut held = table.closing_holds.get_held(partner).await?;
         held.retain(|_, held| held.notified_at.is_none() && held.approved.is_none());
-        let mut totals = HealthTotals::default();
         if held.is_empty() {
-            return Ok(totals);
+            return Ok(HealthTotals::default());
         }
-        let Some(to) = self.contact(partner).await? else {
+        let Some(delivery) =
+            Delivery::prepare(self, context.partner, MailKind::BrokenConnection).await?
+        else {
             tracing::warn!(
                 held = held.len(),
                 "no notification sent: partner has no emergency contact"
             );
-            return Ok(totals);
+            return Ok(HealthTotals::default());
         };
-        let mail_context = MailContext {
-            to,
-            partner,
-            partner_name: &self.name_of(partner).await,
-            tenants: context.names,
-            sources: &SourceNames::new(),
-            origin: self.page_origin,
-        };
-        let mail = mails::held(mail_context, &held);
-        if !self.send(&mail, context.now).await {
-            totals.mails_failed += 1;
+        let sources = SourceNames::new();
+        let mail = |to: MailContext<'_>| mails::held(to, &held);
+        let totals = delivery.send(context, &sources, mail).await;
+        if totals.mails == 0 {
             return Ok(totals);
         }
-        totals.mails += 1;
         tracing::warn!(
             held = held.len(),
-            "notified the emergency contact of held closings"
+            "notified the emergency contacts of held closings"
         );
         for (tenant, held) in &held {
             table
@@ -153,6 +143,47 @@ impl Notifier<'_> {
         Ok(totals)
     }
 
+    /// Notifies of what waits for a person: at most one mail an hour, if something is new. If the
+    /// process dies after the mail and before it is recorded, the next run sends it again.
+    pub(crate) async fn notify_of_waiting(
+        &self,
+        context: &NotificationContext<'_>,
+        config: &PartnerConfig,
+    ) -> Result<HealthTotals, HealthError> {
+        let (table, partner, now) = (&self.connections.table, context.partner, context.now);
+        let Versioned { value, version } = table.waiting.get(partner).await?;
+        if !value.is_read_due(now) {
+            return Ok(HealthTotals::default());
+        }
+        // Nothing is recorded, so that a contact that chooses these mails later gets one at once.
+        let Some(delivery) =
+            Delivery::prepare(self, context.partner, MailKind::WaitingAlerts).await?
+        else {
+            return Ok(HealthTotals::default());
+        };
+        let waiting = read_waiting(self.alerts, table, partner, config).await?;
+        let mut notifications = value.observed(&waiting, now);
+        let mut totals = HealthTotals::default();
+        if let Some(due) = notifications.due(&waiting, now) {
+            let sources = due.items.iter().filter_map(|item| item.cause.source());
+            let sources = self.source_names(sources).await;
+            let mail = |to: MailContext<'_>| mails::waiting(to, &due);
+            totals = delivery.send(context, &sources, mail).await;
+            if totals.mails == 0 {
+                return Ok(totals);
+            }
+            tracing::warn!(
+                causes = due.items.len(),
+                "notified the contacts of what waits for a person"
+            );
+            notifications = notifications.mailed(&due, now);
+        }
+        match table.waiting.save(partner, &notifications, version).await? {
+            SaveOutcome::Saved { .. } => Ok(totals),
+            SaveOutcome::Conflict => Err(HealthError::Conflict),
+        }
+    }
+
     pub(crate) async fn count_blocked(
         &self,
         partner: &PartnerId,
@@ -161,45 +192,31 @@ impl Notifier<'_> {
         BlockedCounts::read(self.alerts, partner, refusals).await
     }
 
-    async fn send(&self, mail: &Mail, now: Timestamp) -> bool {
-        let sent = self.mailer.send(mail).await;
-        if let Err(err) = &sent {
-            tracing::error!(error = %err, "failed to send a mail; the next run retries it");
-            self.connections
-                .report_event(OperatorEvent::MailFailed, now)
-                .await;
-        }
-        sent.is_ok()
-    }
-
-    async fn contact(&self, partner: &PartnerId) -> Result<Option<EmailAddress>, store::Error> {
-        let contact = self.connections.access.contacts.get(partner).await?;
-        Ok(contact.value.address)
-    }
-
-    /// The names of the sources that the notifications are about. Without a name, a mail has the id.
-    async fn source_names(&self, health: &Health, notifications: &[Notification]) -> SourceNames {
+    /// The names of the sources that the notifications are about.
+    async fn names_of_issues(
+        &self,
+        health: &Health,
+        notifications: &[Notification],
+    ) -> SourceNames {
         let incidents = notifications
             .iter()
             .filter_map(|notification| health.scope(notification.scope()));
-        let mut names = SourceNames::new();
-        for issue in incidents.flat_map(|incident| &incident.issues) {
-            if let Some(source) = issue.source()
-                && names.len() < mails::MAX_NAMED
-            {
-                let read = self.connections.access.sources.get(source).await.ok();
-                let name = read.and_then(|read| read.value).map(|source| source.name);
-                names.extend(name.map(|name| (source.clone(), name)));
-            }
-        }
-        names
+        let issues = incidents.flat_map(|incident| &incident.issues);
+        self.source_names(issues.filter_map(Issue::source)).await
     }
 
-    /// The partner's name, or its id if the name cannot be read: the mail is sent anyway.
-    async fn name_of(&self, partner: &PartnerId) -> String {
-        let read = self.connections.access.partners.get(partner).await.ok();
-        let name = read.and_then(|read| read.value).map(|partner| partner.name);
-        name.unwrap_or_else(|| partner.to_string())
+    /// The names of the first sources. Without a name, a mail has the id.
+    pub(crate) async fn source_names(
+        &self,
+        sources: impl Iterator<Item = &SourceId>,
+    ) -> SourceNames {
+        let mut names = SourceNames::new();
+        for source in sources.take(mails::MAX_NAMED) {
+            let read = self.connections.access.sources.get(source).await.ok();
+            let name = read.and_then(|read| read.value).map(|source| source.name);
+            names.extend(name.map(|name| (source.clone(), name)));
+        }
+        names
     }
 }
 

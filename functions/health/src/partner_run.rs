@@ -22,6 +22,7 @@ use crate::prober::{ProbeResult, Prober};
 use crate::run_result::{HealthError, HealthTotals};
 use crate::source_alerts::SourceAlertSender;
 use crate::source_watch::{SourceFindings, SourceWatch};
+use crate::weekly_report::ReportedPartner;
 
 /// The run of one partner, under its lease.
 pub(crate) struct PartnerRun<'a> {
@@ -110,12 +111,20 @@ impl PartnerRun<'_> {
         };
         let (health, mut totals) = self.notifier.notify(&context, kept, blocked).await?;
         totals += self.notifier.notify_of_holds(&context).await?;
+        totals += self.notifier.notify_of_waiting(&context, &config).await?;
         let figures = FiguresCounter {
             alerts: self.notifier.alerts,
             table,
             partner,
         };
-        figures.current(now).await?;
+        let figures = figures.current(now).await?;
+        let reported = ReportedPartner {
+            config: &config,
+            live,
+            health: &health,
+            figures: &figures,
+        };
+        totals += self.notifier.send_weekly_report(&context, reported).await?;
         // A pause that lasts long enough to be an outage is notified of before its end.
         let outage_from = case.breaker.outage_from();
         let next = match paused {

@@ -11,7 +11,7 @@ use domain::monitoring::source_alert;
 use domain::{PartnerId, RecordId, SourceId, TenantId};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use store::{ConfigTable, WaitingMessages, WaitingOfSource};
+use store::ConfigTable;
 
 /// Watches the sources of one partner.
 pub(crate) struct SourceWatch<'a> {
@@ -42,14 +42,9 @@ impl SourceFindings {
 }
 
 impl SourceWatch<'_> {
-    /// Finds the issues of sources that are inactive, as a whole or for a tenant, or whose messages could
-    /// not be read.
+    /// Finds the issues of sources that are inactive, as a whole or for a tenant.
     pub(crate) async fn find(&self) -> Result<SourceFindings, store::Error> {
-        let (inactive, waiting) = tokio::join!(
-            self.inactive_sources(),
-            self.table.quarantine.waiting(self.partner, None),
-        );
-        let (inactive, waiting) = (inactive?, waiting?);
+        let inactive = self.inactive_sources().await?;
         let tenants = self.inactive_tenants(&inactive).await?;
         let makes_ticket = |id: &SourceId| {
             let source = self.config.sources.get(id);
@@ -60,9 +55,8 @@ impl SourceWatch<'_> {
         let sources = inactive
             .into_iter()
             .map(|(source, since)| Issue::InactiveSource { source, since });
-        let issues = sources.chain(tenants).chain(quarantined(waiting));
         Ok(SourceFindings {
-            issues: issues.collect(),
+            issues: sources.chain(tenants).collect(),
             with_ticket,
         })
     }
@@ -116,24 +110,4 @@ impl SourceWatch<'_> {
         };
         tenant_inactive_since(source.watched(), tenant, self.now)
     }
-}
-
-fn quarantined(waiting: WaitingMessages) -> impl Iterator<Item = Issue> {
-    let more = waiting.next.is_some();
-    waiting.by_source().into_iter().map(move |(source, of)| {
-        let WaitingOfSource {
-            messages,
-            since,
-            field,
-            problem,
-        } = of;
-        Issue::QuarantinedMessages {
-            source,
-            messages,
-            more,
-            since,
-            field,
-            problem,
-        }
-    })
 }

@@ -5,15 +5,16 @@
 
 const JSON_TYPE = "application/json";
 
-/** Sends a form or JSON; returns the response, which may be a problem. */
+/**
+ * Sends a form or JSON; returns the response, which may be a problem. A form with a file has its own
+ * content type, which the browser adds.
+ */
 async function send(path, body, contentType) {
   let answer;
   try {
-    answer = await fetch(path, {
-      method: "POST",
-      body,
-      headers: { accept: JSON_TYPE, "content-type": contentType },
-    });
+    const headers = { accept: JSON_TYPE };
+    if (contentType) headers["content-type"] = contentType;
+    answer = await fetch(path, { method: "POST", body, headers });
   } catch {
     return { detail: "The server cannot be reached. Check your connection and try again." };
   }
@@ -83,8 +84,12 @@ async function submitForm(event) {
   const buttons = form.querySelectorAll("button");
   for (const button of buttons) button.disabled = true;
   form.setAttribute("aria-busy", "true");
-  const fields = new URLSearchParams(new FormData(form, event.submitter));
-  const result = await send(form.getAttribute("action") ?? location.pathname, fields, "application/x-www-form-urlencoded");
+  const fields = new FormData(form, event.submitter);
+  const path = form.getAttribute("action") ?? location.pathname;
+  const result =
+    form.enctype === "multipart/form-data"
+      ? await send(path, fields)
+      : await send(path, new URLSearchParams(fields), "application/x-www-form-urlencoded");
   form.removeAttribute("aria-busy");
   for (const button of buttons) button.disabled = false;
   if (result.next) goTo(result.next);
@@ -331,6 +336,18 @@ function reloadLater() {
   setTimeout(() => location.reload(), 3000);
 }
 
+/** Folds the menu on a screen that has no room for it beside the page. */
+function foldMenu(menu) {
+  const isNarrow = matchMedia("(width < 64rem)");
+  const fold = () => {
+    menu.open = !isNarrow.matches;
+  };
+  isNarrow.addEventListener("change", fold);
+  fold();
+}
+
+const menu = document.querySelector("[data-menu]");
+if (menu) foldMenu(menu);
 const link = document.querySelector("form#open");
 if (link) openLink(link);
 document.addEventListener("submit", submitForm);

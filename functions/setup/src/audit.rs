@@ -40,3 +40,22 @@ pub(crate) async fn record(
         tracing::error!(%partner, what, error = %err, "failed to write a history entry");
     }
 }
+
+/// A value of a detail that may have changed: what it is now, and what it was.
+pub(crate) fn changed(before: &str, after: &str) -> String {
+    match before == after {
+        true => after.to_owned(),
+        false => format!("{after} (before: {before})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_value_says_what_it_was() {
+        assert_eq!(changed("Acme", "Acme"), "Acme");
+        assert_eq!(changed("none", "Acme"), "Acme (before: none)");
+    }
+}

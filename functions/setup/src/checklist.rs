@@ -35,8 +35,8 @@ pub(crate) fn missing_parts(
         ),
         (
             !has_contact,
-            "an emergency contact that is confirmed",
-            SetupStep::Contact,
+            "a confirmed contact that receives mails about a broken connection",
+            SetupStep::Contacts,
         ),
     ];
     let missing = parts.into_iter().filter(|(is_missing, ..)| *is_missing);
@@ -81,7 +81,7 @@ mod tests {
                 .map(|missing| missing.path)
                 .collect::<Vec<_>>()
         };
-        let (connect, boards, contact) = ("connection", "boards", "contact");
+        let (connect, boards, contact) = ("connection", "boards", "contacts");
         assert_eq!(paths(None, None, false), [connect, boards, contact]);
         assert_eq!(paths(Some(&connection), None, true), [boards]);
         assert_eq!(paths(Some(&connection), Some(&settings(1)), true), [boards]);

@@ -14,6 +14,7 @@ use domain::alert::kind::KindInfo;
 use store::{AccessTable, Alerts, ConfigTable, OperatorEvent};
 
 use crate::config::Config;
+use crate::tenants::CompanyListCache;
 
 #[derive(Debug)]
 pub(crate) struct Setup {
@@ -25,6 +26,8 @@ pub(crate) struct Setup {
     pub(crate) mailer: Mailer,
     /// This function. It invokes itself for work that must not delay a response.
     pub(crate) own_function: Function,
+    /// The companies of the partners that were shown last.
+    pub(crate) company_lists: CompanyListCache,
 }
 
 pub(crate) type AppState = axum::extract::State<Arc<Setup>>;
@@ -40,6 +43,7 @@ impl Setup {
             secret_writer: SecretWriter::new(aws),
             mailer: Mailer::new(aws, config.mail_from.clone()),
             own_function: Function::new(aws, config.function_name.clone()),
+            company_lists: CompanyListCache::default(),
             config: config.clone(),
         })
     }

@@ -13,7 +13,7 @@ mod checklist;
 mod config;
 mod confirm;
 mod connection;
-mod contact;
+mod contacts;
 mod context;
 mod held;
 mod history;

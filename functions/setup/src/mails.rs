@@ -1,9 +1,15 @@
 //! The mails of the set-up, as text and as HTML. `maud` escapes the names in them.
 
+use std::collections::BTreeSet;
+
 use aws::mail::Mail;
 use domain::EmailAddress;
+use domain::setup::contacts::MailKind;
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
+
+/// To a person whose contact was changed.
+const TELL_THE_OPERATOR: &str = "If none of you did this, tell the operator of your Ticketbridge at once: they can end all sessions and links, and restore the contacts.";
 
 /// A new link to the partner's page.
 pub(crate) fn new_link(to: EmailAddress, partner: &str, url: &str) -> Mail {
@@ -25,15 +31,21 @@ pub(crate) fn new_link(to: EmailAddress, partner: &str, url: &str) -> Mail {
     }
 }
 
-/// The link that makes an address the contact.
-pub(crate) fn confirm_contact(to: EmailAddress, partner: &str, url: &str) -> Mail {
+/// The link that confirms a contact.
+pub(crate) fn confirm_contact(
+    to: EmailAddress,
+    partner: &str,
+    mails: &BTreeSet<MailKind>,
+    url: &str,
+) -> Mail {
+    let chosen = titles(mails);
     let request = format!(
-        "This address was entered as the emergency contact of {partner} on Ticketbridge's set-up page. The emergency contact gets a mail when the connection to ConnectWise is broken. To confirm the address, open this link within a day and press the button there:"
+        "This address was entered as a contact of {partner} on Ticketbridge's set-up page, to receive these mails: {chosen}. To confirm the address, open this link within a day and press the button there:"
     );
     let otherwise = "If you do not know why you get this mail, do nothing: no other mail is sent unless the link is opened.";
     Mail {
         to,
-        subject: format!("Please confirm: emergency contact of {partner} at Ticketbridge"),
+        subject: format!("Please confirm: contact of {partner} at Ticketbridge"),
         text: format!("{request}\n\n{url}\n\n{otherwise}\n"),
         html: page(&html! {
             p { (request) }
@@ -44,35 +56,82 @@ pub(crate) fn confirm_contact(to: EmailAddress, partner: &str, url: &str) -> Mai
     }
 }
 
-/// Notifies the contact that another address was entered.
-pub(crate) fn contact_change_requested(to: EmailAddress, partner: &str, at: Timestamp) -> Mail {
-    let at = at.strftime("%-d %B %Y at %H:%M UTC");
+/// Notifies a contact that it receives these mails now.
+pub(crate) fn contact_changed(
+    to: EmailAddress,
+    partner: &str,
+    mails: &BTreeSet<MailKind>,
+    at: Timestamp,
+) -> Mail {
     let change = format!(
-        "Another address was entered as the emergency contact of {partner} on Ticketbridge's set-up page on {at}. Mails come here as before until the new address is confirmed from there."
+        "The mails that this address receives as a contact of {partner} were changed on {}. It receives these now: {}.",
+        readable(at),
+        titles(mails)
     );
-    let otherwise = "If none of you did this, open the page Emergency contact, cancel the change, and tell the operator of your Ticketbridge at once: they can end all sessions and links.";
-    let subject = format!("Ticketbridge: the emergency contact of {partner} is to change");
-    two_paragraphs(to, subject, &change, otherwise)
+    two_paragraphs(to, changed_subject(partner), &change, TELL_THE_OPERATOR)
 }
 
-/// Notifies the former contact of the change.
-pub(crate) fn contact_changed(to: EmailAddress, partner: &str, at: Timestamp) -> Mail {
-    let at = at.strftime("%-d %B %Y at %H:%M UTC");
+/// Notifies a former contact.
+pub(crate) fn contact_removed(to: EmailAddress, partner: &str, at: Timestamp) -> Mail {
+    let at = readable(at);
     let change = format!(
-        "The emergency contact of {partner} was changed on {at}. This address is no longer the contact and gets no more mails."
+        "This address was removed from the contacts of {partner} on {at}. It gets no more mails."
     );
-    let otherwise = "If none of you did this, tell the operator of your Ticketbridge at once: they can end all sessions and links, and restore the contact.";
-    let subject = format!("Ticketbridge: the emergency contact of {partner} was changed");
-    two_paragraphs(to, subject, &change, otherwise)
+    two_paragraphs(to, changed_subject(partner), &change, TELL_THE_OPERATOR)
 }
 
-pub(crate) fn test(to: EmailAddress, partner: &str) -> Mail {
+/// What happened to another contact.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum OtherChange {
+    Added,
+    Mails,
+    Removed,
+}
+
+/// Notifies an emergency contact that another contact was changed.
+pub(crate) fn other_contact_changed(
+    to: EmailAddress,
+    partner: &str,
+    change: OtherChange,
+    at: Timestamp,
+) -> Mail {
+    let what = match change {
+        OtherChange::Added => {
+            "another address was added. It gets mails once it is confirmed from there"
+        }
+        OtherChange::Mails => "the mails of another contact were changed",
+        OtherChange::Removed => "another contact was removed",
+    };
+    let at = readable(at);
+    let change = format!(
+        "The contacts of {partner} were changed on Ticketbridge's set-up page on {at}: {what}. You get mails as before."
+    );
+    let otherwise = "You get this mail because you receive the mails \"Broken connection\". If none of you made this change, open the page Contacts, undo it, and tell the operator of your Ticketbridge at once: they can end all sessions and links.";
+    two_paragraphs(to, changed_subject(partner), &change, otherwise)
+}
+
+fn changed_subject(partner: &str) -> String {
+    format!("Ticketbridge: the contacts of {partner} were changed")
+}
+
+pub(crate) fn test(to: EmailAddress, partner: &str, mails: &BTreeSet<MailKind>) -> Mail {
     let test = format!(
-        "This is a test mail, requested on Ticketbridge's set-up page of {partner}. Mails about problems come to this address."
+        "This is a test mail, requested on Ticketbridge's set-up page of {partner}. This address is a contact that receives these mails: {}.",
+        titles(mails)
     );
-    let nothing = "There is nothing to do.";
+    let nothing = "There is nothing to do. The page Contacts changes which mails you receive.";
     let subject = format!("Ticketbridge: a test mail for {partner}");
     two_paragraphs(to, subject, &test, nothing)
+}
+
+/// The names of mails, as the page shows them.
+fn titles(mails: &BTreeSet<MailKind>) -> String {
+    let titles = mails.iter().map(|kind| kind.title());
+    titles.collect::<Vec<_>>().join(", ")
+}
+
+fn readable(at: Timestamp) -> String {
+    at.strftime("%-d %B %Y at %H:%M UTC").to_string()
 }
 
 fn two_paragraphs(to: EmailAddress, subject: String, first: &str, second: &str) -> Mail {
@@ -104,12 +163,15 @@ mod tests {
         let to = EmailAddress::parse("anna@northwind.example").unwrap();
         let name = r#"<script>"&'x"#;
         let url = "https://setup.example/setup/open#abc";
+        let mails = MailKind::ALL.into();
+        let now = Timestamp::UNIX_EPOCH;
         for mail in [
             new_link(to.clone(), name, url),
-            contact_changed(to.clone(), name, Timestamp::UNIX_EPOCH),
-            contact_change_requested(to.clone(), name, Timestamp::UNIX_EPOCH),
-            confirm_contact(to.clone(), name, url),
-            test(to, name),
+            contact_changed(to.clone(), name, &mails, now),
+            contact_removed(to.clone(), name, now),
+            other_contact_changed(to.clone(), name, OtherChange::Added, now),
+            confirm_contact(to.clone(), name, &mails, url),
+            test(to, name, &mails),
         ] {
             assert!(!mail.html.contains("<script"), "{}", mail.html);
             assert!(
@@ -122,14 +184,20 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_has_a_plain_text_form() {
+    fn each_change_of_a_contact_is_a_mail() {
         let to = EmailAddress::parse("anna@northwind.example").unwrap();
         let at = "2026-11-02T07:05:00Z".parse().unwrap();
-        assert_eq!(
-            contact_changed(to, "Northwind", at).text,
-            "The emergency contact of Northwind was changed on 2 November 2026 at 07:05 UTC. This address is no \
-             longer the contact and gets no more mails.\n\nIf none of you did this, tell the operator of your Ticketbridge at once: they \
-             can end all sessions and links, and restore the contact.\n"
-        );
+        let mails = MailKind::ALL.into();
+        let partner = "Northwind";
+        let mut texts = vec![
+            confirm_contact(to.clone(), partner, &mails, "https://x.example").text,
+            contact_changed(to.clone(), partner, &mails, at).text,
+            contact_removed(to.clone(), partner, at).text,
+        ];
+        for change in [OtherChange::Added, OtherChange::Mails, OtherChange::Removed] {
+            texts.push(other_contact_changed(to.clone(), partner, change, at).text);
+        }
+        texts.push(test(to, partner, &mails).text);
+        insta::assert_snapshot!(texts.join("---\n"));
     }
 }

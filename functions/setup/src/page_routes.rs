@@ -14,7 +14,7 @@ use crate::http::problem::Problem;
 use crate::http::routes::{Route, RouteAccess, Routes};
 use crate::page::assets;
 use crate::{
-    activity, backlog, boards, confirm, connection, contact, held, history, overview, paths,
+    activity, backlog, boards, confirm, connection, contacts, held, history, overview, paths,
     sources, tenants, test_ticket, tickets,
 };
 
@@ -46,8 +46,8 @@ fn open_routes() -> Routes {
         .post(paths::SESSION, session::open)
         .get(paths::LINK, link::show)
         .post(paths::LINK, link::request)
-        .get(paths::CONFIRM_CONTACT, contact::handlers::confirm_page)
-        .post(paths::CONFIRM_CONTACT, contact::handlers::confirm)
+        .get(paths::CONFIRM_CONTACT, contacts::handlers::confirm_page)
+        .post(paths::CONFIRM_CONTACT, contacts::handlers::confirm)
 }
 
 fn session_routes() -> Routes {
@@ -76,6 +76,21 @@ fn session_routes() -> Routes {
         .post(paths::TENANT, tenants::handlers::save)
         .get(paths::READ_COMPANIES, tenants::handlers::list)
         .post(paths::READ_COMPANIES, tenants::handlers::read_companies)
+        .get(paths::EXPORT_TENANTS, tenants::changes::handlers::export)
+        .get(
+            paths::IMPORT_TENANTS,
+            tenants::changes::handlers::show_import,
+        )
+        .post(paths::IMPORT_TENANTS, tenants::changes::handlers::import)
+        .post(
+            paths::EXACT_MATCHES,
+            tenants::changes::handlers::prepare_exact,
+        )
+        .get(paths::TENANT_CHANGES, tenants::changes::handlers::show)
+        .post(paths::TENANT_CHANGES, tenants::changes::handlers::confirm)
+        .get(paths::MAKE_CHANGES, tenants::changes::handlers::show)
+        .post(paths::MAKE_CHANGES, tenants::changes::handlers::make)
+        .post(paths::STOP_CHANGES, tenants::changes::handlers::stop)
         .get("sources", sources::handlers::list)
         .get(paths::NEW_SOURCE, sources::handlers::new)
         .post(paths::NEW_SOURCE, sources::handlers::create)
@@ -99,14 +114,16 @@ fn session_routes() -> Routes {
         .post(paths::QUARANTINED, sources::messages::handlers::handle)
         .get(paths::REPLAY_ALL, sources::messages::handlers::progress)
         .post(paths::REPLAY_ALL, sources::messages::handlers::replay_all)
-        .get("contact", contact::handlers::show)
-        .post("contact", contact::handlers::save)
-        .post(paths::TEST_MAIL, contact::handlers::send_test)
-        .post(paths::RESEND_CONFIRMATION, contact::handlers::resend)
-        .post(paths::CANCEL_CONTACT_CHANGE, contact::handlers::cancel)
+        .get("contacts", contacts::handlers::show)
+        .post("contacts", contacts::handlers::add)
+        .post(paths::CHANGE_CONTACT, contacts::handlers::change)
+        .post(paths::REMOVE_CONTACT, contacts::handlers::remove)
+        .post(paths::RESEND_CONFIRMATION, contacts::handlers::resend)
+        .post(paths::TEST_MAIL, contacts::handlers::send_test)
         .get("confirm", confirm::handlers::show)
         .post("confirm", confirm::handlers::confirm)
         .get("waiting", backlog::handlers::show)
+        .get(paths::WAITING_TENANT, backlog::handlers::show_tenant)
         .post(paths::RELEASE, backlog::handlers::release)
         .post(paths::APPROVE_CLOSINGS, held::handlers::approve)
         .get("history", history::handlers::show)

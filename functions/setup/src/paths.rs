@@ -20,6 +20,17 @@ pub(crate) const RELEASE_ALERT: &str = "activity-release";
 pub(crate) const OPEN_AGAIN: &str = "activity-open-again";
 /// Reads the companies for suggestions, one part a request.
 pub(crate) const READ_COMPANIES: &str = "tenants-companies";
+/// The list of tenants as a CSV file, as it is shown.
+pub(crate) const EXPORT_TENANTS: &str = "tenants-export";
+/// Reads a CSV file of tenants.
+pub(crate) const IMPORT_TENANTS: &str = "tenants-import";
+/// Prepares the mapping of all tenants whose name is that of exactly one company.
+pub(crate) const EXACT_MATCHES: &str = "tenants-exact";
+/// Changes of many tenants, to look over and to confirm.
+pub(crate) const TENANT_CHANGES: &str = "tenants-changes";
+/// Makes the confirmed changes, one part a request.
+pub(crate) const MAKE_CHANGES: &str = "tenants-changes-progress";
+pub(crate) const STOP_CHANGES: &str = "tenants-changes-stop";
 /// The form of a new source.
 pub(crate) const NEW_SOURCE: &str = "source-new";
 /// One source; its id is in the query.
@@ -46,9 +57,12 @@ pub(crate) const STOP_BOARDS: &str = "boards-stop";
 pub(crate) const EXISTING_BOARDS: &str = "boards-existing";
 pub(crate) const DEDICATED_BOARDS: &str = "boards-dedicated";
 pub(crate) const CONFIRM_CONTACT: &str = "/setup/contact/confirm";
+pub(crate) const CHANGE_CONTACT: &str = "contact-change";
+pub(crate) const REMOVE_CONTACT: &str = "contact-remove";
 pub(crate) const RESEND_CONFIRMATION: &str = "contact-resend";
-pub(crate) const CANCEL_CONTACT_CHANGE: &str = "contact-cancel";
 pub(crate) const TEST_MAIL: &str = "contact-test";
+/// The blocked alerts of one tenant; its id is in the query.
+pub(crate) const WAITING_TENANT: &str = "waiting-tenant";
 /// Releases blocked alerts that need a person's decision.
 pub(crate) const RELEASE: &str = "waiting-release";
 /// Approves held closings.

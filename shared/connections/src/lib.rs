@@ -8,6 +8,7 @@ mod schedule;
 mod view;
 mod waiting;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws::config::Environment;
@@ -128,12 +129,27 @@ impl Connections {
     /// # Errors
     /// When the table cannot be read. An unreadable breaker is no error.
     pub async fn partner_config(&self, partner: &PartnerId) -> Result<PartnerConfig, store::Error> {
+        let (config, mappings) = tokio::join!(
+            self.shared_config(partner),
+            self.table.tenants.get_all(partner),
+        );
+        Ok(PartnerConfig {
+            mappings: mappings?,
+            ..config?
+        })
+    }
+
+    /// Reads what all of a partner's tenants share. The mappings are left empty, for a caller that
+    /// reads them in another way.
+    ///
+    /// # Errors
+    /// As for [`Self::partner_config`].
+    pub async fn shared_config(&self, partner: &PartnerId) -> Result<PartnerConfig, store::Error> {
         let (table, access) = (&self.table, &self.access);
-        let (connection, settings, breaker, mappings, sources) = tokio::join!(
+        let (connection, settings, breaker, sources) = tokio::join!(
             access.connections.get(partner),
             table.settings.get(partner),
             table.breaker.get(partner),
-            table.tenants.get_all(partner),
             access.partner_sources.get_all(partner),
         );
         if let Err(err) = &breaker {
@@ -147,7 +163,7 @@ impl Connections {
                 breaker: breaker.ok(),
                 source_since: None,
             },
-            mappings: mappings?,
+            mappings: HashMap::new(),
             sources: sources?,
         })
     }

@@ -80,7 +80,9 @@ pub mod setup {
     pub mod board_name;
     pub mod board_targets;
     pub mod choices;
-    pub mod contact;
+    pub mod company_index;
+    pub mod company_name;
+    pub mod contacts;
     pub mod dedicated_board;
     pub mod found_board;
     pub mod mapping;
@@ -88,6 +90,7 @@ pub mod setup {
     pub mod same_connectwise;
     pub mod settings;
     pub mod source_keys;
+    pub mod tenant_changes;
     pub mod type_hierarchy;
 }
 
@@ -110,6 +113,7 @@ pub mod monitoring {
     pub mod requirements;
     pub mod source_alert;
     pub mod waiting;
+    pub mod weekly_report;
 }
 
 /// What comes in by webhook, and what the queue carries.

@@ -1,4 +1,4 @@
-//! Times as texts: on the wire, and in the table.
+//! Times as texts: on the wire, in the table, and for people.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serializer;
@@ -99,6 +99,22 @@ pub fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.saturating_sub(by).unwrap_or(Timestamp::MIN)
 }
 
+/// A duration for people: "41 s", "2 min 5 s", "3 h 10 min", "2 d 4 h".
+#[must_use]
+pub fn duration(seconds: u32) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    let rest = seconds % 60;
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{rest} s"),
+        (0, 0, _) if rest == 0 => format!("{minutes} min"),
+        (0, 0, _) => format!("{minutes} min {rest} s"),
+        (0, _, 0) => format!("{hours} h"),
+        (0, ..) => format!("{hours} h {minutes} min"),
+        (_, 0, _) => format!("{days} d"),
+        (..) => format!("{days} d {hours} h"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +183,23 @@ mod tests {
             is_plausible(time("9999-12-30T22:00:00Z")),
             "bounded elsewhere"
         );
+    }
+
+    #[test]
+    fn a_duration_has_at_most_two_units() {
+        let cases = [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (125, "2 min 5 s"),
+            (3600, "1 h"),
+            (11_400, "3 h 10 min"),
+            (172_800, "2 d"),
+            (187_200, "2 d 4 h"),
+        ];
+        for (seconds, expected) in cases {
+            assert_eq!(duration(seconds), expected);
+        }
     }
 
     #[test]

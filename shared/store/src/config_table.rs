@@ -5,10 +5,11 @@ use aws_types::SdkConfig;
 
 use crate::operations::{
     BreakerStore, ClosingHoldStore, FiguresStore, HealthStore, MonitoringStore, QuarantineStore,
-    RejectedEventStore, SourceActivityStore,
+    RejectedEventStore, SourceActivityStore, WaitingStore, WeeklyReportStore,
 };
 use crate::partners::{
-    BoardRequestStore, SampleStore, SettingsStore, SuggestionStore, TenantStore, TestTicketStore,
+    BoardRequestStore, CompanyListStore, SampleStore, SettingsStore, TenantChangeStore,
+    TenantStore, TestTicketStore,
 };
 use crate::table::Table;
 
@@ -20,9 +21,12 @@ pub struct ConfigTable {
     pub breaker: BreakerStore,
     pub health: HealthStore,
     pub figures: FiguresStore,
+    pub waiting: WaitingStore,
+    pub weekly_report: WeeklyReportStore,
     pub closing_holds: ClosingHoldStore,
     pub boards: BoardRequestStore,
-    pub suggestions: SuggestionStore,
+    pub companies: CompanyListStore,
+    pub tenant_changes: TenantChangeStore,
     pub test_ticket: TestTicketStore,
     pub rejected: RejectedEventStore,
     pub quarantine: QuarantineStore,
@@ -41,9 +45,12 @@ impl ConfigTable {
             breaker: BreakerStore::new(table),
             health: HealthStore::new(table),
             figures: FiguresStore::new(table),
+            waiting: WaitingStore::new(table),
+            weekly_report: WeeklyReportStore::new(table),
             closing_holds: ClosingHoldStore::new(table),
             boards: BoardRequestStore::new(table),
-            suggestions: SuggestionStore::new(table),
+            companies: CompanyListStore::new(table),
+            tenant_changes: TenantChangeStore::new(table),
             test_ticket: TestTicketStore::new(table),
             rejected: RejectedEventStore::new(table),
             quarantine: QuarantineStore::new(table),

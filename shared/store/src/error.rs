@@ -42,7 +42,7 @@ impl Error {
         Self::Call { operation, cause }
     }
 
-    pub(crate) fn malformed(key: impl Into<String>, err: &serde_dynamo::Error) -> Self {
+    pub(crate) fn malformed(key: impl Into<String>, err: &impl std::fmt::Display) -> Self {
         Self::Malformed {
             key: key.into(),
             problem: err.to_string(),

@@ -39,14 +39,14 @@ pub use operations::{
     Actor, AuditEntry, AuditLog, BreakerStore, ClosingHoldStore, ClosingHolds, FiguresStore,
     HealthStore, HeldClosings, MonitoringState, MonitoringStore, OperatorEvent, QuarantineOutcome,
     QuarantineStore, QuarantinedMessage, RejectedEventStore, Rejections, SourceActivityStore,
-    WaitingMessages, WaitingOfSource,
+    WaitingMessages, WaitingOfSource, WaitingStore, WeeklyReportStore,
 };
 pub use pages::{ListEntry, ListPage, PageStart};
 pub use partners::{
-    AddedTenant, BoardRequestStore, CompanyScan, Connection, ConnectionStore, ContactStore,
-    DedicatedBoard, DedicatedBoards, ListedTenants, MAX_UNMAPPED, MailLimitStore, PartnerItems,
-    PartnerSource, PartnerSourceStore, SamplePlace, SampleStore, SettingsStore, StoredSample,
-    SuggestedCompany, SuggestionStore, TenantStore, TenantSuggestions, TestTicket, TestTicketStore,
+    AddedTenant, BoardRequestStore, COMPANIES_OF_PART, CompanyListStore, CompanyScan, Connection,
+    ConnectionStore, ContactStore, DedicatedBoard, DedicatedBoards, ListedTenants, MAX_UNMAPPED,
+    MailLimitStore, PartnerItems, PartnerSource, PartnerSourceStore, SamplePlace, SampleStore,
+    SettingsStore, StoredSample, TenantChangeStore, TenantStore, TestTicket, TestTicketStore,
 };
 pub use scheduling::{Due, LeasedRun, RunProgress, TicketScan, spread};
 pub use versions::{SaveOutcome, Versioned};

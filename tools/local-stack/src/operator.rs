@@ -120,11 +120,12 @@ impl OperatorClient {
             .context("the operator API returned a link without url")
     }
 
-    /// Sets the partner's emergency contact. It needs no confirmation.
+    /// Sets the partner's only contact, which receives all mails. It needs no confirmation.
     pub async fn set_contact(&self, partner: &PartnerId, address: &str) -> Result<()> {
-        let path = format!("/partners/{partner}/contact");
-        let contact = json!({ "address": address });
-        let answer = self.send(Method::PUT, &path, Some(&contact)).await?;
+        let path = format!("/partners/{partner}/contacts");
+        let mails = ["broken_connection", "waiting_alerts", "weekly_report"];
+        let contacts = json!({ "contacts": [{ "address": address, "mails": mails }] });
+        let answer = self.send(Method::PUT, &path, Some(&contacts)).await?;
         ensure!(
             answer.status().is_success(),
             "PUT {path}: {}",

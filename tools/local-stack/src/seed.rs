@@ -34,7 +34,7 @@ const MAPPED: [(&str, &str); 5] = [
 ];
 /// A tenant that is mapped and disabled.
 const DISABLED: (&str, &str) = ("grove-legal", "GroveLegal");
-/// The partner's emergency contact.
+/// The partner's only contact.
 const CONTACT: &str = "oncall@northwind.example";
 const UNMAPPED: &str = "harbor-hotel";
 

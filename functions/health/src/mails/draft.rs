@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 
 use aws::mail::Mail;
+use domain::setup::contacts::MailKind;
 use domain::{EmailAddress, PartnerId, SourceId, TenantId};
-use maud::{DOCTYPE, html};
+use maud::{DOCTYPE, Markup, html};
+
+use super::words::name;
 
 /// The recipient of a mail, and the names in it.
 #[derive(Debug, Clone)]
 pub(crate) struct MailContext<'a> {
     pub(crate) to: EmailAddress,
+    /// The choice of the recipient for which it gets the mail.
+    pub(crate) kind: MailKind,
     pub(crate) partner: &'a PartnerId,
     pub(crate) partner_name: &'a str,
     /// The names of its tenants.
@@ -24,26 +29,51 @@ pub(crate) struct MailContext<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Page {
     Overview,
-    /// The messages that could not be read.
-    Quarantine,
+    Tenants,
+    /// Alerts that have no ticket.
+    WaitingAlerts,
+    /// Messages that could not be read.
+    UnreadableMessages,
+    Contacts,
 }
 
 impl Page {
-    fn path(self, partner: &PartnerId) -> String {
-        let page = match self {
+    fn path(self) -> &'static str {
+        match self {
             Self::Overview => "overview",
-            Self::Quarantine => "source-messages",
-        };
-        format!("/setup/partners/{partner}/{page}")
+            Self::Tenants => "tenants",
+            Self::WaitingAlerts => "waiting",
+            Self::UnreadableMessages => "source-messages",
+            Self::Contacts => "contacts",
+        }
     }
+}
+
+impl MailContext<'_> {
+    fn address_of(&self, page: Page) -> String {
+        let Self {
+            origin, partner, ..
+        } = self;
+        format!("{origin}/setup/partners/{partner}/{}", page.path())
+    }
+}
+
+/// One point of a mail.
+pub(super) struct Point {
+    /// What is wrong.
+    pub(super) what: String,
+    pub(super) to_do: &'static str,
+    /// The page for it, if the mail leads to several.
+    pub(super) page: Option<Page>,
 }
 
 /// The content of a mail.
 pub(super) struct Draft {
     pub(super) subject: String,
     pub(super) opening: String,
-    /// What is broken, each with what to do.
-    pub(super) points: Vec<(String, &'static str)>,
+    /// A list of short facts.
+    pub(super) facts: Vec<String>,
+    pub(super) points: Vec<Point>,
     /// Follows a list that was cut.
     pub(super) more: Option<String>,
     pub(super) paragraphs: Vec<String>,
@@ -56,51 +86,81 @@ pub(super) struct Draft {
 impl Draft {
     /// Renders the mail as text and HTML.
     pub(super) fn mail(self, context: MailContext<'_>) -> Mail {
-        let Self {
-            subject,
-            opening,
-            points,
-            more,
-            paragraphs,
-            link,
-            page,
-            closing,
-        } = self;
-        let page = format!("{}{}", context.origin, page.path(context.partner));
+        let page = context.address_of(self.page);
         let fresh = format!("{}/setup/link", context.origin);
-        let asked = "If you are signed out, request a new link. It is sent to this address:";
-        let mut parts = vec![opening.clone()];
-        let point = |(what, to_do): &(String, &str)| format!("- {what}\n  What to do: {to_do}");
-        parts.extend(points.iter().map(point));
-        parts.extend(more.iter().chain(&paragraphs).cloned());
-        parts.push(format!("{link}: {page}\n{asked} {fresh}"));
-        parts.push(format!("{closing}\n"));
+        // A contact that cannot request a link is not asked to.
+        let signed_out = "If you are signed out, request a new link:";
+        let signed_out = context.kind.asks_for_action().then_some(signed_out);
+        let contacts = context.address_of(Page::Contacts);
+        let why = format!(
+            "You get this mail because {} is a contact of {} that receives mails of the kind \"{}\". Change that on the page Contacts:",
+            context.to.as_str(),
+            name(context.partner_name),
+            context.kind.title(),
+        );
+        let mut parts = vec![self.opening.clone()];
+        if !self.facts.is_empty() {
+            parts.push(format!("- {}", self.facts.join("\n- ")));
+        }
+        for Point { what, to_do, page } in &self.points {
+            let mut point = format!("- {what}\n  What to do: {to_do}");
+            if let Some(page) = page {
+                point = format!("{point}\n  {}", context.address_of(*page));
+            }
+            parts.push(point);
+        }
+        parts.extend(self.more.iter().chain(&self.paragraphs).cloned());
+        let link = format!("{}: {page}", self.link);
+        parts.push(match signed_out {
+            Some(signed_out) => format!("{link}\n{signed_out} {fresh}"),
+            None => link,
+        });
+        parts.push(format!("{}\n{why} {contacts}\n", self.closing));
         let text = parts.join("\n\n");
         let body = html! {
             (DOCTYPE)
             html lang="en" {
                 head { meta charset="utf-8"; title { "Ticketbridge" } }
                 body {
-                    p { (opening) }
-                    @if !points.is_empty() {
+                    p { (self.opening) }
+                    @if !self.facts.is_empty() {
+                        ul { @for fact in &self.facts { li { (fact) } } }
+                    }
+                    @if !self.points.is_empty() {
                         ul {
-                            @for (what, to_do) in &points {
-                                li { (what) br; b { "What to do: " } (to_do) }
-                            }
+                            @for point in &self.points { (render_point(point, &context)) }
                         }
                     }
-                    @for paragraph in more.iter().chain(&paragraphs) { p { (paragraph) } }
-                    p { a href=(page) { (link) } }
-                    p { (asked) " " a href=(fresh) { (fresh) } }
-                    p { (closing) }
+                    @for paragraph in self.more.iter().chain(&self.paragraphs) { p { (paragraph) } }
+                    p { a href=(page) { (self.link) } }
+                    @if let Some(signed_out) = signed_out {
+                        p { (signed_out) " " a href=(fresh) { (fresh) } }
+                    }
+                    p { (self.closing) }
+                    p { small { (why) " " a href=(contacts) { (contacts) } } }
                 }
             }
         };
         Mail {
             to: context.to,
-            subject,
+            subject: self.subject,
             text,
             html: body.into_string(),
+        }
+    }
+}
+
+fn render_point(point: &Point, context: &MailContext<'_>) -> Markup {
+    html! {
+        li {
+            p {
+                (point.what) br;
+                b { "What to do: " } (point.to_do)
+                @if let Some(page) = point.page {
+                    @let address = context.address_of(page);
+                    br; a href=(address) { (address) }
+                }
+            }
         }
     }
 }

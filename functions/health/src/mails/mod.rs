@@ -1,9 +1,11 @@
-//! The mails to the emergency contact: what is broken, since when, which alerts are blocked, what
-//! to do, and where. Text and HTML say the same. Names are chosen by people, so each is one short
-//! line, and escaped. Pure.
+//! The mails to the contacts: what is broken or waits, since when, which alerts are blocked, what to
+//! do, and where. Text and HTML say the same. Names are chosen by people, so each is one short line,
+//! and escaped. Pure.
 
 mod draft;
 mod sources;
+mod waiting;
+mod weekly;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +18,9 @@ use store::HeldClosings;
 
 use crate::blocked_counts::BlockedCount;
 pub(crate) use draft::MailContext;
-use draft::{Draft, Page};
+use draft::{Draft, Page, Point};
+pub(crate) use waiting::waiting;
+pub(crate) use weekly::{WeekFacts, weekly};
 use words::{at, blocked_alerts, blocked_paragraph, name, source_name, tenant_name, to_do, what};
 
 /// Tenants and issues that one mail names.
@@ -78,17 +82,20 @@ fn lasting(
 ) -> Draft {
     let partner = name(context.partner_name);
     let since = at(incident.since);
-    let what = |issue: &Issue| (what(issue, context, blocked), to_do(issue));
-    let points: Vec<_> = issues.iter().take(MAX_NAMED).map(what).collect();
+    let point = |issue: &Issue| Point {
+        what: what(issue, context, blocked),
+        to_do: to_do(issue),
+        page: None,
+    };
+    let points: Vec<_> = issues.iter().take(MAX_NAMED).map(point).collect();
     let rest = issues.len().saturating_sub(MAX_NAMED);
     let tenant = |tenant: &TenantId| tenant_name(tenant, context);
     let headline = summarize(issues, tenant, |source| source_name(source, context));
-    let frame = sources::frame(&partner, issues);
     let opening = match scope {
         IncidentScope::Connection => format!(
             "Since {since} no alert of {partner} has become a ticket and no ticket has been closed: ConnectWise is unavailable."
         ),
-        IncidentScope::Sources => frame.opening,
+        IncidentScope::Sources => sources::opening(&partner, issues),
         IncidentScope::PartnerConfig if are_writes(&incident.issues) => format!(
             "Since {since} ConnectWise has refused some requests for {partner}. Everything else works."
         ),
@@ -99,26 +106,21 @@ fn lasting(
     Draft {
         subject: format!("Ticketbridge: {headline} ({partner})"),
         opening,
+        facts: vec![],
         points,
         more: (rest > 0).then(|| format!("And {rest} more. The page shows all of them.")),
         paragraphs: vec![match scope {
             IncidentScope::Connection | IncidentScope::PartnerConfig => {
                 blocked_paragraph(blocked, context)
             }
-            IncidentScope::Sources => frame.paragraph.to_owned(),
+            IncidentScope::Sources => sources::paragraph(issues).to_owned(),
         }],
         link: match scope {
             IncidentScope::Connection | IncidentScope::PartnerConfig => FIX_LINK,
-            IncidentScope::Sources => frame.link,
+            IncidentScope::Sources => SEE_LINK,
         },
-        page: match scope {
-            IncidentScope::Connection | IncidentScope::PartnerConfig => Page::Overview,
-            IncidentScope::Sources => frame.page,
-        },
-        closing: match scope {
-            IncidentScope::Connection | IncidentScope::PartnerConfig => HOW_OFTEN,
-            IncidentScope::Sources => frame.closing,
-        },
+        page: Page::Overview,
+        closing: HOW_OFTEN,
     }
 }
 
@@ -168,6 +170,7 @@ pub(crate) fn works(
     let draft = Draft {
         subject: format!("Ticketbridge: working again ({partner})"),
         opening,
+        facts: vec![],
         points: vec![],
         more: None,
         paragraphs,
@@ -182,18 +185,16 @@ pub(crate) fn works(
 /// last run: a broken source may concern every tenant.
 pub(crate) fn held(context: MailContext<'_>, held: &BTreeMap<TenantId, HeldClosings>) -> Mail {
     let partner = name(context.partner_name);
-    let point = |(tenant, held): (&TenantId, &HeldClosings)| {
-        let what = format!(
+    let point = |(tenant, held): (&TenantId, &HeldClosings)| Point {
+        what: format!(
             "{} of {} alerts of {} would have counted as resolved at once, on {}.",
             held.closings,
             held.open,
             tenant_name(tenant, &context),
             at(held.since)
-        );
-        (
-            what,
-            "Check whether these alerts are really resolved. If they are, approve the closings on the page. If not, contact the sender of the alerts.",
-        )
+        ),
+        to_do: "Check whether these alerts are really resolved. If they are, approve the closings on the page. If not, contact the sender of the alerts.",
+        page: None,
     };
     let points: Vec<_> = held.iter().take(MAX_NAMED).map(point).collect();
     let rest = held.len().saturating_sub(MAX_NAMED);
@@ -202,6 +203,7 @@ pub(crate) fn held(context: MailContext<'_>, held: &BTreeMap<TenantId, HeldClosi
         opening: format!(
             "For {partner} an unusually large number of tickets was due to close at once, so none was closed."
         ),
+        facts: vec![],
         points,
         more: (rest > 0).then(|| format!("And {rest} more. The page shows all of them.")),
         paragraphs: vec![],

@@ -1,8 +1,12 @@
 use domain::alert::event::Severity;
 use domain::alert::kind::Category;
 use domain::alert::record::{NoteKind, Op};
+use domain::monitoring::figures::{Counts, Delay};
+use domain::monitoring::health::Health;
 use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Outage};
+use domain::monitoring::waiting::{DueMail, WaitingCause, WaitingItem, WaitingSummary};
 use domain::setup::choices::TargetIssue;
+use domain::setup::contacts::MailKind;
 use domain::setup::rights;
 use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
 use domain::{EmailAddress, Kind, PartnerId, SourceId};
@@ -38,17 +42,6 @@ fn inactive_tenant(id: &str) -> Issue {
     }
 }
 
-fn quarantined(messages: u32) -> Issue {
-    Issue::QuarantinedMessages {
-        source: scanner(),
-        messages,
-        more: false,
-        since: time("2026-11-20T17:05:00Z"),
-        field: "tenant".to_owned(),
-        problem: "the message has nothing at /client".to_owned(),
-    }
-}
-
 fn incident(issues: &[Issue]) -> Incident {
     Incident {
         since: time("2026-11-22T07:05:00Z"),
@@ -71,10 +64,9 @@ fn blocked(counts: &[(&str, u64)]) -> BlockedCount {
     }
 }
 
-fn writes(op: Option<Op>, cause: RefusalCause, words: &str) -> Issue {
+fn writes(op: Option<Op>, target: RefusedTarget, words: &str) -> Issue {
     let words = words.to_owned();
-    let group = RefusalGroupId { op, cause };
-    Issue::Writes { group, words }
+    Issue::Writes { op, target, words }
 }
 
 /// A recipient with names in order.
@@ -82,6 +74,7 @@ fn to<R>(partner: &str, named: &str, mail: impl FnOnce(MailContext<'_>) -> R) ->
     let tenants = BTreeMap::from([(tenant("acme"), named.to_owned())]);
     mail(MailContext {
         to: EmailAddress::parse("anna@northwind.example").unwrap(),
+        kind: MailKind::BrokenConnection,
         partner: &PartnerId::parse("northwind").unwrap(),
         partner_name: partner,
         tenants: &tenants,
@@ -154,7 +147,6 @@ fn every_issue() -> Vec<Issue> {
         Issue::Priority(Severity::High),
         inactive(),
         inactive_tenant("acme"),
-        quarantined(3),
     ];
     let ops = [
         Op::Create,
@@ -163,17 +155,16 @@ fn every_issue() -> Vec<Issue> {
         Op::Close,
         Op::Reopen,
     ];
-    let required = || RefusalCause::Words("site id is required".into());
-    all.extend(ops.map(|op| writes(Some(op), required(), "Site ID is required")));
-    all.push(writes(None, RefusalCause::Other, "no"));
+    let status = || RefusedTarget::Status(category);
+    all.extend(ops.map(|op| writes(Some(op), status(), "Status is closed")));
+    all.push(writes(None, status(), "no"));
     let targets = [
         RefusedTarget::Board(category),
-        RefusedTarget::Status(category),
         RefusedTarget::Type(Kind::parse("cpu").unwrap()),
         RefusedTarget::Priority(Severity::Low),
         RefusedTarget::Company(tenant("acme")),
     ];
-    all.extend(targets.map(|target| writes(Some(Op::Create), RefusalCause::Target(target), "no")));
+    all.extend(targets.map(|target| writes(Some(Op::Create), target, "no")));
     all.extend(refusals.map(Issue::Refused));
     all.extend(outages.map(Issue::Outage));
     all.extend(companies.map(|why| Issue::Company {
@@ -252,8 +243,15 @@ fn every_issue_has_its_own_words_and_an_action() {
         let has_action = rest.trim_start().starts_with("What to do: ");
         assert!(has_action, "{}", mail.text);
         assert!(said.insert(what.to_owned()), "twice: {what}");
-        let is_of_company = matches!(&issue, Issue::Writes { group, .. } if matches!(group.cause, RefusalCause::Target(RefusedTarget::Company(_))));
-        if is_of_company || matches!(issue, Issue::Company { .. }) {
+        let is_of_company = matches!(
+            issue,
+            Issue::Company { .. }
+                | Issue::Writes {
+                    target: RefusedTarget::Company(_),
+                    ..
+                }
+        );
+        if is_of_company {
             assert!(what.contains("Acme Dental") && mail.subject.contains("Acme Dental"));
         }
     }
@@ -293,38 +291,17 @@ fn inactive_tenants_are_named_in_one_mail() {
 }
 
 #[test]
-fn quarantined_messages_are_counted_with_the_newest_reason() {
-    let none = BlockedCount::default();
-    let mail = |issues: &[Issue]| {
-        to("Northwind", "Scanner", |context| {
-            broken(context, IncidentScope::Sources, &incident(issues), &none)
-        })
-    };
-    let only = mail(&[quarantined(3)]);
-    insta::assert_snapshot!("quarantined", format!("{}\n\n{}", only.subject, only.text));
-    assert_says(
-        &mail(&[quarantined(1)]),
-        "- 1 message of Scanner could not be read, received on 20 November 2026 at 17:05 UTC.",
-    );
-    let both = mail(&[inactive(), quarantined(3)]);
-    insta::assert_snapshot!(
-        "inactive_and_quarantined",
-        format!("{}\n\n{}", both.subject, both.text)
-    );
-}
-
-#[test]
 fn a_refusal_quotes_connectwise() {
-    let words = "Site <b>ID</b> is\nrequired";
-    let issue = writes(Some(Op::Create), RefusalCause::Words("site".into()), words);
-    let Issue::Writes { group, .. } = &issue else {
-        unreachable!()
-    };
+    let words = "Company <b>is</b>\non hold";
+    let company = || RefusedTarget::Company(tenant("acme"));
+    let issue = writes(Some(Op::Create), company(), words);
     let mut counts = blocked(&[("acme", 5)]);
-    counts.refused.insert(group.clone(), 5);
+    counts
+        .refused
+        .extend(issue.refusal().map(|group| (group, 5)));
     let mail = broken_mail("Acme Dental", std::slice::from_ref(&issue), &counts);
     insta::assert_snapshot!("refused", format!("{}\n\n{}", mail.subject, mail.text));
-    assert!(!mail.html.contains("<b>ID"), "{}", mail.html);
+    assert!(!mail.html.contains("<b>is"), "{}", mail.html);
     let (ended, none) = (incident(&[issue]), BlockedCount::default());
     let mail = to("Northwind", "Acme Dental", |context| {
         works(context, IncidentScope::PartnerConfig, &ended, 5, &none)
@@ -332,13 +309,95 @@ fn a_refusal_quotes_connectwise() {
     let start = "ConnectWise accepts all requests for Northwind again. It had refused some since \
                  22 November 2026 at 07:05 UTC.\n\n5 alerts that were blocked by it have continued";
     assert!(mail.text.starts_with(start), "{}", mail.text);
-    let status = RefusalCause::Target(RefusedTarget::Status(Category::Operations));
+    let status = RefusedTarget::Status(Category::Operations);
     let silent = writes(Some(Op::Close), status, "");
     let mail = broken_mail("Acme Dental", &[silent], &counts);
     assert_says(
         &mail,
         "- ConnectWise refuses to close tickets with the status that is set for operations \
          alerts. It reports success, but the tickets do not change.\n",
+    );
+}
+
+fn waiting_item(cause: WaitingCause, count: u64, worst: Option<(Severity, u64)>) -> WaitingItem {
+    let words = match cause {
+        WaitingCause::Rejected(_) => "Site <b>ID</b> is\nrequired",
+        WaitingCause::UnreadableMessages(_) => "tenant: the message has nothing at /client",
+        WaitingCause::UnmappedTenant(_) | WaitingCause::OlderThanBackfill(_) => "",
+    };
+    WaitingItem {
+        cause,
+        count,
+        worst,
+        oldest: time("2026-11-22T07:05:00Z"),
+        words: words.to_owned(),
+    }
+}
+
+/// One item of each cause.
+fn waiting_items() -> Vec<WaitingItem> {
+    let group = RefusalGroupId {
+        op: Some(Op::Create),
+        cause: RefusalCause::Words("site".into()),
+    };
+    let acme = || tenant("acme");
+    vec![
+        waiting_item(
+            WaitingCause::UnmappedTenant(acme()),
+            5,
+            Some((Severity::Critical, 1)),
+        ),
+        waiting_item(
+            WaitingCause::UnmappedTenant(tenant("grove")),
+            1,
+            Some((Severity::High, 1)),
+        ),
+        waiting_item(WaitingCause::Rejected(group), 3, Some((Severity::High, 3))),
+        waiting_item(
+            WaitingCause::OlderThanBackfill(acme()),
+            2,
+            Some((Severity::Low, 2)),
+        ),
+        waiting_item(WaitingCause::UnreadableMessages(scanner()), 3, None),
+    ]
+}
+
+fn waiting_mail(named: &str, items: Vec<WaitingItem>, is_reminder: bool, known: usize) -> Mail {
+    let due = DueMail {
+        items,
+        is_reminder,
+        known,
+    };
+    to("Northwind", named, |context| {
+        let kind = MailKind::WaitingAlerts;
+        waiting(MailContext { kind, ..context }, &due)
+    })
+}
+
+#[test]
+fn what_waits_is_one_mail_with_the_worst_first() {
+    let mail = waiting_mail("Acme Dental", waiting_items(), false, 0);
+    insta::assert_snapshot!(
+        "waiting",
+        format!("{}\n\n{}\n{}", mail.subject, mail.text, mail.html)
+    );
+    assert!(!mail.html.contains("<b>ID"), "{}", mail.html);
+}
+
+#[test]
+fn a_mail_about_one_tenant_names_it_in_the_subject() {
+    let one = vec![waiting_items().remove(0)];
+    let mail = waiting_mail("Acme Dental", one.clone(), false, 1);
+    assert_eq!(
+        mail.subject,
+        "Ticketbridge: Acme Dental sent alerts and is not mapped (1 critical) (Northwind)"
+    );
+    assert_says(&mail, "1 more problem of an earlier mail still waits.");
+    let mail = waiting_mail("Acme Dental", one, true, 0);
+    assert!(mail.subject.starts_with("Ticketbridge: still, Acme Dental"));
+    assert_says(
+        &mail,
+        "still waits for a person, a week after the last mail",
     );
 }
 
@@ -385,6 +444,59 @@ fn held_closings_of_all_tenants_are_in_one_mail() {
     assert_says(&mail, "And 20 more");
 }
 
+#[test]
+fn a_weekly_report_has_the_figures_and_what_waits() {
+    let waiting = WaitingSummary {
+        items: waiting_items(),
+        unlisted: 0,
+        is_complete: true,
+    };
+    let broken = Health {
+        sources: Some(incident(&[inactive()])),
+        ..Health::default()
+    };
+    let facts = WeekFacts {
+        week: Counts {
+            raised: 120,
+            created: 40,
+            reopened: 1,
+            noted: 70,
+            closed: 30,
+            closed_by_person: 8,
+            late: 2,
+            delay: Some(Delay {
+                median: 3,
+                p95: 125,
+            }),
+        },
+        waiting: &waiting,
+        health: &broken,
+        mapped_tenants: 12,
+        unmapped_tenants: 2,
+        now: time("2026-11-30T07:00:00Z"),
+    };
+    let report = |facts: &WeekFacts<'_>| {
+        to("Northwind", "Acme Dental", |context| {
+            let kind = MailKind::WeeklyReport;
+            weekly(MailContext { kind, ..context }, facts)
+        })
+    };
+    let mail = report(&facts);
+    insta::assert_snapshot!("weekly", format!("{}\n\n{}", mail.subject, mail.text));
+    assert!(!mail.html.contains("/setup/link"), "{}", mail.html);
+    let nothing = WaitingSummary {
+        is_complete: true,
+        ..WaitingSummary::default()
+    };
+    let quiet = WeekFacts {
+        week: Counts::default(),
+        waiting: &nothing,
+        health: &Health::default(),
+        ..facts
+    };
+    assert_says(&report(&quiet), "Nothing waits for a person.");
+}
+
 /// Names with markup, control characters and excessive length.
 fn nasty() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -408,6 +520,7 @@ proptest! {
         digest: String::new(),
             closings: 42, open: 60, since: time("2026-11-22T07:05:00Z"), approved: None, approved_at: None, notified_at: None,
         })]);
+        let due = DueMail { items: waiting_items(), is_reminder: false, known: 2 };
         // The same mail without names has as many lines, and the same tags.
         let mails = |partner: &str, named: &str| to(partner, named, |context| {
             let new = BTreeSet::from([Issue::Company { tenant: tenant("acme"), why: CompanyIssue::Missing }]);
@@ -418,6 +531,7 @@ proptest! {
                 works(context.clone(), IncidentScope::Connection, &incident, 3, &counts),
                 broken(context.clone(), IncidentScope::Sources, &incident, &counts),
                 works(context.clone(), IncidentScope::Sources, &incident, 0, &counts),
+                waiting(context.clone(), &due),
                 held(context, &stops),
             ]
         });

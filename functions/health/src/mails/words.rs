@@ -1,13 +1,14 @@
 //! The sentences of the mails.
 
-use domain::alert::event::Severity;
 use domain::alert::kind::{BUILT_IN, Category};
 use domain::alert::record::Op;
 use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Issue, Outage};
 use domain::setup::choices::TargetIssue;
 use domain::setup::rights;
 use domain::text::{cut_to_chars, one_line};
-use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
+use domain::ticketing::refused_writes::{
+    RefusalCause, RefusalGroupId, RefusedTarget, refused_action, refused_effect,
+};
 use domain::{Kind, SourceId, TenantId};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -62,7 +63,9 @@ fn counted(count: usize, one: &str, several: &str) -> String {
 /// Describes an issue in a sentence.
 pub(super) fn what(issue: &Issue, context: &MailContext<'_>, blocked: &BlockedCount) -> String {
     match issue {
-        Issue::Writes { group, words } => refused_write_issues(group, words, context, blocked),
+        Issue::Writes { op, target, words } => {
+            refused_write((*op, target), words, context, blocked)
+        }
         Issue::Refused(ConnectionRefusal::Keys) => {
             "ConnectWise refuses the API member's keys.".to_owned()
         }
@@ -125,8 +128,7 @@ pub(super) fn what(issue: &Issue, context: &MailContext<'_>, blocked: &BlockedCo
             target_issue(*why)
         ),
         Issue::Priority(severity) => format!(
-            "The priority for tickets of {} severity was deleted.",
-            severity_name(*severity)
+            "The priority for tickets of {severity} severity was deleted."
         ),
         Issue::InactiveSource { source, since } => format!(
             "No message from {} has arrived since {}.",
@@ -143,19 +145,6 @@ pub(super) fn what(issue: &Issue, context: &MailContext<'_>, blocked: &BlockedCo
             tenant_name(tenant, context),
             on(*since)
         ),
-        Issue::QuarantinedMessages {
-            source,
-            messages,
-            more,
-            since,
-            field,
-            problem,
-        } => quarantined(
-            &source_name(source, context),
-            (*messages, *more),
-            *since,
-            (field, problem),
-        ),
         Issue::Company { tenant, why } => {
             let why = match why {
                 CompanyIssue::Missing => "no longer exists, or your API member cannot see it",
@@ -171,63 +160,26 @@ pub(super) fn what(issue: &Issue, context: &MailContext<'_>, blocked: &BlockedCo
     }
 }
 
-/// How many messages of a source wait, since when, and why the newest could not be read.
-fn quarantined(
-    source: &str,
-    (messages, more): (u32, bool),
-    since: Timestamp,
-    (field, problem): (&str, &str),
-) -> String {
-    let least = if more { "At least " } else { "" };
-    let (wait, first) = match messages {
-        1 => ("1 message of".to_owned(), "received on"),
-        messages => (format!("{messages} messages of"), "the first of"),
-    };
-    let problem = cut_to_chars(&one_line(problem), LONGEST_QUOTE);
-    format!(
-        "{least}{wait} {source} could not be read, {first} {}. The reason of the newest: {}: {problem}.",
-        at(since),
-        name(field)
-    )
-}
-
-/// What ConnectWise refuses, with its own words, and what that means for tickets.
-fn refused_write_issues(
-    group: &RefusalGroupId,
+/// What ConnectWise refuses because of a record, with its own words, and what that means for tickets.
+fn refused_write(
+    (op, target): (Option<Op>, &RefusedTarget),
     words: &str,
     context: &MailContext<'_>,
     blocked: &BlockedCount,
 ) -> String {
-    let refuses = match &group.cause {
-        RefusalCause::Target(RefusedTarget::Company(tenant)) => {
-            let tenant = tenant_name(tenant, context);
-            format!(
-                "ConnectWise refuses to {} for the company of {tenant}.",
-                group.refused_action()
-            )
+    let because = match target {
+        RefusedTarget::Company(tenant) => {
+            format!("for the company of {}", tenant_name(tenant, context))
         }
-        RefusalCause::Target(RefusedTarget::Board(category)) => format!(
-            "ConnectWise refuses to {} on the board for {}.",
-            group.refused_action(),
-            alerts_of(*category)
-        ),
-        RefusalCause::Target(RefusedTarget::Status(category)) => format!(
-            "ConnectWise refuses to {} with the status that is set for {}.",
-            group.refused_action(),
-            alerts_of(*category)
-        ),
-        RefusalCause::Target(RefusedTarget::Type(kind)) => format!(
-            "ConnectWise refuses to {} with the type that is set for \"{}\".",
-            group.refused_action(),
-            kind_name(kind)
-        ),
-        RefusalCause::Target(RefusedTarget::Priority(severity)) => format!(
-            "ConnectWise refuses to {} with the priority that is set for {} severity.",
-            group.refused_action(),
-            severity_name(*severity)
-        ),
-        RefusalCause::Words(_) | RefusalCause::Other => {
-            format!("ConnectWise refuses to {}.", group.refused_action())
+        RefusedTarget::Board(category) => format!("on the board for {}", alerts_of(*category)),
+        RefusedTarget::Status(category) => {
+            format!("with the status that is set for {}", alerts_of(*category))
+        }
+        RefusedTarget::Type(kind) => {
+            format!("with the type that is set for \"{}\"", kind_name(kind))
+        }
+        RefusedTarget::Priority(severity) => {
+            format!("with the priority that is set for {severity} severity")
         }
     };
     let said = cut_to_chars(&one_line(words), LONGEST_QUOTE);
@@ -236,31 +188,20 @@ fn refused_write_issues(
     } else {
         format!("It says: \"{said}\".")
     };
-    let count = blocked.refused.get(group).copied().unwrap_or_default();
-    let least = if blocked.more { "at least " } else { "" };
-    let (one, several) = match group.op {
-        Some(Op::Create) => ("alert has no ticket", "alerts have no ticket"),
-        Some(Op::Close | Op::Repair) => (
-            "ticket that should be closed stays open",
-            "tickets that should be closed stay open",
-        ),
-        Some(Op::Note(_)) => ("ticket lacks a note", "tickets lack a note"),
-        Some(Op::Patch) => (
-            "ticket keeps its old priority",
-            "tickets keep their old priority",
-        ),
-        Some(Op::Reopen) => (
-            "ticket stays closed although its alert is active again",
-            "tickets stay closed although their alerts are active again",
-        ),
-        None => ("alert is blocked by it", "alerts are blocked by it"),
+    let group = RefusalGroupId {
+        op,
+        cause: RefusalCause::Target(target.clone()),
     };
+    let count = blocked.refused.get(&group).copied().unwrap_or_default();
+    let least = if blocked.more { "at least " } else { "" };
+    let (one, several) = refused_effect(op);
     let means = match count {
         0 => String::new(),
         1 => format!(" For this reason {least}1 {one}."),
         count => format!(" For this reason {least}{count} {several}."),
     };
-    format!("{refuses} {said}{means}")
+    let action = refused_action(op);
+    format!("ConnectWise refuses to {action} {because}. {said}{means}")
 }
 
 /// What a person can do about an issue.
@@ -302,21 +243,18 @@ pub(super) fn to_do(issue: &Issue) -> &'static str {
         Issue::Type { .. } | Issue::Priority(_) => {
             "choose another one on the page, under Tickets, or restore it in ConnectWise."
         }
-        Issue::Writes { group, .. } => match (&group.cause, group.op) {
-            (RefusalCause::Target(RefusedTarget::Company(_)), _) => {
+        Issue::Writes { op, target, .. } => match (target, op) {
+            (RefusedTarget::Company(_), _) => {
                 "check in ConnectWise whether the company's status allows new tickets, or choose another company on the page, under Tenants. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
-            (RefusalCause::Target(RefusedTarget::Board(_)), _) => {
+            (RefusedTarget::Board(_), _) => {
                 "check this board in ConnectWise, or choose another one on the page, under Boards. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
-            (RefusalCause::Target(RefusedTarget::Status(_)), Some(Op::Close | Op::Repair)) => {
+            (RefusedTarget::Status(_), Some(Op::Close | Op::Repair)) => {
                 "check in ConnectWise which workflow rule keeps these tickets open, or choose another closing status on the page, under Tickets. One of them is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
-            (RefusalCause::Target(_), _) => {
+            _ => {
                 "check in ConnectWise which rule forbids it, or choose another one on the page, under Tickets. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
-            }
-            (RefusalCause::Words(_) | RefusalCause::Other, _) => {
-                "change what ConnectWise reports, for example a field that became required. If the message is not from ConnectWise, a firewall may have refused the text. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
         },
         Issue::InactiveSource { .. } => {
@@ -324,9 +262,6 @@ pub(super) fn to_do(issue: &Issue) -> &'static str {
         }
         Issue::InactiveTenant { .. } => {
             "check at the vendor that this customer is still connected. If it is quiet on purpose, allow more time on the page of the source, or switch the tenant off under Tenants if you no longer look after it."
-        }
-        Issue::QuarantinedMessages { .. } => {
-            "look at the messages on the page, under Sources. If they are alerts, correct the mapping of the source, and replay them. If they are not, discard them. If you cannot change the source there, ask the operator of this service."
         }
         Issue::Company { .. } => {
             "choose another company on the page, under Tenants, or switch the tenant off there. The other tenants are not affected."
@@ -354,16 +289,6 @@ fn kind_name(kind: &Kind) -> String {
     let mut kinds = BUILT_IN.iter();
     let known = kinds.find(|(name, ..)| *name == kind.as_str());
     known.map_or_else(|| name(kind.as_str()), |(_, _, words)| (*words).to_owned())
-}
-
-fn severity_name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Critical => "critical",
-        Severity::High => "high",
-        Severity::Medium => "medium",
-        Severity::Low => "low",
-        Severity::Informational => "informational",
-    }
 }
 
 pub(super) fn tenant_name(tenant: &TenantId, context: &MailContext<'_>) -> String {

@@ -1,9 +1,9 @@
-//! A new link for a person without a session, mailed to the partner's emergency contact. The
-//! response does not reveal whether the partner exists or whether a mail was sent.
+//! A new link for a person without a session, mailed to a contact of the partner. The response does
+//! not reveal whether the partner or the contact exists, or whether a mail was sent.
 
 use aws::invocation::Invocation;
 use aws::mail::MailError;
-use domain::PartnerId;
+use domain::{EmailAddress, PartnerId};
 use jiff::SignedDuration;
 use maud::html;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use store::Actor;
 
 use crate::auth::session::new_link;
 use crate::context::{AppState, Setup};
-use crate::http::input::{Input, QueryParams, parse_id};
+use crate::http::input::{Input, QueryParams, parse_address, parse_id};
 use crate::http::problem::Problem;
 use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page::flash::FlashQuery;
@@ -26,12 +26,14 @@ const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(30);
 #[serde(deny_unknown_fields)]
 pub(crate) struct LinkForm {
     partner: String,
+    address: String,
 }
 
 /// A requested link, which is mailed after the response.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct LinkTask {
     partner: PartnerId,
+    address: EmailAddress,
     /// Random. A repeated attempt has the same id, so it does not count as another request.
     id: String,
 }
@@ -59,11 +61,13 @@ pub(crate) struct LinkQuery {
 pub(crate) async fn show(QueryParams(query): QueryParams<LinkQuery>) -> PageResponse {
     let content = html! {
         (FlashQuery::new(query.done).render())
-        p { "A link to the set-up works once. Request a new one here: it is mailed to the emergency contact of your company." }
+        p { "A link to the set-up works once. Request a new one here: it is mailed to you if your address is a contact of your company." }
         form method="post" action=(paths::LINK) {
             label for="partner" { "Your partner id" }
             input id="partner" name="partner" value=[query.partner] required autocomplete="organization" aria-describedby="partner-help";
             p class="soft" id="partner-help" { "The short name that the operator of Ticketbridge gave your company, such as northwind." }
+            label for="address" { "Your e-mail address" }
+            input id="address" name="address" type="email" required maxlength="254" autocomplete="email";
             button { "Mail a new link" }
         }
         p { "If no mail arrives, ask the operator of your Ticketbridge for a link." }
@@ -92,6 +96,7 @@ pub(crate) async fn request(
 ) -> Result<ChangeResponse, Problem> {
     let request = LinkTask {
         partner: parse_id("partner", form.partner)?,
+        address: parse_address(&form.address)?,
         id: format!("{:016x}", random::number()?),
     };
     let task = json!({ TASK: request });
@@ -105,8 +110,8 @@ pub(crate) async fn request(
     )))
 }
 
-/// Mails a new link if the partner is enabled, has an emergency contact, and is within its limits
-/// of mails. Lambda repeats a task that fails or dies. The pause that the first attempt started
+/// Mails a new link if the partner is enabled, has this contact, and is within its limits of mails.
+/// Lambda repeats a task that fails or dies. The pause that the first attempt started
 /// does not block a retry of the same request.
 ///
 /// # Errors
@@ -117,10 +122,13 @@ pub(crate) async fn mail_link(
     invocation: &Invocation,
 ) -> Result<(), LinkError> {
     let (access, partner) = (setup.access(), &request.partner);
-    let (read, contact) = tokio::join!(access.partners.get(partner), access.contacts.get(partner));
+    let (read, contacts) = tokio::join!(access.partners.get(partner), access.contacts.get(partner));
     let enabled = read?.value.filter(|partner| partner.enabled);
-    let Some((enabled, contact)) = enabled.zip(contact?.value.address) else {
-        tracing::info!(%partner, "no link mailed: no such partner, or no emergency contact");
+    let contacts = contacts?.value;
+    let contact = contacts.find(&request.address);
+    let contact = contact.filter(|contact| contact.may_request_link());
+    let Some((enabled, contact)) = enabled.zip(contact) else {
+        tracing::info!(%partner, "no link mailed: no such partner, or no such contact");
         return Ok(());
     };
     let now = invocation.now();
@@ -136,7 +144,7 @@ pub(crate) async fn mail_link(
     let (url, _) = new_link(setup, partner, LINK_LIFETIME, invocation)
         .await
         .map_err(|problem| LinkError::NotStored(problem.detail))?;
-    let mail = mails::new_link(contact, &enabled.name, &url);
+    let mail = mails::new_link(contact.address.clone(), &enabled.name, &url);
     match setup.mail(&mail, invocation).await {
         Ok(()) => {}
         Err(err @ (MailError::Throttled { .. } | MailError::Unavailable { .. })) => {

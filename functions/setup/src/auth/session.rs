@@ -21,7 +21,7 @@ use serde::Deserialize;
 use store::Actor;
 
 use crate::context::{AppState, Setup};
-use crate::http::input::{BodyFormat, Input, PathParam};
+use crate::http::input::{BodyFormat, Input, PathParam, is_multipart};
 use crate::http::problem::Problem;
 use crate::http::response::ChangeResponse;
 use crate::step::SetupStep;
@@ -162,7 +162,9 @@ pub(crate) async fn require_same_origin(setup: AppState, request: Request, next:
         tracing::warn!(origin = ?origin, "rejected a cross-origin request");
         return Problem::cross_origin().into_response();
     }
-    if headers.contains_key(header::CONTENT_TYPE) && BodyFormat::of(headers).is_none() {
+    let takes_file = request.uri().path().ends_with(paths::IMPORT_TENANTS);
+    let is_file = takes_file && is_multipart(headers);
+    if headers.contains_key(header::CONTENT_TYPE) && BodyFormat::of(headers).is_none() && !is_file {
         return Problem::media_type().into_response();
     }
     next.run(request).await

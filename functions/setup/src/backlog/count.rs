@@ -22,9 +22,6 @@ pub(crate) struct Backlog {
     pub(crate) tenants: BTreeMap<TenantId, BacklogCounts>,
     /// There are more alerts than were counted.
     pub(crate) more: bool,
-    /// The tenants' display names.
-    #[serde(skip)]
-    pub(crate) names: BTreeMap<TenantId, String>,
     /// A description of each code in [`BacklogCounts::others`].
     #[serde(skip)]
     pub(crate) words: BTreeMap<String, String>,
@@ -44,15 +41,13 @@ pub(crate) struct BacklogCounts {
     pub(crate) others: BTreeMap<String, u64>,
 }
 
-/// What to assume about the partner's set-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Assumption<'a> {
-    /// The set-up is taken as it is.
-    None,
-    /// It is confirmed now.
-    Confirmed,
+/// What to assume about the partner's set-up. The default takes it as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Assumption<'a> {
+    /// It is confirmed now, if it is not yet.
+    pub(crate) confirmed: bool,
     /// This tenant is mapped and switched on now.
-    Mapped(&'a TenantId),
+    pub(crate) mapped: Option<&'a TenantId>,
 }
 
 impl Backlog {
@@ -86,7 +81,13 @@ impl Backlog {
         tenants.filter(|of| of.tickets > 0).count()
     }
 
-    fn add(&mut self, tenant: TenantId, fate: Forecast, kind: Kind, raised_at: Timestamp) {
+    pub(super) fn add(
+        &mut self,
+        tenant: TenantId,
+        fate: Forecast,
+        kind: Kind,
+        raised_at: Timestamp,
+    ) {
         let of = self.tenants.entry(tenant).or_default();
         of.all += 1;
         match fate {
@@ -141,67 +142,76 @@ pub(crate) fn describe(reason: &Blocked) -> String {
     }
 }
 
-fn assume(mut config: PartnerConfig, assumption: Assumption<'_>, now: Timestamp) -> PartnerConfig {
-    match assumption {
-        Assumption::None => {}
-        Assumption::Confirmed => {
-            if let Some(connection) = &mut config.items.connection {
-                connection.confirmed = true;
-                connection.confirmed_at = Some(now);
-            }
-        }
-        Assumption::Mapped(tenant) => {
-            let connection = config.items.connection.as_ref();
-            // The result is the same for every company.
-            let company = ChosenCompany {
-                id: 0,
-                name: String::new(),
-                epoch: connection.map_or(0, |connection| connection.epoch),
-            };
-            let mapping = config.mappings.remove(tenant).unwrap_or_default();
-            let mapping = mapping.with_choice(Some(company), true, now);
-            config.mappings.insert(tenant.clone(), mapping);
-        }
+/// The configuration as it would be under an assumption.
+pub(crate) fn assume(
+    mut config: PartnerConfig,
+    assumption: Assumption<'_>,
+    now: Timestamp,
+) -> PartnerConfig {
+    let connection = config.items.connection.as_mut();
+    if let Some(connection) =
+        connection.filter(|connection| assumption.confirmed && !connection.confirmed)
+    {
+        connection.confirmed = true;
+        connection.confirmed_at = Some(now);
+    }
+    if let Some(tenant) = assumption.mapped {
+        let connection = config.items.connection.as_ref();
+        // The result is the same for every company.
+        let company = ChosenCompany {
+            id: 0,
+            name: String::new(),
+            epoch: connection.map_or(0, |connection| connection.epoch),
+        };
+        let mapping = config.mappings.remove(tenant).unwrap_or_default();
+        let mapping = mapping.with_choice(Some(company), true, now);
+        config.mappings.insert(tenant.clone(), mapping);
     }
     config
 }
 
-/// Counts the partner's active alerts without a ticket.
+/// Which of a partner's alerts to count.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum CountedTenants<'a> {
+    All,
+    One(&'a TenantId),
+}
+
+/// Counts the partner's active alerts without a ticket, under this configuration.
 ///
 /// # Errors
 /// When a table cannot be read.
 pub(crate) async fn count_backlog(
     setup: &Setup,
     partner: &PartnerId,
-    assumption: Assumption<'_>,
+    config: &PartnerConfig,
+    counted: CountedTenants<'_>,
     now: Timestamp,
 ) -> Result<Backlog, store::Error> {
-    let config = assume(
-        setup.connections.partner_config(partner).await?,
-        assumption,
-        now,
-    );
-    let names = config.mappings.iter();
-    let names = names.filter_map(|(tenant, of)| Some((tenant.clone(), of.name.clone()?)));
-    let mut backlog = Backlog {
-        names: names.collect(),
-        ..Backlog::default()
-    };
+    let mut backlog = Backlog::default();
     let mut views = config.views();
-    let mut counted = 0;
-    for stretch in BlockedRange::all_from(None) {
-        let mut listing = setup.alerts.lists.blocked_in(partner, &stretch);
+    let mut count = 0;
+    let ranges = match counted {
+        CountedTenants::All => BlockedRange::all_from(None),
+        CountedTenants::One(tenant) => BlockedRange::of_tenant(tenant),
+    };
+    for range in ranges {
+        let mut listing = setup.alerts.lists.blocked_in(partner, &range);
         while let Some(listed) = listing.next().await? {
+            let is_counted = match counted {
+                CountedTenants::All => true,
+                CountedTenants::One(tenant) => listed.key.tenant == *tenant,
+            };
             let is_test = listed.key.source.is_for_test_alerts();
-            let counts = listed.desired.active && !is_test;
+            let counts = is_counted && listed.desired.active && !is_test;
             let Some(details) = listed.desired.details.filter(|_| counts) else {
                 continue;
             };
-            if counted == MAX_COUNTED {
+            if count == MAX_COUNTED {
                 backlog.more = true;
                 return Ok(backlog);
             }
-            counted += 1;
+            count += 1;
             let fate = forecast(&listed.blocked, &details, views.of(&listed.key), now);
             backlog.add(listed.key.tenant, fate, details.kind, details.raised_at);
         }

@@ -2,6 +2,7 @@
 
 use aws::invocation::Invocation;
 use axum::Extension;
+use domain::alert::blocked::BlockedSince;
 use domain::wire::message::Message;
 use domain::{Blocked, PartnerId, TenantId};
 use serde::Deserialize;
@@ -9,7 +10,9 @@ use store::{Actor, BlockedRange};
 
 use crate::audit;
 use crate::auth::session::PartnerSession;
-use crate::backlog::count::{Assumption, count_backlog};
+use crate::backlog::count::{CountedTenants, count_backlog};
+use crate::backlog::tenant_reader::read_tenant;
+use crate::backlog::tenant_view::render_tenant;
 use crate::backlog::view::{BacklogView, render};
 use crate::context::{AppState, Setup};
 use crate::http::input::{Input, QueryParams};
@@ -17,10 +20,13 @@ use crate::http::problem::Problem;
 use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page;
 use crate::page::flash::FlashQuery;
+use crate::paths::{self, with_query};
 use crate::step::SetupStep;
 
 /// Alerts that one request releases: ConnectWise's limit of calls a minute.
 const MAX_RELEASED: usize = 300;
+/// Longer than the key of an item, in bytes.
+const MAX_KEY: usize = 100;
 
 /// Reasons that need a person's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -45,13 +51,25 @@ impl ReleaseReason {
 pub(crate) struct ReleaseForm {
     /// All tenants if absent.
     tenant: Option<TenantId>,
-    reason: ReleaseReason,
+    /// Which alerts to release together.
+    reason: Option<ReleaseReason>,
+    /// Single alerts to release, by the keys of their items.
+    #[serde(default)]
+    alerts: Vec<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct WaitingTenantQuery {
+    tenant: TenantId,
+    /// From 1 on.
+    page: Option<usize>,
+    done: Option<String>,
 }
 
 #[derive(Deserialize)]
 pub(crate) struct BacklogQuery {
-    /// The page starts after this tenant.
-    from: Option<TenantId>,
+    /// From 1 on.
+    page: Option<usize>,
     done: Option<String>,
 }
 
@@ -62,16 +80,34 @@ pub(crate) async fn show(
     Extension(invocation): Extension<Invocation>,
     QueryParams(query): QueryParams<BacklogQuery>,
 ) -> Result<PageResponse, Problem> {
-    let now = invocation.now();
-    let backlog = count_backlog(&setup, &session.partner, Assumption::None, now).await?;
-    let view = BacklogView::new(backlog, query.from);
+    let (partner, now) = (&session.partner, invocation.now());
+    let config = setup.connections.partner_config(partner).await?;
+    let backlog = count_backlog(&setup, partner, &config, CountedTenants::All, now).await?;
+    let view = BacklogView::new(backlog, &config.mappings, query.page.unwrap_or(1));
     let content = render(&view)?;
     let flash = FlashQuery::new(query.done);
     let page = page::step(&session, SetupStep::Waiting, &flash, &view, &content);
     Ok(page)
 }
 
-/// Releases alerts of one tenant or of all. Releasing them again is harmless: each is decided by
+/// Shows the alerts of one tenant with their texts.
+pub(crate) async fn show_tenant(
+    setup: AppState,
+    session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
+    QueryParams(query): QueryParams<WaitingTenantQuery>,
+) -> Result<PageResponse, Problem> {
+    let (partner, page) = (&session.partner, query.page.unwrap_or(1));
+    let view = read_tenant(&setup, partner, &query.tenant, page, invocation.now()).await?;
+    let content = render_tenant(&view)?;
+    let flash = FlashQuery::new(query.done);
+    let title = format!("Waiting alerts of {}", view.title());
+    let step = SetupStep::Waiting;
+    let page = page::within_step(&session, step, &title, &flash, &view, &content);
+    Ok(page)
+}
+
+/// Releases single alerts, or alerts of one tenant or of all together. Releasing them again is harmless: each is decided by
 /// its state at that time.
 pub(crate) async fn release(
     setup: AppState,
@@ -80,13 +116,20 @@ pub(crate) async fn release(
     Input(form): Input<ReleaseForm>,
 ) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
-    let (messages, left) = releases(&setup, partner, &form).await?;
+    let (messages, left) = match form.reason {
+        Some(reason) => releases(&setup, partner, form.tenant.as_ref(), reason).await?,
+        None if form.alerts.is_empty() => {
+            let words = "Choose at least one alert.";
+            return Err(Problem::invalid("alerts[]", words));
+        }
+        None => (single_releases(&setup, partner, &form.alerts).await?, 0),
+    };
     if messages.is_empty() {
         return Err(Problem::refused(
             "None of these alerts waits for you just now. Load the page again in a minute.",
         ));
     }
-    let tenant = form.tenant.map(|tenant| tenant.to_string());
+    let tenant = form.tenant.as_ref().map(TenantId::to_string);
     let action = (Actor::Partner, "released");
     let detail = [
         ("tenant", tenant.unwrap_or_else(|| "all".to_owned())),
@@ -101,9 +144,16 @@ pub(crate) async fn release(
             "Not all alerts could be released. Press the button again in a moment.",
         )
     })?;
-    let next = match left {
-        0 => "waiting?done=released",
-        _ => "waiting?done=released_some",
+    let done = match left {
+        0 => "released",
+        _ => "released_some",
+    };
+    let next = match (&form.tenant, form.reason) {
+        (Some(tenant), None) => with_query(
+            paths::WAITING_TENANT,
+            &[("tenant", tenant.as_str()), ("done", done)],
+        )?,
+        (Some(_) | None, _) => with_query(SetupStep::Waiting.path(), &[("done", done)])?,
     };
     Ok(ChangeResponse::next(next)
         .with("released", messages.len())
@@ -114,15 +164,15 @@ pub(crate) async fn release(
 async fn releases(
     setup: &Setup,
     partner: &PartnerId,
-    form: &ReleaseForm,
+    tenant: Option<&TenantId>,
+    reason: ReleaseReason,
 ) -> Result<(Vec<Message>, u64), store::Error> {
     let (mut messages, mut left) = (Vec::new(), 0_u64);
     for stretch in BlockedRange::all_from(None) {
         let mut listing = setup.alerts.lists.blocked_in(partner, &stretch);
         while let Some(listed) = listing.next().await? {
-            let tenant = form.tenant.as_ref();
             if tenant.is_some_and(|tenant| *tenant != listed.key.tenant)
-                || !form.reason.is(&listed.blocked.reason)
+                || !reason.is(&listed.blocked.reason)
             {
                 continue;
             }
@@ -134,4 +184,25 @@ async fn releases(
         }
     }
     Ok((messages, left))
+}
+
+/// The messages that release those of these alerts that belong to the partner and wait for a person.
+async fn single_releases(
+    setup: &Setup,
+    partner: &PartnerId,
+    ids: &[String],
+) -> Result<Vec<Message>, Problem> {
+    if ids.len() > MAX_RELEASED {
+        let words = format!("Choose at most {MAX_RELEASED} alerts.");
+        return Err(Problem::invalid("alerts[]", words));
+    }
+    let is_key = |id: &&String| (1..=MAX_KEY).contains(&id.len());
+    let ids: Vec<_> = ids.iter().filter(is_key).cloned().collect();
+    let records = setup.alerts.get_all_listed(&ids).await?;
+    let waits = records.into_iter().filter(|record| {
+        let blocked = record.blocked.as_ref();
+        // The key of an item names no partner that a person can read, so it is compared here.
+        record.key.partner == *partner && blocked.is_some_and(BlockedSince::can_be_released)
+    });
+    Ok(waits.map(|record| Message::Release(record.key)).collect())
 }

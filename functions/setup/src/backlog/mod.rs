@@ -1,5 +1,8 @@
-//! Active alerts without a ticket: counted by tenant and reason, and released by a person.
+//! Active alerts without a ticket: counted by tenant and reason, shown with
+//! their texts, and released by a person.
 
 pub(crate) mod count;
 pub(crate) mod handlers;
+mod tenant_reader;
+mod tenant_view;
 mod view;

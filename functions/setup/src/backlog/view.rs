@@ -1,8 +1,9 @@
 //! The page "Waiting alerts".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use domain::TenantId;
+use domain::setup::mapping::Mapping;
 use maud::{Markup, html};
 use serde::Serialize;
 
@@ -18,51 +19,79 @@ const PAGE: usize = 100;
 
 #[derive(Serialize)]
 pub(super) struct BacklogView {
-    #[serde(flatten)]
-    backlog: Backlog,
+    /// One page of the tenants with an active alert without a ticket, sorted by name.
+    tenants: Vec<TenantBacklog>,
+    /// The number of those tenants.
+    total: usize,
+    page: usize,
+    pages: usize,
     /// All tenants together, including those of other pages.
     sum: BacklogCounts,
-    next: Option<TenantId>,
+    /// There are more alerts than were counted.
+    more: bool,
+    /// A description of each code in [`BacklogCounts::others`].
+    #[serde(skip)]
+    words: BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct TenantBacklog {
+    tenant: TenantId,
+    name: Option<String>,
+    #[serde(flatten)]
+    counts: BacklogCounts,
+}
+
+impl TenantBacklog {
+    /// The name for people.
+    fn title(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.tenant.as_str())
+    }
 }
 
 impl BacklogView {
-    /// The page of tenants that starts after `from`.
-    pub(super) fn new(mut backlog: Backlog, from: Option<TenantId>) -> Self {
+    /// A page of tenants, from 1 on. A page after the last one is the last one.
+    pub(super) fn new(
+        backlog: Backlog,
+        mappings: &HashMap<TenantId, Mapping>,
+        page: usize,
+    ) -> Self {
         let sum = backlog.sum();
-        let from = from.and_then(|from| page_start(&backlog.tenants, from));
-        backlog
+        let tenants = backlog
             .tenants
-            .retain(|tenant, _| from.as_ref().is_none_or(|from| tenant > from));
-        let rest = backlog.tenants.keys().nth(PAGE).cloned();
-        let rest = rest.map(|first| backlog.tenants.split_off(&first));
-        let last = backlog.tenants.keys().next_back().cloned();
+            .into_iter()
+            .map(|(tenant, counts)| TenantBacklog {
+                name: mappings.get(&tenant).and_then(|of| of.name.clone()),
+                tenant,
+                counts,
+            });
+        let mut tenants: Vec<_> = tenants.collect();
+        tenants.sort_by_cached_key(|of| (of.title().to_lowercase(), of.tenant.clone()));
+        let total = tenants.len();
+        let pages = total.div_ceil(PAGE).max(1);
+        let page = page.clamp(1, pages);
+        let tenants = tenants.into_iter().skip((page - 1) * PAGE).take(PAGE);
         Self {
-            next: last.filter(|_| rest.is_some()),
-            backlog,
+            tenants: tenants.collect(),
+            total,
+            page,
+            pages,
             sum,
+            more: backlog.more,
+            words: backlog.words,
         }
     }
 }
 
-/// The tenant after which the page starts. A page after the last tenant would be empty, so the last
-/// page is shown instead.
-fn page_start(tenants: &BTreeMap<TenantId, BacklogCounts>, from: TenantId) -> Option<TenantId> {
-    match tenants.keys().next_back() {
-        Some(last) if *last <= from => tenants.keys().rev().nth(PAGE).cloned(),
-        Some(_) | None => Some(from),
-    }
-}
-
 pub(super) fn render(view: &BacklogView) -> Result<Markup, Problem> {
-    let BacklogView { backlog, sum, next } = view;
-    let next = next
-        .as_ref()
-        .map(|next| with_query(SetupStep::Waiting.path(), &[("from", next.as_str())]))
-        .transpose()?;
+    let sum = &view.sum;
     let mut rows = Vec::new();
-    for (tenant, counts) in &backlog.tenants {
-        rows.push(row(backlog, tenant, counts)?);
+    for of in &view.tenants {
+        rows.push(row(view, of)?);
     }
+    let path = SetupStep::Waiting.path();
+    let address = |page: usize| with_query(path, &[("page", &page.to_string())]);
+    let links = page::numbered_links(view.page, view.pages, address)?;
     Ok(html! {
         @if sum.all == 0 { p class="good" { "Every active alert has its ticket." } }
         @else {
@@ -70,7 +99,13 @@ pub(super) fn render(view: &BacklogView) -> Result<Markup, Problem> {
             @if sum.older > 0 { (older(sum)) }
             div class="wide" {
                 table class="cards" {
-                    caption { "Alerts without a ticket" }
+                    caption {
+                        "Alerts without a ticket, by tenant"
+                        @if view.pages > 1 {
+                            @let first = (view.page - 1) * PAGE + 1;
+                            ": " (first) " to " (first + view.tenants.len() - 1) " of " (view.total)
+                        }
+                    }
                     thead { tr {
                         th scope="col" { "Tenant" }
                         th scope="col" { "Become tickets now" }
@@ -80,15 +115,15 @@ pub(super) fn render(view: &BacklogView) -> Result<Markup, Problem> {
                     tbody { @for row in &rows { (row) } }
                 }
             }
-            @if let Some(next) = next { p { a href=(next) { "More tenants" } } }
-            @if backlog.more { p class="note" { "There are more alerts than were counted." } }
+            (links)
+            @if view.more { p class="note" { "There are more alerts than were counted." } }
         }
     })
 }
 
-fn row(backlog: &Backlog, tenant: &TenantId, counts: &BacklogCounts) -> Result<Markup, Problem> {
-    let name = backlog.names.get(tenant).cloned();
-    let name = name.unwrap_or_else(|| tenant.to_string());
+fn row(view: &BacklogView, of: &TenantBacklog) -> Result<Markup, Problem> {
+    let (tenant, counts) = (&of.tenant, &of.counts);
+    let alerts = with_query(paths::WAITING_TENANT, &[("tenant", tenant.as_str())])?;
     let map = if counts.others.contains_key("unmapped") {
         Some(with_query(paths::TENANT, &[("tenant", tenant.as_str())])?)
     } else {
@@ -96,25 +131,33 @@ fn row(backlog: &Backlog, tenant: &TenantId, counts: &BacklogCounts) -> Result<M
     };
     Ok(html! {
         tr {
-            th scope="row" { (name) }
+            th scope="row" {
+                a href=(alerts) { (of.title()) }
+                @if of.name.is_some() { br; small { (tenant) } }
+            }
             td data-label="Become tickets now" { (counts.tickets) }
             td data-label="Blocked" {
                 @for (code, count) in counts.others.iter().filter(|(code, _)| *code != "rejected") {
-                    div { (count) ": " (backlog.words.get(code).unwrap_or(code)) }
+                    div { (count) ": " (view.words.get(code).unwrap_or(code)) }
                 }
-                @if let Some(map) = map { a href=(map) { "Map " (name) } }
+                @if let Some(map) = map { a href=(map) { "Map " (of.title()) } }
             }
-            td data-label="Waiting for you" {
-                @if counts.older > 0 {
-                    (release_form(Some(tenant), "older", &format!("Release {} that are older than 48 hours", counts.older)))
-                    small { (kinds(counts)) }
-                }
-                @if let Some(count) = counts.others.get("rejected") {
-                    (release_form(Some(tenant), "rejected", &format!("Retry {count} that ConnectWise rejected")))
-                }
-            }
+            td data-label="Waiting for you" { (release_forms(tenant, counts)) }
         }
     })
+}
+
+/// Buttons that release a tenant's alerts together.
+pub(super) fn release_forms(tenant: &TenantId, counts: &BacklogCounts) -> Markup {
+    html! {
+        @if counts.older > 0 {
+            (release_form(Some(tenant), "older", &format!("Release {} older than 48 hours", counted(counts.older, "alert"))))
+            small { (kinds(counts)) }
+        }
+        @if let Some(count) = counts.others.get("rejected") {
+            (release_form(Some(tenant), "rejected", &format!("Retry {} that ConnectWise rejected", counted(*count, "alert"))))
+        }
+    }
 }
 
 /// The alerts that need a release because of their age.
@@ -161,24 +204,32 @@ mod tests {
     }
 
     #[test]
-    fn a_page_after_the_last_tenant_is_the_last_page() {
-        let tenants = |count: usize| -> BTreeMap<_, _> {
-            (0..count)
-                .map(|n| (tenant(n), BacklogCounts::default()))
-                .collect()
+    fn tenants_are_sorted_by_name_and_shown_by_page() {
+        let shown = |count: usize, page: usize| {
+            let tenants = (0..count).map(|n| (tenant(n), BacklogCounts::default()));
+            let backlog = Backlog {
+                tenants: tenants.collect(),
+                ..Backlog::default()
+            };
+            // The names are in the reverse order of the ids.
+            let name = |n: usize| Mapping {
+                name: Some(format!("Customer {:04}", count - n)),
+                ..Mapping::default()
+            };
+            let mappings = (0..count).map(|n| (tenant(n), name(n))).collect();
+            let view = BacklogView::new(backlog, &mappings, page);
+            let first = view.tenants.first().map(|of| of.title().to_owned());
+            (first, view.tenants.len(), view.page, view.pages)
         };
-        for (count, from, start) in [
-            (250, 10, Some(10)),
-            (250, 248, Some(248)),
-            (250, 249, Some(149)),
-            (250, 9999, Some(149)),
-            (101, 500, Some(0)),
-            (100, 500, None),
-            (3, 500, None),
-            (0, 5, Some(5)),
+        let first = |n: usize| Some(format!("Customer {n:04}"));
+        for (count, page, expected) in [
+            (0, 1, (None, 0, 1, 1)),
+            (100, 2, (first(1), 100, 1, 1)),
+            (250, 1, (first(1), 100, 1, 3)),
+            (250, 3, (first(201), 50, 3, 3)),
+            (250, 99, (first(201), 50, 3, 3)),
         ] {
-            let found = page_start(&tenants(count), tenant(from));
-            assert_eq!(found, start.map(tenant), "{count} {from}");
+            assert_eq!(shown(count, page), expected, "{count} {page}");
         }
     }
 
@@ -195,11 +246,14 @@ mod tests {
         let words = [("unmapped".to_owned(), "the tenant is not mapped".to_owned())];
         let backlog = Backlog {
             tenants: [(tenant(1), counts)].into(),
-            names: [(tenant(1), "Acme Dental".to_owned())].into(),
             words: words.into(),
             more: false,
         };
-        let view = BacklogView::new(backlog, None);
+        let named = Mapping {
+            name: Some("Acme Dental".to_owned()),
+            ..Mapping::default()
+        };
+        let view = BacklogView::new(backlog, &[(tenant(1), named)].into(), 1);
         let page = render(&view).unwrap();
         insta::assert_snapshot!(crate::page::lines(&page));
     }

@@ -9,7 +9,7 @@ use store::{Actor, Connection, Versioned};
 
 use crate::audit;
 use crate::auth::session::PartnerSession;
-use crate::backlog::count::{Assumption, count_backlog};
+use crate::backlog::count::{Assumption, CountedTenants, assume, count_backlog};
 use crate::checklist::{MissingPart, missing_parts};
 use crate::confirm::readiness::check;
 use crate::confirm::view::{ConfirmView, render};
@@ -40,17 +40,15 @@ pub(crate) async fn show(
         missing,
         ..
     } = StoredSetup::read(&setup, partner).await?;
-    let confirmed = connection
-        .value
-        .as_ref()
-        .is_some_and(|connection| connection.confirmed);
-    let assumption = if confirmed {
-        Assumption::None
-    } else {
-        Assumption::Confirmed
+    let assumption = Assumption {
+        confirmed: true,
+        ..Assumption::default()
     };
+    let now = invocation.now();
     let backlog = if missing.is_empty() {
-        Some(count_backlog(&setup, partner, assumption, invocation.now()).await?)
+        let config = setup.connections.partner_config(partner).await?;
+        let config = assume(config, assumption, now);
+        Some(count_backlog(&setup, partner, &config, CountedTenants::All, now).await?)
     } else {
         None
     };
@@ -113,13 +111,13 @@ struct StoredSetup {
 impl StoredSetup {
     async fn read(setup: &Setup, partner: &PartnerId) -> Result<Self, Problem> {
         let access = setup.access();
-        let (connection, settings, contact) = tokio::join!(
+        let (connection, settings, contacts) = tokio::join!(
             access.connections.get(partner),
             setup.table().settings.get(partner),
             access.contacts.get(partner),
         );
         let (connection, settings) = (connection?, settings?.value);
-        let has_contact = contact?.value.address.is_some();
+        let has_contact = contacts?.value.has_emergency_contact();
         let missing = missing_parts(connection.value.as_ref(), settings.as_ref(), has_contact);
         Ok(Self {
             connection,

@@ -23,6 +23,9 @@ pub(super) struct ConfirmView {
     tenants_disabled: usize,
     /// There are more alerts than were counted.
     more_waiting: bool,
+    /// The alerts that wait for anything else, by its description.
+    #[serde(skip)]
+    others: Vec<(String, u64)>,
 }
 
 impl ConfirmView {
@@ -47,9 +50,22 @@ impl ConfirmView {
             tenants_unmapped: blocked_by("unmapped"),
             tenants_disabled: blocked_by("tenant_disabled"),
             more_waiting: backlog.as_ref().is_some_and(|backlog| backlog.more),
+            others: backlog.as_ref().map_or_else(Vec::new, other_reasons),
             waiting: backlog.map(|backlog| backlog.sum()),
         }
     }
+}
+
+/// The reasons that have no line of their own, each with the number of its alerts.
+fn other_reasons(backlog: &Backlog) -> Vec<(String, u64)> {
+    let others = backlog.sum().others.into_iter();
+    let others =
+        others.filter(|(code, _)| !["unmapped", "tenant_disabled"].contains(&code.as_str()));
+    let described = others.map(|(code, count)| {
+        let words = backlog.words.get(&code).cloned();
+        (words.unwrap_or(code), count)
+    });
+    described.collect()
 }
 
 pub(super) fn render(view: &ConfirmView) -> Markup {
@@ -89,10 +105,17 @@ fn preview(view: &ConfirmView, waiting: &BacklogCounts) -> Markup {
                         @if view.tenants_unmapped == 1 { "map it" } @else { "map them" }
                     } }
             }
-            @if view.tenants_disabled > 0 { li { (counted(view.tenants_disabled as u64, "tenant")) " switched off: no tickets" } }
+            @if let Some(disabled) = waiting.others.get("tenant_disabled") {
+                li { (counted(*disabled, "alert")) " of " (counted(view.tenants_disabled as u64, "tenant")) " switched off: no "
+                    @if *disabled == 1 { "ticket" } @else { "tickets" } }
+            }
             @if waiting.older > 0 {
                 li { (counted(waiting.older, "older alert")) ": no ticket unless you "
                     a href=(SetupStep::Waiting.path()) { @if waiting.older == 1 { "release it" } @else { "release them" } } }
+            }
+            @for (words, count) in &view.others {
+                li { (counted(*count, "alert")) ": no "
+                    @if *count == 1 { "ticket" } @else { "tickets" } " while " (words) }
             }
             @if view.more_waiting { li { "There are more alerts than were counted." } }
         }
@@ -125,12 +148,17 @@ mod tests {
     fn confirm_previews_what_will_happen() {
         let view = ConfirmView {
             waiting: Some(BacklogCounts {
-                all: 6,
+                all: 8,
                 tickets: 3,
                 older: 1,
-                others: [("unmapped".to_owned(), 2)].into(),
+                others: [
+                    ("unmapped".to_owned(), 2),
+                    ("tenant_disabled".to_owned(), 1),
+                ]
+                .into(),
                 ..BacklogCounts::default()
             }),
+            others: vec![("this kind of alert is switched off".to_owned(), 1)],
             tenants: 2,
             tenants_unmapped: 1,
             tenants_disabled: 1,

@@ -30,6 +30,8 @@ const ACTIONS: &[(&str, &str)] = &[
     ("tenant_saved", "Changed a tenant"),
     ("tenant_added", "Added a tenant by hand"),
     ("tenants_listed", "Listed tenants ahead of their alerts"),
+    ("tenants_changed", "Confirmed changes of many tenants"),
+    ("tenant_changes_stopped", "Stopped changes of many tenants"),
     ("confirmed", "Confirmed the set-up"),
     ("released", "Released waiting alerts"),
     ("opened_again", "Asked for a ticket again"),

@@ -1,5 +1,6 @@
 //! The operator's API: partners, sources and links. The gateway has checked the caller's keys.
 
+mod contacts;
 mod input;
 mod partners;
 mod quarantine;
@@ -23,7 +24,8 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
         .get("partners", partners::list)
         .put("partners/{partner}", partners::put)
         .get("partners/{partner}", partners::get)
-        .put("partners/{partner}/contact", partners::set_contact)
+        .get("partners/{partner}/contacts", contacts::list)
+        .put("partners/{partner}/contacts", contacts::put)
         .post("partners/{partner}/links", partners::new_link)
         .delete("partners/{partner}/sessions", partners::end_sessions)
         .get("partners/{partner}/audit", partners::history)

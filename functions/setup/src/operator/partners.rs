@@ -4,9 +4,9 @@ use aws::invocation::Invocation;
 use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use domain::PartnerId;
 use domain::setup::access::Partner;
 use domain::time::sortable;
-use domain::{EmailAddress, PartnerId};
 use futures_util::future::try_join_all;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,8 @@ use store::{Actor, SaveOutcome, Versioned};
 
 use crate::audit;
 use crate::auth::session;
-use crate::contact::change::set_by_operator;
 use crate::context::{AppState, Setup};
-use crate::http::input::{Input, PathParam, QueryParams, parse_id, parse_name, sentence};
+use crate::http::input::{Input, PathParam, QueryParams, parse_id, parse_name};
 use crate::http::problem::Problem;
 use crate::http::response::json_response;
 use crate::operator::input::ListQuery;
@@ -271,27 +270,6 @@ pub(super) async fn new_link(
     Ok(json_response(StatusCode::CREATED, &response))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ContactRequest {
-    address: String,
-}
-
-/// Sets the partner's emergency contact without a confirmation: the operator has checked that the
-/// address is the partner's.
-pub(super) async fn set_contact(
-    setup: AppState,
-    Extension(invocation): Extension<Invocation>,
-    PathParam(partner): PathParam,
-    Input(request): Input<ContactRequest>,
-) -> Result<Response, Problem> {
-    let (id, ..) = existing(&setup, partner).await?;
-    let address = EmailAddress::parse(&request.address)
-        .map_err(|err| Problem::invalid("address", sentence(&err.to_string())))?;
-    set_by_operator(&setup, &id, address, &invocation).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
-}
-
 /// Ends all links and sessions of the partner.
 pub(super) async fn end_sessions(
     setup: AppState,
@@ -331,7 +309,10 @@ pub(super) async fn history(
     Ok(json_response(StatusCode::OK, &response))
 }
 
-async fn existing(setup: &Setup, partner: String) -> Result<(PartnerId, Partner, u64), Problem> {
+pub(super) async fn existing(
+    setup: &Setup,
+    partner: String,
+) -> Result<(PartnerId, Partner, u64), Problem> {
     let id: PartnerId = parse_id("partner", partner)?;
     let Versioned { value, version } = setup.access().partners.get(&id).await?;
     let missing = || Problem::not_found(format!("There is no partner {id}."));

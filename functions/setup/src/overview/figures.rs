@@ -2,6 +2,7 @@
 
 use domain::alert::figures::DAYS;
 use domain::monitoring::figures::{Counts, PartnerFigures, WEEK};
+use domain::time::duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use maud::{Markup, html};
@@ -155,41 +156,9 @@ fn figure(name: &str, count: u32) -> Markup {
     html! { div { dt { (name) } dd { (count) } } }
 }
 
-/// "4 s", "2 min 5 s", "3 h 10 min", "2 d 4 h".
-fn duration(seconds: u32) -> String {
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    let rest = seconds % 60;
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{rest} s"),
-        (0, 0, _) if rest == 0 => format!("{minutes} min"),
-        (0, 0, _) => format!("{minutes} min {rest} s"),
-        (0, _, 0) => format!("{hours} h"),
-        (0, ..) => format!("{hours} h {minutes} min"),
-        (_, 0, _) => format!("{days} d"),
-        (..) => format!("{days} d {hours} h"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_duration_has_at_most_two_units() {
-        let cases = [
-            (0, "0 s"),
-            (59, "59 s"),
-            (60, "1 min"),
-            (125, "2 min 5 s"),
-            (3600, "1 h"),
-            (11_400, "3 h 10 min"),
-            (172_800, "2 d"),
-            (187_200, "2 d 4 h"),
-        ];
-        for (seconds, expected) in cases {
-            assert_eq!(duration(seconds), expected);
-        }
-    }
 
     #[test]
     fn a_period_is_a_week_unless_the_address_says_90_days() {

@@ -12,7 +12,7 @@ use domain::monitoring::pipeline::PipelineIssue;
 use domain::monitoring::waiting::{
     WaitingKind, WaitingNames, WaitingPage, WaitingPoint, WaitingSummary,
 };
-use domain::setup::contact::Contact;
+use domain::setup::contacts::Contacts;
 use domain::source::activity::SourceActivity;
 use domain::{PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
@@ -46,7 +46,7 @@ pub(super) async fn read(
     invocation: &Invocation,
 ) -> Result<OverviewView, Problem> {
     let (table, access, now) = (setup.table(), setup.access(), invocation.now());
-    let (person, config, contact, health, held, rejected, quarantined, activity) = tokio::join!(
+    let (person, config, contacts, health, held, rejected, quarantined, activity) = tokio::join!(
         access.partners.get(partner),
         setup.connections.partner_config(partner),
         access.contacts.get(partner),
@@ -60,8 +60,8 @@ pub(super) async fn read(
         tracing::error!(error = %err, "failed to read the partner's health");
     }
     let health = health.unwrap_or_default().value;
-    let (config, contact) = (config?, contact?.value);
-    let steps = steps(&config, &contact);
+    let (config, contacts) = (config?, contacts?.value);
+    let steps = steps(&config, &contacts);
     let connection = config.items.connection.as_ref();
     let is_live = connection.is_some_and(|connection| connection.confirmed);
     let breaker = config.items.breaker.clone();
@@ -183,12 +183,12 @@ fn sources(activity: &BTreeMap<SourceId, SourceActivity>, names: &PartnerNames) 
         .collect()
 }
 
-fn steps(config: &PartnerConfig, contact: &Contact) -> Vec<StepRow> {
+fn steps(config: &PartnerConfig, contacts: &Contacts) -> Vec<StepRow> {
     let PartnerConfig {
         items, mappings, ..
     } = config;
     let connection = items.connection.as_ref();
-    let has_contact = contact.address.is_some();
+    let has_contact = contacts.has_emergency_contact();
     let missing = missing_parts(connection, items.settings.as_ref(), has_contact);
     let has_boards = !missing
         .iter()
@@ -227,7 +227,7 @@ fn steps(config: &PartnerConfig, contact: &Contact) -> Vec<StepRow> {
             !mapped.is_empty() && unmapped.is_empty(),
             format!("{} mapped, {} not yet", mapped.len(), unmapped.len()),
         ),
-        StepRow::new(SetupStep::Contact, has_contact, contact_state(contact)),
+        StepRow::new(SetupStep::Contacts, has_contact, contacts_state(contacts)),
         StepRow::new(
             SetupStep::Confirm,
             is_live,
@@ -236,14 +236,15 @@ fn steps(config: &PartnerConfig, contact: &Contact) -> Vec<StepRow> {
     ]
 }
 
-fn contact_state(contact: &Contact) -> String {
-    let words = match (&contact.pending, contact.address.is_some()) {
-        (None, true) => "confirmed",
-        (None, false) => "not set yet",
-        (Some(_), true) => "confirmed; another address waits for confirmation",
-        (Some(_), false) => "waits for confirmation by the mail that was sent there",
-    };
-    words.to_owned()
+fn contacts_state(contacts: &Contacts) -> String {
+    let (confirmed, pending): (Vec<_>, Vec<_>) =
+        contacts.iter().partition(|contact| contact.is_confirmed());
+    match (confirmed.len(), pending.len()) {
+        (0, 0) => "none yet".to_owned(),
+        (0, pending) => format!("{pending} not confirmed by the mail that was sent there"),
+        (confirmed, 0) => format!("{confirmed} confirmed"),
+        (confirmed, pending) => format!("{confirmed} confirmed, {pending} not yet"),
+    }
 }
 
 fn inactive_sources(health: &Health, names: &PartnerNames) -> Vec<InactiveSourceView> {

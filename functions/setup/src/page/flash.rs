@@ -72,17 +72,15 @@ fn message(code: &str) -> Option<&'static str> {
         }
         "suggested" => "All companies were read.",
         "signed_out" => "You are signed out.",
-        "old_address_not_notified" => {
-            "A link was mailed to the new address. The mail about the change to the old address could not be sent: please tell the people who read it."
+        "contacts_not_notified" => {
+            "Saved. The mail about the change to other contacts could not be sent: please tell the people who read it."
         }
         "confirmation_sent" => {
-            "A link was mailed to the new address. The address becomes the contact once that link is opened and confirmed."
+            "A link was mailed to the address. It gets other mails once that link is opened and confirmed."
         }
-        "contact_change_cancelled" => {
-            "The change was cancelled. The mailed link has no effect any more."
-        }
+        "contact_removed" => "Removed: the address gets no more mails.",
         "link_asked" => {
-            "If there is such a partner with an emergency contact, a new link is mailed there. A link is mailed at most once in five minutes, \
+            "If there is such a partner with this contact, a new link is mailed there. A link is mailed at most once in five minutes, \
              less often after repeated requests. It works once, within half an hour."
         }
         _ => return None,

@@ -27,30 +27,49 @@ pub(crate) fn step(
     view: &impl Serialize,
     content: &Markup,
 ) -> PageResponse {
+    let content = html! {
+        (content)
+        @if let Some(next) = step.next() { p class="next" { a href=(next.path()) { "Next: " (next.title()) } } }
+    };
+    within_step(session, step, step.title(), flash, view, &content)
+}
+
+/// The response of a page with its own title, which belongs to a step.
+pub(crate) fn within_step(
+    session: &PartnerSession,
+    step: SetupStep,
+    title: &str,
+    flash: &FlashQuery,
+    view: &impl Serialize,
+    content: &Markup,
+) -> PageResponse {
     let body = html! {
         (navigation(step))
         main id="main" {
-            h1 { (step.title()) }
+            h1 { (title) }
             (flash.render())
             (content)
-            @if let Some(next) = step.next() { p class="next" { a href=(next.path()) { "Next: " (next.title()) } } }
         }
     };
-    let title = format!("{} · {}", step.title(), session.name);
+    let title = format!("{title} · {}", session.name);
     PageResponse::new(view, frame(&title, Some(session), &body))
 }
 
 fn navigation(step: SetupStep) -> Markup {
     html! {
         nav aria-label="Steps" {
-            ul {
-                @for other in SetupStep::ALL {
-                    li {
-                        a href=(other.path()) aria-current=[(other == step).then_some("page")] { (other.title()) }
+            // The script folds it where there is no room beside the page.
+            details open data-menu {
+                summary { "Menu" }
+                ul {
+                    @for other in SetupStep::ALL {
+                        li {
+                            a href=(other.path()) aria-current=[(other == step).then_some("page")] { (other.title()) }
+                        }
                     }
                 }
+                form method="post" action=(paths::END_SESSION) { button class="plain" { "Sign out" } }
             }
-            form method="post" action=(paths::END_SESSION) { button class="plain" { "Sign out" } }
         }
     }
 }
@@ -88,6 +107,27 @@ fn page_of(path: &str) -> String {
         None if path == paths::LINK => path.to_owned(),
         None => paths::START.to_owned(),
     }
+}
+
+/// The links to the pages before and after this one of a list with numbered pages.
+///
+/// # Errors
+/// When an address cannot be built.
+pub(crate) fn numbered_links(
+    page: usize,
+    pages: usize,
+    address: impl Fn(usize) -> Result<String, Problem>,
+) -> Result<Markup, Problem> {
+    if pages <= 1 {
+        return Ok(html! {});
+    }
+    Ok(html! {
+        p {
+            @if page > 1 { a href=(address(page - 1)?) rel="prev" { "Previous" } " " }
+            "Page " (page) " of " (pages)
+            @if page < pages { " " a href=(address(page + 1)?) rel="next" { "Next" } }
+        }
+    })
 }
 
 /// A time within a sentence, to the minute.

@@ -5,11 +5,11 @@ fn a_problem_links_back_to_its_page() {
     for (path, page) in [
         (
             "/setup/partners/northwind/contact-test",
-            "/setup/partners/northwind/contact",
+            "/setup/partners/northwind/contacts",
         ),
         (
-            "/setup/partners/northwind/contact",
-            "/setup/partners/northwind/contact",
+            "/setup/partners/northwind/contacts",
+            "/setup/partners/northwind/contacts",
         ),
         (
             "/setup/partners/northwind/tenant",

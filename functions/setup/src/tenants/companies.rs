@@ -62,7 +62,7 @@ pub(super) async fn usable_company(
         Err(err) => return Err(err.into()),
     };
     let statuses = company_statuses(client, invocation).await?;
-    match unusable(&company, &statuses) {
+    match company.unfit(&statuses).map(describe_issue) {
         None => Ok(company),
         Some(why) => Err(Problem::invalid(
             "company",
@@ -75,14 +75,11 @@ pub(super) async fn usable_company(
 }
 
 /// Why no ticket can be created for a company.
-pub(super) fn unusable(
-    company: &CompanyRecord,
-    statuses: &[CompanyStatus],
-) -> Option<&'static str> {
-    company.unfit(statuses).map(|why| match why {
+pub(super) fn describe_issue(issue: CompanyIssue) -> &'static str {
+    match issue {
         CompanyIssue::Missing => "not found in ConnectWise",
         CompanyIssue::Deleted => "deleted in ConnectWise",
         CompanyIssue::Disallowed => "in a status with which ConnectWise saves no tickets",
         CompanyIssue::Inactive => "inactive in ConnectWise",
-    })
+    }
 }

@@ -3,13 +3,19 @@
 use connectwise::RecordCursor;
 use domain::{SourceId, TenantId};
 use serde::Deserialize;
-use store::PageStart;
 
 use crate::http::input::OptionalId;
+use crate::tenants::place::{ListPlace, from_query};
 
+/// The list of tenants. One of its rows can be open, to choose a company.
 #[derive(Deserialize)]
 pub(crate) struct TenantsQuery {
-    pub(super) from: Option<PageStart>,
+    #[serde(flatten)]
+    pub(super) place: ListPlace,
+    /// The tenant of the open row.
+    pub(super) choose: Option<TenantId>,
+    /// The companies that are searched for in the open row.
+    pub(super) company: Option<String>,
     pub(super) done: Option<String>,
 }
 
@@ -18,6 +24,9 @@ pub(crate) struct TenantQuery {
     pub(super) tenant: TenantId,
     pub(super) search: Option<String>,
     pub(super) after: Option<RecordCursor>,
+    /// The place of the list that leads here.
+    #[serde(default, deserialize_with = "from_query")]
+    pub(super) list: ListPlace,
 }
 
 #[derive(Deserialize)]
@@ -28,6 +37,9 @@ pub(crate) struct TenantForm {
     #[serde(default)]
     pub(super) enabled: bool,
     pub(super) version: u64,
+    /// The place of the list to return to.
+    #[serde(default, deserialize_with = "from_query")]
+    pub(super) list: ListPlace,
 }
 
 /// A tenant that a person adds ahead of its first alert.

@@ -16,10 +16,11 @@ use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page::flash::FlashQuery;
 use crate::step::SetupStep;
 use crate::tenants::companies::usable_company;
+use crate::tenants::company_list::read_more;
 use crate::tenants::form::{NewTenantForm, TenantForm, TenantQuery, TenantsQuery};
+use crate::tenants::list_view::render_list;
 use crate::tenants::reader::{read_list, read_one};
-use crate::tenants::suggestions::read_more;
-use crate::tenants::view::{render_list, render_one};
+use crate::tenants::tenant_view::render_one;
 use crate::{audit, page, paths};
 
 /// Lists the tenants that sent alerts, with the number of blocked alerts of each.
@@ -29,10 +30,9 @@ pub(crate) async fn list(
     Extension(invocation): Extension<Invocation>,
     QueryParams(query): QueryParams<TenantsQuery>,
 ) -> Result<PageResponse, Problem> {
-    let from = query.from.as_ref();
-    let view = read_list(&setup, &session.partner, from, &invocation).await?;
+    let flash = FlashQuery::new(query.done.clone());
+    let view = read_list(&setup, &session.partner, query, &invocation).await?;
     let content = render_list(&view)?;
-    let flash = FlashQuery::new(query.done);
     let page = page::step(&session, SetupStep::Tenants, &flash, &view, &content);
     Ok(page)
 }
@@ -47,8 +47,20 @@ pub(crate) async fn show(
     let view = read_one(&setup, &session.partner, query, &invocation).await?;
     let content = render_one(&view)?;
     let flash = FlashQuery::default();
-    let page = page::step(&session, SetupStep::Tenants, &flash, &view, &content);
+    let (step, title) = (SetupStep::Tenants, view.listed.title());
+    let page = page::within_step(&session, step, title, &flash, &view, &content);
     Ok(page)
+}
+
+/// The company of a tenant, and whether its alerts become tickets, for the history.
+fn words_of(mapping: &Mapping) -> (String, String) {
+    let company = match (&mapping.company_name, mapping.company) {
+        (Some(name), Some(_)) => name.clone(),
+        (None, Some(id)) => id.to_string(),
+        (_, None) => "none".to_owned(),
+    };
+    let tickets = if mapping.enabled { "on" } else { "off" };
+    (company, tickets.to_owned())
 }
 
 /// Maps a tenant, and switches it on or off. If the process dies after the save, the tenant's
@@ -62,24 +74,25 @@ pub(crate) async fn save(
     let (table, partner, now) = (setup.table(), &session.partner, invocation.now());
     let before = table.tenants.get(partner, &form.tenant).await?;
     let mapping = before.value.unwrap_or_default();
+    let (company_before, tickets_before) = words_of(&mapping);
     let company = chosen_company(&setup, partner, &form, &mapping, &invocation).await?;
-    let name = company.as_ref().map(|company| company.name.clone());
     let mapping = mapping.with_choice(company, form.enabled, now);
     let saved = table
         .tenants
         .save(partner, &form.tenant, &mapping, form.version)
         .await?;
     let version = saved_version(saved)?;
-    let tickets = if form.enabled { "on" } else { "off" };
+    let (company, tickets) = words_of(&mapping);
     let action = (Actor::Partner, "tenant_saved");
     let detail = [
         ("tenant", form.tenant.to_string()),
-        ("company", name.unwrap_or_else(|| "none".to_owned())),
-        ("tickets", tickets.to_owned()),
+        ("company", audit::changed(&company_before, &company)),
+        ("tickets", audit::changed(&tickets_before, &tickets)),
     ];
     audit::record(&setup, partner, action, &detail, &invocation).await;
     setup.schedule().reconcile_and_probe(partner, now).await?;
-    Ok(ChangeResponse::next("tenants?done=saved").with("version", version))
+    let next = form.list.address(&[("done", "saved")])?;
+    Ok(ChangeResponse::next(next).with("version", version))
 }
 
 /// Lists a tenant ahead of its first alert, not mapped.
@@ -150,7 +163,7 @@ async fn chosen_company(
     }))
 }
 
-/// Reads companies for as long as a request may take, and saves those that have a tenant's name.
+/// Reads companies for as long as a request may take.
 pub(crate) async fn read_companies(
     setup: AppState,
     session: PartnerSession,

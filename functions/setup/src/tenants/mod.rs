@@ -2,9 +2,16 @@
 //!
 //! A tenant's id may contain any character, so it is in a query or a form and never in a path.
 
+pub(crate) mod changes;
 mod companies;
+mod company_list;
+mod csv_file;
 mod form;
 pub(crate) mod handlers;
+mod list_view;
+mod place;
 pub(crate) mod reader;
-mod suggestions;
-mod view;
+mod row;
+mod tenant_view;
+
+pub(crate) use company_list::CompanyListCache;

@@ -1,25 +1,26 @@
 //! Reads tenants with their mappings, suggestions and blocked alerts.
 
-use std::collections::BTreeMap;
-
 use aws::invocation::Invocation;
-use connectwise::SearchText;
-use domain::PartnerId;
+use connections::PartnerConfig;
+use connectwise::{RecordCursor, SearchText};
 use domain::setup::mapping::Mapping;
+use domain::setup::tenant_changes::TenantChanges;
+use domain::{PartnerId, TenantId};
 use futures_util::future::try_join_all;
-use store::PageStart;
+use store::ListEntry;
 
-use crate::backlog::count::{Assumption, count_backlog};
+use crate::backlog::count::{Assumption, Backlog, CountedTenants, assume, count_backlog};
 use crate::connection::client::{Connected, require_connected};
 use crate::context::Setup;
 use crate::http::input::filled;
 use crate::http::problem::Problem;
 use crate::tenants::companies::{company_statuses, find_companies};
-use crate::tenants::form::TenantQuery;
-use crate::tenants::view::{CompanyOption, SourceOption, TenantRow, TenantView, TenantsView};
-
-/// Tenants on one page.
-const PAGE: u16 = 100;
+use crate::tenants::company_list::{CompanyList, read_companies};
+use crate::tenants::form::{TenantQuery, TenantsQuery};
+use crate::tenants::list_view::{SourceOption, TenantsView};
+use crate::tenants::place::{ListPlace, TenantFilter};
+use crate::tenants::row::{CompanyOption, StoredTenant, TenantRow};
+use crate::tenants::tenant_view::{CompanyChoice, TenantView};
 
 /// The mapping in the connection's epoch, if there is a connection.
 pub(crate) fn in_epoch(mapping: Mapping, epoch: Option<u32>) -> Mapping {
@@ -29,52 +30,143 @@ pub(crate) fn in_epoch(mapping: Mapping, epoch: Option<u32>) -> Mapping {
     }
 }
 
-/// One page of the list, from this start on.
+impl StoredTenant {
+    pub(super) fn new(id: TenantId, mapping: Mapping, version: u64, epoch: Option<u32>) -> Self {
+        Self {
+            id,
+            // A mapping of another ConnectWise still says that the tenant was switched off.
+            on_after_choice: mapping.is_on_after_choice(),
+            mapping: in_epoch(mapping, epoch),
+            version,
+        }
+    }
+}
+
+/// One page of the list.
 pub(super) async fn read_list(
     setup: &Setup,
     partner: &PartnerId,
-    from: Option<&PageStart>,
+    query: TenantsQuery,
     invocation: &Invocation,
 ) -> Result<TenantsView, Problem> {
     let table = setup.table();
-    let (page, backlog, connection, suggestions, at_the_limit, sources) = tokio::join!(
-        table.tenants.page(partner, from, PAGE),
-        count_backlog(setup, partner, Assumption::None, invocation.now()),
-        setup.access().connections.get(partner),
-        table.suggestions.get_scan(partner),
+    let (tenants, companies, changes, at_the_limit, sources) = tokio::join!(
+        read_tenants(setup, partner),
+        read_companies(setup, partner),
+        table.tenant_changes.get(partner),
         table.tenants.sources_at_the_limit(partner),
         read_sources(setup, partner),
     );
-    let (page, mut backlog) = (page?, backlog?);
-    let epoch = connection?.value.map(|connection| connection.epoch);
-    let suggestions = suggestions?.value.filter(|of| Some(of.epoch) == epoch);
-    let ends = page.entries.first().zip(page.entries.last());
-    let mut suggested = match ends {
-        Some((first, last)) => {
-            table
-                .suggestions
-                .get_range(partner, &first.id, &last.id)
-                .await?
+    let (entries, config) = tenants?;
+    let epoch = config.items.connection.as_ref().map(|of| of.epoch);
+    let companies = companies?.of_epoch(epoch);
+    let now = invocation.now();
+    let backlog = count_backlog(setup, partner, &config, CountedTenants::All, now).await?;
+    let known = entries.len();
+    let place = query.place;
+    let found = select(entries, epoch, &place, &backlog);
+    let total = found.len();
+    let (range, page, pages) = place.range(total);
+    let shown = found.into_iter().skip(range.start).take(range.len());
+    let tenants: Vec<_> = shown
+        .map(|stored| {
+            let waiting = waiting(&backlog, &stored.id);
+            TenantRow::new(stored, waiting, companies.index.as_ref())
+        })
+        .collect();
+    let open = tenants
+        .iter()
+        .find(|of| Some(&of.tenant) == query.choose.as_ref());
+    let open = match open {
+        Some(of) => {
+            let connected = require_connected(setup, partner).await?;
+            let search = query.company.as_deref();
+            let choice = read_choice(&connected, of, search, None, invocation).await?;
+            Some((of.tenant.clone(), choice))
         }
-        None => BTreeMap::new(),
+        None => None,
     };
-    suggested.retain(|_, of| Some(of.epoch) == epoch);
-    let tenants = page.entries.into_iter().map(|entry| {
-        let counts = backlog.tenants.remove(&entry.id);
-        let waiting = counts.map_or(0, |counts| counts.all);
-        let mapping = in_epoch(entry.value, epoch);
-        let suggested = suggested.remove(&entry.id);
-        TenantRow::new(entry.id, mapping, entry.version, waiting, suggested)
-    });
     Ok(TenantsView {
         connected: epoch.is_some(),
-        tenants: tenants.collect(),
-        next: page.next,
+        tenants,
+        known,
+        total,
+        page,
+        pages,
         more_waiting: backlog.more,
         at_the_limit: at_the_limit?,
         sources: sources?,
-        suggestions: suggestions.as_ref().map(Into::into),
+        companies: companies.into(),
+        unfinished: changes?.value.filter(TenantChanges::is_unfinished),
+        place: place.at_page(page),
+        open,
     })
+}
+
+/// The tenants of the list at this place, those of all pages.
+pub(super) async fn read_shown(
+    setup: &Setup,
+    partner: &PartnerId,
+    place: &ListPlace,
+    invocation: &Invocation,
+) -> Result<Vec<StoredTenant>, Problem> {
+    let (entries, config) = read_tenants(setup, partner).await?;
+    let epoch = config.items.connection.as_ref().map(|of| of.epoch);
+    let now = invocation.now();
+    let backlog = match place.show {
+        Some(TenantFilter::Waiting) => {
+            count_backlog(setup, partner, &config, CountedTenants::All, now).await?
+        }
+        Some(TenantFilter::Unmapped | TenantFilter::Off) | None => Backlog::default(),
+    };
+    Ok(select(entries, epoch, place, &backlog))
+}
+
+/// All tenants with their versions, and the configuration with the same mappings.
+async fn read_tenants(
+    setup: &Setup,
+    partner: &PartnerId,
+) -> Result<(Vec<ListEntry<TenantId, Mapping>>, PartnerConfig), store::Error> {
+    let (entries, config) = tokio::join!(
+        setup.table().tenants.list(partner),
+        setup.connections.shared_config(partner),
+    );
+    let (entries, config) = (entries?, config?);
+    let mappings = entries.iter().map(|of| (of.id.clone(), of.value.clone()));
+    let config = PartnerConfig {
+        mappings: mappings.collect(),
+        ..config
+    };
+    Ok((entries, config))
+}
+
+/// The tenants that are shown, sorted by name.
+fn select(
+    entries: Vec<ListEntry<TenantId, Mapping>>,
+    epoch: Option<u32>,
+    place: &ListPlace,
+    backlog: &Backlog,
+) -> Vec<StoredTenant> {
+    let stored = entries
+        .into_iter()
+        .map(|of| StoredTenant::new(of.id, of.value, of.version, epoch));
+    let is_shown = |of: &StoredTenant| {
+        let company = of.mapping.company_name.as_deref().unwrap_or_default();
+        let passes = match place.show {
+            None => true,
+            Some(TenantFilter::Unmapped) => of.mapping.company.is_none(),
+            Some(TenantFilter::Off) => of.mapping.company.is_some() && !of.mapping.enabled,
+            Some(TenantFilter::Waiting) => waiting(backlog, &of.id) > 0,
+        };
+        passes && place.finds([of.mapping.title(&of.id), of.id.as_str(), company])
+    };
+    let mut found: Vec<_> = stored.filter(is_shown).collect();
+    found.sort_by_cached_key(|of| (of.mapping.title(&of.id).to_lowercase(), of.id.clone()));
+    found
+}
+
+fn waiting(backlog: &Backlog, tenant: &TenantId) -> u64 {
+    backlog.tenants.get(tenant).map_or(0, |counts| counts.all)
 }
 
 async fn read_sources(
@@ -98,34 +190,73 @@ pub(super) async fn read_one(
     query: TenantQuery,
     invocation: &Invocation,
 ) -> Result<TenantView, Problem> {
-    let (table, tenant) = (setup.table(), query.tenant);
-    let Connected { connection, client } = require_connected(setup, partner).await?;
-    let assumption = Assumption::Mapped(&tenant);
-    let (stored, suggested, backlog, statuses) = tokio::join!(
-        table.tenants.get(partner, &tenant),
-        table.suggestions.get(partner, &tenant),
-        count_backlog(setup, partner, assumption, invocation.now()),
-        company_statuses(&client, invocation),
+    let (tenant, now) = (query.tenant, invocation.now());
+    let connected = require_connected(setup, partner).await?;
+    let epoch = connected.connection.epoch;
+    let (stored, config, companies) = tokio::join!(
+        setup.table().tenants.get(partner, &tenant),
+        setup.connections.shared_config(partner),
+        read_companies(setup, partner),
     );
-    let (stored, mut backlog, statuses) = (stored?, backlog?, statuses?);
+    let (stored, mut config) = (stored?, config?);
+    let companies: CompanyList = companies?.of_epoch(Some(epoch));
+    let mapping = stored.value.unwrap_or_default();
+    config.mappings.insert(tenant.clone(), mapping.clone());
+    let confirmed = connected.connection.confirmed;
+    let assumption = Assumption {
+        confirmed: true,
+        mapped: Some(&tenant),
+    };
+    let config = assume(config, assumption, now);
+    let counted = CountedTenants::One(&tenant);
+    let mut backlog = count_backlog(setup, partner, &config, counted, now).await?;
     let preview = backlog.tenants.remove(&tenant).unwrap_or_default();
-    let suggested = Some(suggested?.value).filter(|of| of.epoch == connection.epoch);
-    let mapping = stored.value.unwrap_or_default().in_epoch(connection.epoch);
-    let usual = mapping.name.clone();
-    let usual = usual.unwrap_or_else(|| tenant.to_string());
-    let search = filled(query.search.as_deref()).unwrap_or(&usual).to_owned();
+    let stored = StoredTenant::new(tenant, mapping, stored.version, Some(epoch));
+    let listed = TenantRow::new(stored, preview.all, companies.index.as_ref());
+    let search = query.search.as_deref();
+    let choice = read_choice(&connected, &listed, search, query.after, invocation).await?;
+    Ok(TenantView {
+        listed,
+        confirmed,
+        preview,
+        reasons: backlog.words,
+        choice,
+        list: query.list,
+    })
+}
+
+/// The companies that a person can choose for a tenant. Without a search these are the suggested
+/// ones and those that ConnectWise finds by the tenant's name.
+async fn read_choice(
+    Connected { client, .. }: &Connected,
+    of: &TenantRow,
+    search: Option<&str>,
+    after: Option<RecordCursor>,
+    invocation: &Invocation,
+) -> Result<CompanyChoice, Problem> {
+    let typed = filled(search);
+    let search = typed.unwrap_or(of.title()).to_owned();
     let text =
         SearchText::parse(&search).map_err(|err| Problem::invalid("search", err.to_string()))?;
-    let companies = find_companies(&client, &text, query.after, invocation).await?;
-    Ok(TenantView {
-        listed: TenantRow::new(tenant, mapping, stored.version, preview.all, suggested),
-        preview,
+    let (found, statuses) = tokio::join!(
+        find_companies(client, &text, after, invocation),
+        company_statuses(client, invocation),
+    );
+    let (found, statuses) = (found?, statuses?);
+    let mut companies: Vec<_> = found
+        .items
+        .into_iter()
+        .map(|company| CompanyOption::new(company, &statuses))
+        .collect();
+    if typed.is_none() && after.is_none() {
+        let is_new = |id| companies.iter().all(|company| company.id != id);
+        let suggested = of.suggested.iter().filter(|of| is_new(of.company));
+        let suggested: Vec<CompanyOption> = suggested.map(Into::into).collect();
+        companies.extend(suggested);
+    }
+    Ok(CompanyChoice {
         search,
-        companies: companies
-            .items
-            .into_iter()
-            .map(|company| CompanyOption::new(company, &statuses))
-            .collect(),
-        next: companies.next,
+        companies,
+        next: found.next,
     })
 }

@@ -147,6 +147,11 @@ fn fold_older(mut record: Record, event: &Event) -> Record {
     else {
         return resolve_earlier_occurrence(record, event);
     };
+    if record.desired.details.is_none() && !record.desired.active {
+        // Its resolve overtook it. The record is the same as if they had come in order.
+        record.desired.details = Some(details_of(event, particulars, None, 0));
+        return keep_newest_text(record, particulars);
+    }
     let desired = &mut record.desired;
     let is_of_last_moment = is_of_last_moment(desired, event);
     let is_last_word = desired
@@ -277,22 +282,31 @@ fn start_occurrence(mut record: Record, event: &Event, particulars: &Particulars
     let repeats = u32::from(record.open().is_some() && has_details);
     let previous = record.desired.last.as_ref().map(|last| last.occurred_at);
     record.desired.active = true;
-    record.desired.details = Some(AlertDetails {
-        kind: particulars.kind.clone(),
-        category: particulars.category,
-        severity: particulars.severity,
-        raised_at: event.occurred_at,
-        raise_received_at: event.receipt.at,
-        previous_event_at: previous,
-        repeats,
-        expires_at: particulars.expires_at,
-    });
+    record.desired.details = Some(details_of(event, particulars, previous, repeats));
     if record.open().is_some() || record.claim.is_some() {
         // That ticket may prove to have been closed before. Then the next one needs this text, and
         // its message is gone.
         record.payload = Some(particulars.payload.clone());
     }
     keep_newest_text(record, particulars)
+}
+
+fn details_of(
+    event: &Event,
+    particulars: &Particulars,
+    previous_event_at: Option<Timestamp>,
+    repeats: u32,
+) -> AlertDetails {
+    AlertDetails {
+        kind: particulars.kind.clone(),
+        category: particulars.category,
+        severity: particulars.severity,
+        raised_at: event.occurred_at,
+        raise_received_at: event.receipt.at,
+        previous_event_at,
+        repeats,
+        expires_at: particulars.expires_at,
+    }
 }
 
 fn count_repeat(mut record: Record, event: &Event, particulars: &Particulars) -> Record {

@@ -33,10 +33,6 @@ const REMINDER: SignedDuration = SignedDuration::from_hours(24);
 /// reported at once.
 const MORE: SignedDuration = SignedDuration::from_hours(1);
 
-/// The interval of notifications because of quarantined messages, also across incidents: a source
-/// whose messages a person replays each hour is no reason for a mail each hour.
-const QUARANTINE: SignedDuration = SignedDuration::from_hours(24);
-
 /// For this long after a configuration issue was found, a person may be fixing it, and it is probed
 /// every minute.
 const FRESH: SignedDuration = SignedDuration::from_hours(1);
@@ -102,9 +98,6 @@ pub struct Health {
     /// The incident of the sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sources: Option<Incident>,
-    /// When a mail last named quarantined messages.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quarantine_notified_at: Option<Timestamp>,
     /// The alerts of inactive sources that become tickets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub source_alerts: SourceAlerts,
@@ -223,13 +216,9 @@ fn with_issues(incident: Option<Incident>, issues: BTreeSet<Issue>, since: Times
     incident
 }
 
-/// Applies a probe without issues. An incident that was not reported ends without a notification,
-/// and so does one of quarantined messages, since a person handled them.
+/// Applies a probe without issues. An incident that was not reported ends without a notification.
 fn without_issues(incident: Incident) -> Option<Incident> {
     incident.notified_at?;
-    if incident.issues.iter().all(Issue::is_quarantine) {
-        return None;
-    }
     Some(Incident {
         good: incident.good.saturating_add(1),
         ..incident
@@ -253,23 +242,15 @@ impl Incident {
         self.issues.iter().filter(is_unreported).cloned().collect()
     }
 
-    /// `may_notify` says whether an issue may be the reason of a notification now.
-    fn notification(
-        &self,
-        scope: IncidentScope,
-        may_notify: impl Fn(&Issue) -> bool,
-        now: Timestamp,
-    ) -> Option<Notification> {
-        let has_reason = self.issues.iter().any(&may_notify);
+    fn notification(&self, scope: IncidentScope, now: Timestamp) -> Option<Notification> {
         let Some(notified_at) = self.notified_at else {
-            return has_reason.then_some(Notification::Started(scope));
+            return Some(Notification::Started(scope));
         };
         if self.good > 0 {
             return (self.good >= GOOD).then_some(Notification::Resolved(scope));
         }
         let passed = now.duration_since(notified_at);
-        let mut unreported = self.unreported();
-        unreported.retain(may_notify);
+        let unreported = self.unreported();
         let more = match scope {
             IncidentScope::Connection => true,
             IncidentScope::PartnerConfig | IncidentScope::Sources => passed >= MORE,
@@ -277,7 +258,7 @@ impl Incident {
         if more && !unreported.is_empty() {
             return Some(Notification::More(scope, unreported));
         }
-        (passed >= REMINDER && has_reason).then_some(Notification::Reminder(scope))
+        (passed >= REMINDER).then_some(Notification::Reminder(scope))
     }
 }
 
@@ -287,9 +268,8 @@ impl Health {
     #[must_use]
     pub fn notifications(&self, now: Timestamp) -> Vec<Notification> {
         let of = |scope| {
-            let may_notify = |issue: &Issue| self.may_notify(issue, now);
-            self.scope(scope)
-                .and_then(|incident| incident.notification(scope, may_notify, now))
+            let incident = self.scope(scope);
+            incident.and_then(|incident| incident.notification(scope, now))
         };
         let connection = of(IncidentScope::Connection);
         let is_down = self
@@ -305,11 +285,6 @@ impl Health {
             .chain(set_up)
             .chain(sources)
             .collect()
-    }
-
-    fn may_notify(&self, issue: &Issue, now: Timestamp) -> bool {
-        let last = self.quarantine_notified_at;
-        !issue.is_quarantine() || last.is_none_or(|at| now.duration_since(at) >= QUARANTINE)
     }
 
     /// Applies the issues of all sources. Each run checks all of them.
@@ -329,24 +304,17 @@ impl Health {
         let Some(incident) = scope else {
             return self;
         };
-        let names_quarantine = match notification {
+        match notification {
             Notification::Resolved(_) => {
                 *scope = None;
                 return self;
             }
             Notification::Started(_) | Notification::Reminder(_) => {
                 incident.notified.clone_from(&incident.issues);
-                incident.issues.iter().any(Issue::is_quarantine)
             }
-            Notification::More(_, new) => {
-                incident.notified.extend(new.iter().cloned());
-                new.iter().any(Issue::is_quarantine)
-            }
-        };
-        incident.notified_at = Some(now);
-        if names_quarantine {
-            self.quarantine_notified_at = Some(now);
+            Notification::More(_, new) => incident.notified.extend(new.iter().cloned()),
         }
+        incident.notified_at = Some(now);
         self
     }
 

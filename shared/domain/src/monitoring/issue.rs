@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::event::Severity;
 use crate::alert::kind::Category;
+use crate::alert::record::Op;
 use crate::setup::choices::TargetIssue;
-use crate::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
+use crate::ticketing::refused_writes::{
+    RefusalCause, RefusalGroupId, RefusedTarget, refused_action,
+};
 use crate::{Blocked, Kind, SourceId, TenantId};
 
 /// The scopes of incidents. They start, end and are fixed independently.
@@ -28,7 +31,7 @@ impl IncidentScope {
     pub const ALL: [Self; 3] = [Self::Connection, Self::PartnerConfig, Self::Sources];
 
     /// The scope whose incident blocks an alert for this reason. `None` if a person's choice blocks
-    /// it.
+    /// it, or if it waits for a person without an incident (see [`super::waiting`]).
     #[must_use]
     pub fn for_reason(reason: &Blocked) -> Option<Self> {
         match reason {
@@ -36,11 +39,10 @@ impl IncidentScope {
             | Blocked::ConnectionUnavailable
             | Blocked::Throttled
             | Blocked::Deferred => Some(Self::Connection),
-            Blocked::MissingRight(_) | Blocked::TargetMissing(_) | Blocked::Rejected(_) => {
-                Some(Self::PartnerConfig)
-            }
+            Blocked::MissingRight(_) | Blocked::TargetMissing(_) => Some(Self::PartnerConfig),
             Blocked::NotSetUp
             | Blocked::Unmapped
+            | Blocked::Rejected(_)
             | Blocked::TenantDisabled
             | Blocked::KindDisabled
             | Blocked::OlderThanBackfill => None,
@@ -136,9 +138,12 @@ pub enum Issue {
         tenant: TenantId,
         why: CompanyIssue,
     },
-    /// ConnectWise accepts the keys, but refuses the writes for some alerts.
+    /// ConnectWise accepts the keys, but refuses a call for some alerts, because it does not accept
+    /// a record that the settings name.
     Writes {
-        group: RefusalGroupId,
+        /// `None` if it refuses a search.
+        op: Option<Op>,
+        target: RefusedTarget,
         /// ConnectWise's message for the first of them.
         words: String,
     },
@@ -154,18 +159,6 @@ pub enum Issue {
         tenant: TenantId,
         /// The day of the last message, or on which source or tenant were switched on.
         since: Date,
-    },
-    /// Messages of a source could not be read, and wait for a person.
-    QuarantinedMessages {
-        source: SourceId,
-        messages: u32,
-        /// There may be more of them than were read.
-        more: bool,
-        /// When the oldest of them was received.
-        since: Timestamp,
-        /// The member of the mapping that yielded nothing for the newest of them, and why.
-        field: String,
-        problem: String,
     },
 }
 
@@ -202,9 +195,7 @@ impl Issue {
             Self::Priority(_) => ProbeArea::Priorities,
             Self::Company { tenant, .. } => ProbeArea::Company(tenant.clone()),
             Self::Writes { .. } => ProbeArea::Writes,
-            Self::InactiveSource { .. }
-            | Self::InactiveTenant { .. }
-            | Self::QuarantinedMessages { .. } => ProbeArea::Sources,
+            Self::InactiveSource { .. } | Self::InactiveTenant { .. } => ProbeArea::Sources,
         }
     }
 
@@ -214,7 +205,7 @@ impl Issue {
         match (self, notified) {
             (Self::Outage(_), Self::Outage(_)) => true,
             // The message may name another ticket by now.
-            (Self::Writes { group: one, .. }, Self::Writes { group: other, .. }) => one == other,
+            (Self::Writes { .. }, Self::Writes { .. }) => self.refusal() == notified.refusal(),
             (
                 Self::InactiveSource { source: one, .. },
                 Self::InactiveSource { source: other, .. },
@@ -227,10 +218,6 @@ impl Issue {
                     ..
                 },
             ) => (source, tenant) == (other, of_other),
-            (
-                Self::QuarantinedMessages { source: one, .. },
-                Self::QuarantinedMessages { source: other, .. },
-            ) => one == other,
             (one, other) => one == other,
         }
     }
@@ -239,9 +226,9 @@ impl Issue {
     #[must_use]
     pub fn source(&self) -> Option<&SourceId> {
         match self {
-            Self::InactiveSource { source, .. }
-            | Self::InactiveTenant { source, .. }
-            | Self::QuarantinedMessages { source, .. } => Some(source),
+            Self::InactiveSource { source, .. } | Self::InactiveTenant { source, .. } => {
+                Some(source)
+            }
             Self::Refused(_)
             | Self::Outage(_)
             | Self::Right(_)
@@ -255,9 +242,16 @@ impl Issue {
         }
     }
 
+    /// The group of the refused alerts that the issue is about.
     #[must_use]
-    pub fn is_quarantine(&self) -> bool {
-        matches!(self, Self::QuarantinedMessages { .. })
+    pub fn refusal(&self) -> Option<RefusalGroupId> {
+        let Self::Writes { op, target, .. } = self else {
+            return None;
+        };
+        Some(RefusalGroupId {
+            op: *op,
+            cause: RefusalCause::Target(target.clone()),
+        })
     }
 }
 
@@ -296,17 +290,16 @@ pub fn summarize(
         Issue::Company { tenant, .. } => {
             format!("the company of {} cannot be used", name(tenant))
         }
-        Issue::Writes { group, .. } => match &group.cause {
-            RefusalCause::Target(RefusedTarget::Company(tenant)) => {
-                format!(
-                    "ConnectWise refuses tickets for the company of {}",
-                    name(tenant)
-                )
-            }
-            RefusalCause::Target(_) | RefusalCause::Words(_) | RefusalCause::Other => {
-                format!("ConnectWise refuses to {}", group.refused_action())
-            }
-        },
+        Issue::Writes {
+            target: RefusedTarget::Company(tenant),
+            ..
+        } => {
+            format!(
+                "ConnectWise refuses tickets for the company of {}",
+                name(tenant)
+            )
+        }
+        Issue::Writes { op, .. } => format!("ConnectWise refuses to {}", refused_action(*op)),
         Issue::InactiveSource { source, .. } => {
             format!("no messages from {}", source_name(source))
         }
@@ -317,9 +310,6 @@ pub fn summarize(
                 name(tenant)
             )
         }
-        Issue::QuarantinedMessages { source, .. } => {
-            format!("messages of {} could not be read", source_name(source))
-        }
     };
     let is_inactive = |issue: &Issue| matches!(issue, Issue::InactiveSource { .. });
     let is_tenant = |issue: &Issue| matches!(issue, Issue::InactiveTenant { .. });
@@ -328,9 +318,6 @@ pub fn summarize(
         Some(only) if count == 1 => words(only),
         Some(_) if issues.iter().all(is_inactive) => format!("no messages from {count} sources"),
         Some(_) if issues.iter().all(is_tenant) => format!("no messages for {count} tenants"),
-        Some(_) if issues.iter().all(Issue::is_quarantine) => {
-            format!("messages of {count} sources could not be read")
-        }
         Some(first) if first.area() == ProbeArea::Sources => {
             format!("{count} problems with sources")
         }

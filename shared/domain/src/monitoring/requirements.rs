@@ -9,7 +9,7 @@ use crate::setup::choices::{BoardChoice, TargetIssue, find_target_issues};
 use crate::setup::found_board::{FoundBoard, FoundStatus, FoundType};
 use crate::setup::rights::{self, ListedRights, RightNeed, RightStatus, right_status};
 use crate::setup::settings::{BoardTarget, OnResolve, Settings};
-use crate::ticketing::refused_writes::{RefusalGroup, RefusalGroups};
+use crate::ticketing::refused_writes::{RefusalCause, RefusalGroup, RefusalGroups};
 use crate::{Kind, RecordId, TenantId};
 
 /// What must be in order in ConnectWise: no more than the enabled settings need.
@@ -81,16 +81,21 @@ impl Requirements {
         areas
     }
 
-    /// The writes that ConnectWise refuses although the connection works, as reconcile found them.
+    /// The writes that ConnectWise refuses although the connection works, because it does not accept
+    /// a record that the settings name, as reconcile found them.
     #[must_use]
     pub fn refused_write_issues(refusals: &RefusalGroups) -> Vec<Issue> {
         let groups = refusals.groups.iter();
         let notified = groups.filter(|group| group.is_notified());
-        let issue = |group: &RefusalGroup| Issue::Writes {
-            group: group.id.clone(),
-            words: group.words.clone(),
+        let issue = |group: &RefusalGroup| match &group.id.cause {
+            RefusalCause::Target(target) => Some(Issue::Writes {
+                op: group.id.op,
+                target: target.clone(),
+                words: group.words.clone(),
+            }),
+            RefusalCause::Words(_) | RefusalCause::Other => None,
         };
-        notified.map(issue).collect()
+        notified.filter_map(issue).collect()
     }
 
     /// The required rights.

@@ -107,6 +107,15 @@ impl WaitingCause {
         }
     }
 
+    /// The source that it is about.
+    #[must_use]
+    pub fn source(&self) -> Option<&SourceId> {
+        match self {
+            Self::UnreadableMessages(source) => Some(source),
+            Self::UnmappedTenant(_) | Self::Rejected(_) | Self::OlderThanBackfill(_) => None,
+        }
+    }
+
     /// Why a blocked alert waits for a person. `None` if it does not: it continues without one, or a
     /// person switched its tenant or kind off.
     fn of_alert(

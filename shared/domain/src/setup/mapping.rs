@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::RecordId;
+use crate::{RecordId, TenantId};
 
 /// The mapping of a tenant. The default is a tenant that is not mapped.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -58,6 +58,19 @@ impl Mapping {
             self.enabled_at = Some(now);
         }
         self
+    }
+
+    /// Whether the tenant is on once another company is chosen for it, unless a person decides
+    /// otherwise: a tenant that was switched off stays off. A tenant without a company was never on.
+    #[must_use]
+    pub fn is_on_after_choice(&self) -> bool {
+        self.enabled || self.company.is_none()
+    }
+
+    /// The tenant's name for people.
+    #[must_use]
+    pub fn title<'a>(&'a self, tenant: &'a TenantId) -> &'a str {
+        self.name.as_deref().unwrap_or(tenant.as_str())
     }
 
     /// The mapping for a connection of this epoch. A company of another ConnectWise is removed.

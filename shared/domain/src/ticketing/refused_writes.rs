@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use group::{GroupFindings, RefusalGroup, RefusedAlert, RetryState, TargetUsability};
-pub use group_id::{RefusalCause, RefusalGroupId, RefusedTarget};
+pub use group_id::{RefusalCause, RefusalGroupId, RefusedTarget, refused_action, refused_effect};
 
 use self::group::WIDEST;
 use crate::alert::blocked::BlockedSince;

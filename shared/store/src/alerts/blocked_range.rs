@@ -1,6 +1,7 @@
 //! Positions and ranges in the list of a partner's blocked records. The list has several shards; each
 //! is sorted by tenant and then by time.
 
+use domain::TenantId;
 use domain::alert::key::SHARDS;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,8 @@ pub(super) enum Extent {
     After(BlockedCursor),
     /// Up to this `tenant_since`, included.
     UpTo(String),
+    /// The records of a tenant, and of any other whose id continues after a `#`.
+    Tenant(TenantId),
 }
 
 impl BlockedRange {
@@ -51,6 +54,17 @@ impl BlockedRange {
         };
         let between = (1..SHARDS).map(|step| whole((shard + step) % SHARDS));
         [first].into_iter().chain(between).chain([last]).collect()
+    }
+
+    /// The ranges with the records of a tenant. Compare the tenant of what they list: the id of
+    /// another one may continue after a `#`.
+    #[must_use]
+    pub fn of_tenant(tenant: &TenantId) -> Vec<Self> {
+        let range = |shard| Self {
+            shard,
+            extent: Extent::Tenant(tenant.clone()),
+        };
+        (0..SHARDS).map(range).collect()
     }
 }
 

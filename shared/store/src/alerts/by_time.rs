@@ -11,14 +11,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
+use super::MAX_BATCH;
 use super::item_stream::ItemStream;
 use crate::Error;
 use crate::table::{Table, alert_key, batch_get, string, time};
 
 /// Alerts of one request to the index: some hundred kilobytes.
 const PAGE: i32 = 500;
-/// Items of one `BatchGetItem`.
-const MAX_BATCH: usize = 100;
 
 /// An alert in the index.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

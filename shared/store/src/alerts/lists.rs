@@ -113,6 +113,11 @@ impl AlertLists {
             Extent::UpTo(tenant_since) => query
                 .key_condition_expression("state_of = :state_of AND tenant_since <= :last")
                 .expression_attribute_values(":last", string(tenant_since)),
+            Extent::Tenant(tenant) => query
+                .key_condition_expression(
+                    "state_of = :state_of AND begins_with(tenant_since, :tenant)",
+                )
+                .expression_attribute_values(":tenant", string(format!("{tenant}#"))),
         })
     }
 

@@ -18,6 +18,8 @@ pub use lists::{AlertLists, BlockedAlert, DueAlerts, IndexedAlert};
 pub use snapshots::SnapshotStore;
 pub use ticket_index::TicketIndexStore;
 
+use std::collections::BTreeSet;
+
 use aws_types::SdkConfig;
 use domain::AlertKey;
 use domain::alert::key::shard;
@@ -34,6 +36,8 @@ use crate::{Error, conditional};
 
 /// The version of the item format that this code writes.
 const SCHEMA: u32 = 1;
+/// Items of one `BatchGetItem`.
+const MAX_BATCH: usize = 100;
 
 /// The attributes of a record. Each is set or removed as a whole. Attributes that a newer version
 /// added stay.
@@ -170,6 +174,25 @@ impl Alerts {
         let item = item.filter(|item| item.contains_key("key"));
         let malformed = |err| Error::malformed(item_key, &err);
         item.map(from_item).transpose().map_err(malformed)
+    }
+
+    /// Reads the records of items that a list named, consistently and in no order. An item that is
+    /// unreadable or absent, or has no key yet, is left out.
+    pub async fn get_all_listed(&self, item_keys: &[String]) -> Result<Vec<Record>, Error> {
+        let distinct: BTreeSet<&String> = item_keys.iter().collect();
+        let keys: Vec<_> = distinct.into_iter().map(|pk| alert_key(pk)).collect();
+        let mut records = vec![];
+        for some in keys.chunks(MAX_BATCH) {
+            let [items] = batch_get([(&self.table, some.to_vec())]).await?;
+            let items = items.into_iter().filter(|item| item.contains_key("key"));
+            for item in items {
+                match from_item::<Record>(item) {
+                    Ok(record) => records.push(record),
+                    Err(err) => tracing::error!(error = %err, "failed to parse a record of a list"),
+                }
+            }
+        }
+        Ok(records)
     }
 
     /// Postpones a record that is due (see [`AlertLists::due`]). Returns whether it was still due.

@@ -13,7 +13,6 @@ const OPTIONAL: &[&str] = &[
     "connection",
     "set_up",
     "sources",
-    "quarantine_notified_at",
     "source_alerts",
     "taken_at",
 ];
@@ -81,7 +80,7 @@ mod tests {
     use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Issue, Outage};
     use domain::monitoring::source_alert::SourceAlert;
     use domain::setup::choices::TargetIssue;
-    use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
+    use domain::ticketing::refused_writes::RefusedTarget;
     use domain::{Kind, SourceId, TenantId};
     use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
@@ -113,17 +112,13 @@ mod tests {
                 why: CompanyIssue::Deleted,
             },
             Issue::Writes {
-                group: RefusalGroupId {
-                    op: Some(Op::Create),
-                    cause: RefusalCause::Words("site id is required".into()),
-                },
-                words: "Site ID is required".into(),
+                op: Some(Op::Create),
+                target: RefusedTarget::Company(TenantId::parse("acme").unwrap()),
+                words: "Company is on hold".into(),
             },
             Issue::Writes {
-                group: RefusalGroupId {
-                    op: None,
-                    cause: RefusalCause::Target(RefusedTarget::Status(category)),
-                },
+                op: None,
+                target: RefusedTarget::Status(category),
                 words: String::new(),
             },
             Issue::InactiveSource {
@@ -134,14 +129,6 @@ mod tests {
                 source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
                 tenant: TenantId::parse("acme").unwrap(),
                 since: "2026-11-22".parse().unwrap(),
-            },
-            Issue::QuarantinedMessages {
-                source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
-                messages: 3,
-                more: true,
-                since: at,
-                field: "tenant".into(),
-                problem: "the message has none".into(),
             },
         ];
         let incident = Incident {
@@ -158,7 +145,6 @@ mod tests {
             connection: Some(incident.clone()),
             set_up: Some(incident.clone()),
             sources: Some(incident),
-            quarantine_notified_at: Some(at),
             source_alerts: [(
                 SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
                 SourceAlert {

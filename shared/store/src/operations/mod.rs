@@ -1,5 +1,5 @@
-//! What the functions record while they run: breakers, health, held closings, rejected events, the
-//! audit log, and the monitoring of Ticketbridge itself.
+//! What the functions record while they run: breakers, health, what waits for a person, held
+//! closings, rejected events, the audit log, and the monitoring of Ticketbridge itself.
 
 mod audit;
 mod breaker;
@@ -10,6 +10,8 @@ mod monitoring;
 mod quarantine;
 mod rejected_events;
 mod source_activity;
+mod waiting;
+mod weekly_report;
 
 pub use audit::{Actor, AuditEntry, AuditLog};
 pub(crate) use breaker::BREAKER;
@@ -23,3 +25,5 @@ pub use quarantine::{
 };
 pub use rejected_events::{RejectedEventStore, Rejections};
 pub use source_activity::SourceActivityStore;
+pub use waiting::WaitingStore;
+pub use weekly_report::WeeklyReportStore;

@@ -16,8 +16,8 @@ const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(24);
 /// The time between two mails in the long run.
 const INTERVAL: SignedDuration = SignedDuration::from_mins(10);
-/// The number of mails that may be sent at once.
-const BURST: i32 = 6;
+/// The number of mails that may be sent at once: enough to add all contacts.
+const BURST: i32 = 12;
 /// Attempts to count a mail while other requests count theirs.
 const ATTEMPTS: usize = 5;
 
@@ -72,7 +72,7 @@ impl MailLimitStore {
     }
 
     /// Returns whether a mail that a person on the page causes may be sent to the partner's
-    /// addresses now: six at once, and one more every ten minutes. This is the generic cell rate
+    /// addresses now: twelve at once, and one more every ten minutes. This is the generic cell rate
     /// algorithm, which stores one time. If the process dies right after, one mail fewer is sent.
     ///
     /// # Errors

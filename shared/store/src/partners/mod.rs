@@ -1,26 +1,29 @@
-//! What a partner configures: its connection, settings, tenants and contact, the kinds of its
-//! sources, and how far it has got with boards, suggestions and the test ticket.
+//! What a partner configures: its connection, settings, tenants and contacts, the kinds of its
+//! sources, and how far it has got with boards, the list of companies, changes of many
+//! tenants, and the test ticket.
 
 mod boards;
+mod companies;
 mod connection;
-mod contact;
+mod contacts;
 mod items;
 mod mail_limits;
 mod partner_source;
 mod samples;
 mod settings;
-mod suggestions;
+mod tenant_changes;
 mod tenants;
 mod test_ticket;
 
 pub use boards::{BoardRequestStore, DedicatedBoard, DedicatedBoards};
+pub use companies::{COMPANIES_OF_PART, CompanyListStore, CompanyScan};
 pub use connection::{Connection, ConnectionStore};
-pub use contact::ContactStore;
+pub use contacts::ContactStore;
 pub use items::PartnerItems;
 pub use mail_limits::MailLimitStore;
 pub use partner_source::{PartnerSource, PartnerSourceStore};
 pub use samples::{SamplePlace, SampleStore, StoredSample};
 pub use settings::SettingsStore;
-pub use suggestions::{CompanyScan, SuggestedCompany, SuggestionStore, TenantSuggestions};
+pub use tenant_changes::TenantChangeStore;
 pub use tenants::{AddedTenant, ListedTenants, MAX_UNMAPPED, TenantStore};
 pub use test_ticket::{TestTicket, TestTicketStore};

@@ -19,7 +19,7 @@ use jiff::civil::Date;
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
 use crate::item_update::ItemUpdate;
-use crate::pages::{self, ListEntry, ListPage, PageQuery, PageStart};
+use crate::pages::ListEntry;
 use crate::table::{
     Item, Table, batch_get, number, partner_item, partner_key, partner_pk, sk_after, string,
     tenant_sk, time,
@@ -108,17 +108,24 @@ impl TenantStore {
         Ok(mappings)
     }
 
-    /// Reads a page of the partner's tenants with their mappings consistently, in the order of their
-    /// ids.
-    pub async fn page(
+    /// Reads all of the partner's tenants with their mappings and versions consistently, in the order
+    /// of their ids. An unreadable item is logged and left out.
+    pub async fn list(
         &self,
         partner: &PartnerId,
-        from: Option<&PageStart>,
-        limit: u16,
-    ) -> Result<ListPage<ListEntry<TenantId, Mapping>>, Error> {
-        let pk = partner_pk(partner);
-        let query = PageQuery::ascending(&pk, PREFIX, from, limit);
-        pages::read(&self.table, query).await
+    ) -> Result<Vec<ListEntry<TenantId, Mapping>>, Error> {
+        let items = self.table.items_with_prefix(partner, PREFIX).await?;
+        let entries = items.into_iter().filter_map(|item| {
+            let id = TenantId::parse(sk_after(&item, PREFIX)?).ok()?;
+            match versions::parse(item, PREFIX) {
+                Ok(Versioned { value, version }) => Some(ListEntry { id, value, version }),
+                Err(err) => {
+                    tracing::error!(%partner, tenant = %id, error = %err, "failed to parse a tenant");
+                    None
+                }
+            }
+        });
+        Ok(entries.collect())
     }
 
     /// Saves a mapping that was changed from this version, as [`Mapping::chosen`] makes it. The

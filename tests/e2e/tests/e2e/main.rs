@@ -25,6 +25,8 @@ mod health {
     pub(crate) mod refused_partners;
     pub(crate) mod runs;
     mod source_test;
+    mod waiting_alerts;
+    mod weekly_report;
 }
 
 mod ingest {
@@ -73,7 +75,7 @@ mod setup {
     pub(crate) mod boards;
     pub(crate) mod connection;
     pub(crate) mod connection_check;
-    pub(crate) mod contact;
+    pub(crate) mod contacts;
     pub(crate) mod existing_tickets;
     pub(crate) mod journey;
     mod overview;
@@ -84,8 +86,10 @@ mod setup {
     pub(crate) mod stored_sessions;
     pub(crate) mod tenants;
     pub(crate) mod tenants_ahead;
+    pub(crate) mod tenants_in_bulk;
     pub(crate) mod test_ticket;
     pub(crate) mod ticket_choices;
+    mod timelines;
 }
 
 mod tickets {

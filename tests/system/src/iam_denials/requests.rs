@@ -20,7 +20,7 @@ const ACCESS_ITEMS: [(&str, &str, &str); 8] = [
     ("a partner", "OPERATOR", "partner#unknown"),
     ("a source", "OPERATOR", "source#unknown"),
     ("a connection", "P#unknown", "connection"),
-    ("a contact", "P#unknown", "contact"),
+    ("a contact", "P#unknown", "contacts"),
     ("a partner's source", "P#unknown", "source#unknown"),
     ("the history", "P#unknown", "audit#2026-11-22"),
 ];

@@ -23,7 +23,7 @@ pub(super) fn settings(view: &SourceView) -> Markup {
             }
             fieldset {
                 legend { "When it is quiet" }
-                p { "The emergency contact is notified when nothing has arrived for this long." }
+                p { "The contacts that receive \"Broken connection\" are notified when nothing has arrived for this long." }
                 label for="hours" { "Hours without any message" }
                 input id="hours" name=(HOURS) type="number" min="1" max="8760" value=[rules.inactive_after_hours] aria-describedby="hours-note";
                 small id="hours-note" { "Empty: longer than usual, and at least a day, once it has posted in four weeks." }

@@ -199,6 +199,16 @@ fn a_raise_received_after_its_resolve_stays_resolved() {
 }
 
 #[test]
+fn a_resolve_that_overtakes_its_raise_leaves_the_same_record() {
+    for events in every_order(&[raise("r", 0, 4), resolve("c", 5, 6)]) {
+        let record = folded(&events);
+        let details = record.desired.details.as_ref().unwrap();
+        assert_eq!(details.raised_at, at(0), "{events:?}");
+        assert!(record.summary.is_some() && record.listed_at().is_some());
+    }
+}
+
+#[test]
 fn an_old_resolve_does_not_end_a_newer_raise_or_repeat() {
     let late = resolve("c", 10, 80);
     for before in [

@@ -591,96 +591,9 @@ fn inactive_sources_are_summarized_by_name_or_number() {
     assert_eq!(words(quiet(&[1, 2], 0)), "no messages from 2 sources");
 }
 
-fn quarantined(sources: &[u8], messages: u32) -> BTreeSet<Issue> {
-    let issue = |n: &u8| Issue::QuarantinedMessages {
-        source: SourceId::parse(format!("src_{n:0>26}")).unwrap(),
-        messages,
-        more: false,
-        since: at(0),
-        field: "tenant".to_owned(),
-        problem: "the message has none".to_owned(),
-    };
-    sources.iter().map(issue).collect()
-}
-
-/// The notifications of two days of source issues, one a minute, with their minutes.
-fn notifications_of_days(issues: impl Fn(i64) -> BTreeSet<Issue>) -> Vec<(i64, String)> {
-    let mut health = Health::default();
-    let mut notified = vec![];
-    for minute in 0..2 * 24 * 60 {
-        health = health.with_source_issues(issues(minute), at(minute));
-        for notification in health.notifications(at(minute)) {
-            notified.push((minute, notification.name().to_owned()));
-            health = health.notified(&notification, at(minute));
-        }
-    }
-    notified
-}
-
-#[test]
-fn quarantined_messages_of_all_sources_are_one_mail_a_day() {
-    let growing = |minute: i64| {
-        let sources = if minute < 120 { &[1][..] } else { &[1, 2] };
-        quarantined(sources, u32::try_from(minute).unwrap())
-    };
-    let day = 24 * 60;
-    let daily = [(0, "broken".to_owned()), (day, "more".to_owned())];
-    assert_eq!(notifications_of_days(growing), daily);
-}
-
-#[test]
-fn messages_that_are_replayed_each_hour_are_one_mail_a_day() {
-    let often = |minute: i64| match minute % 60 {
-        0..30 => quarantined(&[1], 1),
-        _ => BTreeSet::new(),
-    };
-    let day = 24 * 60;
-    let daily = [(0, "broken".to_owned()), (day, "broken".to_owned())];
-    assert_eq!(notifications_of_days(often), daily);
-}
-
-#[test]
-fn handled_messages_end_their_incident_without_a_mail() {
-    let scope = IncidentScope::Sources;
-    let health = Health::default().with_source_issues(quarantined(&[1], 2), at(0));
-    assert_eq!(health.notifications(at(0)), [Notification::Started(scope)]);
-    let health = health.notified(&Notification::Started(scope), at(0));
-    assert!(health.open_sources_incident().is_some());
-    let health = health.with_source_issues(BTreeSet::new(), at(1));
-    assert_eq!(
-        (health.notifications(at(1)), health.sources),
-        (vec![], None)
-    );
-}
-
-#[test]
-fn a_source_becomes_inactive_soon_after_a_mail_about_messages() {
-    let issues = |minute: i64| match minute {
-        0..120 => quarantined(&[1], 1),
-        _ => quarantined(&[1, 2], 1)
-            .into_iter()
-            .chain(quiet(&[3], 0))
-            .collect(),
-    };
-    let day = 24 * 60;
-    let expected = [
-        (0, "broken".to_owned()),
-        // The source alone is the reason, but not the messages of source 2.
-        (120, "more".to_owned()),
-        (day, "more".to_owned()),
-    ];
-    assert_eq!(notifications_of_days(issues), expected);
-}
-
 #[test]
 fn sources_are_summarized_by_what_is_wrong_with_them() {
     let words = |issues| summarize(&issues, TenantId::to_string, |_| "Scanner".to_owned());
-    let unread = "messages of Scanner could not be read";
-    assert_eq!(words(quarantined(&[1], 1)), unread);
-    let unread = "messages of 2 sources could not be read";
-    assert_eq!(words(quarantined(&[1, 2], 1)), unread);
-    let both = quarantined(&[1], 1).into_iter().chain(quiet(&[2], 0));
-    assert_eq!(words(both.collect()), "2 problems with sources");
     let tenant = |id: &str| Issue::InactiveTenant {
         source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
         tenant: TenantId::parse(id).unwrap(),

@@ -17,7 +17,7 @@ const MAIL_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
 /// How often it is read what waits. Health runs each minute while something is wrong, and reading
 /// all blocked alerts each time would cost more than it shows.
-const READ_INTERVAL: SignedDuration = SignedDuration::from_mins(15);
+const READ_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 
 /// What still waits after this time is named again.
 const REMINDER: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -34,10 +34,10 @@ const MAX_REMEMBERED: usize = 1000;
 pub struct WaitingNotifications {
     /// When it was last read what waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub read_at: Option<Timestamp>,
+    read_at: Option<Timestamp>,
     /// When the last mail was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mailed_at: Option<Timestamp>,
+    mailed_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notified: Vec<NotifiedCause>,
 }

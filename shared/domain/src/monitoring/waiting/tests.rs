@@ -412,6 +412,18 @@ fn what_still_waits_is_mailed_again_after_a_week() {
 }
 
 #[test]
+fn what_returns_within_a_day_is_not_new() {
+    let waits = BTreeMap::from([(1, Severity::High)]);
+    let often = (0..2 * 24 * 4).map(|step| match step % 4 {
+        0 | 1 => waits.clone(),
+        _ => BTreeMap::new(),
+    });
+    let history: Vec<_> = often.collect();
+    let times: Vec<_> = mails(&history).iter().map(|(at, _)| *at).collect();
+    assert_eq!(times, [at(0), at(24 * 60)]);
+}
+
+#[test]
 fn a_mail_counts_what_earlier_mails_named() {
     let one = BTreeMap::from([(1, Severity::High)]);
     let two = BTreeMap::from([(1, Severity::High), (2, Severity::Low)]);

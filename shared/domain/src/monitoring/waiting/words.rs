@@ -4,9 +4,8 @@ use jiff::Timestamp;
 
 use super::{WaitingCause, WaitingItem, WaitingKind};
 use crate::alert::event::Severity;
-use crate::alert::op::Op;
 use crate::text::{cut_to_chars, one_line};
-use crate::ticketing::refused_writes::RefusalGroupId;
+use crate::ticketing::refused_writes::{RefusalGroupId, refused_action, refused_effect};
 use crate::{SourceId, TenantId};
 
 /// Tenants, reasons or sources that one text names.
@@ -73,7 +72,7 @@ impl WaitingPoint {
         let alerts = first.iter().map(|item| item.count).sum();
         let words = match (kind, &first[0].cause) {
             (WaitingKind::Rejected, WaitingCause::Rejected(group)) => {
-                format!("ConnectWise refuses to {}", group.refused_action())
+                format!("ConnectWise refuses to {}", refused_action(group.op))
             }
             (WaitingKind::Unreadable, WaitingCause::UnreadableMessages(source)) if count == 1 => {
                 format!("messages of {} could not be read", (names.source)(source))
@@ -175,7 +174,7 @@ fn rejected(group: &RefusalGroupId, item: &WaitingItem) -> WaitingPoint {
     WaitingPoint {
         what: format!(
             "ConnectWise refuses to {}. {said} For this reason {effect} ({}). {}",
-            group.refused_action(),
+            refused_action(group.op),
             severity_note(item),
             oldest(&[item]),
         ),
@@ -198,27 +197,6 @@ fn unreadable(source: &SourceId, item: &WaitingItem, names: WaitingNames<'_>) ->
         ),
         to_do: "look at the messages on the page, under Sources. If they are alerts, correct the mapping of the source, and replay them. If they are not, discard them. If you cannot change the source there, ask the operator of this service.",
         page: WaitingPage::UnreadableMessages,
-    }
-}
-
-/// What the refusal of this write means, for one alert and for several.
-fn refused_effect(op: Option<Op>) -> (&'static str, &'static str) {
-    match op {
-        Some(Op::Create) => ("alert has no ticket", "alerts have no ticket"),
-        Some(Op::Close | Op::Repair) => (
-            "ticket that should be closed stays open",
-            "tickets that should be closed stay open",
-        ),
-        Some(Op::Note(_)) => ("ticket lacks a note", "tickets lack a note"),
-        Some(Op::Patch) => (
-            "ticket keeps its old priority",
-            "tickets keep their old priority",
-        ),
-        Some(Op::Reopen) => (
-            "ticket stays closed although its alert is active again",
-            "tickets stay closed although their alerts are active again",
-        ),
-        None => ("alert is blocked", "alerts are blocked"),
     }
 }
 

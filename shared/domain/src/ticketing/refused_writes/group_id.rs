@@ -81,18 +81,38 @@ impl RefusalGroupId {
     }
 }
 
-impl RefusalGroupId {
-    /// What ConnectWise refuses to do, to follow "ConnectWise refuses to".
-    #[must_use]
-    pub fn refused_action(&self) -> &'static str {
-        match self.op {
-            Some(Op::Create) => "create tickets",
-            Some(Op::Note(_)) => "add notes to tickets",
-            Some(Op::Patch) => "change the priority of tickets",
-            Some(Op::Close | Op::Repair) => "close tickets",
-            Some(Op::Reopen) => "reopen tickets",
-            None => "search for tickets",
-        }
+/// What ConnectWise refuses to do, to follow "ConnectWise refuses to". `None` is a search.
+#[must_use]
+pub fn refused_action(op: Option<Op>) -> &'static str {
+    match op {
+        Some(Op::Create) => "create tickets",
+        Some(Op::Note(_)) => "add notes to tickets",
+        Some(Op::Patch) => "change the priority of tickets",
+        Some(Op::Close | Op::Repair) => "close tickets",
+        Some(Op::Reopen) => "reopen tickets",
+        None => "search for tickets",
+    }
+}
+
+/// What that means, for one alert and for several, to follow their number.
+#[must_use]
+pub fn refused_effect(op: Option<Op>) -> (&'static str, &'static str) {
+    match op {
+        Some(Op::Create) => ("alert has no ticket", "alerts have no ticket"),
+        Some(Op::Close | Op::Repair) => (
+            "ticket that should be closed stays open",
+            "tickets that should be closed stay open",
+        ),
+        Some(Op::Note(_)) => ("ticket lacks a note", "tickets lack a note"),
+        Some(Op::Patch) => (
+            "ticket keeps its old priority",
+            "tickets keep their old priority",
+        ),
+        Some(Op::Reopen) => (
+            "ticket stays closed although its alert is active again",
+            "tickets stay closed although their alerts are active again",
+        ),
+        None => ("alert is blocked by it", "alerts are blocked by it"),
     }
 }
 

@@ -472,7 +472,18 @@ fn every_reason_behaves_as_docs_reliability_says() {
             Some(IncidentScope::Connection) => "a mail about the connection",
             Some(IncidentScope::PartnerConfig) => "a mail about the set-up",
             Some(IncidentScope::Sources) => unreachable!("{reason}: no source blocks an alert"),
-            None => "the page",
+            None => match reason {
+                Blocked::Unmapped | Blocked::Rejected(_) | Blocked::OlderThanBackfill => {
+                    "a mail about waiting alerts"
+                }
+                Blocked::NotSetUp | Blocked::TenantDisabled | Blocked::KindDisabled => "the page",
+                Blocked::ConnectionBroken
+                | Blocked::ConnectionUnavailable
+                | Blocked::Throttled
+                | Blocked::Deferred
+                | Blocked::MissingRight(_)
+                | Blocked::TargetMissing(_) => unreachable!("{reason}: it has an incident"),
+            },
         };
         let blocked = BlockedSince {
             reason: reason.clone(),

@@ -23,7 +23,7 @@ use aws_types::SdkConfig;
 use connections::ConnectionsConfig;
 use connectwise_sim::Seed;
 use domain::alert::record::Record;
-use domain::setup::contact::Contact;
+use domain::setup::contacts::{Contacts, MailKind};
 use domain::setup::mapping::Mapping;
 use domain::ticketing::ticket_index::TicketIndexState;
 use domain::{Blocked, EmailAddress, Secret};
@@ -57,6 +57,9 @@ use crate::proxy::Proxy;
 const SETTLE: SignedDuration = SignedDuration::from_secs(1);
 /// The longest that a test waits for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Mails that come when something happens, and not on a day of the week.
+pub(crate) const PROBLEM_MAILS: [MailKind; 2] =
+    [MailKind::BrokenConnection, MailKind::WaitingAlerts];
 /// What names the connections' secrets.
 const CONNECTION_PREFIX: &str = "tb/connection/";
 
@@ -323,18 +326,23 @@ impl TestEnvironment {
         writes.buffer_unordered(20).collect::<()>().await;
     }
 
-    /// Sets the partner's emergency contact, confirmed.
+    /// Sets the partner's only contact, confirmed, which receives all mails about problems.
     pub(crate) async fn set_contact(&self, address: &str) {
-        let address = EmailAddress::parse(address).unwrap();
+        self.set_contacts(&[(address, &PROBLEM_MAILS)]).await;
+    }
+
+    /// Sets the partner's contacts, confirmed, with the mails that each receives.
+    pub(crate) async fn set_contacts(&self, contacts: &[(&str, &[MailKind])]) {
+        let contacts = contacts.iter().map(|(address, mails)| {
+            let address = EmailAddress::parse(address).unwrap();
+            (address, mails.iter().copied().collect())
+        });
+        let contacts = Contacts::confirmed_by_operator(contacts).unwrap();
         let before = self.access.contacts.get(&partner()).await.unwrap();
-        let contact = Contact {
-            address: Some(address),
-            pending: None,
-        };
         let saved = self
             .access
             .contacts
-            .save(&partner(), &contact, before.version)
+            .save(&partner(), &contacts, before.version)
             .await;
         assert!(matches!(saved.unwrap(), SaveOutcome::Saved { .. }));
     }

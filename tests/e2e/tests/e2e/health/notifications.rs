@@ -378,8 +378,8 @@ async fn an_incident_is_notified_once_a_contact_is_set() {
             .await;
         assert_eq!((tick.completed, tick.totals.mails), (1, 0));
     }
-    let desired = json!({ "address": CONTACT, "version": 0 });
-    browser.post("contact", &desired).await.expect(200);
+    let desired = json!({ "address": CONTACT, "mails": ["broken_connection"], "version": 0 });
+    browser.post("contacts", &desired).await.expect(200);
     env.schedule.tick_health(&health, after(now, 250)).await;
     assert_eq!(env.account.mails().await.len(), 1, "only the confirmation");
     env.confirm_contact().await;

@@ -36,11 +36,9 @@ async fn a_newly_required_field_is_notified_and_retried_singly() {
     let refuses = "Ticketbridge: ConnectWise refuses to create tickets (northwind)";
     assert_eq!(test.subjects().await, [refuses]);
     test.assert_text(&[
-        "ConnectWise has refused some requests for northwind. Everything else works.",
         "- ConnectWise refuses to create tickets. It says: \"The Site ID field is required.",
-        "For this reason 5 alerts have no ticket.",
+        "For this reason 5 alerts have no ticket (severity: medium).",
         "What to do: change what ConnectWise reports",
-        "5 alerts are blocked by it: Acme Dental (5). No alert is lost",
     ])
     .await;
 
@@ -48,13 +46,7 @@ async fn a_newly_required_field_is_notified_and_retried_singly() {
     let retries = test.writes_in(70, "POST", TICKETS).await;
     assert_eq!(retries.len(), 5);
     assert_eq!((test.open_tickets().await, test.blocked().await), (5, 0));
-    assert_eq!(test.subjects().await, [refuses, WORKS]);
-    let text = test.text().await;
-    assert!(text.contains("ConnectWise accepts all requests"), "{text}");
-    assert!(
-        text.contains("5 alerts that were blocked by it have continued"),
-        "{text}"
-    );
+    assert_eq!(test.subjects().await, [refuses]);
 }
 
 #[tokio::test]
@@ -108,12 +100,12 @@ async fn a_field_required_for_closing_is_notified_and_retried() {
     let refuses = "Ticketbridge: ConnectWise refuses to close tickets (northwind)";
     assert_eq!(test.subjects().await, [refuses]);
     let text = test.text().await;
-    let said = "For this reason 5 tickets that should be closed stay open.";
+    let said = "For this reason 5 tickets that should be closed stay open (severity: medium).";
     assert!(text.contains(said), "{text}");
     test.env.connectwise.set_faults(required(&[])).await;
     test.minutes(70).await;
     assert_eq!((test.open_tickets().await, test.blocked().await), (0, 0));
-    assert_eq!(test.subjects().await, [refuses, WORKS]);
+    assert_eq!(test.subjects().await, [refuses]);
 }
 
 #[tokio::test]
@@ -240,11 +232,11 @@ async fn a_firewall_refusal_blocks_only_its_own_alert() {
     assert!((3..=4).contains(&retries.len()), "{retries:?}");
     let refuses = "Ticketbridge: ConnectWise refuses to create tickets (northwind)";
     assert_eq!(test.subjects().await, [refuses]);
-    test.assert_text(&["For this reason 1 alert has no ticket."])
+    test.assert_text(&["For this reason 1 alert has no ticket (severity: medium)."])
         .await;
     // The source resolves the alert: nothing is left to do.
     test.resolve_all(&["a7".to_owned()]).await;
     test.minutes(40).await;
-    assert_eq!(test.subjects().await, [refuses, WORKS]);
+    assert_eq!(test.subjects().await, [refuses]);
     assert_eq!(test.blocked().await, 0);
 }

@@ -3,13 +3,14 @@
 use std::pin::pin;
 
 use domain::monitoring::pipeline::Schedule;
+use domain::setup::contacts::Contacts;
 use jiff::Timestamp;
 use scheduled::RunSummary;
 use serde_json::json;
 use store::{AccessTable, ConfigTable, Due};
 
 use crate::environment::{
-    MAIL_FROM, TestEnvironment, after, minute, numbered_partner, only, partner,
+    MAIL_FROM, PROBLEM_MAILS, TestEnvironment, after, minute, numbered_partner, only, partner,
 };
 use crate::health::incident_test::CONTACT;
 use crate::proxy::{Proxy, Stop, When};
@@ -120,12 +121,12 @@ impl HealthProcess {
         let connections = env.config_through(name, &proxy).await.connections;
         let table = ConfigTable::new(&env.aws, connections.config_table.clone());
         let due = Due::new(&env.aws, connections.config_table.clone());
-        let contact = domain::setup::contact::Contact {
-            address: Some(domain::EmailAddress::parse(CONTACT).unwrap()),
-            pending: None,
-        };
+        let address = domain::EmailAddress::parse(CONTACT).unwrap();
+        let mails = PROBLEM_MAILS.into();
+        let contacts = Contacts::confirmed_by_operator([(address, mails)]).unwrap();
         let access = AccessTable::new(&env.aws, connections.access_table.clone());
-        access.contacts.save(&partner(), &contact, 0).await.unwrap();
+        let saved = access.contacts.save(&partner(), &contacts, 0).await;
+        saved.unwrap();
         let config = health::Config {
             connections,
             ..env.health_config()

@@ -130,10 +130,11 @@ async fn each_decision_is_counted_once() {
     Box::pin(env.worker.work()).await;
 
     let browser = &mut env.setup.signed_in().await;
-    let contact = json!({ "address": "oncall@northwind.example", "version": 0 });
-    browser.post("contact", &contact).await.expect(200);
+    let contact = json!({ "address": "oncall@northwind.example", "mails": ["broken_connection"], "version": 0 });
+    browser.post("contacts", &contact).await.expect(200);
     env.confirm_contact().await;
-    browser.submit("contact-test", &json!({}), 200).await;
+    let test = json!({ "address": "oncall@northwind.example" });
+    browser.submit("contact-test", &test, 200).await;
     for (name, expected) in [
         ("events_accepted", 5.0),
         ("requests_refused", 2.0),

@@ -24,7 +24,7 @@ fn from_now(minutes: i64) -> Timestamp {
 }
 
 /// A complete snapshot of `TENANT`'s active alerts, taken so many minutes from now.
-fn snapshot(id: &str, minutes: i64, active: &[&str]) -> Value {
+pub(crate) fn snapshot(id: &str, minutes: i64, active: &[&str]) -> Value {
     part(id, minutes, active, (1, 1))
 }
 

@@ -224,8 +224,8 @@ async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>
     garbled.body = Some(format!("{{\"private_key\": \"{refused}\", \"version\": "));
     assert!(browser.send(garbled).await.status >= 400);
 
-    let contact = json!({ "address": canaries[&Canary::Contact], "version": 0 });
-    browser.post("contact", &contact).await.expect(200);
+    let contact = json!({ "address": canaries[&Canary::Contact], "mails": ["broken_connection"], "version": 0 });
+    browser.post("contacts", &contact).await.expect(200);
     canaries.insert(
         Canary::Confirmation,
         env.confirmation()
@@ -236,8 +236,10 @@ async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>
             .to_owned(),
     );
     env.confirm_contact().await;
-    browser.submit("contact-test", &Value::Null, 200).await;
-    let ask = [("partner", PARTNER)];
+    let address = json!({ "address": canaries[&Canary::Contact] });
+    browser.submit("contact-test", &address, 200).await;
+    let address = canaries[&Canary::Contact].as_str();
+    let ask = [("partner", PARTNER), ("address", address)];
     env.setup.browser().post_form("/setup/link", &ask).await;
     assert_eq!(lambda.run(Timestamp::now()).await, [true]);
     let mails = env.account.mails().await;
@@ -249,7 +251,7 @@ async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>
         Some(link.split_once('#')?.1.to_owned())
     });
     canaries.insert(Canary::MailedToken, mailed.expect("no link was mailed"));
-    browser.get("contact").await.expect(200);
+    browser.get("contacts").await.expect(200);
 }
 
 /// The operator's API creates a source and rotates its secret.

@@ -129,11 +129,12 @@ async fn by_the_operator(routes: &mut AuditedRoutes) {
             .operator("PUT", PARTNERS, (id, body), &[(id, what)])
             .await;
     }
-    let contact = "/v1/operator/partners/{partner}/contact";
-    let address = json!({ "address": "oncall@contoso.example" });
-    for left in [&[(OTHER, "contact_set")][..], &[]] {
+    let contacts = "/v1/operator/partners/{partner}/contacts";
+    let oncall = json!({ "address": "oncall@contoso.example", "mails": ["broken_connection"] });
+    let only = json!({ "contacts": [oncall] });
+    for left in [&[(OTHER, "contacts_set")][..], &[]] {
         routes
-            .operator("PUT", contact, (OTHER, address.clone()), left)
+            .operator("PUT", contacts, (OTHER, only.clone()), left)
             .await;
     }
     // A call that changes nothing leaves no entry.
@@ -273,27 +274,69 @@ async fn of_what_is_chosen(routes: &mut AuditedRoutes) {
     routes.post("tenants", new, &["tenant_added"]).await;
     // This call only reads from ConnectWise.
     routes.post("tenants-companies", json!({}), &[]).await;
-    let contact =
-        |version: u64| json!({ "address": "oncall@northwind.example", "version": version });
-    let requested = ["contact_change_requested"];
-    routes.post("contact", contact(0), &requested).await;
-    let version = json!({ "version": 1 });
-    routes.post("contact-resend", version, &requested).await;
-    let (version, cancelled) = (json!({ "version": 2 }), ["contact_change_cancelled"]);
-    routes.post("contact-cancel", version, &cancelled).await;
-    routes.post("contact", contact(3), &requested).await;
+    of_many_tenants(routes, &view["sources"][0]["id"]).await;
+    let oncall = "oncall@northwind.example";
+    let existing = |version: u64| json!({ "address": oncall, "version": version });
+    let with_mails = |mails: &[&str], version: u64| json!({ "address": oncall, "mails": mails, "version": version });
+    let broken = &["broken_connection"][..];
+    let added = ["contact_added"];
+    routes.post("contacts", with_mails(broken, 0), &added).await;
+    let (removed, mailed) = (["contact_removed"], ["contact_link_mailed"]);
+    routes.post("contact-remove", existing(1), &removed).await;
+    routes.post("contacts", with_mails(broken, 2), &added).await;
+    routes.post("contact-resend", existing(3), &mailed).await;
+    let (both, changed) = (
+        &["broken_connection", "waiting_alerts"],
+        ["contact_changed"],
+    );
+    let change = with_mails(both, 4);
+    routes.post("contact-change", change, &changed).await;
     let token = json!({ "token": routes.env.confirmation().await });
     routes
         .post("/setup/contact/confirm", token, &["contact_confirmed"])
         .await;
     // Sending a mail is no change.
-    routes.post("contact-test", json!({}), &[]).await;
+    let test = json!({ "address": oncall });
+    routes.post("contact-test", test, &[]).await;
     let wish = json!({ "tenant": TENANT, "category": "operations" });
     routes.post("test", wish, &["test_asked"]).await;
     routes.post("test-close", json!({}), &["test_closed"]).await;
     let version = routes.view("confirm").await["version"].clone();
     let body = json!({ "version": version });
     routes.post("confirm", body, &["confirmed"]).await;
+}
+
+/// Preparing changes changes nothing.
+async fn of_many_tenants(routes: &mut AuditedRoutes, source: &Value) {
+    let new = json!({ "tenant": "cv", "name": "Cedar Valley Clinic", "source": source });
+    routes.post("tenants", new, &["tenant_added"]).await;
+    routes.post("tenants-exact", json!({}), &[]).await;
+    for (file, made, stopped) in [
+        (None, true, &[][..]),
+        (
+            Some("Tenant id,Company id\ncv,301\n"),
+            false,
+            &["tenant_changes_stopped"],
+        ),
+    ] {
+        if let Some(file) = file {
+            let file = json!({ "file": file });
+            routes.post("tenants-import", file, &[]).await;
+        }
+        let version = routes.view("tenants-changes").await["version"].clone();
+        let body = json!({ "version": version });
+        routes
+            .post("tenants-changes", body, &["tenants_changed"])
+            .await;
+        if made {
+            routes
+                .post("tenants-changes-progress", json!({}), &[])
+                .await;
+        }
+        routes
+            .post("tenants-changes-stop", json!({}), stopped)
+            .await;
+    }
 }
 
 async fn of_the_sources(routes: &mut AuditedRoutes) {
@@ -425,7 +468,7 @@ async fn each_change_is_audited_for_each_partner_concerned() {
     of_the_sources(&mut routes).await;
     of_what_waits(&mut routes).await;
     routes.post("sign-out", json!({}), &["signed_out"]).await;
-    let who = json!({ "partner": PARTNER });
+    let who = json!({ "partner": PARTNER, "address": "oncall@northwind.example" });
     // The mail is sent after the answer.
     routes.post("/setup/link", who, &[]).await;
     assert_eq!(routes.lambda.run(Timestamp::now()).await, [true]);

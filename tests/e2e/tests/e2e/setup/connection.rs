@@ -150,7 +150,7 @@ async fn old_alerts_are_released_by_a_person() {
 
     let mut browser = env.setup.signed_in().await;
     let page = browser.get_json("waiting").await.expect(200).json();
-    assert_eq!(page["tenants"][TENANT]["older"], 1, "{page}");
+    assert_eq!(page["tenants"][0]["older"], 1, "{page}");
     let release = json!({ "tenant": TENANT, "reason": "older" });
     let released = browser.submit("waiting-release", &release, 200).await;
     assert_eq!(
@@ -227,8 +227,8 @@ async fn unreadable_keys_must_be_entered_again() {
 /// A partner that has made all choices and has not confirmed.
 async fn unconfirmed(env: &TestEnvironment) -> Browser {
     let mut browser = env.setup.signed_in().await;
-    let contact = json!({ "address": "oncall@northwind.example", "version": 0 });
-    browser.post("contact", &contact).await.expect(200);
+    let contact = json!({ "address": "oncall@northwind.example", "mails": ["broken_connection"], "version": 0 });
+    browser.post("contacts", &contact).await.expect(200);
     env.confirm_contact().await;
     let unconfirmed = Connection {
         confirmed: false,

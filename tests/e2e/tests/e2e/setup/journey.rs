@@ -164,9 +164,9 @@ async fn from_nothing_to_tickets(env: &mut TestEnvironment, chosen: Boards) -> V
     }
     let version = json!({ "version": 1 });
     let refused = browser.post("confirm", &version).await.expect(422);
-    assert!(refused.text.contains("emergency contact"), "{refused:?}");
-    let contact = json!({ "address": "oncall@contoso.example", "version": 0 });
-    browser.post("contact", &contact).await.expect(200);
+    assert!(refused.text.contains("a confirmed contact"), "{refused:?}");
+    let contact = json!({ "address": "oncall@contoso.example", "mails": ["broken_connection"], "version": 0 });
+    browser.post("contacts", &contact).await.expect(200);
     let refused = browser.post("confirm", &version).await.expect(422);
     assert!(refused.text.contains("confirmed"), "{refused:?}");
     env.confirm_contact().await;

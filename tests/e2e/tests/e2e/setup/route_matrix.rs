@@ -114,8 +114,8 @@ async fn marked_environment() -> TestEnvironment {
     };
     let saved = env.config.tenants.put(&northwind, &acme, &mapping).await;
     saved.unwrap();
-    let contact = json!({ "address": format!("{MARK}@northwind.example"), "version": 0 });
-    let saved = env.setup.signed_in().await.post("contact", &contact).await;
+    let contact = json!({ "address": format!("{MARK}@northwind.example"), "mails": ["broken_connection"], "version": 0 });
+    let saved = env.setup.signed_in().await.post("contacts", &contact).await;
     saved.expect(200);
     let closings = hold_of(0, 42, 60);
     let stop = env
@@ -357,12 +357,17 @@ async fn two_partners_pages_work_side_by_side_in_one_browser() {
     ] {
         assert!(start.contains(&format!("/setup/partners/{partner}/overview")));
         browser.partner = partner.to_owned();
-        let version = browser.get_json("contact").await.expect(200).json()["version"].to_string();
-        let fields = [("address", address), ("version", version.as_str())];
-        browser.post_form("contact", &fields).await.expect(303);
+        let version = browser.get_json("contacts").await.expect(200).json()["version"].to_string();
+        let fields = [
+            ("address", address),
+            ("mails[]", "broken_connection"),
+            ("version", version.as_str()),
+        ];
+        browser.post_form("contacts", &fields).await.expect(303);
         let id = PartnerId::parse(partner).unwrap();
-        let contact = env.access.contacts.get(&id).await.unwrap().value;
-        assert_eq!(contact.pending.unwrap().address.as_str(), address);
+        let contacts = env.access.contacts.get(&id).await.unwrap().value;
+        let addresses = contacts.iter().map(|contact| contact.address.as_str());
+        assert_eq!(addresses.collect::<Vec<_>>(), [address]);
     }
     // Signing out of one leaves the other.
     browser.post_form("sign-out", &[]).await.expect(303);
@@ -397,7 +402,8 @@ async fn every_page_of_a_session_names_its_partner() {
     let mut browser = env.setup.signed_in().await;
     for route in routes_behind(&env, RouteAccess::Session) {
         let page = browser.get(&path(&route)).await;
-        if route.method != "GET" || page.status != 200 {
+        let is_page = page.header("content-type").starts_with("text/html");
+        if route.method != "GET" || page.status != 200 || !is_page {
             continue;
         }
         let title = page.text.split("<title>").nth(1).unwrap();
@@ -515,12 +521,16 @@ async fn a_change_needs_our_origin_and_a_form_or_json() {
             "application/xml",
             "",
         ] {
+            // This route reads a file, which has this media type.
+            if media_type.starts_with("multipart") && route.path.ends_with("/tenants-import") {
+                continue;
+            }
             let call = call(&browser, route).header("content-type", media_type);
             let answer = browser.send(call).await;
             refused(media_type, route, &answer, 415);
         }
     }
-    for path in ["/setup/session", "/setup/link", "contact"] {
+    for path in ["/setup/session", "/setup/link", "contacts"] {
         let large = json!({ "token": "x".repeat(64 * 1024) });
         let answer = browser.post(path, &large).await;
         guarded(&answer);
@@ -673,7 +683,7 @@ async fn the_session_token_is_in_no_script_and_no_table() {
     let items = table.scan().table_name("access").send().await.unwrap();
     let items = format!("{:?}", items.items.unwrap());
     assert!(!items.contains(&link_token) && !items.contains(&session));
-    for page in ["overview", "contact"] {
+    for page in ["overview", "contacts"] {
         let page = browser.get(page).await.expect(200);
         assert!(!page.text.contains(&session));
     }

@@ -9,13 +9,15 @@ use crate::environment::{
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::alert::kind::Category;
 use domain::monitoring::inactive_source::InactivityRules;
+use domain::monitoring::issue::CompanyIssue;
 use domain::setup::access::Partner;
+use domain::setup::company_index::ListedCompany;
 use domain::setup::mapping::{ChosenCompany, Mapping};
-use domain::{AlertId, Blocked, Kind, PartnerId, SourceId, TenantId};
+use domain::{AlertId, Blocked, Kind, PartnerId, SourceId};
 use jiff::Timestamp;
 use store::{
     Actor, AuditEntry, CompanyScan, DedicatedBoard, DedicatedBoards, PageStart, PartnerItems,
-    RegisteredSource, SaveOutcome, SuggestedCompany, TenantSuggestions, TestTicket,
+    RegisteredSource, SaveOutcome, TestTicket,
 };
 
 /// All times are seconds after this one.
@@ -164,38 +166,40 @@ async fn board_creation_progress_is_stored() {
     };
     let ended = CompanyScan {
         next: None,
+        parts: 2,
         read: 400,
         finished_at: Some(at(9)),
         ..begun.clone()
     };
-    let found = SuggestedCompany {
-        company: COMPANY,
-        name: "Acme Dental Inc.".into(),
+    let company = |id: u64| ListedCompany {
+        id,
+        identifier: format!("C{id}"),
+        name: format!("Company {id}"),
+        issue: (id == 2).then_some(CompanyIssue::Inactive),
     };
-    let suggested = TenantSuggestions {
-        epoch: 1,
-        companies: vec![found],
+    // Parts are read in the order of their numbers, and only those of the scan.
+    for (n, ids) in [(0, [1, 2]), (1, [3, 4]), (2, [5, 6])] {
+        let part = ids.map(company);
+        let put = config.companies.put_part(&partner, &ended, n, &part);
+        put.await.unwrap();
+    }
+    let all = config.companies.get_all(&partner, &ended).await.unwrap();
+    assert_eq!(all.unwrap(), [1, 2, 3, 4].map(company));
+    let other = CompanyScan {
+        started_at: at(5),
+        ..ended.clone()
     };
-    let acme = tenant(TENANT);
-    let nothing = config.suggestions.get(&partner, &acme).await.unwrap();
-    assert_eq!(
-        (nothing.value, nothing.version),
-        (TenantSuggestions::default(), 0)
-    );
-    let save = config.suggestions.save(&partner, &acme, &suggested, 0);
-    assert_eq!(save.await.unwrap(), saved(1));
-    let (first, last) = (tenant("a"), tenant("b"));
-    let between = config.suggestions.get_range(&partner, &first, &last).await;
-    assert_eq!(between.unwrap(), [(acme, suggested)].into());
-    let elsewhere = config.suggestions.get_range(&partner, &last, &last).await;
-    assert!(elsewhere.unwrap().is_empty());
-    for (suggestions, version) in [(begun, 0), (ended, 1)] {
-        let save = config
-            .suggestions
-            .save_scan(&partner, &suggestions, version);
+    let put = config.companies.put_part(&partner, &other, 1, &[]);
+    put.await.unwrap();
+    for scan in [&ended, &other] {
+        let mixed = config.companies.get_all(&partner, scan).await.unwrap();
+        assert_eq!(mixed, None);
+    }
+    for (scan, version) in [(begun, 0), (ended, 1)] {
+        let save = config.companies.save_scan(&partner, &scan, version);
         assert_eq!(save.await.unwrap(), saved(version + 1));
-        let read = config.suggestions.get_scan(&partner).await.unwrap();
-        assert_eq!((read.value, read.version), (Some(suggestions), version + 1));
+        let read = config.companies.get_scan(&partner).await.unwrap();
+        assert_eq!((read.value, read.version), (Some(scan), version + 1));
     }
 
     let test = TestTicket {
@@ -352,31 +356,9 @@ async fn tenants_are_listed_with_their_versions() {
         .list_new(&others, &fresh, &source(), None)
         .await
         .unwrap();
-    let listed = async |from: Option<&PageStart>| {
-        let page = config.tenants.page(&partner(), from, 1).await.unwrap();
-        let ids = page
-            .entries
-            .into_iter()
-            .map(|entry| (entry.id, entry.version));
-        (ids.collect::<Vec<(TenantId, u64)>>(), page.next)
-    };
-    let (first, next) = listed(None).await;
-    assert_eq!(first, [(tenant(TENANT), 1)]);
-    let (second, next) = listed(next.as_ref()).await;
-    assert_eq!(second, [(tenant(DISABLED), 1)]);
-    // Only the request after the last page sees the end.
-    if next.is_some() {
-        assert_eq!(listed(next.as_ref()).await, (vec![], None));
-    }
-    // No value that a browser sends reaches other items.
-    for outside in ["", "zz", "#", "\u{10ffff}", "../connection", DISABLED] {
-        let from = PageStart::try_from(format!("{outside}~")).unwrap();
-        let (rest, _) = listed(Some(&from)).await;
-        assert!(
-            rest.iter()
-                .all(|(id, _)| *id == tenant(DISABLED) || *id == tenant(TENANT))
-        );
-    }
+    let listed = config.tenants.list(&partner()).await.unwrap().into_iter();
+    let listed: Vec<_> = listed.map(|entry| (entry.id, entry.version)).collect();
+    assert_eq!(listed, [(tenant(TENANT), 1), (tenant(DISABLED), 1)]);
 
     // An unreadable item does not hide the others.
     let nonsense = AttributeValue::S("nonsense".into());
@@ -387,8 +369,8 @@ async fn tenants_are_listed_with_their_versions() {
         nonsense,
     )
     .await;
-    let page = config.tenants.page(&partner(), None, 10).await.unwrap();
-    let ids: Vec<_> = page.entries.into_iter().map(|entry| entry.id).collect();
+    let listed = config.tenants.list(&partner()).await.unwrap().into_iter();
+    let ids: Vec<_> = listed.map(|entry| entry.id).collect();
     assert_eq!(ids, [tenant(DISABLED)]);
 }
 

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::MAX_UNMAPPED;
 
-use crate::environment::{Browser, SOURCE, TestEnvironment, event, partner, raised_event, tenant};
+use crate::environment::{
+    Browser, DISABLED, SOURCE, TENANT, TestEnvironment, event, partner, raised_event, tenant,
+};
 
 /// A tenant that was seen and is not mapped.
 const UNMAPPED: &str = "cedar-valley";
@@ -153,6 +155,18 @@ async fn equal_company_names_are_suggested_but_not_saved() {
         (suggested(UNMAPPED), suggested("last"), suggested("unknown")),
         (vec![303], vec![3499], vec![])
     );
+    // The spelling of the legal form makes no difference, and a similar name is marked as such.
+    seen(&env, "similar", "Cedar Vally Clinic, LLC").await;
+    let page = browser
+        .get_json("tenants?search=Vally")
+        .await
+        .expect(200)
+        .json();
+    let found = &page["tenants"][0]["suggested"];
+    assert_eq!(
+        (&found[0]["company"], &found[0]["exact"]),
+        (&json!(303), &json!(false))
+    );
 }
 
 /// ConnectWise's flags say whether a company accepts tickets. A tenant whose company became unusable can
@@ -225,40 +239,151 @@ async fn three_thousand_tenants_are_listed_by_page() {
         write.send().await.unwrap();
     }
     let mut browser = env.setup.signed_in().await;
-    let mut requests = 0;
-    loop {
-        let read = browser.post("tenants-companies", &json!({})).await;
-        requests += 1;
-        if read.expect(200).json()["next"] == "tenants?done=suggested" {
-            break;
-        }
-        assert!(requests < 20);
-    }
+    read_companies(&mut browser).await;
     let page = browser.get("tenants").await.expect(200).text;
-    assert!(page.len() < 200_000, "{}", page.len());
-    let (mut listed, mut suggested, mut pages) = (0, 0, 0);
-    let mut path = "tenants".to_owned();
-    let mut next = Some(Value::Null);
-    while next.is_some() {
+    assert!(page.len() < 300_000, "{}", page.len());
+    let (mut names, mut suggested) = (vec![], 0);
+    for page in 1..=31 {
+        let path = format!("tenants?page={page}");
         let page = browser.get_json(&path).await.expect(200).json();
+        assert_eq!((&page["total"], &page["pages"]), (&json!(3002), &json!(31)));
         for of in page["tenants"].as_array().unwrap() {
-            listed += 1;
+            let title = of["name"].as_str().or(of["tenant"].as_str());
+            names.push(title.unwrap().to_lowercase());
             suggested += of["suggested"].as_array().unwrap().len();
-        }
-        pages += 1;
-        next = page.get("next").filter(|next| !next.is_null()).cloned();
-        if let Some(next) = &next {
-            path = format!("tenants?from={}", next.as_str().unwrap());
         }
     }
     // Two tenants are seeded.
-    assert_eq!((listed, suggested, pages), (COUNT + 2, COUNT, 31));
-    // After the last tenant comes the last page.
-    let beyond = browser.get_json("tenants?from=zzzz").await;
-    let beyond = beyond.expect(200).json();
-    let beyond = beyond["tenants"].as_array().unwrap();
-    assert_eq!(beyond.len(), 100);
-    assert_eq!(beyond[98]["tenant"], ids[COUNT - 1].as_str());
+    assert_eq!((names.len(), suggested), (COUNT + 2, COUNT));
+    assert!(names.is_sorted());
+    // After the last page comes the last page.
+    let beyond = browser.get_json("tenants?page=99").await.expect(200).json();
+    assert_eq!(beyond["page"], 31);
+    assert_eq!(beyond["tenants"].as_array().unwrap().len(), 2);
+}
+
+/// Reads all companies, over as many requests as it takes.
+pub(crate) async fn read_companies(browser: &mut Browser) {
+    for _ in 0..20 {
+        let read = browser.submit("tenants-companies", &json!({}), 200).await;
+        if read["next"] == "tenants?done=suggested" {
+            return;
+        }
+    }
+    unreachable!("reading companies does not end");
+}
+
+#[tokio::test]
+async fn tenants_are_found_by_name_and_state() {
+    let env = TestEnvironment::new().await;
+    for (id, name) in [
+        ("z-1", "Élan Vital"),
+        ("a-9", "Zenith"),
+        ("m-5", "Meridian"),
+    ] {
+        seen(&env, id, name).await;
+    }
+    let off = Mapping {
+        company: Some(303),
+        company_name: Some("Cedar Valley Clinic".into()),
+        epoch: Some(1),
+        enabled: false,
+        name: Some("Off Ltd".into()),
+        ..Mapping::default()
+    };
+    env.put_mapping("o-1", &off).await;
+    let mut browser = env.setup.signed_in().await;
+    for (query, expected) in [
+        ("show=unmapped", &["m-5", "a-9", "z-1"][..]),
+        ("show=off&search=", &["o-1"]),
+        ("search=Z-1", &["z-1"]),
+        ("search=zen", &["a-9"]),
+        ("search=%C3%A9lan", &["z-1"]),
+        // The company's name is searched too.
+        ("search=cedar%20valley", &["o-1"]),
+        ("search=zen&show=off", &[]),
+        ("show=waiting", &[]),
+    ] {
+        let page = browser.get_json(&format!("tenants?{query}")).await;
+        let page = page.expect(200).json();
+        let found: Vec<_> = page["tenants"].as_array().unwrap().iter().collect();
+        let seeded = [TENANT, DISABLED];
+        let found: Vec<_> = found
+            .iter()
+            .map(|of| of["tenant"].as_str().unwrap())
+            .filter(|id| !seeded.contains(id))
+            .collect();
+        assert_eq!(found, expected, "{query}");
+    }
+    let page = browser.get("tenants?search=nobody").await.expect(200).text;
+    assert!(page.contains("No tenant matches."), "{page}");
+    // Its own page carries its name, and leads back to the place of the list.
+    let page = browser.get("tenant?tenant=a-9&list=show%3Dunmapped").await;
+    let page = page.expect(200).text;
+    assert!(page.contains("<h1>Zenith</h1>"), "{page}");
+    assert!(page.contains("href=\"tenants?show=unmapped\""), "{page}");
+}
+
+#[tokio::test]
+async fn a_saved_row_returns_to_its_place_in_the_list() {
+    let env = TestEnvironment::new().await;
+    seen(&env, UNMAPPED, "Cedar Valley Clinic").await;
+    let mut browser = env.setup.signed_in().await;
+    let open = format!("tenants?show=unmapped&search=cedar&choose={UNMAPPED}");
+    let page = browser.get(&open).await.expect(200).text;
+    // The only company that can be used is chosen already.
+    assert!(page.contains("value=\"303\" required checked"), "{page}");
+    assert!(page.contains("deleted in ConnectWise"), "{page}");
+    let saved = [
+        ("tenant", UNMAPPED),
+        ("company", "303"),
+        ("enabled", "true"),
+        ("version", "1"),
+        ("list", "search=cedar&show=unmapped&page=2"),
+    ];
+    let answer = browser.post_form("tenant", &saved).await.expect(303);
+    let next = "tenants?done=saved&page=2&search=cedar&show=unmapped";
+    assert_eq!(answer.header("location"), next);
+    // No other address can be sent back.
+    let version = get_tenant(&mut browser, UNMAPPED).await["version"].to_string();
+    let hostile = [
+        ("tenant", UNMAPPED),
+        ("version", version.as_str()),
+        ("list", "//elsewhere.example/?next=x"),
+    ];
+    let answer = browser.post_form("tenant", &hostile).await.expect(303);
+    assert_eq!(answer.header("location"), "tenants?done=saved");
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_off_stays_off_at_another_company() {
+    let env = TestEnvironment::new().await;
+    let mut browser = env.setup.signed_in().await;
+    let checkbox = |page: &str| {
+        let (_, after) = page
+            .split_once("type=\"checkbox\" name=\"enabled\"")
+            .unwrap();
+        after.split_once('>').unwrap().0.contains("checked")
+    };
+    for (enabled, epoch, expected) in [(true, 1, true), (false, 1, false), (false, 0, false)] {
+        let mapping = Mapping {
+            company: Some(301),
+            company_name: Some("Acme Dental Inc.".into()),
+            epoch: Some(epoch),
+            enabled,
+            ..Mapping::default()
+        };
+        env.put_mapping("switched", &mapping).await;
+        let page = browser.get("tenant?tenant=switched&search=cedar").await;
+        assert_eq!(
+            checkbox(&page.expect(200).text),
+            expected,
+            "{enabled} {epoch}"
+        );
+    }
+    seen(&env, "new", "Cedar").await;
+    let page = browser.get("tenant?tenant=new").await.expect(200).text;
+    assert!(checkbox(&page), "a tenant that was never mapped");
 }
 
 #[tokio::test]
@@ -327,7 +452,7 @@ async fn reading_companies_continues_in_the_next_request() {
         ..store::CompanyScan::default()
     };
     env.config
-        .suggestions
+        .companies
         .save_scan(&partner(), &stored, 0)
         .await
         .unwrap();

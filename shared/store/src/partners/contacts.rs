@@ -1,7 +1,7 @@
-//! A partner's emergency contact: `P#<partner>` with `contact`.
+//! A partner's contacts: `P#<partner>` with `contacts`.
 
 use domain::PartnerId;
-use domain::setup::contact::Contact;
+use domain::setup::contacts::Contacts;
 
 use crate::Error;
 use crate::table::{Table, partner_pk};
@@ -19,28 +19,28 @@ impl ContactStore {
         }
     }
 
-    /// Reads the contact consistently.
-    pub async fn get(&self, partner: &PartnerId) -> Result<Versioned<Contact>, Error> {
+    /// Reads the contacts consistently.
+    pub async fn get(&self, partner: &PartnerId) -> Result<Versioned<Contacts>, Error> {
         let read = versions::get(&self.table, item(&partner_pk(partner))).await?;
         Ok(read.or_default())
     }
 
-    /// Saves a contact that was changed from this version. If the process dies right after, it is
+    /// Saves contacts that were changed from this version. If the process dies right after, they are
     /// saved.
     pub async fn save(
         &self,
         partner: &PartnerId,
-        contact: &Contact,
+        contacts: &Contacts,
         version: u64,
     ) -> Result<SaveOutcome, Error> {
-        versions::save(&self.table, item(&partner_pk(partner)), contact, version).await
+        versions::save(&self.table, item(&partner_pk(partner)), contacts, version).await
     }
 }
 
 fn item(pk: &str) -> VersionedItem<'_> {
     VersionedItem {
         pk,
-        sk: "contact",
-        optional: &["address", "pending"],
+        sk: "contacts",
+        optional: &[],
     }
 }

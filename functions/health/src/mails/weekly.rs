@@ -1,0 +1,99 @@
+//! The weekly report.
+
+use aws::mail::Mail;
+use domain::monitoring::figures::Counts;
+use domain::monitoring::health::Health;
+use domain::monitoring::issue::{IncidentScope, summarize};
+use domain::monitoring::waiting::{WaitingNames, WaitingPoint, WaitingSummary};
+use domain::time::duration;
+use jiff::Timestamp;
+
+use super::SEE_LINK;
+use super::draft::{Draft, MailContext, Page, Point};
+use super::words::{at, name, source_name, tenant_name};
+
+/// What the report says about one partner.
+pub(crate) struct WeekFacts<'a> {
+    /// The last seven days, today included.
+    pub(crate) week: Counts,
+    pub(crate) waiting: &'a WaitingSummary,
+    pub(crate) health: &'a Health,
+    pub(crate) mapped_tenants: usize,
+    pub(crate) unmapped_tenants: usize,
+    pub(crate) now: Timestamp,
+}
+
+pub(crate) fn weekly(context: MailContext<'_>, facts: &WeekFacts<'_>) -> Mail {
+    let partner = name(context.partner_name);
+    let tenant = |tenant: &_| tenant_name(tenant, &context);
+    let source = |source: &_| source_name(source, &context);
+    let names = WaitingNames {
+        tenant: &tenant,
+        source: &source,
+    };
+    let points = WaitingPoint::of_items(&facts.waiting.items, names).into_iter();
+    let points: Vec<_> = points
+        .map(|point| Point {
+            what: point.what,
+            to_do: point.to_do,
+            page: Some(point.page.into()),
+        })
+        .collect();
+    let waits = match (points.is_empty(), facts.waiting.is_complete) {
+        (true, true) => Some("Nothing waits for a person."),
+        (false, true) => None,
+        (_, false) => Some("More alerts wait for a person than this mail counts."),
+    };
+    let incidents = IncidentScope::ALL.into_iter().filter_map(|scope| {
+        let incident = facts.health.scope(scope).filter(|of| of.good == 0)?;
+        let words = summarize(&incident.issues, tenant, source);
+        Some(format!(
+            "Problem now: {words}, since {}.",
+            at(incident.since)
+        ))
+    });
+    let waits = waits.map(str::to_owned).into_iter();
+    let paragraphs = waits.chain(incidents).collect();
+    let tickets = match facts.week.created {
+        1 => "1 ticket".to_owned(),
+        created => format!("{created} tickets"),
+    };
+    let draft = Draft {
+        subject: format!("Ticketbridge: your week, {tickets} created ({partner})"),
+        opening: format!("The last 7 days of {partner}, until {}:", at(facts.now)),
+        facts: figures(facts),
+        points,
+        more: None,
+        paragraphs,
+        link: SEE_LINK,
+        page: Page::Overview,
+        closing: "You get this report each Monday.",
+    };
+    draft.mail(context)
+}
+
+/// The figures, in the words of the page.
+fn figures(facts: &WeekFacts<'_>) -> Vec<String> {
+    let week = &facts.week;
+    let mut figures = vec![
+        format!("Alerts raised: {}", week.raised),
+        format!("Tickets created: {}", week.created),
+        format!("Tickets reopened: {}", week.reopened),
+        format!("Notes on open tickets: {}", week.noted),
+        format!("Closed by Ticketbridge: {}", week.closed),
+        format!("Closed by a person: {}", week.closed_by_person),
+        format!("Late by an outage: {}", week.late),
+    ];
+    if let Some(delay) = week.delay {
+        figures.push(format!(
+            "From alert to ticket: {} (median), 95 of 100 within {}",
+            duration(delay.median),
+            duration(delay.p95)
+        ));
+    }
+    figures.push(format!(
+        "Tenants: {} mapped, {} not mapped",
+        facts.mapped_tenants, facts.unmapped_tenants
+    ));
+    figures
+}

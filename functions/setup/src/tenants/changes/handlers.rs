@@ -1,0 +1,253 @@
+//! Shows, confirms and makes changes of many tenants, and reads and writes them as a CSV file.
+
+use aws::invocation::Invocation;
+use axum::Extension;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use domain::PartnerId;
+use domain::setup::tenant_changes::{ChangeOrigin, TenantChange, TenantChanges};
+use domain::text::cut_to_bytes;
+use serde::Deserialize;
+use store::{Actor, Versioned};
+
+use crate::auth::session::PartnerSession;
+use crate::context::{AppState, Setup};
+use crate::http::input::{FileInput, Input, QueryParams};
+use crate::http::problem::{Problem, saved_version};
+use crate::http::response::{ChangeResponse, PageResponse};
+use crate::page::flash::FlashQuery;
+use crate::step::SetupStep;
+use crate::tenants::changes::make::make_some;
+use crate::tenants::changes::view::{ChangesView, ImportView, render, render_import};
+use crate::tenants::changes::{prepare, view};
+use crate::tenants::company_list::read_companies;
+use crate::tenants::csv_file;
+use crate::tenants::form::TenantsQuery;
+use crate::tenants::reader::read_shown;
+use crate::{audit, page, paths};
+
+/// Longest list of names in the history, in bytes.
+const MAX_NAMES: usize = 500;
+
+#[derive(Deserialize)]
+pub(crate) struct ChangesQuery {
+    /// From 1 on.
+    page: Option<u32>,
+    done: Option<String>,
+}
+
+/// The version of the changes that the person looked over.
+#[derive(Deserialize)]
+pub(crate) struct ConfirmForm {
+    version: u64,
+}
+
+/// The tenants of the list as a CSV file, those of all pages.
+pub(crate) async fn export(
+    setup: AppState,
+    session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
+    QueryParams(query): QueryParams<TenantsQuery>,
+) -> Result<Response, Problem> {
+    let shown = read_shown(&setup, &session.partner, &query.place, &invocation).await?;
+    let file = csv_file::write(&shown).map_err(|err| {
+        tracing::error!(error = %err, "failed to write a CSV file");
+        Problem::unavailable("The file could not be written.")
+    })?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"tenants.csv\"",
+        ),
+    ];
+    let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    Ok((headers, file).into_response())
+}
+
+/// Shows the form for a CSV file.
+pub(crate) async fn show_import(
+    setup: AppState,
+    session: PartnerSession,
+) -> Result<PageResponse, Problem> {
+    let partner = &session.partner;
+    let (connection, companies) = tokio::join!(
+        setup.access().connections.get(partner),
+        read_companies(&setup, partner),
+    );
+    let epoch = connection?.value.map(|connection| connection.epoch);
+    let view = ImportView {
+        has_companies: companies?.of_epoch(epoch).index.is_some(),
+    };
+    let (step, title) = (SetupStep::Tenants, "Tenants from a file");
+    let flash = FlashQuery::default();
+    let content = render_import(&view);
+    let page = page::within_step(&session, step, title, &flash, &view, &content);
+    Ok(page)
+}
+
+/// Prepares the changes that a CSV file asks for.
+pub(crate) async fn import(
+    setup: AppState,
+    session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
+    FileInput(file): FileInput,
+) -> Result<ChangeResponse, Problem> {
+    prepare::of_file(&setup, &session.partner, &file, &invocation).await?;
+    Ok(ChangeResponse::next(paths::TENANT_CHANGES))
+}
+
+/// Prepares the mapping of all tenants whose name is that of exactly one company.
+pub(crate) async fn prepare_exact(
+    setup: AppState,
+    session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
+) -> Result<ChangeResponse, Problem> {
+    prepare::exact_matches(&setup, &session.partner, &invocation).await?;
+    Ok(ChangeResponse::next(paths::TENANT_CHANGES))
+}
+
+/// Shows the changes that were prepared last: what they will do, their progress, or what became of
+/// them.
+pub(crate) async fn show(
+    setup: AppState,
+    session: PartnerSession,
+    QueryParams(query): QueryParams<ChangesQuery>,
+) -> Result<PageResponse, Problem> {
+    let (partner, store) = (&session.partner, &setup.table().tenant_changes);
+    let Versioned { value, version } = store.get(partner).await?;
+    let (title, view) = match value {
+        None => (view::TITLE, ChangesView::default()),
+        Some(changes) => {
+            let part = query.page.unwrap_or(1).clamp(1, changes.parts.max(1)) - 1;
+            let rows = store.get_part(partner, changes.prepared_at, part).await?;
+            let title = view::title(&changes);
+            (title, ChangesView::new(changes, rows, part + 1, version))
+        }
+    };
+    let content = render(&view)?;
+    let (step, flash) = (SetupStep::Tenants, FlashQuery::new(query.done));
+    let page = page::within_step(&session, step, title, &flash, &view, &content);
+    Ok(page)
+}
+
+/// Confirms the changes as they were shown. If the process dies right after, the next request makes
+/// them.
+pub(crate) async fn confirm(
+    setup: AppState,
+    session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
+    Input(form): Input<ConfirmForm>,
+) -> Result<ChangeResponse, Problem> {
+    let (partner, store) = (&session.partner, &setup.table().tenant_changes);
+    let changes = prepared(&setup, partner).await?.value;
+    if changes.confirmed_at.is_some() || changes.changes == 0 {
+        return Err(Problem::refused(
+            "These changes are made already, or there are none.",
+        ));
+    }
+    let first = store.get_part(partner, changes.prepared_at, 0).await?;
+    let names = names(&first.unwrap_or_default());
+    let detail = [
+        ("changes", changes.changes.to_string()),
+        ("from", origin(&changes).to_owned()),
+        ("tenants", names),
+    ];
+    let confirmed = TenantChanges {
+        confirmed_at: Some(invocation.now()),
+        ..changes
+    };
+    let saved = store.save(partner, &confirmed, form.version).await?;
+    saved_version(saved)?;
+    // Recorded before the changes are made: nothing is changed without a record.
+    let action = (Actor::Partner, "tenants_changed");
+    audit::record(&setup, partner, action, &detail, &invocation).await;
+    Ok(ChangeResponse::next(paths::MAKE_CHANGES))
+}
+
+/// Makes confirmed changes for as long as a request may take.
+pub(crate) async fn make(
+    setup: AppState,
+    session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
+) -> Result<ChangeResponse, Problem> {
+    let partner = &session.partner;
+    let changes = prepared(&setup, partner).await?;
+    if changes.value.confirmed_at.is_none() {
+        return Err(Problem::refused(
+            "Look over the changes and confirm them first.",
+        ));
+    }
+    let is_running = changes.value.is_running();
+    let made = match is_running {
+        true => make_some(&setup, partner, changes, &invocation).await?,
+        false => changes.value,
+    };
+    if is_running {
+        setup
+            .schedule()
+            .reconcile_and_probe(partner, invocation.now())
+            .await?;
+    }
+    let next = match made.is_running() {
+        true => paths::MAKE_CHANGES,
+        false => paths::TENANT_CHANGES,
+    };
+    let done = made.applied + made.refused;
+    let doing = format!("{done} of {} tenants", made.changes);
+    Ok(ChangeResponse::next(next)
+        .with("done", done)
+        .with("total", made.changes)
+        .with("doing", doing)
+        .with("applied", made.applied)
+        .with("refused", made.refused))
+}
+
+/// Stops changes before all are made. Those that were made stay.
+pub(crate) async fn stop(
+    setup: AppState,
+    session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
+) -> Result<ChangeResponse, Problem> {
+    let (partner, store) = (&session.partner, &setup.table().tenant_changes);
+    for _ in 0..3 {
+        let Versioned { value, version } = prepared(&setup, partner).await?;
+        if !value.is_running() {
+            return Ok(ChangeResponse::next(paths::TENANT_CHANGES));
+        }
+        let detail = [
+            ("applied", value.applied.to_string()),
+            ("changes", value.changes.to_string()),
+        ];
+        let stopped = TenantChanges {
+            finished_at: Some(invocation.now()),
+            ..value
+        };
+        // A conflict is with a request that makes changes at this moment.
+        if saved_version(store.save(partner, &stopped, version).await?).is_ok() {
+            let action = (Actor::Partner, "tenant_changes_stopped");
+            audit::record(&setup, partner, action, &detail, &invocation).await;
+            return Ok(ChangeResponse::next(paths::TENANT_CHANGES));
+        }
+    }
+    Err(Problem::conflict())
+}
+
+async fn prepared(setup: &Setup, partner: &PartnerId) -> Result<Versioned<TenantChanges>, Problem> {
+    let Versioned { value, version } = setup.table().tenant_changes.get(partner).await?;
+    let value = value.ok_or_else(|| Problem::refused("No changes are prepared."))?;
+    Ok(Versioned { value, version })
+}
+
+fn origin(changes: &TenantChanges) -> &'static str {
+    match changes.origin {
+        ChangeOrigin::ExactMatches => "exact matches",
+        ChangeOrigin::Csv => "a file",
+    }
+}
+
+/// The first tenants by name, for the history.
+fn names(changes: &[TenantChange]) -> String {
+    let names: Vec<_> = changes.iter().map(TenantChange::title).collect();
+    cut_to_bytes(&names.join(", "), MAX_NAMES)
+}

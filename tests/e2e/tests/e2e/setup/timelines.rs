@@ -1,0 +1,258 @@
+//! What a technician reads on the page of an alert, one timeline for each thing that can happen to an
+//! alert. The snapshot is the text of all of them.
+
+use std::fmt::Write as _;
+
+use domain::Kind;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use store::Connection;
+
+use crate::environment::{
+    DISABLED, TENANT, TestEnvironment, key, raised_event, reconsider, resolved_event, settings,
+};
+use crate::reconcile::closing::{run_reconcile, snapshot};
+
+/// All timelines, each from an environment of its own.
+#[derive(Default)]
+struct Timelines {
+    text: String,
+    count: usize,
+}
+
+impl Timelines {
+    /// Adds the page of the newest alert, without what differs from run to run.
+    async fn add(&mut self, name: &str, env: TestEnvironment) {
+        Box::pin(self.add_page(name, &env)).await;
+    }
+
+    async fn add_page(&mut self, name: &str, env: &TestEnvironment) {
+        env.queue.allow_leftovers();
+        let mut browser = env.setup.signed_in().await;
+        let list = browser.get_json("activity").await.expect(200).json();
+        let path = list["rows"][0]["path"].as_str().expect(name);
+        let page = browser.get_json(path).await.expect(200).json();
+        let text = |member: &str| page[member].as_str().unwrap_or_default().to_owned();
+        let mut lines = vec![
+            format!("== {name}"),
+            format!("state: {}. {}", text("state"), text("words")),
+            format!("next:  {}", text("next")),
+        ];
+        let steps = page["steps"].as_array().unwrap().iter();
+        lines.extend(steps.map(|step| format!("  - {}", step["words"].as_str().unwrap())));
+        let mut story = lines.join("\n");
+        for (n, ticket) in env.connectwise.tickets().await.iter().enumerate() {
+            story = story.replace(&format!("#{}", ticket["id"]), &format!("#{}", n + 1));
+        }
+        writeln!(self.text, "{story}\n").unwrap();
+        self.count += 1;
+    }
+}
+
+fn raised(second: i64) -> Value {
+    raised_event(&format!("r{second}"), "a1", second)
+}
+
+fn resolved(second: i64) -> Value {
+    resolved_event(&format!("s{second}"), "a1", second)
+}
+
+/// An environment in which an alert was raised.
+async fn with_alert() -> TestEnvironment {
+    let mut env = TestEnvironment::new().await;
+    env.deliver(&raised(0)).await;
+    env
+}
+
+/// An environment in which an alert was raised after a fault was set.
+async fn with_fault(name: &str, value: Value) -> TestEnvironment {
+    let mut env = TestEnvironment::new().await;
+    env.set_fault(name, value).await;
+    env.deliver(&raised(0)).await;
+    env
+}
+
+async fn act(env: &TestEnvironment, action: Value) {
+    let ticket = env.connectwise.tickets().await[0]["id"].as_u64().unwrap();
+    env.connectwise.act_on_ticket(ticket, &action).await;
+}
+
+// The environments of a test are large, and a thread's stack is small.
+async fn of_tickets(timelines: &mut Timelines) {
+    timelines.add("created", with_alert().await).await;
+
+    let mut env = with_alert().await;
+    env.process(&[raised(60)], 61).await;
+    timelines.add("repeated", env).await;
+
+    let mut env = with_alert().await;
+    let mut critical = raised(60);
+    critical["data"]["severity"] = "critical".into();
+    env.deliver(&critical).await;
+    timelines.add("raised in severity", env).await;
+
+    let mut env = with_alert().await;
+    env.deliver(&resolved(60)).await;
+    timelines
+        .add("closed since the source resolved it", env)
+        .await;
+
+    let mut env = TestEnvironment::new().await;
+    env.source.post_at(-15, &raised(-300)).await;
+    env.worker.work().await;
+    env.deliver(&snapshot("s1", 0, &["another"])).await;
+    run_reconcile(&mut env, 10).await;
+    timelines.add("closed since a list lacks it", env).await;
+
+    let mut env = TestEnvironment::new().await;
+    let mut expiring = raised(0);
+    let end = Timestamp::now() + SignedDuration::from_mins(1);
+    expiring["data"]["expires_at"] = end.to_string().into();
+    env.deliver(&expiring).await;
+    run_reconcile(&mut env, 10).await;
+    timelines.add("closed since it expired", env).await;
+
+    let mut env = TestEnvironment::new().await;
+    let mut cyber = raised(0);
+    cyber["data"]["kind"] = "malware".into();
+    env.deliver(&cyber).await;
+    env.deliver(&resolved(60)).await;
+    timelines
+        .add("resolved, and left to a technician", env)
+        .await;
+}
+
+async fn of_technicians(timelines: &mut Timelines) {
+    for (name, action) in [
+        ("closed by a technician", json!("close")),
+        ("deleted by a technician", json!("delete")),
+        (
+            "merged or moved by a technician",
+            json!({ "reference": "INC-7" }),
+        ),
+    ] {
+        let mut env = with_alert().await;
+        act(&env, action).await;
+        env.deliver(&raised(60)).await;
+        timelines.add(name, env).await;
+    }
+
+    let mut env = TestEnvironment::new().await;
+    let mut desired = settings();
+    desired.operations.reopen_days = 7;
+    env.put_settings(&desired).await;
+    for event in [raised(0), resolved(60), raised(120)] {
+        env.deliver(&event).await;
+    }
+    timelines
+        .add("raised again, and its ticket reopened", env)
+        .await;
+
+    let mut env = with_alert().await;
+    for event in [resolved(60), raised(120)] {
+        env.deliver(&event).await;
+    }
+    timelines.add("raised again, with a new ticket", env).await;
+}
+
+async fn of_unknown_outcomes(timelines: &mut Timelines) {
+    let mut env = TestEnvironment::new().await;
+    env.set_fault("lost_answer_rate", json!(1.0)).await;
+    let taken = env.post_and_take(&[raised(0)]).await;
+    let taken = env.worker.handle_at(taken, 0).await;
+    env.set_fault("lost_answer_rate", json!(0.0)).await;
+    env.worker.handle_until_done(taken, 1, 1).await;
+    timelines
+        .add("an answer was lost, and the ticket found", env)
+        .await;
+
+    let mut env = TestEnvironment::new().await;
+    env.set_fault("late_commit", json!({ "rate": 1.0, "seconds": 4.0 }))
+        .await;
+    let taken = env.post_and_take(&[raised(0)]).await;
+    let taken = env.worker.handle_at(taken, 0).await;
+    env.set_fault("late_commit", json!({ "rate": 0.0 })).await;
+    env.worker.handle_until_done(taken, 11, 1).await;
+    env.connectwise.wait_for_tickets(2).await;
+    let look = vec![reconsider(&key(TENANT, "a1"))];
+    env.worker.handle_until_done(look, 90, 1).await;
+    timelines
+        .add("a second ticket was found and closed", env)
+        .await;
+}
+
+async fn of_blocks(timelines: &mut Timelines) {
+    for (name, fault, value) in [
+        ("the keys are refused", "keys", json!("revoked")),
+        ("the clientId is refused", "client_id", json!("refused")),
+        (
+            "a right is missing",
+            "missing_rights",
+            json!(["service_tickets.add"]),
+        ),
+    ] {
+        timelines.add(name, with_fault(fault, value).await).await;
+    }
+
+    let refusal = json!({ "status": 400, "body": { "custom": { "message": "Summary is odd" } } });
+    let when = json!({ "operations": ["create"] });
+    let rules = json!([{ "when": when, "then": { "answer": refusal } }]);
+    timelines
+        .add("ConnectWise rejects it", with_fault("rules", rules).await)
+        .await;
+
+    let mut env = TestEnvironment::new().await;
+    let mut unmapped = raised(0);
+    unmapped["data"]["tenant"] = "nobody".into();
+    env.deliver(&unmapped).await;
+    timelines.add("its tenant is not mapped", env).await;
+
+    let mut env = TestEnvironment::new().await;
+    let mut off = raised(0);
+    off["data"]["tenant"] = DISABLED.into();
+    env.deliver(&off).await;
+    timelines.add("its tenant is switched off", env).await;
+
+    let mut env = TestEnvironment::new().await;
+    let mut desired = settings();
+    desired.kinds_off.insert(Kind::parse("disk").unwrap());
+    env.put_settings(&desired).await;
+    env.deliver(&raised(0)).await;
+    timelines.add("its kind is switched off", env).await;
+
+    let mut env = TestEnvironment::new().await;
+    let connection = Connection {
+        confirmed: false,
+        ..env.connection().await
+    };
+    env.put_connection(&connection).await;
+    env.deliver(&raised(0)).await;
+    timelines.add("the set-up is not confirmed", env).await;
+
+    let mut env = TestEnvironment::new().await;
+    let mut old = raised(0);
+    old["time"] = (Timestamp::now() - SignedDuration::from_hours(100))
+        .to_string()
+        .into();
+    env.deliver(&old).await;
+    timelines.add("it is too old", env).await;
+
+    let mut env = TestEnvironment::new().await;
+    let mut desired = settings();
+    desired.kinds_off.insert(Kind::parse("disk").unwrap());
+    env.put_settings(&desired).await;
+    env.deliver(&raised(0)).await;
+    env.deliver(&resolved(60)).await;
+    timelines.add("resolved before it had a ticket", env).await;
+}
+
+#[tokio::test]
+async fn each_timeline_can_be_read_by_a_technician() {
+    let mut timelines = Timelines::default();
+    Box::pin(of_tickets(&mut timelines)).await;
+    Box::pin(of_technicians(&mut timelines)).await;
+    Box::pin(of_unknown_outcomes(&mut timelines)).await;
+    Box::pin(of_blocks(&mut timelines)).await;
+    assert!(timelines.count >= 15);
+    insta::assert_snapshot!(timelines.text);
+}
