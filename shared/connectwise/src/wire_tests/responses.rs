@@ -230,7 +230,7 @@ async fn a_response_of_the_wrong_type_is_unreadable_for_every_read() {
         (br#"{"id":1.5,"cloudRegion":[]}"#, 0),
         (br#"{"id":7,"id":8}"#, 0),
         (br#"[{"id":7},{"id":null}]"#, 1),
-        (br#"[{"id":7,"name":{"a":"canary"},"moduleName":7,"identifier":[],"externalXRef":7,"text":[]}]"#, 0),
+        (br#"[{"id":7,"name":{"a":"canary"},"moduleName":7,"identifier":[],"externalXRef":7,"text":[]}]"#, 1),
         (deep.as_bytes(), 0),
         (objects.as_bytes(), 0),
         (unknown.as_bytes(), 21),
