@@ -14,7 +14,7 @@ use domain::alert::kind::KindInfo;
 use store::{AccessTable, Alerts, ConfigTable, OperatorEvent};
 
 use crate::config::Config;
-use crate::tenants::CompanyListCache;
+use crate::tenants::{CompanyListCache, TenantListCache};
 
 #[derive(Debug)]
 pub(crate) struct Setup {
@@ -26,8 +26,8 @@ pub(crate) struct Setup {
     pub(crate) mailer: Mailer,
     /// This function. It invokes itself for work that must not delay a response.
     pub(crate) own_function: Function,
-    /// The companies of the partners that were shown last.
     pub(crate) company_lists: CompanyListCache,
+    pub(crate) tenant_lists: TenantListCache,
 }
 
 pub(crate) type AppState = axum::extract::State<Arc<Setup>>;
@@ -44,6 +44,7 @@ impl Setup {
             mailer: Mailer::new(aws, config.mail_from.clone()),
             own_function: Function::new(aws, config.function_name.clone()),
             company_lists: CompanyListCache::default(),
+            tenant_lists: TenantListCache::default(),
             config: config.clone(),
         })
     }

@@ -22,6 +22,7 @@ use crate::page;
 use crate::page::flash::FlashQuery;
 use crate::paths::{self, with_query};
 use crate::step::SetupStep;
+use crate::tenants::reader::read_tenants;
 
 /// Alerts that one request releases: ConnectWise's limit of calls a minute.
 const MAX_RELEASED: usize = 300;
@@ -81,7 +82,7 @@ pub(crate) async fn show(
     QueryParams(query): QueryParams<BacklogQuery>,
 ) -> Result<PageResponse, Problem> {
     let (partner, now) = (&session.partner, invocation.now());
-    let config = setup.connections.partner_config(partner).await?;
+    let (_, config) = read_tenants(&setup, partner, now).await?;
     let backlog = count_backlog(&setup, partner, &config, CountedTenants::All, now).await?;
     let view = BacklogView::new(backlog, &config.mappings, query.page.unwrap_or(1));
     let content = render(&view)?;

@@ -133,7 +133,7 @@ pub(super) fn render_tenant(view: &WaitingTenantView) -> Result<Markup, Problem>
             (links)
             @if view.more { p class="note" { "There are more alerts than were counted." } }
         }
-        p { a href=(map) { "The tenant's company" } " " a href=(SetupStep::Waiting.path()) { "All waiting alerts" } }
+        p class="actions" { a href=(map) { "The tenant's company" } a href=(SetupStep::Waiting.path()) { "All waiting alerts" } }
     })
 }
 

@@ -3,7 +3,7 @@
 //! Suggestions need all companies: ConnectWise cannot search for similar names, and its search for
 //! one name takes a call for each tenant.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws::invocation::Invocation;
@@ -17,45 +17,14 @@ use tokio::time::Instant;
 use crate::connection::client::Connected;
 use crate::context::Setup;
 use crate::http::problem::Problem;
+use crate::tenants::cache::PartnerCache;
 use crate::tenants::companies::company_statuses;
 
 /// How long one request works. The gateway's limit is 30 s, and the last call needs some of them.
 const WORK_TIME: Duration = Duration::from_secs(20);
-/// Partners whose companies stay in memory: some megabytes each.
-const MAX_CACHED: usize = 4;
-
-/// The companies of the partners that were shown last, each with the version of its scan. A scan
-/// that has ended is not changed any more, so a list with its version is exact.
-#[derive(Debug, Default)]
-pub(crate) struct CompanyListCache(Mutex<Vec<CachedList>>);
-
-#[derive(Debug)]
-struct CachedList {
-    partner: PartnerId,
-    version: u64,
-    index: Arc<CompanyIndex>,
-}
-
-impl CompanyListCache {
-    fn get(&self, partner: &PartnerId, version: u64) -> Option<Arc<CompanyIndex>> {
-        let lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lists = lists.iter();
-        let found = lists.find(|of| of.partner == *partner && of.version == version);
-        found.map(|of| Arc::clone(&of.index))
-    }
-
-    fn put(&self, partner: &PartnerId, version: u64, index: &Arc<CompanyIndex>) {
-        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.retain(|of| of.partner != *partner);
-        lists.truncate(MAX_CACHED - 1);
-        let cached = CachedList {
-            partner: partner.clone(),
-            version,
-            index: Arc::clone(index),
-        };
-        lists.insert(0, cached);
-    }
-}
+/// The companies that were read last, by the version of their scan. A scan that has ended is not
+/// changed any more, so a list with its version is exact.
+pub(crate) type CompanyListCache = PartnerCache<u64, CompanyIndex>;
 
 /// The companies as they were read last.
 pub(super) struct CompanyList {
@@ -91,7 +60,7 @@ pub(super) async fn read_companies(
     let Some(scan) = list.scan.as_ref().filter(|scan| scan.finished_at.is_some()) else {
         return Ok(list);
     };
-    let cached = setup.company_lists.get(partner, version);
+    let cached = setup.company_lists.get(partner, &version);
     list.index = match cached {
         Some(index) => Some(index),
         None => {
@@ -162,26 +131,5 @@ fn listed(company: CompanyRecord, statuses: &[CompanyStatus]) -> ListedCompany {
         id: company.id,
         identifier: company.identifier,
         name: company.name,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_lists_shown_last_stay_in_memory() {
-        let cache = CompanyListCache::default();
-        let partner = |n: u64| PartnerId::parse(format!("partner-{n}")).unwrap();
-        let index = Arc::new(CompanyIndex::default());
-        for n in 0..6 {
-            cache.put(&partner(n), n, &index);
-        }
-        cache.put(&partner(5), 7, &index);
-        let kept: Vec<_> = (0..6)
-            .filter(|n| cache.get(&partner(*n), *n).is_some())
-            .collect();
-        assert_eq!(kept, [2, 3, 4]);
-        assert!(cache.get(&partner(5), 7).is_some());
     }
 }

@@ -226,6 +226,7 @@ fn open_row(
                     button { "Search" }
                 }
                 (companies_form(of, choice, list))
+                @if choice.next.is_some() { p { "More companies match. Search for a longer part of the name." } }
                 p { a href=(place.address(&[])?) { "Cancel" } }
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! A tenant's id may contain any character, so it is in a query or a form and never in a path.
 
+mod cache;
 pub(crate) mod changes;
 mod companies;
 mod company_list;
@@ -12,6 +13,8 @@ mod list_view;
 mod place;
 pub(crate) mod reader;
 mod row;
+mod tenant_list;
 mod tenant_view;
 
 pub(crate) use company_list::CompanyListCache;
+pub(crate) use tenant_list::TenantListCache;

@@ -1,5 +1,7 @@
 //! Reads tenants with their mappings, suggestions and blocked alerts.
 
+use std::sync::Arc;
+
 use aws::invocation::Invocation;
 use connections::PartnerConfig;
 use connectwise::{RecordCursor, SearchText};
@@ -7,6 +9,7 @@ use domain::setup::mapping::Mapping;
 use domain::setup::tenant_changes::TenantChanges;
 use domain::{PartnerId, TenantId};
 use futures_util::future::try_join_all;
+use jiff::Timestamp;
 use store::ListEntry;
 
 use crate::backlog::count::{Assumption, Backlog, CountedTenants, assume, count_backlog};
@@ -20,6 +23,7 @@ use crate::tenants::form::{TenantQuery, TenantsQuery};
 use crate::tenants::list_view::{SourceOption, TenantsView};
 use crate::tenants::place::{ListPlace, TenantFilter};
 use crate::tenants::row::{CompanyOption, StoredTenant, TenantRow};
+use crate::tenants::tenant_list::{TenantList, read_tenant_list};
 use crate::tenants::tenant_view::{CompanyChoice, TenantView};
 
 /// The mapping in the connection's epoch, if there is a connection.
@@ -31,6 +35,11 @@ pub(crate) fn in_epoch(mapping: Mapping, epoch: Option<u32>) -> Mapping {
 }
 
 impl StoredTenant {
+    pub(super) fn of(entry: &ListEntry<TenantId, Mapping>, epoch: Option<u32>) -> Self {
+        let ListEntry { id, value, version } = entry.clone();
+        Self::new(id, value, version, epoch)
+    }
+
     pub(super) fn new(id: TenantId, mapping: Mapping, version: u64, epoch: Option<u32>) -> Self {
         Self {
             id,
@@ -50,21 +59,25 @@ pub(super) async fn read_list(
     invocation: &Invocation,
 ) -> Result<TenantsView, Problem> {
     let table = setup.table();
-    let (tenants, companies, changes, at_the_limit, sources) = tokio::join!(
-        read_tenants(setup, partner),
+    let now = invocation.now();
+    let (tenants, companies, changes, sources) = tokio::join!(
+        read_tenants(setup, partner, now),
         read_companies(setup, partner),
         table.tenant_changes.get(partner),
-        table.tenants.sources_at_the_limit(partner),
         read_sources(setup, partner),
     );
     let (entries, config) = tenants?;
     let epoch = config.items.connection.as_ref().map(|of| of.epoch);
     let companies = companies?.of_epoch(epoch);
-    let now = invocation.now();
-    let backlog = count_backlog(setup, partner, &config, CountedTenants::All, now).await?;
+    let bound: Vec<_> = config.sources.keys().cloned().collect();
+    let (at_the_limit, backlog) = tokio::join!(
+        table.tenants.at_the_limit(partner, &bound),
+        count_backlog(setup, partner, &config, CountedTenants::All, now),
+    );
+    let backlog = backlog?;
     let known = entries.len();
     let place = query.place;
-    let found = select(entries, epoch, &place, &backlog);
+    let found = select(&entries, epoch, &place, &backlog);
     let total = found.len();
     let (range, page, pages) = place.range(total);
     let shown = found.into_iter().skip(range.start).take(range.len());
@@ -110,25 +123,26 @@ pub(super) async fn read_shown(
     place: &ListPlace,
     invocation: &Invocation,
 ) -> Result<Vec<StoredTenant>, Problem> {
-    let (entries, config) = read_tenants(setup, partner).await?;
-    let epoch = config.items.connection.as_ref().map(|of| of.epoch);
     let now = invocation.now();
+    let (entries, config) = read_tenants(setup, partner, now).await?;
+    let epoch = config.items.connection.as_ref().map(|of| of.epoch);
     let backlog = match place.show {
         Some(TenantFilter::Waiting) => {
             count_backlog(setup, partner, &config, CountedTenants::All, now).await?
         }
         Some(TenantFilter::Unmapped | TenantFilter::Off) | None => Backlog::default(),
     };
-    Ok(select(entries, epoch, place, &backlog))
+    Ok(select(&entries, epoch, place, &backlog))
 }
 
 /// All tenants with their versions, and the configuration with the same mappings.
-async fn read_tenants(
+pub(crate) async fn read_tenants(
     setup: &Setup,
     partner: &PartnerId,
-) -> Result<(Vec<ListEntry<TenantId, Mapping>>, PartnerConfig), store::Error> {
+    now: Timestamp,
+) -> Result<(Arc<TenantList>, PartnerConfig), store::Error> {
     let (entries, config) = tokio::join!(
-        setup.table().tenants.list(partner),
+        read_tenant_list(setup, partner, now),
         setup.connections.shared_config(partner),
     );
     let (entries, config) = (entries?, config?);
@@ -142,14 +156,12 @@ async fn read_tenants(
 
 /// The tenants that are shown, sorted by name.
 fn select(
-    entries: Vec<ListEntry<TenantId, Mapping>>,
+    entries: &TenantList,
     epoch: Option<u32>,
     place: &ListPlace,
     backlog: &Backlog,
 ) -> Vec<StoredTenant> {
-    let stored = entries
-        .into_iter()
-        .map(|of| StoredTenant::new(of.id, of.value, of.version, epoch));
+    let stored = entries.iter().map(|of| StoredTenant::of(of, epoch));
     let is_shown = |of: &StoredTenant| {
         let company = of.mapping.company_name.as_deref().unwrap_or_default();
         let passes = match place.show {

@@ -124,12 +124,13 @@ fn switch_form(of: &TenantRow, company: RecordId, list: &str) -> Markup {
 
 /// The companies to choose from. The only one that can be chosen is chosen already.
 pub(super) fn companies_form(of: &TenantRow, choice: &CompanyChoice, list: &str) -> Markup {
-    let mut usable = choice
-        .companies
-        .iter()
-        .filter(|company| company.unusable.is_none());
-    let only = usable.next().filter(|_| usable.next().is_none());
-    let chosen = of.company.or(only.map(|company| company.id));
+    let usable = choice.companies.iter();
+    let usable: Vec<_> = usable.filter(|of| of.unusable.is_none()).collect();
+    let only = match usable.as_slice() {
+        [only] => Some(only.id),
+        [] | [_, _, ..] => None,
+    };
+    let chosen = of.company.or(only);
     html! {
         @if choice.companies.is_empty() { p { "No company found. Search for a part of its name." } }
         @else {
@@ -151,11 +152,14 @@ pub(super) fn companies_form(of: &TenantRow, choice: &CompanyChoice, list: &str)
                         }
                     }
                 }
-                label class="choice" {
-                    input type="checkbox" name="enabled" value="true" checked[of.on_after_choice];
-                    span { "Create tickets for its alerts" }
+                @if usable.is_empty() { p { "None of these can be chosen. Search for another company, or change it in ConnectWise first." } }
+                @else {
+                    label class="choice" {
+                        input type="checkbox" name="enabled" value="true" checked[of.on_after_choice];
+                        span { "Create tickets for its alerts" }
+                    }
+                    button { "Save" }
                 }
-                button { "Save" }
             }
         }
     }

@@ -1,15 +1,18 @@
 //! A partner's tenants with their mappings: `P#<partner>` with `T#<tenant>`.
 //!
-//! `unmapped#<source>` counts the unmapped tenants of a source, so that a source that invents
-//! tenants cannot fill the table and the page.
+//! `tenants` counts the changes of tenants, so that a reader knows whether its copy of the list is
+//! still exact. It does not count the days in `sent_on`.
 //!
 //! A tenant's item also has an attribute `sent_on#<source>` for each source that sent messages for
 //! it, with the day of the last one.
 
+mod unmapped;
+
+pub use unmapped::MAX_UNMAPPED;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::setup::mapping::Mapping;
 use domain::wire::tenant_list::{NamedTenant, TenantList};
 use domain::{PartnerId, SourceId, TenantId};
@@ -27,12 +30,8 @@ use crate::table::{
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 use crate::{Error, conditional};
 
-/// Most unmapped tenants of one source that are listed. An alert of a further tenant is blocked as
-/// well, and it is on the page of blocked alerts.
-pub const MAX_UNMAPPED: u32 = 5000;
-
 const PREFIX: &str = "T#";
-const COUNTER: &str = "unmapped#";
+const VERSION: &str = "tenants";
 const SENT_ON: &str = "sent_on#";
 /// The most keys of one request.
 const MAX_KEYS: usize = 100;
@@ -128,6 +127,32 @@ impl TenantStore {
         Ok(entries.collect())
     }
 
+    /// Reads the number of changes of the partner's tenants consistently. A list that was read between
+    /// two reads of the same number is exact until the number changes. If a process dies between a
+    /// change and its count, the number misses that change until the next one.
+    pub async fn list_version(&self, partner: &PartnerId) -> Result<u64, Error> {
+        let item = self.table.item(partner_key(partner, VERSION)).await?;
+        let version = item
+            .as_ref()
+            .and_then(|item| item.get("version")?.as_n().ok());
+        Ok(version
+            .and_then(|version| version.parse().ok())
+            .unwrap_or(0))
+    }
+
+    /// Counts a change that was made. The change itself has succeeded, so a failure is only logged.
+    async fn count_change(&self, partner: &PartnerId) {
+        let call = self
+            .table
+            .update_item(partner_key(partner, VERSION))
+            .update_expression("ADD #version :one")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":one", number(1));
+        if let Err(err) = conditional::update(call).await {
+            tracing::warn!(%partner, error = %err, "failed to count a change of tenants");
+        }
+    }
+
     /// Saves a mapping that was changed from this version, as [`Mapping::chosen`] makes it. The
     /// version is 0 for a tenant without an item. If the process dies right after, the mapping is
     /// saved, and blocked alerts continue when the partner is next due.
@@ -139,7 +164,11 @@ impl TenantStore {
         version: u64,
     ) -> Result<SaveOutcome, Error> {
         let (pk, sk) = (partner_pk(partner), tenant_sk(tenant));
-        versions::save(&self.table, item(&pk, &sk), mapping, version).await
+        let saved = versions::save(&self.table, item(&pk, &sk), mapping, version).await?;
+        if saved != SaveOutcome::Conflict {
+            self.count_change(partner).await;
+        }
+        Ok(saved)
     }
 
     /// Stores a mapping whatever the item contains. For seeding only: a person's change is saved
@@ -151,7 +180,9 @@ impl TenantStore {
         mapping: &Mapping,
     ) -> Result<(), Error> {
         let (pk, sk) = (partner_pk(partner), tenant_sk(tenant));
-        versions::put(&self.table, item(&pk, &sk), mapping).await
+        versions::put(&self.table, item(&pk, &sk), mapping).await?;
+        self.count_change(partner).await;
+        Ok(())
     }
 
     /// Lists a new tenant as unmapped, so that a person can map it. A tenant that is listed already
@@ -175,7 +206,9 @@ impl TenantStore {
             name: name.map(str::to_owned),
         };
         let origin = NameOrigin::Source(None);
-        if !self.insert(partner, source, &tenant, origin).await? {
+        if self.insert(partner, source, &tenant, origin).await? {
+            self.count_change(partner).await;
+        } else {
             self.count_out(partner, source, 1).await?;
         }
         Ok(true)
@@ -205,6 +238,9 @@ impl TenantStore {
             outcome.renamed += renamed;
             outcome.unchanged += unchanged;
             self.list_unknown(list, &new, &mut outcome).await?;
+            if outcome.listed + outcome.renamed > 0 {
+                self.count_change(&list.partner).await;
+            }
         }
         Ok(outcome)
     }
@@ -255,6 +291,7 @@ impl TenantStore {
         }
         let origin = NameOrigin::Person;
         if self.insert(partner, source, tenant, origin).await? {
+            self.count_change(partner).await;
             return Ok(AddedTenant::Added);
         }
         self.count_out(partner, source, 1).await?;
@@ -360,81 +397,6 @@ impl TenantStore {
             Some(days.collect::<Vec<_>>())
         };
         Ok(items.iter().filter_map(of_item).flatten().collect())
-    }
-
-    /// Adds to the count of a source's unmapped tenants. Returns whether they fit below the limit.
-    async fn count_in(
-        &self,
-        partner: &PartnerId,
-        source: &SourceId,
-        count: u32,
-    ) -> Result<bool, Error> {
-        let call = self
-            .counter(partner, source)
-            .update_expression("ADD tenants :count")
-            .condition_expression("attribute_not_exists(tenants) OR tenants <= :max")
-            .expression_attribute_values(":count", number(count))
-            .expression_attribute_values(":max", number(MAX_UNMAPPED.saturating_sub(count)));
-        conditional::update(call).await
-    }
-
-    async fn count_out(
-        &self,
-        partner: &PartnerId,
-        source: &SourceId,
-        count: usize,
-    ) -> Result<(), Error> {
-        let less = i64::try_from(count).unwrap_or_default();
-        let call = self
-            .counter(partner, source)
-            .update_expression("ADD tenants :less")
-            .expression_attribute_values(":less", number(-less));
-        conditional::update(call).await.map(drop)
-    }
-
-    /// The sources of which no further tenant is listed.
-    pub async fn sources_at_the_limit(&self, partner: &PartnerId) -> Result<Vec<SourceId>, Error> {
-        let items = self.table.items_with_prefix(partner, COUNTER).await?;
-        let sources = items.into_iter().filter_map(|item| {
-            let tenants: u32 = item.get("tenants")?.as_n().ok()?.parse().ok()?;
-            let source = SourceId::parse(sk_after(&item, COUNTER)?).ok()?;
-            (tenants >= MAX_UNMAPPED).then_some(source)
-        });
-        Ok(sources.collect())
-    }
-
-    /// Recounts the unmapped tenants of each source at the limit: a person may have mapped some. If
-    /// the process dies, the next run of reconcile recounts.
-    pub async fn recount_unmapped(&self, partner: &PartnerId) -> Result<(), Error> {
-        for source in self.sources_at_the_limit(partner).await? {
-            let mut pages = self
-                .table
-                .query()
-                .select(Select::Count)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-                .filter_expression("seen_from = :source AND attribute_not_exists(company)")
-                .expression_attribute_values(":pk", string(partner_pk(partner)))
-                .expression_attribute_values(":prefix", string(PREFIX))
-                .expression_attribute_values(":source", string(source.to_string()))
-                .into_paginator()
-                .send();
-            let mut tenants: i64 = 0;
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(|err| Error::call("Query", &err))?;
-                tenants += i64::from(page.count);
-            }
-            let call = self
-                .counter(partner, &source)
-                .update_expression("SET tenants = :tenants")
-                .expression_attribute_values(":tenants", number(tenants));
-            conditional::update(call).await?;
-        }
-        Ok(())
-    }
-
-    fn counter(&self, partner: &PartnerId, source: &SourceId) -> UpdateItemFluentBuilder {
-        let key = partner_key(partner, &format!("{COUNTER}{source}"));
-        self.table.update_item(key)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::http::problem::{Problem, saved_version};
 use crate::tenants::company_list::read_companies;
 use crate::tenants::csv_file;
 use crate::tenants::row::StoredTenant;
+use crate::tenants::tenant_list::read_tenant_list;
 
 /// The partner's tenants, and the companies that they can be mapped to.
 pub(super) struct Tenants {
@@ -25,9 +26,13 @@ pub(super) struct Tenants {
 
 /// # Errors
 /// Also when the companies were not read yet.
-pub(super) async fn read_tenants(setup: &Setup, partner: &PartnerId) -> Result<Tenants, Problem> {
+pub(super) async fn read_tenants(
+    setup: &Setup,
+    partner: &PartnerId,
+    invocation: &Invocation,
+) -> Result<Tenants, Problem> {
     let (entries, connection, companies) = tokio::join!(
-        setup.table().tenants.list(partner),
+        read_tenant_list(setup, partner, invocation.now()),
         setup.access().connections.get(partner),
         read_companies(setup, partner),
     );
@@ -41,9 +46,8 @@ pub(super) async fn read_tenants(setup: &Setup, partner: &PartnerId) -> Result<T
             "Read the companies first: press \"Suggest companies by name\" on \"Tenants\".",
         )
     })?;
-    let stored = entries?
-        .into_iter()
-        .map(|of| StoredTenant::new(of.id, of.value, of.version, Some(epoch)));
+    let entries = entries?;
+    let stored = entries.iter().map(|of| StoredTenant::of(of, Some(epoch)));
     Ok(Tenants {
         epoch,
         companies,
@@ -57,7 +61,7 @@ pub(super) async fn exact_matches(
     partner: &PartnerId,
     invocation: &Invocation,
 ) -> Result<(), Problem> {
-    let tenants = read_tenants(setup, partner).await?;
+    let tenants = read_tenants(setup, partner, invocation).await?;
     let unmapped = tenants
         .stored
         .iter()
@@ -97,7 +101,7 @@ pub(super) async fn of_file(
     file: &[u8],
     invocation: &Invocation,
 ) -> Result<(), Problem> {
-    let tenants = read_tenants(setup, partner).await?;
+    let tenants = read_tenants(setup, partner, invocation).await?;
     let stored: HashMap<_, _> = tenants
         .stored
         .into_iter()

@@ -3,10 +3,12 @@
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use connectwise_sim::Seed;
 use domain::SourceId;
+use domain::monitoring::inactive_source::InactivityRules;
 use domain::setup::mapping::Mapping;
+use domain::wire::tenant_list::{NamedTenant, TenantList};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::MAX_UNMAPPED;
+use store::{MAX_UNMAPPED, PartnerSource};
 
 use crate::environment::{
     Browser, DISABLED, SOURCE, TENANT, TestEnvironment, event, partner, raised_event, tenant,
@@ -26,6 +28,19 @@ async fn seen(env: &TestEnvironment, id: &str, name: &str) {
         )
         .await
         .unwrap();
+}
+
+/// Makes the source one of the partner's.
+async fn bind_source(env: &TestEnvironment) {
+    let bound = PartnerSource {
+        since: Timestamp::now(),
+        kinds: vec![],
+        enabled: true,
+        inactivity: InactivityRules::default(),
+    };
+    let (northwind, source) = (partner(), SourceId::parse(SOURCE).unwrap());
+    let put = env.access.partner_sources.put(&northwind, &source, &bound);
+    put.await.unwrap();
 }
 
 pub(crate) async fn get_tenant(browser: &mut Browser, tenant: &str) -> Value {
@@ -389,6 +404,7 @@ async fn a_tenant_that_is_off_stays_off_at_another_company() {
 #[tokio::test]
 async fn the_number_of_listed_unmapped_tenants_is_bounded() {
     let mut env = TestEnvironment::new().await;
+    bind_source(&env).await;
     let northwind = partner();
     let table = aws_sdk_dynamodb::Client::new(&env.aws);
     let counter = async |tenants: Option<u32>| {
@@ -469,4 +485,42 @@ async fn reading_companies_continues_in_the_next_request() {
         (&json!(9), &json!(9)),
         "{read}"
     );
+}
+
+/// The list stays in memory, so each kind of change must be seen at once.
+#[tokio::test]
+async fn each_change_of_a_tenant_is_in_the_list_at_once() {
+    let env = TestEnvironment::new().await;
+    bind_source(&env).await;
+    let mut browser = env.setup.signed_in().await;
+    let source = SourceId::parse(SOURCE).unwrap();
+    let listed = async |browser: &mut Browser| {
+        let page = browser.get_json("tenants?search=quick").await;
+        let page = page.expect(200).json();
+        let tenants = page["tenants"].as_array().unwrap().clone();
+        let row = |of: Value| format!("{} {} {}", of["tenant"], of["name"], of["company"]);
+        tenants.into_iter().map(row).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(listed(&mut browser).await, "");
+    seen(&env, "quick-1", "One").await;
+    assert_eq!(listed(&mut browser).await, "\"quick-1\" \"One\" null");
+    let named = |name: &str| TenantList {
+        partner: partner(),
+        source: source.clone(),
+        received_at: Timestamp::now(),
+        tenants: vec![NamedTenant {
+            id: tenant("quick-1"),
+            name: Some(name.to_owned()),
+        }],
+    };
+    env.config.tenants.list_all(&named("Two")).await.unwrap();
+    assert_eq!(listed(&mut browser).await, "\"quick-1\" \"Two\" null");
+    let version = get_tenant(&mut browser, "quick-1").await["version"].clone();
+    let map = json!({ "tenant": "quick-1", "company": 303, "enabled": true, "version": version });
+    browser.post("tenant", &map).await.expect(200);
+    assert_eq!(listed(&mut browser).await, "\"quick-1\" \"Two\" 303");
+    let new = json!({ "tenant": "quick-0", "name": "Zero", "source": SOURCE });
+    browser.post("tenants", &new).await.expect(200);
+    let both = "\"quick-1\" \"Two\" 303\n\"quick-0\" \"Zero\" null";
+    assert_eq!(listed(&mut browser).await, both);
 }
