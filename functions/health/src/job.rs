@@ -84,7 +84,8 @@ impl ScheduledJob for HealthJob {
             },
         };
         let now = invocation.now();
-        let (totals, next) = run.run().await?;
+        // On the heap, because the future is too large for a thread's stack.
+        let (totals, next) = Box::pin(run.run()).await?;
         let next_tick = later(now, self.retry_after);
         let next = match next {
             NextRun::OwnTime => self.period.next(&leased.partner, now),

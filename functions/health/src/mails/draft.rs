@@ -47,6 +47,17 @@ impl Page {
             Self::Contacts => "contacts",
         }
     }
+
+    /// The name that it has there.
+    fn title(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Tenants => "Tenants",
+            Self::WaitingAlerts => "Waiting alerts",
+            Self::UnreadableMessages => "Messages that could not be read",
+            Self::Contacts => "Contacts",
+        }
+    }
 }
 
 impl MailContext<'_> {
@@ -93,7 +104,7 @@ impl Draft {
         let signed_out = context.kind.asks_for_action().then_some(signed_out);
         let contacts = context.address_of(Page::Contacts);
         let why = format!(
-            "You get this mail because {} is a contact of {} that receives mails of the kind \"{}\". Change that on the page Contacts:",
+            "You get this mail because {} is a contact of {} that receives mails of the kind \"{}\". Change that on the page",
             context.to.as_str(),
             name(context.partner_name),
             context.kind.title(),
@@ -115,7 +126,11 @@ impl Draft {
             Some(signed_out) => format!("{link}\n{signed_out} {fresh}"),
             None => link,
         });
-        parts.push(format!("{}\n{why} {contacts}\n", self.closing));
+        let page_of_contacts = Page::Contacts.title();
+        parts.push(format!(
+            "{}\n{why} {page_of_contacts}: {contacts}\n",
+            self.closing
+        ));
         let text = parts.join("\n\n");
         let body = html! {
             (DOCTYPE)
@@ -137,7 +152,7 @@ impl Draft {
                         p { (signed_out) " " a href=(fresh) { (fresh) } }
                     }
                     p { (self.closing) }
-                    p { small { (why) " " a href=(contacts) { (contacts) } } }
+                    p { small { (why) " " a href=(contacts) { (page_of_contacts) } "." } }
                 }
             }
         };
@@ -157,8 +172,7 @@ fn render_point(point: &Point, context: &MailContext<'_>) -> Markup {
                 (point.what) br;
                 b { "What to do: " } (point.to_do)
                 @if let Some(page) = point.page {
-                    @let address = context.address_of(page);
-                    br; a href=(address) { (address) }
+                    br; a href=(context.address_of(page)) { "Open the page " (page.title()) }
                 }
             }
         }

@@ -60,6 +60,7 @@ impl ContactsView {
 pub(super) fn render(view: &ContactsView) -> Markup {
     html! {
         p { "Each contact gets the mails that are chosen for it, and can request a new link to this page. No contact sees the address of another in a mail." }
+        (descriptions())
         @if !view.has_emergency_contact {
             p class="note" {
                 "No confirmed contact receives \"" (MailKind::BrokenConnection.title()) "\" yet. Ticketbridge cannot go live without one. "
@@ -85,7 +86,7 @@ fn render_new(view: &ContactsView) -> Markup {
                 "A link is mailed to the address. It gets other mails only once that link is opened and confirmed."
                 @if view.has_emergency_contact { " The contacts that receive \"" (MailKind::BrokenConnection.title()) "\" get a mail about the change." }
             }
-            (choices("new", &all))
+            (choices(&all))
             button { "Add" }
         }
     }
@@ -102,7 +103,7 @@ fn render_contact(n: usize, contact: &ContactView, version: u64) -> Markup {
             }
             form method="post" action=(paths::CHANGE_CONTACT) {
                 (hidden(contact, version))
-                (choices(&id, &contact.mails))
+                (choices(&contact.mails))
                 button { "Save the mails" }
             }
             div class="actions" {
@@ -144,18 +145,32 @@ fn hidden(contact: &ContactView, version: u64) -> Markup {
     }
 }
 
+/// What each kind of mail says. The boxes of all contacts refer to it.
+fn descriptions() -> Markup {
+    html! {
+        dl {
+            @for kind in MailKind::ALL {
+                dt { (kind.title()) }
+                dd id=(help_id(kind)) { (description(kind)) }
+            }
+        }
+    }
+}
+
+fn help_id(kind: MailKind) -> String {
+    format!("about-{}", kind.id())
+}
+
 /// The boxes of the mails, of which these are chosen.
-fn choices(of: &str, chosen: &BTreeSet<MailKind>) -> Markup {
+fn choices(chosen: &BTreeSet<MailKind>) -> Markup {
     html! {
         fieldset {
             legend { "Mails" }
             @for kind in MailKind::ALL {
-                @let help = format!("{of}-{}", kind.id());
                 label class="choice" {
-                    input type="checkbox" name="mails[]" value=(kind.id()) checked[chosen.contains(&kind)] aria-describedby=(help);
+                    input type="checkbox" name="mails[]" value=(kind.id()) checked[chosen.contains(&kind)] aria-describedby=(help_id(kind));
                     (kind.title())
                 }
-                small id=(help) { (description(kind)) }
             }
         }
     }

@@ -13,7 +13,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("session_began", "Signed in with a link"),
     ("signed_out", "Signed out"),
     ("link_made", "Created a link for signing in"),
-    ("link_mailed", "Mailed a link for signing in to the contact"),
+    ("link_mailed", "Mailed a link for signing in to a contact"),
     ("sessions_ended", "Ended all sessions"),
     ("connected", "Connected ConnectWise"),
     ("keys_replaced", "Replaced the API keys"),

@@ -130,10 +130,10 @@ fn unmapped(items: &[&WaitingItem], names: WaitingNames<'_>) -> WaitingPoint {
     let oldest = oldest(items);
     let what = match items.len() {
         1 => format!(
-            "1 tenant sent alerts and is not mapped: {named}. {oldest} No tickets are created of these alerts until the tenant is mapped."
+            "1 tenant sent alerts and is not mapped: {named}. {oldest} No tickets are created for these alerts until the tenant is mapped."
         ),
         count => format!(
-            "{count} tenants sent alerts and are not mapped: {named}. {oldest} No tickets are created of these alerts until the tenants are mapped."
+            "{count} tenants sent alerts and are not mapped: {named}. {oldest} No tickets are created for these alerts until the tenants are mapped."
         ),
     };
     WaitingPoint {
@@ -147,12 +147,18 @@ fn too_old(items: &[&WaitingItem], names: WaitingNames<'_>) -> WaitingPoint {
     let named = tenants(items, names);
     let oldest = oldest(items);
     let (alerts, they) = match items.iter().map(|item| item.count).sum() {
-        1_u64 => ("1 alert was".to_owned(), "it becomes"),
-        count => (format!("{count} alerts were"), "they become"),
+        1_u64 => (
+            "1 alert was".to_owned(),
+            "It becomes a ticket only if a person releases it.",
+        ),
+        count => (
+            format!("{count} alerts were"),
+            "They become tickets only if a person releases them.",
+        ),
     };
     WaitingPoint {
         what: format!(
-            "{alerts} raised more than 48 hours before tickets could be created: {named}. {oldest} Without a decision of a person {they} no ticket."
+            "{alerts} raised more than 48 hours before tickets could be created: {named}. {oldest} {they}"
         ),
         to_do: "look at them on the page, under Waiting alerts, and release those that still need a ticket. The others leave the list once their source resolves them.",
         page: WaitingPage::WaitingAlerts,
@@ -190,7 +196,7 @@ fn unreadable(source: &SourceId, item: &WaitingItem, names: WaitingNames<'_>) ->
     };
     WaitingPoint {
         what: format!(
-            "{messages} of {} could not be read, {first} {}. The reason of the newest: {}. There are no tickets of them yet. No alert is lost: each message is stored for 14 days.",
+            "{messages} of {} could not be read, {first} {}. The reason of the newest: {}. There are no tickets for them yet. No alert is lost: each message is stored for 14 days.",
             (names.source)(source),
             at(item.oldest),
             quote(&item.words),

@@ -45,7 +45,7 @@ async fn new_unmapped_tenants_are_one_mail_an_hour() {
     assert_eq!(test.subjects().await, [two]);
     test.assert_text(&[
         "- 2 tenants sent alerts and are not mapped: Name of elm (2 alerts, 1 of them critical), Name of grove (1 alert, severity: low).",
-        "No tickets are created of these alerts until the tenants are mapped.",
+        "No tickets are created for these alerts until the tenants are mapped.",
         "What to do: choose the ConnectWise company of each tenant on the page, under Tenants.",
         "https://setup.example/setup/partners/northwind/tenants\n",
         "receives mails of the kind \"Waiting alerts\"",

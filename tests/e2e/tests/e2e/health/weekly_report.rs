@@ -47,7 +47,7 @@ async fn the_weekly_report_is_mailed_each_monday_to_those_who_chose_it() {
     for part in [
         "- Alerts raised: ",
         "- Tickets created: ",
-        "- Tenants: 1 mapped, 0 not mapped",
+        "- Tenants: 2 mapped, 0 not mapped",
         "Nothing waits for a person.",
         "receives mails of the kind \"Weekly report\"",
     ] {
