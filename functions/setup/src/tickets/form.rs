@@ -294,24 +294,3 @@ fn has_same_choices(one: &BoardTarget, other: &BoardTarget) -> bool {
     statuses(one) == statuses(other)
         && (&one.types, &one.subtypes, &one.items) == (&other.types, &other.subtypes, &other.items)
 }
-
-/// The changed settings with their new values, for the history.
-pub(super) fn changes(before: &Settings, after: &Settings) -> Vec<(&'static str, String)> {
-    let json = |settings: &Settings| serde_json::to_value(settings).unwrap_or_default();
-    let (before, after) = (json(before), json(after));
-    let members = [
-        "operations",
-        "cyber_alerts",
-        "kinds_off",
-        "priorities",
-        "note_interval_minutes",
-        "notes_for_customers",
-        "source",
-    ];
-    let changed = members
-        .into_iter()
-        .filter(|member| before[*member] != after[*member]);
-    changed
-        .map(|member| (member, after[member].to_string()))
-        .collect()
-}

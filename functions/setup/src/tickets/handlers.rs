@@ -15,7 +15,8 @@ use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page;
 use crate::page::flash::FlashQuery;
 use crate::step::SetupStep;
-use crate::tickets::form::{TicketsForm, changes, check};
+use crate::tickets::changes::changes;
+use crate::tickets::form::{TicketsForm, check};
 use crate::tickets::lists::ticket_lists;
 use crate::tickets::reader::read;
 use crate::tickets::view::render;
@@ -58,7 +59,11 @@ pub(crate) async fn save(
     check(&before, &after, &lists)?;
     saved_version(table.settings.save(partner, &after, stored.version).await?)?;
     let action = (Actor::Partner, "tickets_saved");
-    let detail = changes(&before, &after);
+    let changes = changes(&before, &after, &lists);
+    let changes = changes.iter();
+    let detail: Vec<_> = changes
+        .map(|(name, words)| (name.as_str(), words.clone()))
+        .collect();
     audit::record(&setup, partner, action, &detail, &invocation).await;
     let now = invocation.now();
     setup.schedule().reconcile_and_probe(partner, now).await?;

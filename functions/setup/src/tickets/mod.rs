@@ -1,5 +1,6 @@
 //! How tickets look: statuses, types, priorities and notes, and what happens on resolve.
 
+mod changes;
 mod form;
 pub(crate) mod handlers;
 pub(crate) mod issues;
