@@ -125,31 +125,39 @@ impl FiguresView {
     /// The newest day first.
     fn table(&self) -> Markup {
         html! {
-            div class="wide" tabindex="0" role="region" aria-label="Figures by day" {
-                table class="numbers" {
-                    thead { tr {
-                        th scope="col" { "Day" }
-                        @for title in ["Raised", "Created", "Reopened", "Notes", "Closed by Ticketbridge", "Closed by a person", "Late", "Median", "95 %"] {
-                            th scope="col" { (title) }
-                        }
-                    } }
-                    tbody {
-                        @for row in self.days.iter().rev() {
-                            @let of = &row.counts;
-                            tr {
-                                th scope="row" { (row.day) }
-                                @for count in [of.raised, of.created, of.reopened, of.noted, of.closed, of.closed_by_person, of.late] {
-                                    td { (count) }
-                                }
-                                td { @if let Some(delay) = of.delay { (duration(delay.median)) } }
-                                td { @if let Some(delay) = of.delay { (duration(delay.p95)) } }
-                            }
+            table class="cards numbers" {
+                caption { "Figures by day" }
+                thead { tr {
+                    th scope="col" { "Day" }
+                    @for (title, _) in cells(&Counts::default()) { th scope="col" { (title) } }
+                } }
+                tbody {
+                    @for row in self.days.iter().rev() {
+                        tr {
+                            th scope="row" { (row.day) }
+                            @for (title, value) in cells(&row.counts) { td data-label=(title) { (value) } }
                         }
                     }
                 }
             }
         }
     }
+}
+
+/// The cells of a day, each with its title.
+fn cells(of: &Counts) -> [(&'static str, String); 9] {
+    let seconds = |of: Option<u32>| of.map_or_else(|| "-".to_owned(), duration);
+    [
+        ("Raised", of.raised.to_string()),
+        ("Created", of.created.to_string()),
+        ("Reopened", of.reopened.to_string()),
+        ("Notes", of.noted.to_string()),
+        ("Closed by Ticketbridge", of.closed.to_string()),
+        ("Closed by a person", of.closed_by_person.to_string()),
+        ("Late", of.late.to_string()),
+        ("Median", seconds(of.delay.map(|delay| delay.median))),
+        ("95 %", seconds(of.delay.map(|delay| delay.p95))),
+    ]
 }
 
 fn figure(name: &str, count: u32) -> Markup {
