@@ -183,14 +183,17 @@ fn words(step: &StepKind) -> String {
         },
         StepKind::Blocked {
             blocked,
-            words,
+            answer,
             times,
         } => {
             let mut text = format!("It waits: {}.", describe(blocked));
-            if let Blocked::Rejected(words) = blocked {
-                text = format!("{text} ConnectWise answered: {words}");
-            } else if let Some(words) = words {
-                text = format!("{text} ConnectWise answered: {words}");
+            let answer = if let Blocked::Rejected(answer) = blocked {
+                Some(answer)
+            } else {
+                answer.as_ref()
+            };
+            if let Some(answer) = answer {
+                text = format!("{text} ConnectWise answered: {answer}");
             }
             match times {
                 1 => text,

@@ -58,7 +58,7 @@ pub enum StepKind {
         blocked: Blocked,
         /// What ConnectWise answered to a refused call.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        words: Option<String>,
+        answer: Option<String>,
         /// How often in a row.
         times: u32,
     },
@@ -144,7 +144,8 @@ impl Trail {
             self.ticket = Some(ticket);
         }
         if step.what.is_outcome() {
-            let is_start = |step: &TrailStep| matches!(step.what, StepKind::Started { .. });
+            // A new priority leaves no other step.
+            let is_start = |step: &TrailStep| matches!(step.what, StepKind::Started { op, .. } if op != Op::Patch);
             while self.steps.last().is_some_and(is_start) {
                 self.steps.pop();
             }
@@ -226,13 +227,13 @@ fn states(record: &Record) -> Vec<TrailStep> {
         }));
     }
     if let Some(blocked) = &record.blocked {
-        let words = blocked.refusal.as_ref();
-        let words = words.map(|refusal| cut_to_bytes(&refusal.words, MAX_WORDS));
+        let answer = blocked.refusal.as_ref();
+        let answer = answer.map(|refusal| cut_to_bytes(&refusal.words, MAX_WORDS));
         states.push(TrailStep {
             at: blocked.since,
             what: StepKind::Blocked {
                 blocked: blocked.reason.clone(),
-                words,
+                answer,
                 times: 1,
             },
         });

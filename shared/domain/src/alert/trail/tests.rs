@@ -67,6 +67,23 @@ fn a_write_in_progress_is_a_step_until_its_outcome() {
 }
 
 #[test]
+fn a_new_priority_stays_a_step_when_a_note_follows() {
+    let record = with_ticket();
+    let patch = started(Op::Patch, &record, 20);
+    let open = record.open().unwrap().clone();
+    let record = record.with_claim(patch).to_stored();
+    let noted = OpenTicket {
+        last_note_at: Some(at(30)),
+        ..open
+    };
+    let record = record.with_open(noted).to_stored();
+    assert_eq!(
+        lines(&record),
+        ["1 raised", "3 opened", "20 started", "30 noted"]
+    );
+}
+
+#[test]
 fn a_state_that_goes_on_is_one_step() {
     let mut record = with_ticket();
     for second in 10..30 {
@@ -102,7 +119,7 @@ fn a_state_that_goes_on_is_one_step() {
     let last = steps.last().unwrap();
     assert_eq!(last.at, at(300));
     assert!(
-        matches!(&last.what, StepKind::Blocked { times: 3, words: Some(words), .. } if words == "no"),
+        matches!(&last.what, StepKind::Blocked { times: 3, answer: Some(answer), .. } if answer == "no"),
         "{last:?}"
     );
     assert_eq!(steps.len(), 4);

@@ -2,6 +2,7 @@
 //! alert. The snapshot is the text of all of them.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use domain::Kind;
 use jiff::{SignedDuration, Timestamp};
@@ -36,10 +37,8 @@ impl Timelines {
         ];
         let steps = page["steps"].as_array().unwrap().iter();
         lines.extend(steps.map(|step| format!("  - {}", step["words"].as_str().unwrap())));
-        let mut story = lines.join("\n");
-        for (n, ticket) in env.connectwise.tickets().await.iter().enumerate() {
-            story = story.replace(&format!("#{}", ticket["id"]), &format!("#{}", n + 1));
-        }
+        // The simulator's first ticket is 10001.
+        let story = lines.join("\n").replace("#1000", "#");
         writeln!(self.text, "{story}\n").unwrap();
         self.count += 1;
     }
@@ -101,9 +100,10 @@ async fn of_tickets(timelines: &mut Timelines) {
 
     let mut env = TestEnvironment::new().await;
     let mut expiring = raised(0);
-    let end = Timestamp::now() + SignedDuration::from_mins(1);
+    let end = Timestamp::now() + SignedDuration::from_secs(2);
     expiring["data"]["expires_at"] = end.to_string().into();
     env.deliver(&expiring).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     run_reconcile(&mut env, 10).await;
     timelines.add("closed since it expired", env).await;
 
@@ -225,11 +225,21 @@ async fn of_blocks(timelines: &mut Timelines) {
     timelines.add("the set-up is not confirmed", env).await;
 
     let mut env = TestEnvironment::new().await;
+    let confirmed = Connection {
+        confirmed_at: Some(Timestamp::now()),
+        ..env.connection().await
+    };
+    let connection = Connection {
+        confirmed: false,
+        ..confirmed.clone()
+    };
+    env.put_connection(&connection).await;
     let mut old = raised(0);
-    old["time"] = (Timestamp::now() - SignedDuration::from_hours(100))
-        .to_string()
-        .into();
+    let time = Timestamp::now() - SignedDuration::from_hours(100);
+    old["time"] = time.to_string().into();
     env.deliver(&old).await;
+    env.put_connection(&confirmed).await;
+    env.reconsider("a1", 1).await;
     timelines.add("it is too old", env).await;
 
     let mut env = TestEnvironment::new().await;
