@@ -264,6 +264,12 @@ async fn of_what_is_chosen(routes: &mut AuditedRoutes) {
     let view = routes.view("tickets").await;
     let form = ticket_form(&view, &json!(["disk"]));
     routes.post("tickets", form, &["tickets_saved"]).await;
+    let saved = &routes.env.audit_page().await.entries[0];
+    let off = &saved.detail["kinds_switched_off"];
+    assert!(
+        off.contains("cpu") && off.contains("(before: "),
+        "{saved:?}"
+    );
     let path = format!("tenant?tenant={TENANT}");
     let version = routes.view(&path).await["version"].clone();
     let chosen =
