@@ -285,7 +285,7 @@ fn start_occurrence(mut record: Record, event: &Event, particulars: &Particulars
     record.desired.details = Some(details_of(event, particulars, previous, repeats));
     if record.open().is_some() || record.claim.is_some() {
         // That ticket may prove to have been closed before. Then the next one needs this text, and
-        // its message is gone.
+        // its message is no longer in the queue.
         record.payload = Some(particulars.payload.clone());
     }
     keep_newest_text(record, particulars)

@@ -38,8 +38,8 @@ impl Timelines {
         let steps = page["steps"].as_array().unwrap().iter();
         lines.extend(steps.map(|step| format!("  - {}", step["words"].as_str().unwrap())));
         // The simulator's first ticket is 10001.
-        let story = lines.join("\n").replace("#1000", "#");
-        writeln!(self.text, "{story}\n").unwrap();
+        let timeline = lines.join("\n").replace("#1000", "#");
+        writeln!(self.text, "{timeline}\n").unwrap();
         self.count += 1;
     }
 }
@@ -198,7 +198,7 @@ async fn of_blocks(timelines: &mut Timelines) {
 
     let mut env = TestEnvironment::new().await;
     let mut unmapped = raised(0);
-    unmapped["data"]["tenant"] = "nobody".into();
+    unmapped["data"]["tenant"] = "grove".into();
     env.deliver(&unmapped).await;
     timelines.add("its tenant is not mapped", env).await;
 
