@@ -143,7 +143,7 @@ impl Notifier<'_> {
         Ok(totals)
     }
 
-    /// Notifies of what waits for a person: at most one mail an hour, if something is new. If the
+    /// Notifies of waiting alerts and messages: at most one mail an hour, if something is new. If the
     /// process dies after the mail and before it is recorded, the next run sends it again.
     pub(crate) async fn notify_of_waiting(
         &self,
@@ -174,7 +174,7 @@ impl Notifier<'_> {
             }
             tracing::warn!(
                 causes = due.items.len(),
-                "notified the contacts of what waits for a person"
+                "notified the contacts of waiting alerts and messages"
             );
             notifications = notifications.mailed(&due, now);
         }

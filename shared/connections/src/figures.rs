@@ -19,22 +19,22 @@ pub struct FiguresCounter<'a> {
 impl FiguresCounter<'_> {
     /// The figures for the page. They are counted again if they are old and that takes a moment only.
     pub async fn for_page(&self, now: Timestamp) -> Result<PartnerFigures, Error> {
-        match self.table.figures.get(self.partner).await? {
-            Some(figures) if figures.alerts > MAX_FOR_PAGE || !figures.is_old(now) => Ok(figures),
-            Some(_) | None => self.count(now).await,
-        }
+        self.read(now, MAX_FOR_PAGE).await
     }
 
     /// The figures, counted again if they are old.
     pub async fn current(&self, now: Timestamp) -> Result<PartnerFigures, Error> {
-        match self.table.figures.get(self.partner).await? {
-            Some(figures) if !figures.is_old(now) => Ok(figures),
-            Some(_) | None => self.count(now).await,
-        }
+        self.read(now, u64::MAX).await
     }
 
-    /// Two that count at once store nearly the same.
-    async fn count(&self, now: Timestamp) -> Result<PartnerFigures, Error> {
+    /// Counts again if the figures are old and at most this many alerts are read for it. Two that
+    /// count at once store nearly the same.
+    async fn read(&self, now: Timestamp, max: u64) -> Result<PartnerFigures, Error> {
+        let stored = self.table.figures.get(self.partner).await?;
+        let is_enough = |of: &PartnerFigures| of.alerts > max || !of.is_old(now);
+        if let Some(figures) = stored.filter(is_enough) {
+            return Ok(figures);
+        }
         let sum = self.alerts.by_time.figures(self.partner).await?;
         let figures = sum.finish(now);
         self.table.figures.put(self.partner, &figures).await?;

@@ -1,4 +1,4 @@
-//! Reads what waits for a person at a partner.
+//! Reads the waiting items of a partner: alerts and messages that need a person.
 
 use domain::monitoring::waiting::{UnreadableMessages, WaitingSummary, WaitingSurvey};
 use domain::{PartnerId, SourceId};
@@ -9,8 +9,8 @@ use crate::PartnerConfig;
 /// Most blocked alerts that are read.
 const MAX_READ: u32 = 20_000;
 
-/// Reads the blocked alerts of a partner and its messages that could not be read, and summarizes what
-/// of them waits for a person. The summary is incomplete if the partner has too many of them.
+/// Reads the blocked alerts of a partner and its messages that could not be read, and summarizes
+/// those that need a person. The summary is incomplete if the partner has too many of them.
 ///
 /// # Errors
 /// When a table cannot be read.

@@ -1,4 +1,4 @@
-//! The mail about what waits for a person.
+//! The mail about waiting alerts and messages.
 
 use aws::mail::Mail;
 use domain::monitoring::waiting::{DueMail, WaitingNames, WaitingPage, WaitingPoint};
@@ -66,7 +66,7 @@ pub(crate) fn waiting(context: MailContext<'_>, due: &DueMail) -> Mail {
         paragraphs: known.into_iter().collect(),
         link: SEE_LINK,
         page: Page::Overview,
-        closing: "You get at most one mail an hour about what waits, and only if something is new. What still waits after a week is named again.",
+        closing: "You get at most one mail an hour about waiting alerts and messages, and only if there are new ones. Those that still wait after a week are named again.",
     };
     draft.mail(context)
 }

@@ -85,12 +85,12 @@ fn fields(
             input id=(id("name")) name=(name("name")) value=(board_name) maxlength="50" required;
             label for=(id("location")) { "Location" }
             select id=(id("location")) name=(name("location")) required {
-                (placeholder(location))
+                (unchosen_option(location))
                 @for (id, name) in &locations { option value=(id) selected[location == Some(*id)] { (name) } }
             }
             label for=(id("department")) { "Department of that location" }
             select id=(id("department")) name=(name("department")) required {
-                (placeholder(department))
+                (unchosen_option(department))
                 @for of in &offers.locations {
                     optgroup label=(of.name) {
                         @for option in offers.departments.iter().filter(|option| of.departments.contains(&option.id)) {
@@ -101,7 +101,7 @@ fn fields(
             }
             label for=(id("team_lead")) { "Team lead" }
             select id=(id("team_lead")) name=(name("team_lead")) required {
-                (placeholder(lead))
+                (unchosen_option(lead))
                 @for (id, name) in &leads { option value=(id) selected[lead == Some(*id)] { (name) } }
             }
         }
@@ -121,6 +121,6 @@ fn picked(before: Option<RecordId>, offered: &[(RecordId, &String)]) -> Option<R
     }
 }
 
-fn placeholder(picked: Option<RecordId>) -> Markup {
+fn unchosen_option(picked: Option<RecordId>) -> Markup {
     html! { @if picked.is_none() { option value="" selected { "Choose" } } }
 }

@@ -185,7 +185,7 @@ fn description(kind: MailKind) -> &'static str {
             "Alerts or messages wait for a person: new tenants that are not mapped, tickets that ConnectWise refuses, alerts that are too old, messages that could not be read. At most one mail an hour."
         }
         MailKind::WeeklyReport => {
-            "The figures of the last seven days, and what waits, each Monday at 07:00 UTC. A contact that receives nothing else cannot request a link to this page."
+            "The figures of the last seven days, and waiting alerts, each Monday at 07:00 UTC. A contact that receives nothing else cannot request a link to this page."
         }
     }
 }

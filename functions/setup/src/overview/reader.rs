@@ -139,7 +139,7 @@ fn pipeline_issue_since(monitoring: &MonitoringState) -> Option<Timestamp> {
     is_open.then_some(incident.since)
 }
 
-/// What waits for a person, but for messages: these have a view of their own, with a link.
+/// The waiting alerts. Unreadable messages have a view of their own, with a link.
 fn waiting_view(waiting: &WaitingSummary, names: &PartnerNames) -> WaitingView {
     let items = waiting
         .items
@@ -165,7 +165,6 @@ fn waiting_view(waiting: &WaitingSummary, names: &PartnerNames) -> WaitingView {
                 to_do: sentence(point.to_do.trim_end_matches('.')),
             })
             .collect(),
-        worst: items.iter().filter_map(|item| Some(item.worst?.0)).max(),
         unlisted: waiting.unlisted,
         is_complete: waiting.is_complete,
     }

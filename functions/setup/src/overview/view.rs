@@ -1,6 +1,5 @@
 //! The page "Overview".
 
-use domain::alert::event::Severity;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -58,7 +57,6 @@ pub(super) struct IssueView {
 pub(super) struct WaitingView {
     /// The worst first.
     pub(super) points: Vec<WaitingPointView>,
-    pub(super) worst: Option<Severity>,
     /// How many more causes there are.
     pub(super) unlisted: usize,
     /// Whether all blocked alerts were read.
@@ -298,7 +296,6 @@ mod tests {
             pipeline_issue_since: None,
             waiting: WaitingView {
                 points: vec![],
-                worst: None,
                 unlisted: 0,
                 is_complete: true,
             },
@@ -364,12 +361,57 @@ mod tests {
                 path: "tenants",
             });
         }));
+        assert!(!with(&|live| live.inactive.push(inactive_source())));
+        assert!(!with(&|live| live
+            .inactive_tenants
+            .push(inactive_tenants())));
         let quarantined = OverviewView {
             live: Some(live()),
             quarantined: vec![quarantined()],
             ..view()
         };
         assert!(!quarantined.is_good());
+        let rejected = OverviewView {
+            live: Some(live()),
+            rejected: vec![rejected()],
+            ..view()
+        };
+        assert!(!rejected.is_good());
+    }
+
+    fn rejected() -> UnreadableAlertsView {
+        UnreadableAlertsView {
+            source: source(),
+            name: "Scanner".to_owned(),
+            alerts: 1,
+            since: "2026-11-02 07:05 UTC".to_owned(),
+            field: "data.kind".to_owned(),
+            problem: "unknown kind".to_owned(),
+        }
+    }
+
+    fn inactive_source() -> InactiveSourceView {
+        InactiveSourceView {
+            source: source(),
+            name: "Scanner".to_owned(),
+            since: "2026-11-02 07:05 UTC".to_owned(),
+        }
+    }
+
+    fn inactive_tenants() -> InactiveTenantsView {
+        InactiveTenantsView {
+            source: source(),
+            name: "Backup".to_owned(),
+            tenants: ["Acme Dental", "Grove & Sons"]
+                .map(|name| InactiveTenantRow {
+                    tenant: TenantId::parse("acme").unwrap(),
+                    name: name.to_owned(),
+                    since: "2026-11-02".to_owned(),
+                })
+                .into(),
+            more: 3,
+            path: "source?source=src_abcdefghijklmnopqrstuvwxyz".to_owned(),
+        }
     }
 
     fn quarantined() -> QuarantinedMessagesView {
@@ -387,7 +429,6 @@ mod tests {
 
     #[test]
     fn overview_shows_issues_and_unreadable_alerts() {
-        let since = "2026-11-02 07:05 UTC";
         let live = LiveView {
             issue: Some(IssueView {
                 words: "ConnectWise refuses the keys".to_owned(),
@@ -400,40 +441,16 @@ mod tests {
                     to_do: "Choose the ConnectWise company of each tenant.".to_owned(),
                     path: "tenants",
                 }],
-                worst: Some(Severity::Critical),
                 unlisted: 1,
                 is_complete: true,
             },
-            inactive: vec![InactiveSourceView {
-                source: source(),
-                name: "Scanner".to_owned(),
-                since: since.to_owned(),
-            }],
-            inactive_tenants: vec![InactiveTenantsView {
-                source: source(),
-                name: "Backup".to_owned(),
-                tenants: ["Acme Dental", "Grove & Sons"]
-                    .map(|name| InactiveTenantRow {
-                        tenant: TenantId::parse("acme").unwrap(),
-                        name: name.to_owned(),
-                        since: "2026-11-02".to_owned(),
-                    })
-                    .into(),
-                more: 3,
-                path: "source?source=src_abcdefghijklmnopqrstuvwxyz".to_owned(),
-            }],
+            inactive: vec![inactive_source()],
+            inactive_tenants: vec![inactive_tenants()],
             ..live()
         };
         let view = OverviewView {
             live: Some(live),
-            rejected: vec![UnreadableAlertsView {
-                source: source(),
-                name: "Scanner".to_owned(),
-                alerts: 1,
-                since: since.to_owned(),
-                field: "data.kind".to_owned(),
-                problem: "unknown kind".to_owned(),
-            }],
+            rejected: vec![rejected()],
             quarantined: vec![quarantined()],
             ..view()
         };

@@ -34,6 +34,24 @@ pub enum Blocked {
 }
 
 impl Blocked {
+    /// Whether ConnectWise could not be used. The block ends without a person at the partner.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::ConnectionBroken
+            | Self::ConnectionUnavailable
+            | Self::Throttled
+            | Self::Deferred => true,
+            Self::NotSetUp
+            | Self::Unmapped
+            | Self::TenantDisabled
+            | Self::KindDisabled
+            | Self::MissingRight(_)
+            | Self::TargetMissing(_)
+            | Self::Rejected(_)
+            | Self::OlderThanBackfill => false,
+        }
+    }
+
     /// Whether the alert is blocked by the configuration, so that a change of it can release the
     /// alert.
     pub(crate) fn waits_for_set_up(&self) -> bool {

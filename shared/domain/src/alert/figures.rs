@@ -133,10 +133,10 @@ impl DayCounts {
                 Some(blocked)
             })
         };
-        if blocks().any(is_outage) {
+        if blocks().any(Blocked::is_outage) {
             self.late += 1;
         }
-        if blocks().all(is_outage) && self.delays.len() < MAX_DELAYS {
+        if blocks().all(Blocked::is_outage) && self.delays.len() < MAX_DELAYS {
             let delay = at.duration_since(trail[raise].at).max(SignedDuration::ZERO);
             self.delays
                 .push(u32::try_from(delay.as_secs()).unwrap_or(u32::MAX));
@@ -153,24 +153,6 @@ impl DayCounts {
         self.closed_by_person += other.closed_by_person;
         self.late += other.late;
         self.delays.extend(&other.delays);
-    }
-}
-
-/// Whether the block ends without a person at the partner's.
-fn is_outage(blocked: &Blocked) -> bool {
-    match blocked {
-        Blocked::ConnectionBroken
-        | Blocked::ConnectionUnavailable
-        | Blocked::Throttled
-        | Blocked::Deferred => true,
-        Blocked::NotSetUp
-        | Blocked::Unmapped
-        | Blocked::TenantDisabled
-        | Blocked::KindDisabled
-        | Blocked::MissingRight(_)
-        | Blocked::TargetMissing(_)
-        | Blocked::Rejected(_)
-        | Blocked::OlderThanBackfill => false,
     }
 }
 

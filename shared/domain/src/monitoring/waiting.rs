@@ -1,4 +1,4 @@
-//! What waits for a person: alerts that become tickets only after a person acts, and messages that
+//! Waiting items: alerts that become tickets only after a person acts, and messages that
 //! could not be read. No person chose that they wait, so a person is notified of them. Alerts of
 //! tenants and kinds that a person switched off do not count.
 //!
@@ -67,7 +67,7 @@ pub struct WaitingItem {
     pub words: String,
 }
 
-/// What waits for a person at one partner, the worst first.
+/// The waiting items of one partner, the worst first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WaitingSummary {
     pub items: Vec<WaitingItem>,
@@ -78,7 +78,7 @@ pub struct WaitingSummary {
     pub is_complete: bool,
 }
 
-/// Collects what waits, alert by alert.
+/// Collects the waiting items, alert by alert.
 #[derive(Debug, Clone, Default)]
 pub struct WaitingSurvey {
     items: BTreeMap<WaitingCause, WaitingItem>,

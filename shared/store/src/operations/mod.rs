@@ -1,4 +1,4 @@
-//! What the functions record while they run: breakers, health, what waits for a person, held
+//! What the functions record while they run: breakers, health, notifications of waiting items, held
 //! closings, rejected events, the audit log, and the monitoring of Ticketbridge itself.
 
 mod audit;

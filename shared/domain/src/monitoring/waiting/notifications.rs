@@ -1,4 +1,4 @@
-//! When a person is notified of what waits.
+//! When a person is notified of waiting items.
 //!
 //! One mail names everything that is new. There is at most one in an hour, so a partner that goes
 //! live with a hundred unmapped tenants gets one mail and not a hundred. Each cause is named once,
@@ -15,11 +15,11 @@ use crate::alert::event::Severity;
 /// The least time between two mails.
 const MAIL_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
-/// How often it is read what waits. Health runs each minute while something is wrong, and reading
+/// How often the waiting items are read. Health runs each minute while something is wrong, and reading
 /// all blocked alerts each time would cost more than it shows.
 const READ_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 
-/// What still waits after this time is named again.
+/// An item that still waits after this time is named again.
 const REMINDER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What stopped waiting and waits again is not new before this time has passed since the mail. A
@@ -32,7 +32,7 @@ const MAX_REMEMBERED: usize = 1000;
 /// What a partner was notified of.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WaitingNotifications {
-    /// When it was last read what waits.
+    /// When the waiting items were last read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     read_at: Option<Timestamp>,
     /// When the last mail was sent.
@@ -66,7 +66,7 @@ pub struct DueMail {
 }
 
 impl WaitingNotifications {
-    /// Whether to read what waits now. While no mail may be sent, it would be of no use.
+    /// Whether to read the waiting items now. While no mail may be sent, it would be of no use.
     #[must_use]
     pub fn is_read_due(&self, now: Timestamp) -> bool {
         let has_passed = |since: Option<Timestamp>, interval| {
@@ -75,7 +75,7 @@ impl WaitingNotifications {
         has_passed(self.read_at, READ_INTERVAL) && has_passed(self.mailed_at, MAIL_INTERVAL)
     }
 
-    /// Records what waits now.
+    /// Records the items that wait now.
     #[must_use]
     pub fn observed(mut self, waiting: &WaitingSummary, now: Timestamp) -> Self {
         self.read_at = Some(now);

@@ -1,4 +1,4 @@
-//! The sentences about what waits, for mails and for the page.
+//! The sentences about waiting items, for mails and for the page.
 
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ pub struct WaitingNames<'a> {
     pub source: &'a dyn Fn(&SourceId) -> String,
 }
 
-/// The page on which a person resolves what waits.
+/// The page on which a person resolves a waiting item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitingPage {
     Tenants,
@@ -31,7 +31,7 @@ pub enum WaitingPage {
 /// One point of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingPoint {
-    /// What waits, and what that means for tickets.
+    /// The waiting alerts or messages, and what that means for tickets.
     pub what: String,
     /// Follows "What to do: ".
     pub to_do: &'static str,

@@ -1,4 +1,4 @@
-//! Mails about what waits for a person: at most one an hour, to the contacts that chose them, and
+//! Mails about waiting alerts and messages: at most one an hour, to the contacts that chose them, and
 //! nothing twice.
 
 use domain::setup::contacts::MailKind;
@@ -68,7 +68,7 @@ async fn new_unmapped_tenants_are_one_mail_an_hour() {
         test.minute().await;
     }
     assert_eq!(test.subjects().await.len(), 2);
-    // A week after its mail, what still waits is named again.
+    // A week after its mail, an item that still waits is named again.
     test.minutes = 7 * 24 * 60 + 150;
     test.make_due().await;
     test.minute().await;

@@ -1,4 +1,4 @@
-//! The overview: whether alerts become tickets, what waits, and the figures.
+//! The overview: whether alerts become tickets, waiting alerts, and figures.
 
 use serde_json::{Value, json};
 
