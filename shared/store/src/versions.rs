@@ -22,6 +22,7 @@ pub struct Versioned<T> {
     pub version: u64,
 }
 
+#[must_use = "a conflict means that nothing was written"]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SaveOutcome {
     Saved {
@@ -45,6 +46,11 @@ pub(crate) struct VersionedItem<'a> {
 }
 
 impl SaveOutcome {
+    #[must_use]
+    pub fn is_saved(self) -> bool {
+        matches!(self, Self::Saved { .. })
+    }
+
     fn of(is_saved: bool, version: u64) -> Self {
         match is_saved {
             true => Self::Saved {

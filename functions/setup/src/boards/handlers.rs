@@ -109,20 +109,23 @@ pub(crate) async fn stop(
 /// Stops creating dedicated boards; `false` if none are unfinished. If the process dies before this,
 /// the page continues to create them, and the person stops them or chooses other boards again.
 async fn stop_provisioning(setup: &Setup, partner: &PartnerId) -> Result<bool, Problem> {
-    let desired = setup.table().boards.get(partner).await?;
-    let Some(unfinished) = desired.value.filter(|desired| !desired.finished) else {
-        return Ok(false);
-    };
-    let finished = DedicatedBoards {
-        finished: true,
-        ..unfinished
-    };
-    setup
-        .table()
-        .boards
-        .save(partner, &finished, desired.version)
-        .await?;
-    Ok(true)
+    let boards = &setup.table().boards;
+    // A conflict means that others were requested or finished meanwhile.
+    for _ in 0..3 {
+        let desired = boards.get(partner).await?;
+        let Some(unfinished) = desired.value.filter(|desired| !desired.finished) else {
+            return Ok(false);
+        };
+        let finished = DedicatedBoards {
+            finished: true,
+            ..unfinished
+        };
+        let saved = boards.save(partner, &finished, desired.version).await?;
+        if saved.is_saved() {
+            return Ok(true);
+        }
+    }
+    Err(Problem::conflict())
 }
 
 /// Requests two dedicated boards, after a person has seen what will be created. One conditional

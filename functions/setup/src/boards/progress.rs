@@ -147,11 +147,8 @@ async fn mark_finished(
         finished: true,
         ..desired.clone()
     };
-    setup
-        .table()
-        .boards
-        .save(partner, &finished, version)
-        .await?;
+    let boards = &setup.table().boards;
+    let _saved_or_conflict = boards.save(partner, &finished, version).await?;
     Ok(())
 }
 

@@ -126,7 +126,7 @@ impl HealthProcess {
         let contacts = Contacts::confirmed_by_operator([(address, mails)]).unwrap();
         let access = AccessTable::new(&env.aws, connections.access_table.clone());
         let saved = access.contacts.save(&partner(), &contacts, 0).await;
-        saved.unwrap();
+        assert!(saved.unwrap().is_saved());
         let config = health::Config {
             connections,
             ..env.health_config()

@@ -192,7 +192,7 @@ async fn nothing_is_mailed_before_the_partner_is_live() {
     let saved = connections
         .save(&partner(), &connection, read.version)
         .await;
-    saved.unwrap();
+    assert!(saved.unwrap().is_saved());
     test.hand(&[alert_of("elm", "a1", "high")]).await;
     test.minutes(20).await;
     assert_eq!(test.subjects().await, [""; 0]);

@@ -479,11 +479,8 @@ async fn two_browser_windows_create_a_board_once() {
     let mut again = desired();
     again.operations.name = "A third".to_owned();
     let version = env.config.boards.get(&partner()).await.unwrap().version;
-    env.config
-        .boards
-        .save(&partner(), &again, version)
-        .await
-        .unwrap();
+    let saved = env.config.boards.save(&partner(), &again, version).await;
+    assert!(saved.unwrap().is_saved());
     let now = Timestamp::now();
     let until = now + SignedDuration::from_secs(34);
     let taken = env
@@ -539,7 +536,8 @@ impl SetupProcess {
             sessions_from: None,
             manages_sources: false,
         };
-        access.partners.save(&partner(), &item, 0).await.unwrap();
+        let saved = access.partners.save(&partner(), &item, 0).await;
+        assert!(saved.unwrap().is_saved());
         let session = PageSession {
             partner: partner(),
             linked_at: now + SignedDuration::from_millis(1),
@@ -561,11 +559,9 @@ impl SetupProcess {
         let faults = json!({ "variants": { "new_board_statuses": statuses } });
         self.env.connectwise.set_faults(faults).await;
         let version = self.config.boards.get(&partner()).await.unwrap().version;
-        self.config
-            .boards
-            .save(&partner(), &desired(), version)
-            .await
-            .unwrap();
+        let boards = &self.config.boards;
+        let saved = boards.save(&partner(), &desired(), version).await;
+        assert!(saved.unwrap().is_saved());
         self.config
             .settings
             .put(&partner(), &settings())

@@ -162,7 +162,8 @@ async fn all_sessions_of_a_partner_can_be_ended() {
     let env = environment_with_partner().await;
     let (access, partner) = (&env.access, partner());
     let other = PartnerId::parse("contoso").unwrap();
-    access.partners.save(&other, &northwind(), 0).await.unwrap();
+    let stored = access.partners.save(&other, &northwind(), 0).await;
+    assert!(stored.unwrap().is_saved());
     let theirs = PageSession {
         partner: other,
         ..session(10, 900)

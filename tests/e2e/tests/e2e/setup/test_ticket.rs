@@ -127,7 +127,7 @@ async fn a_blocked_test_is_released_alone() {
         close_requested: false,
     };
     let saved = env.config.test_ticket.save(&partner(), &test, 0).await;
-    saved.unwrap();
+    assert!(saved.unwrap().is_saved());
     env.run_health(&health, after(now, 60)).await;
     let tick = env.schedule.tick(&reconcile, after(now, 90)).await;
     assert_eq!(tick.totals.released, 1);
