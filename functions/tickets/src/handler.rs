@@ -10,19 +10,23 @@ use connections::{BuildError, Connections};
 use domain::AlertKey;
 use domain::closing::snapshot_part::SnapshotPart;
 use domain::source::activity::SourceReport;
-use domain::wire::message::{Message, QuarantineEntry, RejectedEvents};
+use domain::wire::message::{Message, QuarantineEntry, RejectedEvents, UnreadableMessage};
 use domain::wire::tenant_list::TenantList;
 use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
 use store::Alerts;
 use tracing::Instrument as _;
 
 use crate::backoff::{MAX_RECEIPTS, delay};
 use crate::case::AlertRequest;
-use crate::oldest_message::{OldestMessage, sent_times};
+use crate::oldest_message::{OldestMessage, sent_at, sent_times};
 use crate::outcome::MessageOutcome;
 use crate::source_activity::{ActivityRecorder, LastMessages};
 use crate::worker::AlertWorker;
 use crate::{BatchInvocation, Config};
+
+/// How long a message of a newer release stays in the queue.
+const MAX_NEWER_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The Lambda function, with its clients.
 #[derive(Debug)]
@@ -50,8 +54,8 @@ struct Batch {
     others: Vec<(SqsMessage, PartnerMessage)>,
     /// When each source sent its last message, and for which tenants.
     last_messages: LastMessages,
-    /// Messages that cannot be read, with the reason.
-    unreadable: Vec<(SqsMessage, String)>,
+    /// Messages that cannot be read.
+    unreadable: Vec<(SqsMessage, UnreadableMessage)>,
 }
 
 impl TicketsHandler {
@@ -92,9 +96,10 @@ impl TicketsHandler {
             };
             self.settle(&record, outcome).await
         });
-        let unreadable = batch.unreadable.into_iter().map(async |(record, reason)| {
-            self.settle(&record, MessageOutcome::DeadLetter(reason))
-                .await
+        let now = invocation.now();
+        let unreadable = batch.unreadable.into_iter().map(async |(record, err)| {
+            let outcome = outcome_of_unreadable(&err, sent_at(&record), now);
+            self.settle(&record, outcome).await
         });
         let (alerts, others, unreadable) =
             tokio::join!(join_all(alerts), join_all(others), join_all(unreadable));
@@ -268,7 +273,7 @@ impl Batch {
         for record in event.records {
             match Message::from_json(record.body.as_deref().unwrap_or_default()) {
                 Ok(message) => batch.sort(record, message),
-                Err(err) => batch.unreadable.push((record, err.to_string())),
+                Err(err) => batch.unreadable.push((record, err)),
             }
         }
         batch
@@ -301,6 +306,28 @@ impl Batch {
     }
 }
 
+/// A message of a newer release is received again until that release is deployed. After some days
+/// it becomes a dead letter, since SQS would delete it after 14 days without a trace.
+fn outcome_of_unreadable(
+    err: &UnreadableMessage,
+    sent_at: Option<Timestamp>,
+    now: Timestamp,
+) -> MessageOutcome {
+    let is_recent = sent_at.is_none_or(|sent_at| now.duration_since(sent_at) < MAX_NEWER_AGE);
+    match err {
+        UnreadableMessage::Newer(newer) if is_recent => {
+            tracing::error!(
+                reason = %newer,
+                "a message was written by a newer release and stays in the queue until that release is deployed"
+            );
+            MessageOutcome::Later(None)
+        }
+        UnreadableMessage::Newer(_) | UnreadableMessage::Invalid(_) => {
+            MessageOutcome::DeadLetter(err.to_string())
+        }
+    }
+}
+
 /// How often SQS has shown the message.
 fn received(record: &SqsMessage) -> u32 {
     record
@@ -308,4 +335,33 @@ fn received(record: &SqsMessage) -> u32 {
         .get("ApproximateReceiveCount")
         .and_then(|count| count.parse().ok())
         .unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_a_newer_release_becomes_a_dead_letter_only_after_a_week() {
+        let now: Timestamp = "2026-11-22T07:30:00Z".parse().unwrap();
+        let outcome_of = |text: &str, age: SignedDuration| {
+            let err = Message::from_json(text).unwrap_err();
+            outcome_of_unreadable(&err, Some(now - age), now)
+        };
+        let week = SignedDuration::from_hours(7 * 24);
+        let almost = week - SignedDuration::from_secs(1);
+        for newer in [r#"{"v":2}"#, r#"{"v":1,"type":"window","body":{}}"#] {
+            assert_eq!(outcome_of(newer, almost), MessageOutcome::Later(None));
+            let late = outcome_of(newer, week);
+            assert!(
+                matches!(&late, MessageOutcome::DeadLetter(reason) if reason.starts_with("written by a newer release: ")),
+                "{late:?}"
+            );
+        }
+        let invalid = outcome_of("?", SignedDuration::ZERO);
+        assert!(matches!(invalid, MessageOutcome::DeadLetter(_)));
+        let err = Message::from_json(r#"{"v":2}"#).unwrap_err();
+        let no_time = outcome_of_unreadable(&err, None, now);
+        assert_eq!(no_time, MessageOutcome::Later(None));
+    }
 }

@@ -63,10 +63,12 @@ impl OldestMessage {
 
 /// When each message was sent, by its id.
 pub(crate) fn sent_times(records: &[SqsMessage]) -> HashMap<String, Timestamp> {
-    let sent = |record: &SqsMessage| {
-        let at = record.attributes.get("SentTimestamp")?.parse().ok()?;
-        let at = Timestamp::from_millisecond(at).ok()?;
-        Some((record.message_id.clone()?, at))
-    };
+    let sent = |record: &SqsMessage| Some((record.message_id.clone()?, sent_at(record)?));
     records.iter().filter_map(sent).collect()
+}
+
+/// When the message was sent.
+pub(crate) fn sent_at(record: &SqsMessage) -> Option<Timestamp> {
+    let at = record.attributes.get("SentTimestamp")?.parse().ok()?;
+    Timestamp::from_millisecond(at).ok()
 }

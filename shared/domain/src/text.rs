@@ -141,6 +141,17 @@ pub fn folded_name(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
+/// Whether a text contains one of these words, in any case, also if the text is JSON.
+#[must_use]
+pub fn mentions(text: &str, words: &[&str]) -> bool {
+    let text = text.to_lowercase();
+    words.iter().filter(|word| !word.is_empty()).any(|word| {
+        let word = word.to_lowercase();
+        let escaped = serde_json::Value::from(word.as_str()).to_string();
+        text.contains(&word) || text.contains(escaped.trim_matches('"'))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,7 @@ mod access_table;
 mod alerts;
 mod conditional;
 mod config_table;
+mod deletion;
 mod error;
 mod item_update;
 mod lease;
@@ -33,6 +34,7 @@ pub use alerts::{
     TimeCursor, TimeRange,
 };
 pub use config_table::ConfigTable;
+pub use deletion::{DeletionScope, DeletionStore, StoredData};
 pub use error::Error;
 pub use lease::Lease;
 pub use operations::{

@@ -262,15 +262,15 @@ mod tests {
     fn the_summary_counts_letters_by_reason() {
         let letters = [
             letter("", Some("not valid JSON"), "1800000060000"),
-            letter("", Some("envelope version 2"), "1800000000000"),
-            letter("", Some("envelope version 2"), "1800000120000"),
+            letter("", Some("newer release"), "1800000000000"),
+            letter("", Some("newer release"), "1800000120000"),
             letter("", None, "1800000120000"),
         ];
         assert_eq!(
             summary(&letters),
             [
                 "dead letters: 4, the oldest of 2027-01-15T08:00:00Z",
-                "       2  envelope version 2",
+                "       2  newer release",
                 "       1  not valid JSON",
                 "       1  received too often",
             ]

@@ -1,5 +1,7 @@
 //! The messages on the queue. The envelope is versioned, because messages outlive deployments.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +10,24 @@ use crate::alert::event::Event;
 use crate::closing::snapshot_part::SnapshotPart;
 use crate::digest::digest;
 use crate::source::activity::SourceReport;
+use crate::text::mentions;
 use crate::wire::tenant_list::TenantList;
 use crate::{AlertKey, PartnerId, SourceId};
 
 pub const ENVELOPE_VERSION: u32 = 1;
+
+/// The types of [`Message`], as the envelope names them.
+const TYPES: [&str; 9] = [
+    "event",
+    "snapshot",
+    "rejected",
+    "quarantine",
+    "source_report",
+    "tenants",
+    "reconsider",
+    "release",
+    "command",
+];
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "body", rename_all = "snake_case")]
@@ -90,6 +106,14 @@ impl QuarantineEntry {
         let parts = [self.source.as_str(), &self.body];
         format!("{time}#{}", digest(&parts, 16))
     }
+
+    /// Whether the body contains one of these words, in any case. JSON escapes a quote and a
+    /// backslash, so a word is also looked for in that form.
+    #[must_use]
+    pub fn mentions(&self, words: &[&str]) -> bool {
+        let body = STANDARD.decode(&self.body).unwrap_or_default();
+        mentions(&String::from_utf8_lossy(&body), words)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -99,19 +123,33 @@ struct Envelope<T> {
     message: T,
 }
 
+/// The members that every release can read. Another body of a known type needs another version.
 #[derive(Deserialize)]
-struct EnvelopeVersion {
+struct EnvelopeHead {
     v: u32,
+    #[serde(rename = "type")]
+    kind: Option<String>,
 }
 
-/// A queue message that cannot be read. A retry cannot help, so it goes to the dead-letter queue
-/// with this reason.
+/// A queue message that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableMessage {
-    #[error("unknown envelope version {0}: deploy the newer version, then redrive")]
-    Version(u32),
+    /// A newer release wrote it: during an update its functions are deployed one after the other,
+    /// and after a rollback its messages are still in the queue. The newer release can read it.
+    #[error("written by a newer release: {0}")]
+    Newer(NewerMessage),
+    /// A retry cannot help, so it goes to the dead-letter queue with this reason.
     #[error("not a Ticketbridge message: {0}")]
-    Json(serde_json::Error),
+    Invalid(serde_json::Error),
+}
+
+/// What is newer about a message.
+#[derive(Debug, thiserror::Error)]
+pub enum NewerMessage {
+    #[error("envelope version {0}")]
+    Version(u32),
+    #[error("message type `{0}`")]
+    Type(String),
 }
 
 impl Message {
@@ -125,16 +163,20 @@ impl Message {
         .unwrap_or_default()
     }
 
+    /// Reads a message.
     ///
     /// # Errors
-    /// Fails if the text is not an envelope of a known version.
+    /// When a newer release wrote the message, or Ticketbridge did not.
     pub fn from_json(text: &str) -> Result<Self, UnreadableMessage> {
-        let EnvelopeVersion { v } = serde_json::from_str(text).map_err(UnreadableMessage::Json)?;
-        if v != ENVELOPE_VERSION {
-            return Err(UnreadableMessage::Version(v));
+        let head: EnvelopeHead = serde_json::from_str(text).map_err(UnreadableMessage::Invalid)?;
+        if head.v > ENVELOPE_VERSION {
+            return Err(UnreadableMessage::Newer(NewerMessage::Version(head.v)));
+        }
+        if let Some(kind) = head.kind.filter(|kind| !TYPES.contains(&kind.as_str())) {
+            return Err(UnreadableMessage::Newer(NewerMessage::Type(kind)));
         }
         let envelope: Envelope<Self> =
-            serde_json::from_str(text).map_err(UnreadableMessage::Json)?;
+            serde_json::from_str(text).map_err(UnreadableMessage::Invalid)?;
         Ok(envelope.message)
     }
 
@@ -151,5 +193,53 @@ impl Message {
             Self::Reconsider(key) | Self::Release(key) => &key.partner,
             Self::Command(command) => &command.key.partner,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error_of(text: &str) -> String {
+        Message::from_json(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_message_of_a_newer_release_is_not_invalid() {
+        for (text, reason) in [
+            (
+                r#"{"v":2}"#,
+                "written by a newer release: envelope version 2",
+            ),
+            (
+                r#"{"v":2,"type":"event","body":{"key":7}}"#,
+                "written by a newer release: envelope version 2",
+            ),
+            (
+                r#"{"v":1,"type":"window","body":{}}"#,
+                "written by a newer release: message type `window`",
+            ),
+        ] {
+            assert_eq!(error_of(text), reason);
+        }
+        for text in [
+            "",
+            "{}",
+            r#"{"v":0}"#,
+            r#"{"v":1}"#,
+            r#"{"v":1,"type":"event","body":7}"#,
+        ] {
+            let error = Message::from_json(text).unwrap_err();
+            assert!(matches!(error, UnreadableMessage::Invalid(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_list_of_types_is_complete() {
+        let unknown = serde_json::from_str::<Message>(r#"{"type":"?"}"#);
+        let unknown = unknown.unwrap_err().to_string();
+        let known = TYPES.map(|kind| format!("`{kind}`")).join(", ");
+        let expected = format!("unknown variant `?`, expected one of {known}");
+        assert!(unknown.starts_with(&expected), "{unknown}");
     }
 }

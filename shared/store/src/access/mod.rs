@@ -14,4 +14,4 @@ pub use partners::PartnerStore;
 pub use sessions::SessionStore;
 pub use sources::{RegisteredSource, SourceStore};
 
-const OPERATOR: &str = "OPERATOR";
+pub(crate) const OPERATOR: &str = "OPERATOR";

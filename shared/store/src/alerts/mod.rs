@@ -17,6 +17,7 @@ pub use item_stream::ItemStream;
 pub use lists::{AlertLists, BlockedAlert, DueAlerts, IndexedAlert};
 pub use snapshots::SnapshotStore;
 pub use ticket_index::TicketIndexStore;
+pub(crate) use ticket_index::pk as ticket_index_pk;
 
 use std::collections::BTreeSet;
 

@@ -154,7 +154,7 @@ impl TicketIndexStore {
     }
 }
 
-pub(super) fn pk(partner: &PartnerId) -> String {
+pub(crate) fn pk(partner: &PartnerId) -> String {
     format!("ticket_index#{partner}")
 }
 

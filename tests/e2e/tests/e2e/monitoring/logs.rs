@@ -111,14 +111,16 @@ async fn hostile_ids_forge_no_log_line() {
         (SOURCE, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     ] {
         env.source
-            .ingest
-            .handle(signed(source, secret, "text/plain", body.as_bytes(), now))
+            .receive(
+                signed(source, secret, "text/plain", body.as_bytes(), now),
+                now,
+            )
             .await;
     }
     env.queue.send(FORGED).await;
     env.queue
         .send(&format!(
-            r#"{{"v":1,"type":"{}"}}"#,
+            r#"{{"v":1,"type":"event","body":"{}"}}"#,
             FORGED.escape_default()
         ))
         .await;

@@ -1,0 +1,235 @@
+//! Deletion of what the tables have about a partner, a source, a tenant or an alert.
+//!
+//! Only the operator's program deletes, with the operator's own rights: the roles of the functions
+//! cannot. Each item is deleted by itself, so a deletion that was interrupted is repeated.
+
+mod classify;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use aws_types::SdkConfig;
+use classify::{AlertItem, KnownScopes};
+use domain::{AlertKey, PartnerId, RecordId, SourceId, TenantId};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::Error;
+use crate::access::OPERATOR;
+use crate::table::{Item, Table, alert_key, key, partner_pk, query_all, string};
+
+/// Items that are deleted concurrently.
+const MAX_CALLS: usize = 16;
+
+/// What is deleted of a partner's data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeletionScope {
+    /// All of it.
+    Partner,
+    /// What concerns one of its sources.
+    Source(SourceId),
+    /// What concerns one of its tenants.
+    Tenant(TenantId),
+    /// One alert.
+    Alert(AlertKey),
+}
+
+/// What the tables have, by the keys of the items.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredData {
+    /// Records of alerts.
+    pub records: Vec<String>,
+    /// Parts of snapshots.
+    pub snapshots: Vec<String>,
+    /// The sort keys of the partner's items in the config table.
+    pub config: Vec<String>,
+    /// The sort keys of the partner's items in the access table.
+    pub access: Vec<String>,
+    /// Links and sessions, by their partition and sort keys.
+    pub sessions: Vec<(String, String)>,
+    /// Whether there is a state of the partner's ticket index.
+    pub has_ticket_index: bool,
+    /// The tickets of the records that are open, as far as is known.
+    pub open_tickets: BTreeSet<RecordId>,
+}
+
+impl StoredData {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
+
+    /// The number of items.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.records.len()
+            + self.snapshots.len()
+            + self.config.len()
+            + self.access.len()
+            + self.sessions.len()
+            + usize::from(self.has_ticket_index)
+    }
+}
+
+/// Finds and deletes items of all three tables.
+#[derive(Debug, Clone)]
+pub struct DeletionStore {
+    alerts: Table,
+    config: Table,
+    access: Table,
+}
+
+impl DeletionStore {
+    #[must_use]
+    pub fn new(aws: &SdkConfig, alerts: String, config: String, access: String) -> Self {
+        Self {
+            alerts: Table::new(aws, alerts),
+            config: Table::new(aws, config),
+            access: Table::new(aws, access),
+        }
+    }
+
+    /// Finds the items. It reads the whole alerts table, and calls `on_progress` with the number of
+    /// items that were read.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn find(
+        &self,
+        partner: &PartnerId,
+        scope: &DeletionScope,
+        mut on_progress: impl FnMut(usize),
+    ) -> Result<StoredData, Error> {
+        let config = self.partner_items(&self.config, partner).await?;
+        let access = self.partner_items(&self.access, partner).await?;
+        let mut scopes = KnownScopes::new(partner);
+        scopes.add_items(&config, &access);
+        let names = classify::tenant_names(scope, &config);
+        let mut found = StoredData {
+            config: classify::config_keys(scope, &names, &config),
+            access: classify::access_keys(scope, &access),
+            ..StoredData::default()
+        };
+        // An imported record has no key. It is recognised by its scope, once all are known.
+        let mut without_key = vec![];
+        let mut items = self.alerts.scan().into_paginator().items().send();
+        let mut read = 0;
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|err| Error::call("Scan", &err))?;
+            read += 1;
+            on_progress(read);
+            match AlertItem::of(&item, partner) {
+                Some(AlertItem::TicketIndex) => {
+                    found.has_ticket_index = *scope == DeletionScope::Partner;
+                }
+                Some(AlertItem::Record { pk, key }) => {
+                    scopes.add(&key.tenant, &key.source);
+                    if classify::covers(scope, &key) {
+                        found.open_tickets.extend(classify::open_ticket(&item));
+                        found.records.push(pk);
+                    }
+                }
+                Some(AlertItem::Snapshot { pk, tenant, source }) => {
+                    scopes.add(&tenant, &source);
+                    if classify::covers_snapshot(scope, &tenant, &source) {
+                        found.snapshots.push(pk);
+                    }
+                }
+                Some(AlertItem::Imported { pk }) => {
+                    without_key.push((pk, classify::open_ticket(&item)));
+                }
+                None => {}
+            }
+        }
+        for (pk, ticket) in without_key {
+            if scopes.covers(scope, &pk) {
+                found.open_tickets.extend(ticket);
+                found.records.push(pk);
+            }
+        }
+        if *scope == DeletionScope::Partner {
+            found.sessions = self.sessions(partner).await?;
+        }
+        Ok(found)
+    }
+
+    /// Deletes the items, and calls `on_progress` after each of them.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. Some items are then deleted: find the others again.
+    pub async fn delete(
+        &self,
+        partner: &PartnerId,
+        found: &StoredData,
+        mut on_progress: impl FnMut(),
+    ) -> Result<(), Error> {
+        let pk = partner_pk(partner);
+        let index = found.has_ticket_index;
+        let index = index.then(|| crate::alerts::ticket_index_pk(partner));
+        let alerts = found.records.iter().chain(&found.snapshots);
+        let alerts = alerts.chain(&index).map(|pk| (&self.alerts, alert_key(pk)));
+        let config = found.config.iter().map(|sk| (&self.config, key(&pk, sk)));
+        let access = found.access.iter().map(|sk| (&self.access, key(&pk, sk)));
+        let sessions = found.sessions.iter();
+        let sessions = sessions.map(|(pk, sk)| (&self.access, key(pk, sk)));
+        let all: Vec<_> = alerts.chain(config).chain(access).chain(sessions).collect();
+        let calls = all.into_iter().map(|(table, key)| delete_item(table, key));
+        let mut calls = stream::iter(calls).buffer_unordered(MAX_CALLS);
+        while calls.try_next().await?.is_some() {
+            on_progress();
+        }
+        Ok(())
+    }
+
+    /// Deletes the partner from the operator's list, once nothing else of it is left: the list names
+    /// those whose deletion was interrupted.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn unlist_partner(&self, partner: &PartnerId) -> Result<(), Error> {
+        let sk = format!("partner#{partner}");
+        delete_item(&self.access, key(OPERATOR, &sk)).await
+    }
+
+    /// Deletes the source from the operator's list, as for a partner.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn unlist_source(&self, source: &SourceId) -> Result<(), Error> {
+        let sk = format!("source#{source}");
+        delete_item(&self.access, key(OPERATOR, &sk)).await
+    }
+
+    async fn partner_items(&self, table: &Table, partner: &PartnerId) -> Result<Vec<Item>, Error> {
+        let query = table
+            .query()
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", string(partner_pk(partner)));
+        query_all(query).await
+    }
+
+    /// Links and sessions of the partner. They are found by reading the whole access table.
+    async fn sessions(&self, partner: &PartnerId) -> Result<Vec<(String, String)>, Error> {
+        let scan = self
+            .access
+            .scan()
+            .filter_expression("begins_with(pk, :prefix) AND partner = :partner")
+            .expression_attribute_values(":prefix", string("S#"))
+            .expression_attribute_values(":partner", string(partner.as_str()));
+        let items = scan.into_paginator().items().send();
+        let items: Result<Vec<Item>, _> = items.collect().await;
+        let items = items.map_err(|err| Error::call("Scan", &err))?;
+        let key_of = |item: &Item| {
+            let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+            text("pk").zip(text("sk"))
+        };
+        Ok(items.iter().filter_map(key_of).collect())
+    }
+}
+
+async fn delete_item(table: &Table, key: Item) -> Result<(), Error> {
+    let call = table.delete_item(key).send().await;
+    call.map(drop)
+        .map_err(|err| Error::call("DeleteItem", &err))
+}
