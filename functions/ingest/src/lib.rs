@@ -18,6 +18,7 @@ use std::slice;
 use std::time::Duration;
 
 use authenticate::{AuthenticationError, Authenticator, Refusal};
+use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use aws::queue::QueueSender;
 use aws::secrets::SourceDocument;
@@ -36,15 +37,13 @@ use jiff::Timestamp;
 use mapped::MappedMessages;
 use proof::{Proof, signature_headers};
 use source_reports::SourceReports;
+use tokio::time::{Instant, timeout_at};
 
 pub use config::Config;
 pub use response::WebhookResponse;
 
 /// The largest accepted body, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
-
-/// The function is killed after ten seconds. Its sender would then get no useful response.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// How long a refused request waits for its report, at most once a minute and source.
 const REPORT_TIME: Duration = Duration::from_millis(500);
@@ -69,19 +68,28 @@ impl Webhook {
     }
 
     /// Answers one request. It never fails: a sender understands only statuses.
-    pub async fn handle(&self, request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
-        self.handle_at(request, Timestamp::now()).await
+    ///
+    /// The response comes before the end of the invocation. A function that is stopped would give
+    /// its sender no useful response.
+    pub async fn handle(
+        &self,
+        request: ApiGatewayV2httpRequest,
+        invocation: &Invocation,
+    ) -> ApiGatewayV2httpResponse {
+        self.handle_at(request, invocation.now(), invocation.calls_end())
+            .await
     }
 
-    /// Answers one request that arrived at this time.
+    /// Answers one request that arrived at this time, before `ends`.
     pub async fn handle_at(
         &self,
         request: ApiGatewayV2httpRequest,
         now: Timestamp,
+        ends: Instant,
     ) -> ApiGatewayV2httpResponse {
         // Messages that were sent before the time-out may be in the queue. The sender repeats them,
         // and folding an event twice has the same result as folding it once.
-        let response = tokio::time::timeout(RESPONSE_TIMEOUT, self.respond(&request, now)).await;
+        let response = timeout_at(ends, self.respond(&request, now)).await;
         let response = match response {
             Ok(Ok(response)) => response,
             Ok(Err(AuthenticationError::Unavailable)) => WebhookResponse::Unavailable,

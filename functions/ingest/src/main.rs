@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+use aws::invocation::Invocation;
 use aws::panics::catch;
 use ingest::{Config, Webhook};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -19,7 +20,8 @@ async fn run() -> Result<(), Error> {
     let webhook = &Webhook::build(Config::from_env()?, &aws);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         let _flush = aws::metrics::flush_on_drop();
-        Ok::<_, Error>(catch(webhook.handle(event.payload)).await?)
+        let invocation = Invocation::of(&event.context.request_id, event.context.deadline);
+        Ok::<_, Error>(catch(webhook.handle(event.payload, &invocation)).await?)
     }))
     .await
 }

@@ -76,7 +76,7 @@ fn serve(mut stream: TcpStream) {
 }
 
 /// Starts the function and returns the lines that it writes.
-fn lines(stage: &str) -> (ChildGuard, mpsc::Receiver<String>) {
+fn lines(stack: &str) -> (ChildGuard, mpsc::Receiver<String>) {
     let runtime = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = runtime.local_addr().unwrap().to_string();
     thread::spawn(move || {
@@ -99,7 +99,7 @@ fn lines(stage: &str) -> (ChildGuard, mpsc::Receiver<String>) {
             "https://sqs.eu-central-1.amazonaws.com/1/events",
         )
         .env("SOURCE_SECRET_PREFIX", "tb/source/")
-        .env("STAGE", stage)
+        .env("STACK", stack)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -146,11 +146,11 @@ fn each_invocation_ends_with_one_metrics_line() {
             counted["_aws"]["CloudWatchMetrics"],
             json!([{
                 "Namespace": "Ticketbridge",
-                "Dimensions": [["Stage"]],
+                "Dimensions": [["Stack"]],
                 "Metrics": [{ "Name": "requests_refused", "Unit": "Count" }],
             }])
         );
-        assert_eq!(counted["Stage"], "prod");
+        assert_eq!(counted["Stack"], "prod");
         assert_eq!(counted["function"], "ticketbridge-ingest");
         assert_eq!(counted["requests_refused"], 1);
     }

@@ -26,8 +26,8 @@ pub struct Mail {
 /// Why a mail was not sent. `cause` is SES's code, or the whole chain if SES did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// SES has not verified the sender's address or domain, or has suspended the account. The
-    /// operator must correct it.
+    /// The role may not send by this identity, SES has not verified the sender's address or domain,
+    /// or has suspended the account. The operator must correct it.
     #[error("SES does not let this account send from its address: {cause}")]
     Sender { cause: String },
     /// The address is invalid, or the account is in SES's sandbox and the address is not verified
@@ -122,7 +122,8 @@ fn not_sent<R: std::fmt::Debug>(err: &SdkError<SendEmailError, R>, to: &EmailAdd
     if answer.is_too_many_requests_exception() || answer.is_limit_exceeded_exception() {
         return MailError::Throttled { cause };
     }
-    if answer.is_account_suspended_exception()
+    if answer.meta().code().is_some_and(is_access_denied)
+        || answer.is_account_suspended_exception()
         || answer.is_sending_paused_exception()
         || answer.is_mail_from_domain_not_verified_exception()
     {
@@ -146,9 +147,41 @@ fn not_sent<R: std::fmt::Debug>(err: &SdkError<SendEmailError, R>, to: &EmailAdd
     MailError::Unavailable { cause }
 }
 
+/// IAM's refusal, which is not part of SES's own errors.
+fn is_access_denied(code: &str) -> bool {
+    ["AccessDeniedException", "AccessDenied"].contains(&code)
+}
+
 #[cfg(test)]
 mod tests {
+    use aws_sdk_sesv2::error::ErrorMetadata;
+
     use super::*;
+
+    #[test]
+    fn each_code_of_ses_has_its_meaning() {
+        let to = EmailAddress::parse("b@partner.example").unwrap();
+        let not_verified = "Email address is not verified. The following identities failed the \
+                            check in region US-EAST-1: ";
+        let of = |code: &str, message: &str| {
+            let meta = ErrorMetadata::builder().code(code).message(message).build();
+            not_sent(
+                &SdkError::service_error(SendEmailError::generic(meta), ()),
+                &to,
+            )
+        };
+        // IAM's refusal is for the operator, and never ends by itself.
+        for code in ["AccessDeniedException", "AccessDenied"] {
+            let refused = of(code, "is not authorized to perform `ses:SendEmail'");
+            assert!(matches!(refused, MailError::Sender { .. }), "{refused}");
+            assert!(refused.to_string().contains(code), "{refused}");
+        }
+        let unknown = of("InternalServerError", not_verified);
+        assert!(
+            matches!(unknown, MailError::Unavailable { .. }),
+            "{unknown}"
+        );
+    }
 
     #[test]
     fn a_subject_is_one_short_line() {

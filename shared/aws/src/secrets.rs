@@ -18,6 +18,9 @@ use serde::{Deserialize, Serialize};
 
 /// How long a cached secret is used without a new read.
 const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
+/// How long an absent secret counts as absent. Secrets Manager is eventually consistent, so a secret
+/// that was just created may not be found yet.
+const ABSENT_FOR: SignedDuration = SignedDuration::from_secs(10);
 /// How long a cached secret is used while Secrets Manager is unavailable.
 const USABLE_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// The shortest time between two reads of one secret after mismatches.
@@ -187,6 +190,17 @@ struct CachedSecret {
     invalidated_at: Option<Timestamp>,
 }
 
+impl CachedSecret {
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        let lasts = if self.value.is_some() {
+            FRESH_FOR
+        } else {
+            ABSENT_FOR
+        };
+        now.duration_since(self.read_at) < lasts
+    }
+}
+
 impl Secrets {
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
@@ -264,7 +278,7 @@ impl Secrets {
             (known.clone(), is_invalid)
         });
         let value = match known {
-            Some((known, false)) if now.duration_since(known.read_at) < FRESH_FOR => known.value,
+            Some((known, false)) if known.is_fresh(now) => known.value,
             known => match (read(&self.client, name).await, known) {
                 (Ok(value), _) => {
                     self.cache().put(name, value.clone(), now);
@@ -382,6 +396,27 @@ mod tests {
             (known.present.len(), known.absent.len()),
             (MAX_PRESENT, MAX_ABSENT)
         );
+    }
+
+    #[test]
+    fn an_absent_secret_is_read_again_after_ten_seconds() {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let mut known = SecretCache::default();
+        known.put("absent", None, at(0));
+        let secret = VersionedSecret {
+            text: Secret::new("s"),
+            version: None,
+        };
+        known.put("present", Some(secret), at(0));
+        for (name, second, is_fresh) in [
+            ("absent", 9, true),
+            ("absent", 10, false),
+            ("present", 299, true),
+            ("present", 300, false),
+        ] {
+            let cached = known.get_mut(name).unwrap();
+            assert_eq!(cached.is_fresh(at(second)), is_fresh, "{name} {second}");
+        }
     }
 
     #[test]

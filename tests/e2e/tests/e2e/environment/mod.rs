@@ -20,7 +20,7 @@ use std::time::Duration;
 use aws::secrets::ConnectionSecret;
 use aws_lambda_events::sqs::SqsMessage;
 use aws_types::SdkConfig;
-use connections::ConnectionsConfig;
+use connections::{ConnectionsConfig, ModelVersion};
 use connectwise_sim::Seed;
 use domain::alert::record::Record;
 use domain::setup::contacts::{Contacts, MailKind};
@@ -29,7 +29,7 @@ use domain::ticketing::ticket_index::TicketIndexState;
 use domain::{Blocked, EmailAddress, Secret};
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
-use scheduled::Driver;
+use scheduled::{Driver, FunctionConfig};
 use serde_json::{Value, json};
 use store::{AccessTable, Alerts, ConfigTable, Connection, RecordWrite, SaveOutcome};
 
@@ -48,7 +48,7 @@ pub(crate) use schedule::{Schedules, after, minute, only};
 pub(crate) use setup::{
     Answer, Browser, Call, Lambda, PAGE, SetupPage, record_answers, take_answers,
 };
-pub(crate) use source::{Source, answer, signed};
+pub(crate) use source::{Source, answer, signed, webhook_ends};
 pub(crate) use worker::{Worker, reconsider, record_of};
 
 use crate::proxy::Proxy;
@@ -116,6 +116,7 @@ impl TestEnvironment {
                 connection_secret_prefix: CONNECTION_PREFIX.into(),
                 client_id_secret: "tb/client-id".into(),
                 allowed_origins: [&[connectwise.origin()], others].concat(),
+                model_version: ModelVersion::default(),
             },
             settle: SETTLE,
         };
@@ -195,7 +196,7 @@ impl TestEnvironment {
             queue_url: self.queue.url.clone(),
             alerts_table: "alerts".into(),
             connections: self.tickets_config.connections.clone(),
-            function_name: "reconcile".into(),
+            function: function("reconcile"),
             period: SignedDuration::from_mins(15),
             snapshot_lag: SignedDuration::from_mins(10),
         }
@@ -215,8 +216,8 @@ impl TestEnvironment {
             operator_mail: None,
             queue_url: self.queue.url.clone(),
             dead_letter_queue_url: self.dead_letter_queue.url.clone(),
-            stage: "test".into(),
-            function_name: "health".into(),
+            stack: "test".into(),
+            function: function("health"),
             period: SignedDuration::from_mins(15),
         }
     }
@@ -395,6 +396,13 @@ impl TestEnvironment {
         self.put_connection(&connection).await;
         let keys = self.keys(company_id, "another");
         self.put_connection_secret(CONNECTION_PREFIX, &keys).await;
+    }
+}
+
+fn function(name: &str) -> FunctionConfig {
+    FunctionConfig {
+        name: name.into(),
+        partners_per_tick: 500,
     }
 }
 

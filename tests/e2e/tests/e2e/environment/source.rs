@@ -1,5 +1,7 @@
 //! The seeded source, which posts signed events to the webhook endpoint.
 
+use std::time::Duration;
+
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::HeaderName;
@@ -8,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::fixtures::{SECRET, SOURCE};
 
@@ -17,7 +20,21 @@ pub(crate) struct Source {
     pub(crate) ingest: ingest::Webhook,
 }
 
+/// When an invocation of `ingest` that begins now must have answered.
+pub(crate) fn webhook_ends() -> Instant {
+    Instant::now() + Duration::from_secs(8)
+}
+
 impl Source {
+    /// Hands over a request that is received at this time.
+    pub(crate) async fn receive(
+        &self,
+        request: ApiGatewayV2httpRequest,
+        at: Timestamp,
+    ) -> ApiGatewayV2httpResponse {
+        self.ingest.handle_at(request, at, webhook_ends()).await
+    }
+
     /// Posts an event, which must be accepted.
     pub(crate) async fn post(&self, event: &Value) {
         self.post_at(0, event).await;
@@ -33,7 +50,7 @@ impl Source {
             event.to_string().as_bytes(),
             at,
         );
-        let response = self.ingest.handle_at(request, at).await;
+        let response = self.receive(request, at).await;
         assert_eq!(response.status_code, 202, "{response:?}");
     }
 
@@ -51,7 +68,7 @@ impl Source {
     ) -> ApiGatewayV2httpResponse {
         let now = Timestamp::now();
         let request = signed(SOURCE, SECRET, content_type, body.as_ref(), now);
-        self.ingest.handle(request).await
+        self.receive(request, now).await
     }
 }
 

@@ -30,6 +30,10 @@ struct TableProperties {
     global_secondary_indexes: Vec<GlobalSecondaryIndex>,
     time_to_live_specification: Option<TimeToLive>,
     stream_specification: Option<StreamSpecification>,
+    #[serde(rename = "TableName")]
+    _table_name: IgnoredAny,
+    #[serde(rename = "DeletionProtectionEnabled")]
+    _deletion_protection: IgnoredAny,
     #[serde(rename = "PointInTimeRecoverySpecification")]
     _point_in_time_recovery: IgnoredAny,
     #[serde(rename = "SSESpecification")]

@@ -49,7 +49,7 @@ impl SourceTest {
     pub(crate) async fn post_body(&mut self, body: &Value) {
         let at = self.now();
         let request = self.sender.request(body.to_string().as_bytes(), at);
-        let response = self.test.env.source.ingest.handle_at(request, at).await;
+        let response = self.test.env.source.receive(request, at).await;
         assert!(response.status_code < 300, "{response:?}");
         let messages = self.test.env.queue.take_records().await;
         let minutes = self.test.minutes;

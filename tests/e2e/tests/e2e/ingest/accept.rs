@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use crate::environment::{
     SECRET, SOURCE, TENANT, TestEnvironment, answer, partner, raised_event, resolved_event, signed,
-    source_document,
+    source_document, webhook_ends,
 };
 use aws::secrets::{SourceDocument, SourceSecret};
 use base64::Engine as _;
@@ -52,7 +52,7 @@ async fn all_authentication_failures_get_the_same_answer() {
         signed(disabled, SECRET, CLOUD_EVENT, body.as_bytes(), now),
         signed(SOURCE, SECRET, CLOUD_EVENT, body.as_bytes(), old),
     ] {
-        let response = env.source.ingest.handle(request).await;
+        let response = env.source.receive(request, Timestamp::now()).await;
         assert_eq!(response.status_code, 401);
         answers.push(format!("{response:?}"));
     }
@@ -81,7 +81,10 @@ async fn forged_source_ids_cause_no_call_and_no_cache_eviction() {
     let post = async |source: &str, secret: &str, second: i64| {
         let at = begun + SignedDuration::from_secs(second);
         let request = signed(source, secret, CLOUD_EVENT, body.as_bytes(), at);
-        endpoint.handle_at(request, at).await.status_code
+        endpoint
+            .handle_at(request, at, webhook_ends())
+            .await
+            .status_code
     };
     let reads = || {
         let calls = proxy.calls();
@@ -177,7 +180,7 @@ async fn rejected_events_are_counted_once() {
     // The sender retries with the same id.
     for _ in 0..2 {
         let request = signed(SOURCE, SECRET, CLOUD_EVENT, batch.as_bytes(), now);
-        let response = env.source.ingest.handle_at(request, now).await;
+        let response = env.source.receive(request, now).await;
         assert_eq!(response.status_code, 202);
     }
     let response = env.source.post_raw(CLOUD_EVENT, b"{").await;
@@ -272,7 +275,7 @@ async fn gzip_byte_order_mark_and_base64_data_are_accepted() {
         );
         let encoding = "gzip".parse().unwrap();
         request.headers.insert("content-encoding", encoding);
-        let response = env.source.ingest.handle_at(request, now).await;
+        let response = env.source.receive(request, now).await;
         assert_eq!(response.status_code, 202, "{}", answer(&response));
     }
     assert_eq!(env.queue.count().await, 5);
@@ -370,15 +373,9 @@ async fn nothing_is_accepted_without_the_queue() {
     };
     let webhook = ingest::Webhook::build(config, &env.aws);
     let body = raised_event("e1", "a1", 0).to_string();
-    let response = webhook
-        .handle(signed(
-            SOURCE,
-            SECRET,
-            CLOUD_EVENT,
-            body.as_bytes(),
-            Timestamp::now(),
-        ))
-        .await;
+    let now = Timestamp::now();
+    let request = signed(SOURCE, SECRET, CLOUD_EVENT, body.as_bytes(), now);
+    let response = webhook.handle_at(request, now, webhook_ends()).await;
     assert_eq!(response.status_code, 503);
     assert!(response.headers.contains_key("retry-after"));
 }
@@ -405,7 +402,7 @@ async fn rotate(env: &TestEnvironment, secrets: &[(&str, Option<Timestamp>)]) {
 async fn post_at(env: &TestEnvironment, secret: &str, at: Timestamp) -> i64 {
     let body = resolved_event("e1", "a1", 0).to_string();
     let request = signed(SOURCE, secret, CLOUD_EVENT, body.as_bytes(), at);
-    env.source.ingest.handle_at(request, at).await.status_code
+    env.source.receive(request, at).await.status_code
 }
 
 #[tokio::test]

@@ -99,11 +99,7 @@ async fn tenants(env: &TestEnvironment, preset: &str, body: &[u8]) -> BTreeSet<S
 
 async fn post(env: &TestEnvironment, sender: &Sender, body: &[u8], minutes: i64) -> (i64, String) {
     let at = received(minutes);
-    let response = env
-        .source
-        .ingest
-        .handle_at(sender.request(body, at), at)
-        .await;
+    let response = env.source.receive(sender.request(body, at), at).await;
     let text = match &response.body {
         Some(aws_lambda_events::encodings::Body::Text(text)) => text.clone(),
         _ => String::new(),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::environment::{PARTNER, SECRET, SOURCE, SOURCE_KEY, answer, raised_event, signed};
+use crate::environment::{
+    PARTNER, SECRET, SOURCE, SOURCE_KEY, answer, raised_event, signed, webhook_ends,
+};
 use aws::startup::{Account, sdk_config};
 use aws_credential_types::Credentials;
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
@@ -54,6 +56,15 @@ impl SqsStub {
 
     /// Posts a batch of so many events to an `ingest` that uses this stub.
     async fn post(&self, events: usize) -> ApiGatewayV2httpResponse {
+        self.post_before(events, webhook_ends()).await
+    }
+
+    /// Posts a batch to an `ingest` that must answer by then.
+    async fn post_before(
+        &self,
+        events: usize,
+        ends: tokio::time::Instant,
+    ) -> ApiGatewayV2httpResponse {
         let aws = sdk_config(&Account {
             region: "us-east-1".into(),
             endpoint_url: Some(self.url.clone()),
@@ -75,7 +86,9 @@ impl SqsStub {
             &body,
             Timestamp::now(),
         );
-        ingest::Webhook::build(config, &aws).handle(request).await
+        ingest::Webhook::build(config, &aws)
+            .handle_at(request, Timestamp::now(), ends)
+            .await
     }
 }
 
@@ -227,6 +240,19 @@ async fn a_silent_sqs_is_a_503_before_the_deadline() {
         begun.elapsed() < Duration::from_secs(10),
         "{:?}",
         begun.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn the_deadline_is_that_of_the_invocation() {
+    let stub = SqsStub::start(SqsBehaviour::SaysNothing).await;
+    let ends = tokio::time::Instant::now() + Duration::from_secs(1);
+    let response = stub.post_before(1, ends).await;
+    assert_unavailable(&response, "says nothing in a second");
+    assert!(
+        ends.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        ends.elapsed()
     );
 }
 

@@ -22,7 +22,7 @@ async fn refused(
     now: Timestamp,
     expected: (i64, &str),
 ) {
-    let response = env.source.ingest.handle_at(request, now).await;
+    let response = env.source.receive(request, now).await;
     let body = answer(&response);
     let detail = body["detail"].as_str().unwrap_or_default();
     assert_eq!(response.status_code, expected.0, "{what}: {body}");
@@ -187,10 +187,7 @@ async fn a_wrong_signature_timestamp_or_id_is_a_401() {
         with_headers(&"x".repeat(256), &(seconds - 300).to_string()),
         with_headers("!~", &(seconds + 300).to_string()),
     ] {
-        assert_eq!(
-            env.source.ingest.handle_at(right, now).await.status_code,
-            202
-        );
+        assert_eq!(env.source.receive(right, now).await.status_code, 202);
     }
     assert_eq!(env.queue.count().await, 4);
     env.queue.expect_leftovers(4);

@@ -79,7 +79,7 @@ async fn sample_gateway_payloads_are_signed_and_expired() {
             signed.matches(&[SigningKey::parse(SECRET).unwrap()], &raw),
             "{name}"
         );
-        let response = env.source.ingest.handle(request).await;
+        let response = env.source.receive(request, Timestamp::now()).await;
         assert_eq!(response.status_code, 401, "{name}");
     }
     // The report of all of them.

@@ -31,7 +31,7 @@ async fn activity(env: &TestEnvironment, source: &str) -> Value {
 async fn post(env: &TestEnvironment, sender: &Sender, body: &Value, at: Timestamp) -> i64 {
     let body = body.to_string().into_bytes();
     let request = sender.request(&body, at);
-    let response = env.source.ingest.handle_at(request, at).await;
+    let response = env.source.receive(request, at).await;
     response.status_code
 }
 
@@ -145,7 +145,7 @@ async fn the_response_to_a_refused_request_does_not_depend_on_the_report() {
     let body = event("alert.raised", "e1", "a1", 0).to_string();
     let refuse = async |source: &str, secret: &str| {
         let request = signed(source, secret, "application/json", body.as_bytes(), at);
-        let response = env.source.ingest.handle_at(request, at).await;
+        let response = env.source.receive(request, at).await;
         format!("{response:?}")
     };
     // A valid id whose source was deleted.

@@ -99,7 +99,7 @@ async fn each_decision_is_counted_once() {
         b"{}",
         jiff::Timestamp::now(),
     );
-    env.source.ingest.handle(forged).await;
+    env.source.receive(forged, jiff::Timestamp::now()).await;
     Box::pin(env.worker.work()).await;
     let mut worse = raised_event("e2", "a1", 5);
     worse["data"]["severity"] = json!("critical");

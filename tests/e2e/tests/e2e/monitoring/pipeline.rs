@@ -16,7 +16,7 @@ fn health(env: &TestEnvironment, mail_from: &str) -> Driver<health::HealthJob> {
     let config = health::Config {
         mail_from: mail_from.into(),
         operator_mail: Some(EmailAddress::parse(OPERATOR).unwrap()),
-        stage: "test".into(),
+        stack: "test".into(),
         ..env.health_config()
     };
     health::driver(&config, &env.aws).unwrap()
@@ -37,9 +37,9 @@ async fn notified(env: &TestEnvironment) -> Vec<String> {
     mails.iter().filter(to_operator).map(subject).collect()
 }
 
-const WRONG: &str = "Ticketbridge test: something is wrong";
-const STILL: &str = "Ticketbridge test: something is still wrong";
-const OVER: &str = "Ticketbridge test: all is well again";
+const WRONG: &str = "Ticketbridge stack test: something is wrong";
+const STILL: &str = "Ticketbridge stack test: something is still wrong";
+const OVER: &str = "Ticketbridge stack test: all is well again";
 
 #[tokio::test]
 async fn the_operator_is_notified_reminded_daily_and_informed_of_the_end() {

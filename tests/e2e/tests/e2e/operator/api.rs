@@ -9,7 +9,7 @@ use store::SaveOutcome;
 use tokio::task::JoinSet;
 
 use crate::environment::{
-    Answer, Call, TENANT, TestEnvironment, after, partner, raised_event, signed,
+    Answer, Call, TENANT, TestEnvironment, after, partner, raised_event, signed, webhook_ends,
 };
 
 const PARTNER: &str = "/v1/operator/partners/northwind";
@@ -57,7 +57,7 @@ async fn post_event_from(
     let body = event.to_string();
     let media_type = "application/cloudevents+json";
     let request = signed(id, secret, media_type, body.as_bytes(), at);
-    webhook.handle_at(request, at).await
+    webhook.handle_at(request, at, webhook_ends()).await
 }
 
 fn path_of(source: &Value) -> String {

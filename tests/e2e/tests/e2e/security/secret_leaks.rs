@@ -42,7 +42,7 @@ async fn post(
         event.to_string().as_bytes(),
         Timestamp::now(),
     );
-    let answer = env.source.ingest.handle(request).await;
+    let answer = env.source.receive(request, Timestamp::now()).await;
     captured.add(Location::Answers, &format!("{answer:?}"));
     captured.queues(env).await;
     answer.status_code
@@ -52,7 +52,7 @@ fn health(env: &TestEnvironment, mail_from: &str, operator: &str) -> Driver<heal
     let config = health::Config {
         mail_from: mail_from.into(),
         operator_mail: Some(EmailAddress::parse(operator).unwrap()),
-        stage: "test".into(),
+        stack: "test".into(),
         ..env.health_config()
     };
     health::driver(&config, &env.aws).unwrap()

@@ -80,7 +80,7 @@ async fn post(env: &TestEnvironment, source: &Source, event: &Value) {
         body.as_bytes(),
         Timestamp::now(),
     );
-    let answer = env.source.ingest.handle(request).await;
+    let answer = env.source.receive(request, Timestamp::now()).await;
     assert_eq!(answer.status_code, 202, "{answer:?}");
 }
 

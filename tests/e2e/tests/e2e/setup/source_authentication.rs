@@ -52,7 +52,7 @@ async fn post(env: &TestEnvironment, sender: &Sender, minutes: i64) -> i64 {
 }
 
 async fn send(env: &TestEnvironment, request: ApiGatewayV2httpRequest, at: Timestamp) -> i64 {
-    env.source.ingest.handle_at(request, at).await.status_code
+    env.source.receive(request, at).await.status_code
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn a_signature_is_chosen_field_by_field() {
 
     let sender = make_secret(&mut browser, &id, None).await;
     let request = sender.request(b"{}", Timestamp::now());
-    let response = env.source.ingest.handle_at(request, Timestamp::now()).await;
+    let response = env.source.receive(request, Timestamp::now()).await;
     assert_eq!(
         (response.status_code, response.body),
         (200, Some("thanks".into()))

@@ -74,7 +74,7 @@ async fn sender(browser: &mut Browser, id: &str) -> Sender {
 async fn post(env: &TestEnvironment, sender: &Sender, body: &Value, minutes: i64) -> i64 {
     let at = Timestamp::now() + SignedDuration::from_mins(minutes);
     let request = sender.request(body.to_string().as_bytes(), at);
-    env.source.ingest.handle_at(request, at).await.status_code
+    env.source.receive(request, at).await.status_code
 }
 
 async fn edit(

@@ -34,7 +34,7 @@ fn list(tenants: &Value) -> Value {
 async fn post(env: &TestEnvironment, sender: &Sender, body: &Value, minute: i64) -> (i64, Value) {
     let at = Timestamp::now() + SignedDuration::from_mins(minute);
     let request = sender.request(body.to_string().as_bytes(), at);
-    let response = env.source.ingest.handle_at(request, at).await;
+    let response = env.source.receive(request, at).await;
     (response.status_code, answer(&response))
 }
 

@@ -157,7 +157,7 @@ async fn the_reserved_source_cannot_post() {
         body.as_bytes(),
         Timestamp::now(),
     );
-    let answer = env.source.ingest.handle(request).await;
+    let answer = env.source.receive(request, Timestamp::now()).await;
     assert_eq!(answer.status_code, 401);
     assert_eq!(env.queue.count().await, 0);
 }

@@ -27,7 +27,7 @@ async fn received(env: &mut TestEnvironment, event: &Value, seconds: i64) {
     let media = "application/cloudevents+json";
     let now = Timestamp::now() + SignedDuration::from_secs(seconds);
     let request = signed(SOURCE, SECRET, media, body.as_bytes(), now);
-    let answer = env.source.ingest.handle_at(request, now).await;
+    let answer = env.source.receive(request, now).await;
     assert_eq!(answer.status_code, 202, "{answer:?}");
     env.worker.work().await;
 }
