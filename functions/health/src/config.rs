@@ -4,6 +4,7 @@ use aws::config::{Environment, MissingVariables, optional};
 use connections::ConnectionsConfig;
 use domain::EmailAddress;
 use jiff::SignedDuration;
+use scheduled::FunctionConfig;
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -20,10 +21,9 @@ pub struct Config {
     pub queue_url: String,
     /// The queue of messages that can never be processed.
     pub dead_letter_queue_url: String,
-    /// The deployment's name in mails to the operator, such as `prod`.
-    pub stage: String,
-    /// Its own name, to start further invocations.
-    pub function_name: String,
+    /// The stack's name, for mails to the operator.
+    pub stack: String,
+    pub function: FunctionConfig,
     /// How often a healthy connection is probed.
     pub period: SignedDuration,
 }
@@ -31,8 +31,9 @@ pub struct Config {
 impl Config {
     /// Reads `PAGE_ORIGIN`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`,
     /// `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `MAIL_FROM`, `QUEUE_URL`,
-    /// `DEAD_LETTER_QUEUE_URL`, `HEALTH_SECONDS`, `ALLOWED_ORIGINS`, `OPERATOR_MAIL` and `STAGE` (may be empty), and
-    /// Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
+    /// `DEAD_LETTER_QUEUE_URL`, `HEALTH_SECONDS`, `PARTNERS_PER_TICK`, `ALLOWED_ORIGINS`,
+    /// `API_MODEL_VERSION`, `OPERATOR_MAIL` and `STACK` (may be empty), and Lambda's own
+    /// `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
     /// Names all variables that are missing.
@@ -47,8 +48,8 @@ impl Config {
                 .parsed("OPERATOR_MAIL", |text| EmailAddress::parse(text).ok()),
             queue_url: environment.address("QUEUE_URL"),
             dead_letter_queue_url: environment.address("DEAD_LETTER_QUEUE_URL"),
-            stage: optional("STAGE").unwrap_or_default(),
-            function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),
+            stack: optional("STACK").unwrap_or_default(),
+            function: FunctionConfig::read(&mut environment),
             period: SignedDuration::from_secs(i64::from(environment.number("HEALTH_SECONDS"))),
         };
         environment.complete(config)

@@ -38,5 +38,5 @@ pub use run_result::{HealthError, HealthTotals};
 pub fn driver(config: &Config, aws: &SdkConfig) -> Result<Driver<HealthJob>, BuildError> {
     let table = config.connections.config_table.clone();
     let job = HealthJob::build(config, aws)?;
-    Ok(Driver::new(job, aws, table, config.function_name.clone()))
+    Ok(Driver::new(job, aws, table, config.function.clone()))
 }

@@ -35,7 +35,7 @@ pub(crate) struct Monitor {
     mailer: Mailer,
     /// `None` if the operator has no address: the log is the only notification.
     address: Option<EmailAddress>,
-    stage: String,
+    stack: String,
 }
 
 impl Monitor {
@@ -45,7 +45,7 @@ impl Monitor {
             dead_letters: DeadLetters::new(aws, config.dead_letter_queue_url.clone()),
             mailer: Mailer::new(aws, config.mail_from.clone()),
             address: config.operator_mail.clone(),
-            stage: config.stage.clone(),
+            stack: config.stack.clone(),
         }
     }
 
@@ -129,7 +129,7 @@ impl Monitor {
         };
         let mail = operator_mail(
             address.clone(),
-            &self.stage,
+            &self.stack,
             state,
             issues,
             incident,

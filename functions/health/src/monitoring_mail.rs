@@ -13,7 +13,7 @@ use maud::{DOCTYPE, html};
 /// The mail for a notification. Each issue names its entry in the runbook.
 pub(crate) fn operator_mail(
     to: EmailAddress,
-    stage: &str,
+    stack: &str,
     state: &PipelineState,
     issues: &BTreeSet<PipelineIssue>,
     incident: &PipelineIncident,
@@ -38,7 +38,7 @@ pub(crate) fn operator_mail(
             "There is nothing to do.",
         ),
     };
-    let subject = format!("Ticketbridge {stage}: {what}");
+    let subject = format!("Ticketbridge stack {stack}: {what}");
     let issues: Vec<(String, &str)> = issues
         .iter()
         .map(|issue| (issue.describe(state, now), issue.runbook()))
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn the_mail_says_the_same_as_text_and_html() {
         let wrong = mail(PipelineNotification::Started, &[PipelineIssue::DeadLetters]);
-        assert_eq!(wrong.subject, "Ticketbridge prod: something is wrong");
+        assert_eq!(wrong.subject, "Ticketbridge stack prod: something is wrong");
         assert_eq!(
             wrong.text,
             "Something is wrong with Ticketbridge itself, since 22 November 2026, 07:30 UTC:\n\n\

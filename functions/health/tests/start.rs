@@ -10,7 +10,7 @@
 mod start;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_health");
-const VARIABLES: [(&str, &str); 10] = [
+const VARIABLES: [(&str, &str); 11] = [
     ("PAGE_ORIGIN", "https://alerts.example"),
     ("ALERTS_TABLE", "alerts"),
     ("CONFIG_TABLE", "config"),
@@ -19,6 +19,7 @@ const VARIABLES: [(&str, &str); 10] = [
     ("CLIENT_ID_SECRET", "tb/client-id"),
     ("MAIL_FROM", "ticketbridge@mail.example"),
     ("HEALTH_SECONDS", "900"),
+    ("PARTNERS_PER_TICK", "500"),
     (
         "QUEUE_URL",
         "https://sqs.eu-central-1.amazonaws.com/1/events",

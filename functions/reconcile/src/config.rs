@@ -3,6 +3,7 @@
 use aws::config::{Environment, MissingVariables};
 use connections::ConnectionsConfig;
 use jiff::SignedDuration;
+use scheduled::FunctionConfig;
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -10,8 +11,7 @@ pub struct Config {
     pub alerts_table: String,
     /// The tables and secrets of connections. Its config table also says when partners are due.
     pub connections: ConnectionsConfig,
-    /// Its own name, to start further invocations.
-    pub function_name: String,
+    pub function: FunctionConfig,
     /// How often a partner is due if nothing happens.
     pub period: SignedDuration,
     /// How far a source's snapshots may lag behind its events.
@@ -21,7 +21,8 @@ pub struct Config {
 impl Config {
     /// Reads `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`,
     /// `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be empty),
-    /// `RECONCILE_SECONDS`, `SNAPSHOT_LAG_SECONDS`, and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
+    /// `API_MODEL_VERSION` (may be empty), `RECONCILE_SECONDS`, `SNAPSHOT_LAG_SECONDS`,
+    /// `PARTNERS_PER_TICK`, and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
     /// Names all variables that are missing.
@@ -31,7 +32,7 @@ impl Config {
             queue_url: environment.address("QUEUE_URL"),
             alerts_table: environment.text("ALERTS_TABLE"),
             connections: ConnectionsConfig::read(&mut environment),
-            function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),
+            function: FunctionConfig::read(&mut environment),
             period: SignedDuration::from_secs(i64::from(environment.number("RECONCILE_SECONDS"))),
             snapshot_lag: SignedDuration::from_secs(i64::from(
                 environment.number("SNAPSHOT_LAG_SECONDS"),

@@ -34,5 +34,5 @@ pub use job::{ReconcileJob, ReconcileTotals};
 pub fn driver(config: &Config, aws: &SdkConfig) -> Result<Driver<ReconcileJob>, BuildError> {
     let table = config.connections.config_table.clone();
     let job = ReconcileJob::build(config, aws)?;
-    Ok(Driver::new(job, aws, table, config.function_name.clone()))
+    Ok(Driver::new(job, aws, table, config.function.clone()))
 }

@@ -10,7 +10,7 @@
 mod start;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_reconcile");
-const VARIABLES: [(&str, &str); 8] = [
+const VARIABLES: [(&str, &str); 9] = [
     (
         "QUEUE_URL",
         "https://sqs.eu-central-1.amazonaws.com/1/events",
@@ -22,6 +22,7 @@ const VARIABLES: [(&str, &str); 8] = [
     ("CLIENT_ID_SECRET", "tb/client-id"),
     ("RECONCILE_SECONDS", "900"),
     ("SNAPSHOT_LAG_SECONDS", "600"),
+    ("PARTNERS_PER_TICK", "500"),
 ];
 
 start::tests_of!(BINARY, VARIABLES);

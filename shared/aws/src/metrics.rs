@@ -2,7 +2,7 @@
 //! invocation they are written as one line of CloudWatch's Embedded Metric Format, which CloudWatch
 //! reads from the log.
 //!
-//! The stage is the only dimension. Each further dimension, above all a partner's name, would make
+//! The stack's name is the only dimension. Each further dimension, above all a partner's name, would make
 //! more metrics to pay for.
 
 use std::io;
@@ -17,7 +17,7 @@ use crate::config::optional;
 /// The namespace in CloudWatch.
 pub const NAMESPACE: &str = "Ticketbridge";
 /// Distinguishes the stages of one account.
-pub const DIMENSION: &str = "Stage";
+pub const DIMENSION: &str = "Stack";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
@@ -184,15 +184,15 @@ pub fn measure(metric: Metric, time: Duration) {
 /// Collects the counts of one invocation.
 static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
 
-/// Starts the metrics in a function whose `STAGE` is set. Elsewhere, counting has no effect. Called
+/// Starts the metrics in a function whose `STACK` is set. Elsewhere, counting has no effect. Called
 /// once, with the logs.
 pub(crate) fn start() {
-    let Some(stage) = optional("STAGE") else {
+    let Some(stack) = optional("STACK") else {
         return;
     };
     let builder = Builder::new()
         .cloudwatch_namespace(NAMESPACE)
-        .with_dimension(DIMENSION, stage);
+        .with_dimension(DIMENSION, stack);
     let Ok(collector) = builder.init() else {
         // A second start in one process keeps the first collector.
         return;

@@ -24,6 +24,7 @@ use store::{AccessTable, ConfigTable, Due, OperatorEvent, PartnerItems};
 
 pub use clients::{ClientError, Clients};
 pub use confirm::{RefusalScope, RefusedCall};
+pub use connectwise::ModelVersion;
 pub use convert::{found_ticket, reference_prefix};
 pub use figures::FiguresCounter;
 pub use schedule::RunSchedule;
@@ -46,11 +47,13 @@ pub struct ConnectionsConfig {
     pub client_id_secret: String,
     /// Origins that are allowed besides the ConnectWise clouds.
     pub allowed_origins: Vec<String>,
+    /// The version of ConnectWise's models.
+    pub model_version: ModelVersion,
 }
 
 impl ConnectionsConfig {
-    /// Reads `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET` and
-    /// `ALLOWED_ORIGINS`, which may be empty.
+    /// Reads `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`,
+    /// and `ALLOWED_ORIGINS` and `API_MODEL_VERSION`, which may be empty.
     pub fn read(environment: &mut Environment) -> Self {
         Self {
             config_table: environment.text("CONFIG_TABLE"),
@@ -58,6 +61,9 @@ impl ConnectionsConfig {
             connection_secret_prefix: environment.text("CONNECTION_SECRET_PREFIX"),
             client_id_secret: environment.text("CLIENT_ID_SECRET"),
             allowed_origins: environment.list("ALLOWED_ORIGINS"),
+            model_version: environment
+                .parsed("API_MODEL_VERSION", ModelVersion::parse)
+                .unwrap_or_default(),
         }
     }
 }
@@ -101,7 +107,7 @@ impl Connections {
             access: AccessTable::new(aws, config.access_table.clone()),
             clients: Clients::new(
                 Secrets::new(aws),
-                Http::new(hosts)?,
+                Http::new(hosts)?.with_model_version(config.model_version.clone()),
                 config.connection_secret_prefix.clone(),
                 config.client_id_secret.clone(),
             ),

@@ -27,10 +27,6 @@ const MIN_CALL_DURATION: Duration = Duration::from_millis(100);
 pub(crate) const LIST_LIMIT: usize = 8 * 1024 * 1024;
 pub(crate) const SINGLE_LIMIT: usize = 1024 * 1024;
 
-/// A fixed model version. Without one, ConnectWise uses its newest, and models change. An old
-/// version is served for twelve more months.
-const MODEL: &str = "application/vnd.connectwise.com+json; version=2025.1";
-
 /// A call without its keys and its body.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiCall {
@@ -130,7 +126,7 @@ pub(crate) fn sign(
     let mut request = http
         .client
         .request(call.method.clone(), url)
-        .header(ACCEPT, MODEL)
+        .header(ACCEPT, http.model_version.0.clone())
         .header("clientId", client_id)
         .basic_auth(user, Some(keys.private_key.expose()));
     if call.forward_only {

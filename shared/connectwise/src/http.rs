@@ -10,6 +10,7 @@ use reqwest::redirect::Policy;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::model_version::ModelVersion;
 use crate::origin::HostList;
 use crate::resolver::{CheckingResolver, SystemResolver};
 
@@ -26,6 +27,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Http {
     pub(crate) client: reqwest::Client,
     pub(crate) hosts: HostList,
+    pub(crate) model_version: ModelVersion,
 }
 
 /// The HTTP client cannot be built. This is a defect of the build, which shows at the first start.
@@ -46,7 +48,11 @@ impl Http {
     /// When the TLS library or the client refuses its settings.
     pub fn new(hosts: HostList) -> Result<Self, HttpBuildError> {
         let client = Self::builder(&hosts, Arc::new(SystemResolver))?.build()?;
-        Ok(Self { client, hosts })
+        Ok(Self {
+            client,
+            hosts,
+            model_version: ModelVersion::default(),
+        })
     }
 
     /// The client's settings. Tests replace the resolver and watch the connections.
@@ -75,6 +81,15 @@ impl Http {
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .user_agent(concat!("Ticketbridge/", env!("CARGO_PKG_VERSION"))))
+    }
+
+    /// Asks for another version of ConnectWise's models.
+    #[must_use]
+    pub fn with_model_version(self, model_version: ModelVersion) -> Self {
+        Self {
+            model_version,
+            ..self
+        }
     }
 
     /// The allowed hosts, for checking an address that a partner enters.

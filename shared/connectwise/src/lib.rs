@@ -18,6 +18,7 @@ pub mod fuzzing;
 mod http;
 mod ip_ranges;
 mod link_header;
+mod model_version;
 mod origin;
 mod paging;
 mod records;
@@ -37,6 +38,7 @@ pub use discovery::{CompanyInfo, company_info};
 pub use error::{Error, Failure, Suspicion, WriteOutcome};
 pub use http::{Http, HttpBuildError};
 pub use link_header::RecordCursor;
+pub use model_version::ModelVersion;
 pub use origin::{HostError, HostList, InvalidOrigin, Origin};
 pub use paging::RecordPage;
 pub use records::{

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use aws::config::Environment;
 use aws::functions::Function;
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
@@ -16,8 +17,6 @@ use tracing::Instrument as _;
 
 use crate::ScheduledJob;
 
-/// Most partners that one tick takes. The others are still due at the next.
-const MAX_PARTNERS: usize = 500;
 /// Partners per invocation.
 const GROUP: usize = 20;
 /// A run starts only if this much time is left for its calls.
@@ -28,6 +27,26 @@ const RELEASE_TIME: Duration = Duration::from_secs(1);
 /// deployment, or a machine that was lost.
 const MAX_DEATHS: u32 = 2;
 
+/// A function that a schedule starts.
+#[derive(Debug, Clone)]
+pub struct FunctionConfig {
+    /// Its own name, to start further invocations.
+    pub name: String,
+    /// Most partners that one tick takes.
+    pub partners_per_tick: usize,
+}
+
+impl FunctionConfig {
+    /// Reads `PARTNERS_PER_TICK`, and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
+    pub fn read(environment: &mut Environment) -> Self {
+        let partners = environment.number("PARTNERS_PER_TICK");
+        Self {
+            name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),
+            partners_per_tick: usize::try_from(partners).unwrap_or(usize::MAX),
+        }
+    }
+}
+
 /// Runs a job for the partners that are due.
 #[derive(Debug)]
 pub struct Driver<J> {
@@ -35,6 +54,8 @@ pub struct Driver<J> {
     due: Due,
     table: ConfigTable,
     function: Function,
+    /// Most partners that one tick takes. The others are still due at the next.
+    max_partners: usize,
 }
 
 /// Why an invocation ended before it ran the job.
@@ -83,14 +104,15 @@ enum RunOutcome<T> {
 }
 
 impl<J: ScheduledJob> Driver<J> {
-    /// Drives a job of the function with this name. Which partners are due is in the config table.
+    /// Drives a job of this function. Which partners are due is in the config table.
     #[must_use]
-    pub fn new(job: J, aws: &SdkConfig, config_table: String, function: String) -> Self {
+    pub fn new(job: J, aws: &SdkConfig, config_table: String, function: FunctionConfig) -> Self {
         Self {
             job,
             due: Due::new(aws, config_table.clone()),
             table: ConfigTable::new(aws, config_table),
-            function: Function::new(aws, function),
+            function: Function::new(aws, function.name),
+            max_partners: function.partners_per_tick,
         }
     }
 
@@ -114,7 +136,7 @@ impl<J: ScheduledJob> Driver<J> {
             None => {
                 self.job.on_tick(invocation).await;
                 let now = invocation.now();
-                let due = self.due.list(J::SCHEDULE, now, MAX_PARTNERS).await?;
+                let due = self.due.list(J::SCHEDULE, now, self.max_partners).await?;
                 (due, GROUP)
             }
         };

@@ -12,6 +12,6 @@ mod driver;
 mod job;
 mod period;
 
-pub use driver::{Driver, DriverError, RunSummary};
+pub use driver::{Driver, DriverError, FunctionConfig, RunSummary};
 pub use job::ScheduledJob;
 pub use period::Period;

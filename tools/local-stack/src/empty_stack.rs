@@ -19,7 +19,7 @@ use crate::simulator::SimulatorProcess;
 use crate::venv::{EMULATOR, Venv};
 
 /// How often the schedules run. The emulator reads this as "at each of its own rounds", every ten
-/// seconds; AWS allows no rate below a minute.
+/// seconds. AWS and the template allow no rate below a minute.
 const TICK: &str = "rate(0 minutes)";
 
 /// Receives mails about the local Ticketbridge's own problems.
@@ -110,7 +110,6 @@ impl EmptyStack {
             let sites = std::iter::once(&simulator).chain(&other_sites);
             let origins: Vec<_> = sites.map(SimulatorProcess::origin).collect();
             let parameters = [
-                ("Stage", "local".to_owned()),
                 ("AllowedOrigins", origins.join(",")),
                 ("MailFrom", MAIL_FROM.to_owned()),
                 ("OperatorMail", OPERATOR_MAIL.to_owned()),
@@ -121,10 +120,10 @@ impl EmptyStack {
                 ("ReconcileSeconds", times.period.to_string()),
                 ("SnapshotLagSeconds", "1".to_owned()),
                 ("HealthSeconds", times.period.to_string()),
-                ("Tick", TICK.to_owned()),
             ];
             let deployed = deployment::deploy(&emulator, folder.path(), &parameters).await?;
             allow_mails(&emulator, &deployed).await?;
+            shorten_schedules(&emulator).await?;
             let operator = OperatorClient::create_user(&emulator, &deployed.api_id).await?;
             Ok((deployed, operator))
         })
@@ -204,6 +203,32 @@ async fn prepare_account(emulator: &Emulator, simulator: &SimulatorProcess) -> R
         } }),
     ];
     emulator.call_all(&calls).await?;
+    Ok(())
+}
+
+/// Lets all schedules run as often as the emulator can.
+async fn shorten_schedules(emulator: &Emulator) -> Result<()> {
+    let list = json!({ "service": "scheduler", "operation": "ListSchedules", "parameters": {} });
+    let listed = emulator.call_all(&[list]).await?;
+    let schedules = listed[0]["Schedules"].as_array();
+    let schedules = schedules.context("the emulator lists no schedules")?.iter();
+    let get = schedules.map(|schedule| {
+        json!({ "service": "scheduler", "operation": "GetSchedule", "parameters": {
+            "GroupName": schedule["GroupName"], "Name": schedule["Name"],
+        } })
+    });
+    let mut updates = vec![];
+    for schedule in emulator.call_all(&get.collect::<Vec<_>>()).await? {
+        updates.push(
+            json!({ "service": "scheduler", "operation": "UpdateSchedule", "parameters": {
+                "GroupName": schedule["GroupName"], "Name": schedule["Name"],
+                "ScheduleExpression": TICK,
+                "FlexibleTimeWindow": schedule["FlexibleTimeWindow"],
+                "Target": schedule["Target"],
+            } }),
+        );
+    }
+    emulator.call_all(&updates).await?;
     Ok(())
 }
 

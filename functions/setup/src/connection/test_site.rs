@@ -6,6 +6,7 @@ use aws::invocation::Invocation;
 use aws::startup::{Account, sdk_config};
 use aws_credential_types::Credentials;
 use connections::{Connections, ConnectionsConfig};
+use connectwise::ModelVersion;
 use connectwise_sim::{Seed, Simulator};
 use domain::Secret;
 use domain::setup::rights::RightStatus;
@@ -129,6 +130,7 @@ pub(super) fn connections(listed: &[&str]) -> Connections {
         connection_secret_prefix: "connection/".into(),
         client_id_secret: "client-id".into(),
         allowed_origins: listed.iter().map(|origin| (*origin).to_owned()).collect(),
+        model_version: ModelVersion::default(),
     };
     Connections::build(&config, &sdk_config(&account).unwrap()).unwrap()
 }

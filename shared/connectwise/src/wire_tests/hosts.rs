@@ -19,7 +19,8 @@ use super::server::{Play, Server, answer, answer_with, credentials, header, with
 use super::{TICKET, records};
 use crate::call::{ApiCall, sign};
 use crate::{
-    Client, Error, HostError, HostList, Http, Origin, RecordCursor, TicketFilter, company_info,
+    Client, Error, HostError, HostList, Http, ModelVersion, Origin, RecordCursor, TicketFilter,
+    company_info,
 };
 
 /// Replaces the connector: it records the targets of connections and makes none.
@@ -117,6 +118,7 @@ async fn another_host_is_refused_before_a_look_up_or_a_connection() {
     let http = Http {
         client,
         hosts: hosts(),
+        model_version: ModelVersion::default(),
     };
 
     let mut refused = 0;
@@ -183,6 +185,7 @@ async fn a_name_that_resolves_to_this_machine_later_is_refused() {
         let http = Http {
             client: client.build().unwrap(),
             hosts: HostList::default(),
+            model_version: ModelVersion::default(),
         };
         let client = Client::new(&http, credentials(cloud)).unwrap();
         for _ in 1..answers.len() {
@@ -207,7 +210,15 @@ async fn a_name_that_resolves_to_this_machine_later_is_refused() {
         .unwrap()
         .build()
         .unwrap();
-    let client = Client::new(&Http { client, hosts }, credentials(listed)).unwrap();
+    let client = Client::new(
+        &Http {
+            client,
+            hosts,
+            model_version: ModelVersion::default(),
+        },
+        credentials(listed),
+    )
+    .unwrap();
     let error = client.ticket(7, within(2_000)).await.unwrap_err();
     assert!(!matches!(error, Error::HostRefused { .. }), "{error:?}");
     assert!(home.connections() >= 1);

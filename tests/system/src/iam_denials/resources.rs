@@ -1,6 +1,7 @@
 //! The names of the deployed resources.
 
 use anyhow::{Result, ensure};
+use local_stack::deployment::STACK;
 use local_stack::stack::Stack;
 
 pub(super) struct ResourceNames {
@@ -23,7 +24,7 @@ pub(super) struct ResourceNames {
     pub(super) setup: String,
 }
 
-/// Lists the resources, and creates the secrets of another stage in the same account.
+/// Lists the resources, and creates the secrets of another stack in the same account.
 pub(super) async fn resource_names(stack: &Stack) -> Result<ResourceNames> {
     let deployed = &stack.deployed;
     let queue = |url: &str| url.rsplit('/').next().unwrap_or_default().to_owned();
@@ -31,11 +32,12 @@ pub(super) async fn resource_names(stack: &Stack) -> Result<ResourceNames> {
     let connection_prefix = deployed.variable("tickets", "CONNECTION_SECRET_PREFIX")?;
     let source = format!("{source_prefix}{}", stack.seeded.source);
     let connection = format!("{connection_prefix}{}", stack.seeded.partner);
-    let other_source = source.replace("/local/", "/prod/");
-    let other_connection = connection.replace("/local/", "/prod/");
+    let of_other_stack = |name: &str| name.replace(&format!("/{STACK}/"), "/other/");
+    let other_source = of_other_stack(&source);
+    let other_connection = of_other_stack(&connection);
     ensure!(
         other_source != source && other_connection != connection,
-        "the names of the secrets do not contain the stage"
+        "the names of the secrets do not contain the stack's name"
     );
     for name in [&other_source, &other_connection] {
         let create = [

@@ -37,7 +37,7 @@ fn queues_except_send(names: &ResourceNames) -> Vec<IamCall> {
     denied
 }
 
-/// Reads of secrets of sources and of another stage, for a role that reads those of connections.
+/// Reads of secrets of sources and of another stack, for a role that reads those of connections.
 fn secrets_of_others(names: &ResourceNames) -> [IamCall; 3] {
     let others = [
         &names.source_secret,

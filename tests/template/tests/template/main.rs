@@ -18,7 +18,7 @@ use template::Template;
 /// Returns the violations.
 type Rule = fn(&Template) -> Vec<String>;
 
-const RULES: [(&str, Rule); 12] = [
+const RULES: [(&str, Rule); 13] = [
     (
         "a message stays hidden for six time-outs",
         queues::visibility,
@@ -26,6 +26,10 @@ const RULES: [(&str, Rule); 12] = [
     (
         "no function sends to the queue that it reads",
         queues::loops,
+    ),
+    (
+        "the consumer of a queue is updated before its senders",
+        queues::update_order,
     ),
     ("every queue has a dead-letter queue", queues::dead_letters),
     ("permissions name their resources", permissions::permissions),

@@ -16,7 +16,7 @@ const WATCHED: [(&str, &str, &str); 5] = [
     ),
     ("AWS::ApiGatewayV2::Api", "ApiId", "5xx"),
     // Each schedule's function counts its ticks, so that a missed schedule is noticed.
-    ("AWS::Scheduler::Schedule", "Stage", "_ticks"),
+    ("AWS::Scheduler::Schedule", "Stack", "_ticks"),
 ];
 
 /// The resource in a dimension's value.
@@ -79,7 +79,7 @@ pub(crate) fn alarms(template: &Template) -> Vec<String> {
             // A schedule is named after the function that counts its ticks.
             let (resource, metric) = match resource.strip_suffix("Tick") {
                 Some(function) => (
-                    "Stage",
+                    "AWS::StackName",
                     format!("{}{metric}", function.to_ascii_lowercase()),
                 ),
                 None => (resource, metric.to_owned()),
@@ -106,8 +106,8 @@ fn shown(dashboard: &Value, wrong: &mut Vec<String>) -> Vec<String> {
         .flat_map(|widget| list(&widget["properties"]["metrics"]));
     let mut shown = Vec::new();
     for line in lines.filter(|line| line[0] == NAMESPACE) {
-        if line[2] != DIMENSION || line[3] != "${Stage}" {
-            wrong.push(format!("{line} has no stage"));
+        if line[2] != DIMENSION || line[3] != "${AWS::StackName}" {
+            wrong.push(format!("{line} does not name the stack"));
         }
         shown.push(line[1].as_str().unwrap_or_default().to_owned());
     }
@@ -126,9 +126,10 @@ pub(crate) fn metrics(template: &Template) -> Vec<String> {
         if !is_known(metric) {
             wrong.push(format!("{name}: the code does not count {metric}"));
         }
-        let stage = serde_json::json!([{ "Name": DIMENSION, "Value": { "Ref": "Stage" } }]);
-        if properties["Dimensions"] != stage {
-            wrong.push(format!("{name} has no stage"));
+        let stack =
+            serde_json::json!([{ "Name": DIMENSION, "Value": { "Ref": "AWS::StackName" } }]);
+        if properties["Dimensions"] != stack {
+            wrong.push(format!("{name} does not name the stack"));
         }
     }
     let mut seen = Vec::new();
@@ -145,10 +146,10 @@ pub(crate) fn metrics(template: &Template) -> Vec<String> {
             wrong.push(format!("the dashboard does not show {}", metric.name()));
         }
     }
-    // Without the stage nothing is counted.
+    // Without the stack's name nothing is counted.
     let variables = &template.0["Globals"]["Function"]["Environment"]["Variables"];
-    if variables["STAGE"]["Ref"] != "Stage" {
-        wrong.push("the functions have no variable STAGE".to_owned());
+    if variables["STACK"]["Ref"] != "AWS::StackName" {
+        wrong.push("the functions have no variable STACK".to_owned());
     }
     wrong
 }

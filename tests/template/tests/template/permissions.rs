@@ -7,14 +7,26 @@ use serde_json::Value;
 use crate::template::{Template, attribute_of, list};
 
 /// Actions that AWS allows only for the resource "*".
-const WITHOUT_RESOURCES: [&str; 2] = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"];
+const WITHOUT_RESOURCES: [&str; 8] = [
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+];
 
 /// The resources that may be patterns. The ARN of a secret ends with six random characters.
-const PATTERNS: [&str; 3] = [
+const PATTERNS: [&str; 5] = [
     // One secret for each source and each connection, created after the stack.
-    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:ticketbridge/${Stage}/source/*",
-    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:ticketbridge/${Stage}/connection/*",
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:ticketbridge/${AWS::StackName}/source/*",
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:ticketbridge/${AWS::StackName}/connection/*",
     "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${ClientIdSecret}-??????",
+    // The rule about the sender is the limit of mails.
+    "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*",
+    "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:configuration-set/*",
 ];
 
 pub(crate) fn permissions(template: &Template) -> Vec<String> {

@@ -44,30 +44,53 @@ pub(crate) fn visibility(template: &Template) -> Vec<String> {
 pub(crate) fn loops(template: &Template) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, function) in template.functions() {
-        let role = attribute_of(&function["Properties"]["Role"]);
         for queue in template.reads(function) {
-            for (_, statement) in template
-                .statements()
-                .into_iter()
-                .filter(|(of, _)| Some(*of) == role)
-            {
-                let sends = list(&statement["Action"]).into_iter().any(|action| {
-                    let pattern = action.as_str().unwrap_or("*");
-                    ["sqs:SendMessage", "sqs:SendMessageBatch"]
-                        .iter()
-                        .any(|send| matches(pattern, send))
-                });
-                // A resource that is no `!GetAtt` may be the queue.
-                let to_it = list(&statement["Resource"])
-                    .into_iter()
-                    .any(|resource| attribute_of(resource).is_none_or(|name| name == queue));
-                if sends && to_it {
-                    wrong.push(format!("{name} may send to {queue}, which it reads"));
+            if may_send(template, function, queue) {
+                wrong.push(format!("{name} may send to {queue}, which it reads"));
+            }
+        }
+    }
+    wrong
+}
+
+/// A newer sender may write messages that only a newer consumer can read.
+pub(crate) fn update_order(template: &Template) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (consumer, function) in template.functions() {
+        for queue in template.reads(function) {
+            for (sender, function) in template.functions() {
+                let is_after = list(&function["DependsOn"])
+                    .iter()
+                    .any(|before| *before == consumer);
+                if sender != consumer && may_send(template, function, queue) && !is_after {
+                    wrong.push(format!(
+                        "{sender} sends to {queue}, and may be updated before {consumer}"
+                    ));
                 }
             }
         }
     }
     wrong
+}
+
+fn may_send(template: &Template, function: &Value, queue: &str) -> bool {
+    let role = attribute_of(&function["Properties"]["Role"]);
+    let statements = template.statements().into_iter();
+    statements
+        .filter(|(of, _)| Some(*of) == role)
+        .any(|(_, statement)| {
+            let sends = list(&statement["Action"]).into_iter().any(|action| {
+                let pattern = action.as_str().unwrap_or("*");
+                ["sqs:SendMessage", "sqs:SendMessageBatch"]
+                    .iter()
+                    .any(|send| matches(pattern, send))
+            });
+            // A resource that is no `!GetAtt` may be the queue.
+            let to_it = list(&statement["Resource"])
+                .into_iter()
+                .any(|resource| attribute_of(resource).is_none_or(|name| name == queue));
+            sends && to_it
+        })
 }
 
 pub(crate) fn dead_letters(template: &Template) -> Vec<String> {

@@ -51,6 +51,14 @@ pub(crate) fn tables(template: &Template) -> Vec<String> {
                 "cannot be restored",
             ),
             (
+                properties["DeletionProtectionEnabled"] == true,
+                "can be deleted by mistake",
+            ),
+            (
+                !properties["TableName"].is_null(),
+                "has a generated name, by which no new stack can take it over",
+            ),
+            (
                 table["DeletionPolicy"] == "Retain",
                 "is deleted with the stack",
             ),

@@ -75,7 +75,7 @@ impl Template {
         for (role, resource) in self.of_type("AWS::IAM::Role") {
             for policy in list(&resource["Properties"]["Policies"]) {
                 for statement in list(&policy["PolicyDocument"]["Statement"]) {
-                    statements.push((role, statement));
+                    statements.push((role, chosen(statement)));
                 }
             }
         }
@@ -106,6 +106,11 @@ fn plain(value: yaml_serde::Value) -> Value {
             Value::Object(Map::from_iter([(name, plain(tagged.value))]))
         }
     }
+}
+
+/// What `!If` gives under its condition, or the value itself.
+fn chosen(value: &Value) -> &Value {
+    value["Fn::If"].get(1).unwrap_or(value)
 }
 
 /// One value or several, as policies may have either.
