@@ -1,5 +1,5 @@
-//! Cargo subcommands that do not come with Rust. They are installed under `target/tools` if they
-//! are missing.
+//! Programs from crates.io that the commands use: subcommands of cargo, and others. They are
+//! installed under `target/tools` if they are missing.
 
 use anyhow::{Context, Result};
 use local_stack::environment;
@@ -7,10 +7,10 @@ use local_stack::process::{capture, run};
 use local_stack::progress::step;
 use tokio::process::Command;
 
-/// A subcommand `cargo <name>` from the crate `cargo-<name>`.
+/// A program with the name of its crate. `cargo-<name>` is run as `cargo <name>`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CargoTool {
-    name: &'static str,
+    package: &'static str,
     /// The version to install.
     version: &'static str,
     /// Whether another version on this machine is good enough.
@@ -20,7 +20,7 @@ pub(crate) struct CargoTool {
 }
 
 pub(crate) const NEXTEST: CargoTool = CargoTool {
-    name: "nextest",
+    package: "cargo-nextest",
     version: "0.9.143",
     any_version: true,
     home: "https://nexte.st",
@@ -28,7 +28,7 @@ pub(crate) const NEXTEST: CargoTool = CargoTool {
 
 /// Other versions have other rules.
 pub(crate) const DENY: CargoTool = CargoTool {
-    name: "deny",
+    package: "cargo-deny",
     version: "0.20.2",
     any_version: false,
     home: "https://embarkstudios.github.io/cargo-deny",
@@ -37,10 +37,26 @@ pub(crate) const DENY: CargoTool = CargoTool {
 /// Finds dependencies that no code uses. Newer releases of cargo-shear, which finds more, need a
 /// newer Rust than ours.
 pub(crate) const MACHETE: CargoTool = CargoTool {
-    name: "machete",
+    package: "cargo-machete",
     version: "0.9.2",
     any_version: false,
     home: "https://github.com/bnjbvr/cargo-machete",
+};
+
+/// Writes the SBOM of each program.
+pub(crate) const CYCLONEDX: CargoTool = CargoTool {
+    package: "cargo-cyclonedx",
+    version: "0.5.9",
+    any_version: false,
+    home: "https://github.com/CycloneDX/cyclonedx-rust-cargo",
+};
+
+/// Builds the documentation site.
+pub(crate) const MDBOOK: CargoTool = CargoTool {
+    package: "mdbook",
+    version: "0.5.4",
+    any_version: false,
+    home: "https://rust-lang.github.io/mdBook",
 };
 
 /// A tool that is installed.
@@ -63,9 +79,9 @@ impl CargoTool {
                 return Ok(installed);
             }
         }
-        let (package, version) = (format!("cargo-{}", self.name), self.version);
+        let (package, version) = (self.package, self.version);
         let root = environment::target("tools");
-        let mut install = environment::cargo(&["install", &package, "--locked", "--quiet"]);
+        let mut install = environment::cargo(&["install", package, "--locked", "--quiet"]);
         install
             .args(["--version", version])
             .arg("--root")
@@ -90,9 +106,14 @@ impl CargoTool {
 }
 
 impl InstalledTool {
-    /// `cargo <name>`.
+    /// `cargo <name>`, or the program by its own name.
     pub(crate) fn command(&self) -> Command {
-        let mut command = environment::cargo(&[self.tool.name]);
+        let package = self.tool.package;
+        let mut command = match package.strip_prefix("cargo-") {
+            Some(name) => environment::cargo(&[name]),
+            None if self.is_local => Command::new(environment::target("tools/bin").join(package)),
+            None => Command::new(package),
+        };
         if self.is_local {
             let bin = environment::target("tools/bin");
             command.env("PATH", environment::path_with(&bin));
@@ -103,12 +124,12 @@ impl InstalledTool {
     async fn has_right_version(&self) -> bool {
         let mut command = self.command();
         command.arg("--version");
-        let answer = capture(self.tool.name, command).await;
+        let answer = capture(self.tool.package, command).await;
         answer.is_ok_and(|text| {
             self.tool.any_version
                 || text
                     .split_whitespace()
-                    .any(|word| word == self.tool.version)
+                    .any(|word| word.trim_start_matches('v') == self.tool.version)
         })
     }
 }

@@ -1,15 +1,21 @@
-//! `cargo xtask lint`: formatting, clippy, the template and the dependencies.
+//! `cargo xtask lint`: formatting, clippy, the template, the files for releases, the documentation
+//! and the dependencies.
 
+use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use local_stack::environment;
 use local_stack::process::{capture, run as run_program};
 use local_stack::progress::step;
 use local_stack::venv::{PythonTools, Venv};
+use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::cargo_tool::{DENY, MACHETE};
+use crate::programs::Architecture;
+use crate::{docs, release};
 
 const TEMPLATE: &str = "infra/template.yaml";
 /// The region whose resource types the template is checked against: it has new features first.
@@ -39,6 +45,20 @@ const CHECKOV: PythonTools = PythonTools {
     file: "",
 };
 
+/// Checkers of the workflow and the Terraform module. None of them needs the network.
+const RELEASE_LINTERS: PythonTools = PythonTools {
+    name: "release-linters",
+    requirements: &[
+        "check-jsonschema==0.39.0",
+        "python-hcl2==8.1.4",
+        "zizmor==1.32.0",
+    ],
+    file: "",
+};
+/// The workflows, and the Terraform module, from the repository's root.
+const WORKFLOWS: &str = ".github/workflows";
+const TERRAFORM: &str = "infra/terraform";
+
 pub(crate) async fn run() -> Result<()> {
     print_unchecked(&check().await?);
     Ok(())
@@ -66,6 +86,8 @@ pub(crate) async fn check() -> Result<Vec<String>> {
     clippy.args(["--", "-D", "warnings"]);
     step("clippy", run_program("cargo clippy", clippy)).await?;
     template().await?;
+    release_files().await?;
+    docs::build().await?;
     unused_dependencies().await?;
     dependencies().await
 }
@@ -74,14 +96,13 @@ pub(crate) async fn check() -> Result<Vec<String>> {
 /// accepts, SAM its own transform, and checkov insecure settings.
 async fn template() -> Result<()> {
     let cfn_lint = Venv::ensure(CFN_LINT).await?;
+    let released = released_template()?;
     step("cfn-lint", async {
         let mut command = cfn_lint.tool("cfn-lint");
-        command.current_dir(environment::root()).args([
-            "--regions",
-            REGION,
-            "--template",
-            TEMPLATE,
-        ]);
+        command
+            .current_dir(environment::root())
+            .args(["--regions", REGION, "--template", TEMPLATE])
+            .arg(released);
         run_program("cfn-lint", command).await
     })
     .await?;
@@ -106,6 +127,61 @@ async fn template() -> Result<()> {
         run_program("checkov", command).await
     })
     .await
+}
+
+/// Writes the template as a release has it, and returns its path.
+fn released_template() -> Result<PathBuf> {
+    let template = fs::read_to_string(environment::root().join(TEMPLATE))?;
+    let released = release::template::released(&template, release::VERSION, &Architecture::ALL)?;
+    let folder = environment::target("local");
+    fs::create_dir_all(&folder)?;
+    let path = folder.join("released-template.yaml");
+    fs::write(&path, released)?;
+    Ok(path)
+}
+
+/// The workflow by its schema and for insecure steps, and the Terraform module by its syntax.
+async fn release_files() -> Result<()> {
+    let linters = Venv::ensure(RELEASE_LINTERS).await?;
+    let (workflows, module) = (files_in(WORKFLOWS, "yml")?, files_in(TERRAFORM, "tf")?);
+    step("workflows", async {
+        let mut schema = linters.tool("check-jsonschema");
+        schema
+            .args(["--builtin-schema", "vendor.github-workflows"])
+            .args(&workflows);
+        run_program("check-jsonschema", schema).await?;
+        // A program, not a script of Python.
+        let mut zizmor = Command::new(linters.bin().join("zizmor"));
+        zizmor.args(["--offline", "--quiet"]).args(&workflows);
+        run_program("zizmor", zizmor).await
+    })
+    .await?;
+    step("the Terraform module", async {
+        for file in &module {
+            let mut parse = linters.tool("hcl2tojson");
+            parse.arg(file);
+            capture("hcl2tojson", parse)
+                .await
+                .with_context(|| format!("{} is not valid", file.display()))?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// The files of a folder with this ending.
+///
+/// # Errors
+/// When there is none, so that a moved folder is noticed.
+fn files_in(folder: &str, ending: &str) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(environment::root().join(folder));
+    let entries = entries.with_context(|| format!("cannot read {folder}"))?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = paths.collect::<Result<Vec<_>, _>>()?;
+    paths.retain(|path| path.extension().is_some_and(|found| found == ending));
+    ensure!(!paths.is_empty(), "{folder} has no file *.{ending}");
+    paths.sort();
+    Ok(paths)
 }
 
 async fn unused_dependencies() -> Result<()> {

@@ -7,12 +7,16 @@ mod bench;
 mod browser_tests;
 mod cargo_tool;
 mod clients;
+mod docs;
 mod fuzz;
 mod lint;
 mod package;
+mod programs;
+mod release;
 mod sign;
 mod system_tests;
 mod test;
+mod try_release;
 mod up;
 
 use std::process::ExitCode;
@@ -39,10 +43,16 @@ enum XtaskCommand {
     Test(test::TestOptions),
     /// Tries the partner's page in Chromium, from an empty stack; arguments for pytest may follow
     Browser(browser_tests::BrowserOptions),
-    /// Checks formatting, clippy, the template and the dependencies
+    /// Checks formatting, clippy, template, release files, documentation and dependencies
     Lint,
+    /// Builds the documentation as a site, and checks its links
+    Docs,
     /// Builds the packages that are deployed and prints their sizes
     Package(package::PackageOptions),
+    /// Makes the folder of a release: packages, template, programs, checksums, SBOMs, licences
+    Release(release::ReleaseOptions),
+    /// Deploys a release to the emulator by its own files, and has an alert become a ticket
+    TryRelease(try_release::TryReleaseOptions),
     /// Prints a webhook body as API Gateway passes it to `ingest`, signed for the running stack
     Sign(sign::SignOptions),
     /// Posts 2,000 events while ConnectWise fails and functions are killed
@@ -63,7 +73,14 @@ impl XtaskCommand {
             Self::Test(options) => test::run(options).await,
             Self::Browser(options) => browser_tests::run(&options).await,
             Self::Lint => lint::run().await,
+            Self::Docs => {
+                let page = docs::build().await?;
+                println!("the site begins at {}", page.display());
+                Ok(())
+            }
             Self::Package(options) => package::run(options).await,
+            Self::Release(options) => release::run(&options).await.map(drop),
+            Self::TryRelease(options) => try_release::run(&options).await,
             Self::Sign(options) => sign::run(&options),
             Self::Chaos(options) => system_tests::chaos(options).await,
             Self::Calls => system_tests::run(SystemTest::Calls).await,

@@ -9,7 +9,9 @@ use local_stack::run_folder::RunFolder;
 use local_stack::venv::{EMULATOR, Venv};
 
 use crate::cargo_tool::NEXTEST;
+use crate::release::{self, ReleaseOptions};
 use crate::system_tests::{self, ChaosOptions, SystemTest};
+use crate::try_release::{self, TryReleaseOptions};
 use crate::{browser_tests, clients, fuzz, lint};
 
 /// Tells the end-to-end tests the emulator's address.
@@ -17,7 +19,7 @@ const TEST_AWS: &str = "TICKETBRIDGE_TEST_AWS";
 
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct TestOptions {
-    /// Also runs what takes too long for every change: more fuzzing, calls, chaos and large
+    /// Also runs what takes too long for every change: more fuzzing, a release, calls, chaos and large
     #[arg(long)]
     long: bool,
 }
@@ -38,6 +40,8 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
     }
     browser_tests::run(&browser_tests::BrowserOptions::default()).await?;
     if options.long {
+        let folder = release::run(&ReleaseOptions::draft()).await?;
+        try_release::run(&TryReleaseOptions::of(folder)).await?;
         system_tests::run(SystemTest::Calls).await?;
         system_tests::chaos(ChaosOptions::default()).await?;
         system_tests::run(SystemTest::Scale).await?;

@@ -185,6 +185,22 @@ fn each_relative_link_of_a_document_exists() {
     assert!(links > 40, "only {links} links were read");
 }
 
+#[test]
+fn each_page_of_the_documentation_is_in_its_summary() {
+    let docs = Path::new(ROOT).join("docs");
+    let summary = fs::read_to_string(docs.join("SUMMARY.md")).unwrap();
+    let mut found = Vec::new();
+    documents(&docs, &mut found);
+    for page in &found {
+        let name = page.strip_prefix(&docs).unwrap().display().to_string();
+        assert!(
+            name == "SUMMARY.md" || summary.contains(&format!("]({name})")),
+            "docs/SUMMARY.md does not list {name}"
+        );
+    }
+    assert!(found.len() > 40, "only {} pages were read", found.len());
+}
+
 /// A clone that is moved together with its `target` folder is not built again, so a compiled path
 /// would be the old one.
 #[test]

@@ -168,9 +168,19 @@ async fn query<T: DeserializeOwned>(
         .with_context(|| format!("cannot parse the answer to `aws {}`", command.join(" ")))
 }
 
-/// The template with each function's `CodeUri` pointing at its package instead of the sources, as
-/// `sam build` does it. Nothing else changes.
+/// The template with each function's `CodeUri` pointing at its package in `folder`.
 fn with_packages(template: &str, folder: &Path) -> Result<String> {
+    replace_code_uris(template, |function| {
+        folder.join(format!("{function}.zip")).display().to_string()
+    })
+}
+
+/// The template with another `CodeUri` for each function instead of the sources, as `sam build`
+/// does it. Nothing else changes.
+///
+/// # Errors
+/// When the template has other functions than [`FUNCTIONS`].
+pub fn replace_code_uris(template: &str, code_uri: impl Fn(&str) -> String) -> Result<String> {
     let mut packages = Vec::new();
     let mut lines = Vec::new();
     let mut binary = None;
@@ -188,8 +198,7 @@ fn with_packages(template: &str, folder: &Path) -> Result<String> {
                 .take()
                 .context("the template has a CodeUri without a Binary before it")?;
             let indent = &line[..line.len() - text.len()];
-            let package = folder.join(format!("{binary}.zip"));
-            lines.push(format!("{indent}CodeUri: {}", package.display()));
+            lines.push(format!("{indent}CodeUri: {}", code_uri(&binary)));
             packages.push(binary);
         } else {
             lines.push(line.to_owned());

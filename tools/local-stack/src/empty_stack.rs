@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use domain::SourceId;
 use serde_json::json;
 
-use crate::binaries::{self, Profile};
+use crate::binaries::{self, Compression, Profile};
 use crate::deployment::{self, DeployedStack};
 use crate::emulator::{Emulator, IamMode};
 use crate::operator::OperatorClient;
@@ -104,7 +104,8 @@ impl EmptyStack {
         let (deployed, operator) = step("deploying infra/template.yaml", async {
             for function in deployment::FUNCTIONS {
                 let program = binaries::program(&built, function)?;
-                binaries::pack(program, &folder.path().join(format!("{function}.zip")))?;
+                let package = folder.path().join(format!("{function}.zip"));
+                binaries::pack(program, &package, Compression::None)?;
             }
             prepare_account(&emulator, &simulator).await?;
             let sites = std::iter::once(&simulator).chain(&other_sites);

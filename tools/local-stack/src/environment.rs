@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use anyhow::{Context, Result};
 use tokio::process::Command;
 
 /// A file that only the repository's root has.
@@ -75,6 +76,20 @@ fn describes_the_package(variable: &str) -> bool {
         "CARGO_CRATE_NAME",
     ];
     variable.starts_with("CARGO_PKG_") || names.contains(&variable)
+}
+
+/// The folder in which cargo keeps the sources of crates.
+///
+/// # Errors
+/// When neither `CARGO_HOME` nor `HOME` is set.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+pub fn cargo_home() -> Result<PathBuf> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")))
+        .context("neither CARGO_HOME nor HOME is set")
 }
 
 /// Whether `PATH` has a program of this name.
