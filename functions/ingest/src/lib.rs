@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use authenticate::{AuthenticationError, Authenticator, Refusal};
 use aws::metrics::{Metric, count};
+use aws::panics::catch;
 use aws::queue::QueueSender;
 use aws::secrets::SourceDocument;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -70,7 +71,7 @@ impl Webhook {
 
     /// Answers one request. It never fails: a sender understands only statuses.
     pub async fn handle(&self, request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
-        self.handle_at(request, Timestamp::now()).await
+        or_failed(self.handle_at(request, Timestamp::now())).await
     }
 
     /// Answers one request that arrived at this time.
@@ -265,6 +266,18 @@ impl Webhook {
             tracing::error!(error = %err, "failed to report rejected events");
         }
     }
+}
+
+/// Runs a handler. If it panics, the sender gets a response that says so; the panic is logged and
+/// counted by then.
+async fn or_failed(
+    handler: impl Future<Output = ApiGatewayV2httpResponse>,
+) -> ApiGatewayV2httpResponse {
+    catch(handler).await.unwrap_or_else(|_| {
+        let response = WebhookResponse::Failed;
+        response.count();
+        response.into_http()
+    })
 }
 
 /// Whether the source posts and has a mapping.

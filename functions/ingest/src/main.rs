@@ -5,7 +5,6 @@
 
 use std::process::ExitCode;
 
-use aws::panics::catch;
 use ingest::{Config, Webhook};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
@@ -19,7 +18,7 @@ async fn run() -> Result<(), Error> {
     let webhook = &Webhook::build(Config::from_env()?, &aws);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         let _flush = aws::metrics::flush_on_drop();
-        Ok::<_, Error>(catch(webhook.handle(event.payload)).await?)
+        Ok::<_, Error>(webhook.handle(event.payload).await)
     }))
     .await
 }

@@ -34,6 +34,8 @@ pub enum WebhookResponse {
     UnsupportedEncoding,
     /// The events were not accepted, and the sender should repeat the request.
     Unavailable,
+    /// The handler of the request panicked.
+    Failed,
 }
 
 /// In seconds.
@@ -61,7 +63,7 @@ impl WebhookResponse {
                 count(Metric::RequestsRefused, 1);
             }
             Self::Unauthorized | Self::TooLarge => count(Metric::RequestsRefused, 1),
-            Self::Unavailable => count(Metric::RequestsFailed, 1),
+            Self::Unavailable | Self::Failed => count(Metric::RequestsFailed, 1),
         }
     }
 
@@ -119,6 +121,11 @@ impl WebhookResponse {
                 503,
                 "The events were not accepted",
                 json!({ "detail": "Send the same request again, with the same webhook-id" }),
+            ),
+            Self::Failed => (
+                500,
+                "The request failed",
+                json!({ "detail": "This is a defect of Ticketbridge, and its operator was notified. Send the same request again, with the same webhook-id" }),
             ),
         };
         let mut body = json!({ "type": "about:blank", "title": title, "status": status });

@@ -119,6 +119,16 @@ impl Problem {
         )
     }
 
+    /// The handler of the request panicked, or its response cannot be written.
+    pub(crate) fn failed() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The request failed",
+            "This is a defect of Ticketbridge, and its operator was notified. The change may have been made: \
+             look at the present state before you repeat it.",
+        )
+    }
+
     /// ConnectWise or an AWS service did not answer; a retry may succeed.
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;

@@ -14,7 +14,7 @@ use axum::middleware::from_fn;
 
 use crate::context::Setup;
 use crate::http::headers::add_security_headers;
-use crate::http::present::present_json;
+use crate::http::present::{catch_panics, present_json};
 use crate::http::problem::Problem;
 use crate::http::routes::{Route, RouteAccess, Routes};
 
@@ -43,6 +43,7 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
         .finish(&setup);
     let router = router
         .fallback(async || Problem::not_found("There is no such route."))
+        .layer(from_fn(catch_panics))
         .layer(from_fn(present_json))
         .layer(from_fn(add_security_headers))
         .with_state(setup);
