@@ -7,6 +7,7 @@
 mod authenticate;
 mod config;
 mod content;
+mod document;
 mod mapped;
 mod proof;
 mod response;
@@ -39,6 +40,7 @@ use proof::{Proof, signature_headers};
 use source_reports::SourceReports;
 
 pub use config::Config;
+pub use document::describe_api;
 pub use response::WebhookResponse;
 
 /// The largest accepted body, in bytes.

@@ -37,6 +37,7 @@ mod tickets;
 
 use std::sync::Arc;
 
+use api_document::ApiDocument;
 use aws::invocation::Invocation;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_types::SdkConfig;
@@ -75,6 +76,11 @@ pub enum InvokeError {
     /// The link was not mailed; a retry may succeed.
     #[error(transparent)]
     Link(#[from] LinkError),
+}
+
+/// Adds the operator's API to the OpenAPI document.
+pub fn describe_api(document: &mut ApiDocument) {
+    operator::document::describe(document);
 }
 
 impl SetupHandler {

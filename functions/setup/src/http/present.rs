@@ -5,6 +5,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use domain::wire::problem::{PROBLEM_JSON, ProblemDetails};
 use maud::Markup;
 use serde_json::json;
 
@@ -90,16 +91,8 @@ fn wants_json(headers: &HeaderMap) -> bool {
 }
 
 fn problem_json(problem: &Problem) -> Response {
-    let mut body = json!({
-        "type": "about:blank",
-        "title": problem.title,
-        "status": problem.status.as_u16(),
-        "detail": problem.detail,
-    });
-    if let Some(field) = &problem.field {
-        body["field"] = json!(field);
-    }
-    json_body(problem.status, "application/problem+json", &body)
+    let body = json!(ProblemDetails::from(problem));
+    json_body(problem.status, PROBLEM_JSON, &body)
 }
 
 fn html(status: StatusCode, page: Markup) -> Response {
@@ -204,10 +197,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_unread_request_gets_a_problem_in_its_own_form() {
-        let json = HeaderMap::from_iter([(
-            header::ACCEPT,
-            HeaderValue::from_static("application/json"),
-        )]);
+        let json =
+            HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
         for (is_for_page, headers, expected) in [
             (false, HeaderMap::new(), "application/problem+json"),
             (true, json, "application/problem+json"),

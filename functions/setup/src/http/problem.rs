@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use domain::PartnerId;
+use domain::wire::problem::ProblemDetails;
 use store::SaveOutcome;
 
 #[derive(Debug, Clone)]
@@ -133,6 +134,16 @@ impl Problem {
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Self::new(status, "Please try again in a moment", detail)
+    }
+}
+
+impl From<&Problem> for ProblemDetails {
+    fn from(problem: &Problem) -> Self {
+        let status = problem.status.as_u16();
+        Self {
+            field: problem.field.clone(),
+            ..Self::new(status, problem.title, problem.detail.as_str())
+        }
     }
 }
 
