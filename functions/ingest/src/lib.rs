@@ -7,6 +7,7 @@
 mod authenticate;
 mod config;
 mod content;
+mod document;
 mod mapped;
 mod proof;
 mod response;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use authenticate::{AuthenticationError, Authenticator, Refusal};
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
+use aws::panics::catch;
 use aws::queue::QueueSender;
 use aws::secrets::SourceDocument;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -40,6 +42,7 @@ use source_reports::SourceReports;
 use tokio::time::{Instant, timeout_at};
 
 pub use config::Config;
+pub use document::describe_api;
 pub use response::WebhookResponse;
 
 /// The largest accepted body, in bytes.
@@ -76,8 +79,7 @@ impl Webhook {
         request: ApiGatewayV2httpRequest,
         invocation: &Invocation,
     ) -> ApiGatewayV2httpResponse {
-        self.handle_at(request, invocation.now(), invocation.calls_end())
-            .await
+        or_failed(self.handle_at(request, invocation.now(), invocation.calls_end())).await
     }
 
     /// Answers one request that arrived at this time, before `ends`.
@@ -273,6 +275,18 @@ impl Webhook {
             tracing::error!(error = %err, "failed to report rejected events");
         }
     }
+}
+
+/// Runs a handler. If it panics, the sender gets a response that says so; the panic is logged and
+/// counted by then.
+async fn or_failed(
+    handler: impl Future<Output = ApiGatewayV2httpResponse>,
+) -> ApiGatewayV2httpResponse {
+    catch(handler).await.unwrap_or_else(|_| {
+        let response = WebhookResponse::Failed;
+        response.count();
+        response.into_http()
+    })
 }
 
 /// Whether the source posts and has a mapping.

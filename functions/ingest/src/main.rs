@@ -6,7 +6,6 @@
 use std::process::ExitCode;
 
 use aws::invocation::Invocation;
-use aws::panics::catch;
 use ingest::{Config, Webhook};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
@@ -21,7 +20,7 @@ async fn run() -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
         let _flush = aws::metrics::flush_on_drop();
         let invocation = Invocation::of(&event.context.request_id, event.context.deadline);
-        Ok::<_, Error>(catch(webhook.handle(event.payload, &invocation)).await?)
+        Ok::<_, Error>(webhook.handle(event.payload, &invocation).await)
     }))
     .await
 }

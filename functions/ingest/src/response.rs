@@ -6,8 +6,11 @@ use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue, header};
 use domain::source::presets::SuccessResponse;
+use domain::wire::problem::{PROBLEM_JSON, ProblemDetails, RejectedEvent};
 use domain::wire::webhook::{EventRejection, InvalidField, MAX_EVENTS};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WebhookResponse {
@@ -34,6 +37,26 @@ pub enum WebhookResponse {
     UnsupportedEncoding,
     /// The events were not accepted, and the sender should repeat the request.
     Unavailable,
+    /// The handler of the request panicked.
+    Failed,
+}
+
+/// The body of a response, by its form.
+pub(crate) enum ResponseContent {
+    Accepted(AcceptedResponse),
+    /// What the source expects.
+    Own(SuccessResponse),
+    Problem(ProblemDetails),
+}
+
+/// The body of 202.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct AcceptedResponse {
+    /// The number of events that are in the queue.
+    accepted: usize,
+    /// The events that can never be accepted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rejected: Vec<RejectedEvent>,
 }
 
 /// In seconds.
@@ -61,82 +84,90 @@ impl WebhookResponse {
                 count(Metric::RequestsRefused, 1);
             }
             Self::Unauthorized | Self::TooLarge => count(Metric::RequestsRefused, 1),
-            Self::Unavailable => count(Metric::RequestsFailed, 1),
+            Self::Unavailable | Self::Failed => count(Metric::RequestsFailed, 1),
         }
     }
 
     #[must_use]
     pub fn into_http(self) -> ApiGatewayV2httpResponse {
-        let (status, title, more) = match self {
+        match self.content() {
+            ResponseContent::Accepted(body) => response(202, "application/json", &json!(body)),
+            ResponseContent::Own(own) => success(own),
+            ResponseContent::Problem(problem) => {
+                response(problem.status.into(), PROBLEM_JSON, &json!(problem))
+            }
+        }
+    }
+
+    pub(crate) fn content(self) -> ResponseContent {
+        ResponseContent::Problem(match self {
             Self::Accepted { events, rejected } => {
-                let mut body = json!({ "accepted": events });
-                if !rejected.is_empty() {
-                    body["rejected"] = rejected.iter().map(rejected_event).collect();
-                }
-                return response(202, "application/json", &body);
+                return ResponseContent::Accepted(AcceptedResponse {
+                    accepted: events,
+                    rejected: rejected.iter().map(RejectedEvent::from).collect(),
+                });
             }
-            Self::Mapped { response, .. } => return success(response),
+            Self::Mapped { response, .. } => return ResponseContent::Own(response),
             Self::Rejected(rejected) => {
-                let first = rejected.first().map(|first| first.error.clone());
-                let mut more = first.map_or_else(|| json!({}), |first| invalid_field(&first));
+                let title = "No event of the body is valid";
+                let mut problem = match rejected.first() {
+                    Some(first) => invalid_field(title, &first.error),
+                    None => ProblemDetails::new(400, title, "The body has no event"),
+                };
                 if rejected.len() > 1 {
-                    more["rejected"] = rejected.iter().map(rejected_event).collect();
+                    problem.rejected = rejected.iter().map(RejectedEvent::from).collect();
                 }
-                (400, "No event of the body is valid", more)
+                problem
             }
-            Self::Unreadable(err) => (
-                400,
-                "The body is neither an event nor a batch",
-                invalid_field(&err),
-            ),
-            Self::Unauthorized => (
+            Self::Unreadable(err) => {
+                invalid_field("The body is neither an event nor a batch", &err)
+            }
+            Self::Unauthorized => ProblemDetails::new(
                 401,
                 "The request is not authenticated",
-                json!({ "detail": "Sign the raw body as Standard Webhooks describes, with this source's secret, and send it within 300 seconds. A source with another authentication sends its secret as set up" }),
+                "Sign the raw body as Standard Webhooks describes, with this source's secret, and send it within 300 seconds. A source with another authentication sends its secret as set up",
             ),
-            Self::TooLarge => (
+            Self::TooLarge => ProblemDetails::new(
                 413,
                 "The body is too large",
-                json!({ "detail": "A request has at most 262144 bytes, also after decompression. Send fewer events at a time" }),
+                "A request has at most 262144 bytes, also after decompression. Send fewer events at a time",
             ),
-            Self::TooManyEvents(events) => {
-                let detail = format!(
+            Self::TooManyEvents(events) => ProblemDetails::new(
+                413,
+                "The batch is too large",
+                format!(
                     "A batch has at most {MAX_EVENTS} events, and this one has {events}. Split it"
-                );
-                (413, "The batch is too large", json!({ "detail": detail }))
-            }
-            Self::UnsupportedMediaType => (
+                ),
+            ),
+            Self::UnsupportedMediaType => ProblemDetails::new(
                 415,
                 "The media type is not supported",
-                json!({ "detail": "Send application/cloudevents+json, application/cloudevents-batch+json or application/json" }),
+                "Send application/cloudevents+json, application/cloudevents-batch+json or application/json",
             ),
-            Self::UnsupportedEncoding => (
+            Self::UnsupportedEncoding => ProblemDetails::new(
                 415,
                 "The content encoding is not supported",
-                json!({ "detail": "Send the body uncompressed, or with content-encoding: gzip" }),
+                "Send the body uncompressed, or with content-encoding: gzip",
             ),
-            Self::Unavailable => (
+            Self::Unavailable => ProblemDetails::new(
                 503,
                 "The events were not accepted",
-                json!({ "detail": "Send the same request again, with the same webhook-id" }),
+                "Send the same request again, with the same webhook-id",
             ),
-        };
-        let mut body = json!({ "type": "about:blank", "title": title, "status": status });
-        if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
-            body.extend(more.clone());
-        }
-        response(status, "application/problem+json", &body)
+            Self::Failed => ProblemDetails::new(
+                500,
+                "The request failed",
+                "This is a defect of Ticketbridge, and its operator was notified. Send the same request again, with the same webhook-id",
+            ),
+        })
     }
 }
 
-fn invalid_field(err: &InvalidField) -> Value {
-    json!({ "field": err.field, "detail": err.to_string() })
-}
-
-fn rejected_event(rejected: &EventRejection) -> Value {
-    let mut event = invalid_field(&rejected.error);
-    event["index"] = rejected.index.into();
-    event
+fn invalid_field(title: &str, err: &InvalidField) -> ProblemDetails {
+    ProblemDetails {
+        field: Some(err.field.clone()),
+        ..ProblemDetails::new(400, title, err.to_string())
+    }
 }
 
 /// The response that the source expects.

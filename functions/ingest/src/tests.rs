@@ -78,6 +78,7 @@ fn every_response_says_what_to_correct() {
             "application/cloudevents+json",
         ),
         (WebhookResponse::Unavailable, 503, "same webhook-id"),
+        (WebhookResponse::Failed, 500, "same webhook-id"),
     ];
     for (answer, status, text) in answers {
         let response = answer.into_http();
@@ -87,5 +88,22 @@ fn every_response_says_what_to_correct() {
         };
         assert!(body.contains(text), "{body}");
         assert_eq!(response.headers.contains_key("retry-after"), status == 503);
+        let expected = match status {
+            202 => "application/json",
+            _ => "application/problem+json",
+        };
+        assert_eq!(response.headers["content-type"], expected);
     }
+}
+
+#[tokio::test]
+async fn a_panic_is_answered_with_a_problem() {
+    let response = or_failed(async { panic!("a secret") }).await;
+    assert_eq!(response.status_code, 500);
+    assert_eq!(response.headers["content-type"], "application/problem+json");
+    let Some(aws_lambda_events::encodings::Body::Text(body)) = response.body else {
+        panic!("no body")
+    };
+    assert!(body.contains("defect of Ticketbridge"), "{body}");
+    assert!(!body.contains("secret"), "{body}");
 }

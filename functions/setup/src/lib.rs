@@ -37,19 +37,19 @@ mod tickets;
 
 use std::sync::Arc;
 
+use api_document::ApiDocument;
 use aws::invocation::Invocation;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_types::SdkConfig;
 use axum::Router;
-use axum::http::StatusCode;
-use axum::response::IntoResponse as _;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::auth::link::{self, LinkTask};
 use crate::context::Setup;
-use crate::http::{gateway, headers};
+use crate::http::problem::Problem;
+use crate::http::{gateway, headers, present};
 
 pub use auth::link::LinkError;
 pub use config::Config;
@@ -76,6 +76,11 @@ pub enum InvokeError {
     /// The link was not mailed; a retry may succeed.
     #[error(transparent)]
     Link(#[from] LinkError),
+}
+
+/// Adds the operator's API to the OpenAPI document.
+pub fn describe_api(document: &mut ApiDocument) {
+    operator::document::describe(document);
 }
 
 impl SetupHandler {
@@ -126,17 +131,19 @@ impl SetupHandler {
         invocation: Invocation,
     ) -> ApiGatewayV2httpResponse {
         let route = event.request_context.route_key.clone().unwrap_or_default();
+        let is_for_page = PAGE_ROUTES.contains(&route.as_str());
         let router = if route == OPERATOR_ROUTE {
             Some(&self.operator)
-        } else if PAGE_ROUTES.contains(&route.as_str()) {
+        } else if is_for_page {
             Some(&self.page)
         } else {
             tracing::error!(route, "unknown routeKey");
             None
         };
-        let caller = gateway::caller(&event);
+        let (caller, sent) = (gateway::caller(&event), event.headers.clone());
         let Some((router, mut request)) = router.zip(gateway::request(event)) else {
-            let mut response = StatusCode::NOT_FOUND.into_response();
+            let problem = Problem::not_found("There is no such address.");
+            let mut response = present::unread(problem, is_for_page, &sent);
             headers::set_security_headers(response.headers_mut());
             return gateway::response(response).await;
         };

@@ -9,7 +9,7 @@ use crate::auth::{link, session, start};
 use crate::connection::check;
 use crate::context::Setup;
 use crate::http::headers::add_security_headers;
-use crate::http::present::present;
+use crate::http::present::{catch_panics, present};
 use crate::http::problem::Problem;
 use crate::http::routes::{Route, RouteAccess, Routes};
 use crate::page::assets;
@@ -30,6 +30,7 @@ pub(crate) fn build(setup: Arc<Setup>) -> (Router, Vec<Route>) {
             Arc::clone(&setup),
             session::require_same_origin,
         ))
+        .layer(from_fn(catch_panics))
         .layer(from_fn(present))
         .layer(from_fn(add_security_headers))
         .with_state(setup);

@@ -13,6 +13,7 @@ use domain::wire::message::{Message, QuarantineEntry};
 use domain::wire::webhook::{RequestTimes, SourcePolicy};
 use domain::{PartnerId, SourceId};
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::QuarantineOutcome;
 
@@ -21,7 +22,7 @@ use crate::http::problem::Problem;
 use crate::sources::manage::stored_document;
 
 /// A message with its text.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct QuarantineText {
     pub(crate) source: SourceId,
     pub(crate) received_at: Timestamp,
@@ -32,7 +33,7 @@ pub(crate) struct QuarantineText {
 }
 
 /// The result of a replay.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Replay {
     /// The number of events that are on the queue now.
     pub(crate) events: usize,

@@ -1,8 +1,10 @@
 //! Identifiers. They are parsed once, where they come in; no code checks the string again.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// A text that is not a valid identifier. The message says what is allowed.
@@ -14,7 +16,7 @@ pub struct InvalidId {
 }
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $check:path) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $check:path, $schema:path) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -50,6 +52,16 @@ macro_rules! text_id {
             }
         }
 
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema()
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
@@ -63,56 +75,64 @@ text_id!(
     /// groups, hence the narrow alphabet.
     PartnerId,
     "a partner id",
-    slug
+    slug,
+    slug_schema
 );
 
 text_id!(
     /// A customer of a partner, as the source names it.
     TenantId,
     "a tenant id",
-    outside_id
+    outside_id,
+    outside_id_schema
 );
 
 text_id!(
     /// A system that posts webhooks.
     SourceId,
     "a source id",
-    source_id
+    source_id,
+    source_id_schema
 );
 
 text_id!(
     /// An alert, as its source names it. It is not the title.
     AlertId,
     "an alert id",
-    outside_id
+    outside_id,
+    outside_id_schema
 );
 
 text_id!(
     /// One message about an alert, as its source names it.
     EventId,
     "an event id",
-    outside_id
+    outside_id,
+    outside_id_schema
 );
 
 text_id!(
     /// One complete list of active alerts, as its source names it.
     SnapshotId,
     "a snapshot id",
-    outside_id
+    outside_id,
+    outside_id_schema
 );
 
 text_id!(
     /// The kind of an alert: a built-in kind, or one that the operator added to a source.
     Kind,
     "a kind",
-    kind
+    kind,
+    kind_schema
 );
 
 text_id!(
     /// The right to make one write to ConnectWise. Never reused.
     ClaimId,
     "a claim id",
-    slug
+    slug,
+    slug_schema
 );
 
 /// The source of the test alerts that set-up sends. Random ids have no 0, so no real source has
@@ -180,6 +200,23 @@ pub type RecordId = u64;
 /// The longest identifier from outside, in bytes. With the partner and the ticket reference it must
 /// fit into a table key.
 const MAX_OUTSIDE_ID: usize = 256;
+
+fn slug_schema() -> Schema {
+    json_schema!({ "type": "string", "pattern": "^[a-z0-9_-]{1,64}$" })
+}
+
+fn kind_schema() -> Schema {
+    json_schema!({ "type": "string", "pattern": "^[a-z0-9_]{1,64}$" })
+}
+
+fn source_id_schema() -> Schema {
+    json_schema!({ "type": "string", "pattern": "^src_[a-z0-9]{26}$" })
+}
+
+/// Not its control characters, of which a pattern would be hard to read.
+fn outside_id_schema() -> Schema {
+    json_schema!({ "type": "string", "minLength": 1, "maxLength": MAX_OUTSIDE_ID })
+}
 
 fn slug(text: String) -> Result<String, &'static str> {
     let plain = text

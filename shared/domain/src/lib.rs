@@ -120,6 +120,7 @@ pub mod monitoring {
 pub mod wire {
     pub mod message;
     pub(crate) mod particulars;
+    pub mod problem;
     pub mod tenant_list;
     pub mod transport;
     pub mod webhook;

@@ -12,10 +12,10 @@ use serde::{Deserialize, Deserializer};
 use crate::http::problem::Problem;
 
 /// In bytes.
-const MAX_BODY: usize = 64 * 1024;
+pub(crate) const MAX_BODY: usize = 64 * 1024;
 
 /// The limit of a body that contains a sample of 64 KiB. A form may need three bytes for each.
-const MAX_LARGE_BODY: usize = 512 * 1024;
+pub(crate) const MAX_LARGE_BODY: usize = 512 * 1024;
 
 /// As [`Input`], for a body that contains a sample or a list.
 pub(crate) struct LargeInput<T>(pub(crate) T);

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use domain::PartnerId;
+use domain::wire::problem::ProblemDetails;
 use store::SaveOutcome;
 
 #[derive(Debug, Clone)]
@@ -119,10 +120,30 @@ impl Problem {
         )
     }
 
+    /// The handler of the request panicked, or its response cannot be written.
+    pub(crate) fn failed() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The request failed",
+            "This is a defect of Ticketbridge, and its operator was notified. The change may have been made: \
+             look at the present state before you repeat it.",
+        )
+    }
+
     /// ConnectWise or an AWS service did not answer; a retry may succeed.
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Self::new(status, "Please try again in a moment", detail)
+    }
+}
+
+impl From<&Problem> for ProblemDetails {
+    fn from(problem: &Problem) -> Self {
+        let status = problem.status.as_u16();
+        Self {
+            field: problem.field.clone(),
+            ..Self::new(status, problem.title, problem.detail.as_str())
+        }
     }
 }
 

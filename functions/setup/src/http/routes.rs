@@ -111,6 +111,12 @@ impl Routes {
         self
     }
 
+    /// The routes so far.
+    #[cfg(test)]
+    pub(crate) fn list(&self) -> &[Route] {
+        &self.list
+    }
+
     /// The router, which requires a session where the access says so, and the list of its routes.
     pub(crate) fn finish(self, setup: &Arc<Setup>) -> (Router<Arc<Setup>>, Vec<Route>) {
         let router = self

@@ -7,6 +7,7 @@ use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use domain::setup::contacts::{Contact, MailKind};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::contacts::change::set_by_operator;
@@ -16,28 +17,31 @@ use crate::http::problem::Problem;
 use crate::http::response::json_response;
 use crate::operator::partners::existing;
 
-#[derive(Serialize)]
-struct ContactsResponse {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ContactsResponse {
     contacts: Vec<ContactResponse>,
 }
 
-#[derive(Serialize)]
-struct ContactResponse {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ContactResponse {
     address: String,
     mails: BTreeSet<MailKind>,
     confirmed: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ContactsRequest {
+    #[schemars(length(max = 10))]
     contacts: Vec<ContactRequest>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ContactRequest {
+pub(super) struct ContactRequest {
+    #[schemars(email)]
     address: String,
+    #[schemars(length(min = 1))]
     mails: BTreeSet<MailKind>,
 }
 

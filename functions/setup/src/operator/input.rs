@@ -14,8 +14,8 @@ pub(super) struct ListQuery {
 }
 
 /// Entries of one page, unless another number is requested.
-const DEFAULT_LIMIT: u16 = 50;
-const MAX_LIMIT: u16 = 100;
+pub(super) const DEFAULT_LIMIT: u16 = 50;
+pub(super) const MAX_LIMIT: u16 = 100;
 
 impl ListQuery {
     /// The start and the number of entries.

@@ -1,6 +1,7 @@
 //! The operator's API: partners, sources and links. The gateway has checked the caller's keys.
 
 mod contacts;
+pub(crate) mod document;
 mod input;
 mod partners;
 mod quarantine;
@@ -14,13 +15,24 @@ use axum::middleware::from_fn;
 
 use crate::context::Setup;
 use crate::http::headers::add_security_headers;
-use crate::http::present::present_json;
+use crate::http::present::{catch_panics, present_json};
 use crate::http::problem::Problem;
 use crate::http::routes::{Route, RouteAccess, Routes};
 
 /// The operator's router, and the list of its routes.
 pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
-    let (router, list) = Routes::new(RouteAccess::Operator, "/v1/operator/")
+    let (router, list) = all_routes().finish(&setup);
+    let router = router
+        .fallback(async || Problem::not_found("There is no such route."))
+        .layer(from_fn(catch_panics))
+        .layer(from_fn(present_json))
+        .layer(from_fn(add_security_headers))
+        .with_state(setup);
+    (router, list)
+}
+
+fn all_routes() -> Routes {
+    Routes::new(RouteAccess::Operator, "/v1/operator/")
         .get("partners", partners::list)
         .put("partners/{partner}", partners::put)
         .get("partners/{partner}", partners::get)
@@ -40,11 +52,5 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
         .get("sources/{source}", sources::handlers::get)
         .patch("sources/{source}", sources::handlers::change)
         .post("sources/{source}/secret", sources::handlers::rotate)
-        .finish(&setup);
-    let router = router
-        .fallback(async || Problem::not_found("There is no such route."))
-        .layer(from_fn(present_json))
-        .layer(from_fn(add_security_headers))
-        .with_state(setup);
-    (router, list)
+        .get("openapi.json", document::get)
 }

@@ -8,7 +8,8 @@ use domain::PartnerId;
 use domain::setup::access::Partner;
 use domain::time::sortable;
 use futures_util::future::try_join_all;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Actor, SaveOutcome, Versioned};
 
@@ -26,13 +27,14 @@ const MAX_ATTEMPTS: u32 = 5;
 const LINK_HOURS: std::ops::RangeInclusive<i64> = 1..=72;
 const DEFAULT_LINK_HOURS: i64 = 24;
 
-#[derive(Serialize)]
-struct PartnerResponse {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PartnerResponse {
     id: PartnerId,
     name: String,
     enabled: bool,
     /// Whether it may create and change its own sources on its page.
     manages_sources: bool,
+    #[schemars(with = "Timestamp")]
     made_at: String,
     version: u64,
     /// Whether a connection is stored.
@@ -63,8 +65,8 @@ impl PartnerResponse {
     }
 }
 
-#[derive(Serialize)]
-struct PartnersResponse {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PartnersResponse {
     partners: Vec<PartnerResponse>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
@@ -95,12 +97,14 @@ pub(super) async fn get(
     Ok(json_response(StatusCode::OK, &response))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PartnerRequest {
+    #[schemars(length(min = 1, max = 100))]
     name: Option<String>,
     enabled: Option<bool>,
     manages_sources: Option<bool>,
+    /// The version that the change is for. Left out: the present one.
     version: Option<u64>,
 }
 
@@ -231,15 +235,17 @@ async fn suspend_or_resume(
     Err(conflict())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewLinkRequest {
+    #[schemars(range(min = 1, max = 72))]
     hours: Option<i64>,
 }
 
-#[derive(Serialize)]
-struct NewLinkResponse {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct NewLinkResponse {
     url: String,
+    #[schemars(with = "Timestamp")]
     expires_at: String,
 }
 
@@ -287,8 +293,8 @@ pub(super) async fn end_sessions(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-#[derive(Serialize)]
-struct AuditResponse {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct AuditResponse {
     entries: Vec<store::AuditEntry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
@@ -320,7 +326,7 @@ pub(super) async fn existing(
     Ok((id, partner, version))
 }
 
-fn conflict() -> Problem {
+pub(super) fn conflict() -> Problem {
     Problem::version_conflict(
         "The partner was changed since this version. Get it again, and repeat the change.",
     )

@@ -5,6 +5,7 @@ use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::PartnerId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Actor, PageStart, QuarantinedMessage};
 
@@ -13,7 +14,7 @@ use crate::context::AppState;
 use crate::http::input::{Input, PathParam, QueryParams, parse_id};
 use crate::http::problem::Problem;
 use crate::http::response::json_response;
-use crate::quarantine::{self, QuarantineText};
+use crate::quarantine::{self, QuarantineText, Replay};
 
 /// Messages of one page, unless another number is requested.
 const DEFAULT_LIMIT: u16 = 50;
@@ -26,30 +27,46 @@ pub(super) struct QuarantineQuery {
     id: Option<String>,
 }
 
-#[derive(Serialize)]
-struct QuarantineResponse {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct QuarantineResponse {
     messages: Vec<QuarantineView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-#[derive(Serialize)]
-struct QuarantineView {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct QuarantineView {
     id: String,
     #[serde(flatten)]
     message: QuarantinedMessage,
 }
 
-#[derive(Deserialize)]
+/// One message, or a page of them.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum ListResponse {
+    Message(QuarantineText),
+    Page(QuarantineResponse),
+}
+
+/// What became of a message. A discarded one has no members.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum HandleResponse {
+    Replayed(Replay),
+    Discarded {},
+}
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HandleRequest {
     id: String,
     action: QuarantineAction,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum QuarantineAction {
+pub(super) enum QuarantineAction {
     Replay,
     Discard,
 }
@@ -61,8 +78,8 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let partner: PartnerId = parse_id("partner", partner)?;
     if let Some(id) = query.id {
-        let text: QuarantineText = quarantine::read(&setup, &partner, &id).await?;
-        return Ok(json_response(StatusCode::OK, &text));
+        let text = quarantine::read(&setup, &partner, &id).await?;
+        return Ok(json_response(StatusCode::OK, &ListResponse::Message(text)));
     }
     let from = query.from.map(PageStart::try_from).transpose();
     let from = from.map_err(|problem| Problem::invalid("from", problem))?;
@@ -72,10 +89,10 @@ pub(super) async fn list(
         id: entry.id,
         message: entry.value,
     });
-    let response = QuarantineResponse {
+    let response = ListResponse::Page(QuarantineResponse {
         messages: messages.collect(),
         next: page.next.map(String::from),
-    };
+    });
     Ok(json_response(StatusCode::OK, &response))
 }
 
@@ -91,12 +108,11 @@ pub(super) async fn handle(
     let (response, what) = match request.action {
         QuarantineAction::Replay => {
             let replay = quarantine::replay(&setup, &partner, &request.id, &invocation).await?;
-            (json_response(StatusCode::OK, &replay), "message_replayed")
+            (HandleResponse::Replayed(replay), "message_replayed")
         }
         QuarantineAction::Discard => {
             quarantine::discard(&setup, &partner, &request.id, &invocation).await?;
-            let nothing = serde_json::json!({});
-            (json_response(StatusCode::OK, &nothing), "message_discarded")
+            (HandleResponse::Discarded {}, "message_discarded")
         }
     };
     audit::record(
@@ -107,5 +123,5 @@ pub(super) async fn handle(
         &invocation,
     )
     .await;
-    Ok(response)
+    Ok(json_response(StatusCode::OK, &response))
 }

@@ -5,8 +5,9 @@ use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::wire::tenant_list::{self, TenantList};
-use domain::wire::webhook::InvalidField;
+use domain::wire::webhook::{InvalidField, TenantEntry};
 use domain::{PartnerId, SourceId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{Actor, ListedTenants};
@@ -17,16 +18,18 @@ use crate::http::input::{LargeInput, PathParam, parse_id, sentence};
 use crate::http::problem::Problem;
 use crate::http::response::json_response;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TenantsRequest {
     /// The source whose tenants they are.
+    #[schemars(with = "SourceId")]
     source: String,
+    #[schemars(with = "Vec<TenantEntry>", length(max = 1000))]
     tenants: Vec<Value>,
 }
 
-#[derive(Serialize)]
-struct TenantsResponse {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct TenantsResponse {
     listed: usize,
     renamed: usize,
     unchanged: usize,
@@ -35,8 +38,8 @@ struct TenantsResponse {
     rejected: Vec<RejectedEntry>,
 }
 
-#[derive(Serialize)]
-struct RejectedEntry {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RejectedEntry {
     field: String,
     problem: String,
 }

@@ -1,11 +1,14 @@
 //! The kinds of alerts, their boards and their ticket types.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Kind;
 
 /// Which of the two boards a kind of alert belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
     /// Conditions that an RMM watches. They come and go, and their tickets are closed
@@ -16,7 +19,7 @@ pub enum Category {
 }
 
 /// A kind of alert, with its category and ticket type.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KindInfo {
     pub kind: Kind,
     pub category: Category,

@@ -2,6 +2,7 @@
 //! than it usually is.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::source::activity::SourceActivity;
@@ -10,7 +11,7 @@ use crate::source::activity::SourceActivity;
 const MIN_QUIET: SignedDuration = SignedDuration::from_hours(24);
 
 /// When a source or a tenant of it is inactive. Absent members are the defaults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct InactivityRules {
     /// The hours without a message after which the source is inactive. Absent: more than usual.
     #[serde(default, skip_serializing_if = "Option::is_none")]

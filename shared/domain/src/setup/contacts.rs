@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::setup::access::{Invitation, Partner, TokenHash};
@@ -21,7 +22,9 @@ pub const MAX_CONTACTS: usize = 10;
 const MOST_MAILS: u32 = 5;
 
 /// Mails that a contact can choose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum MailKind {
     /// The connection, the configuration or a source does not work, or closings are held.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::digest;
@@ -50,7 +51,7 @@ pub enum SourceObservation {
 }
 
 /// Why a request was not authenticated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalReason {
     /// The signature or secret is missing or malformed.
@@ -84,14 +85,14 @@ impl RefusalReason {
 }
 
 /// The last refused request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RefusedRequest {
     pub at: Timestamp,
     pub reason: RefusalReason,
 }
 
 /// A kind that is not known. Its alerts got the mapping's other kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnknownKind {
     pub kind: String,
     pub alerts: u32,
@@ -99,7 +100,7 @@ pub struct UnknownKind {
 }
 
 /// The quarantined alerts of one day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QuarantinedOfDay {
     /// When the first message of the day was received. The day is that of UTC.
     pub since: Timestamp,

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::source::mapping::Pointer;
@@ -11,7 +12,7 @@ use crate::wire::webhook::InvalidField;
 
 /// The scheme by which requests of a source are authenticated. Each works with the source's valid
 /// secrets, of which there are two during a rotation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "scheme", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Authentication {
     /// The Standard Webhooks signature, also with the header names of Svix.
@@ -28,7 +29,10 @@ pub enum Authentication {
     /// `Authorization: Basic`, with the secret `user:password`.
     Basic,
     /// The secret as a parameter of the query. Access logs hold only the path.
-    Query { parameter: String },
+    Query {
+        #[schemars(regex(pattern = "^[A-Za-z0-9_-]{1,64}$"))]
+        parameter: String,
+    },
     /// The secret as a member of the JSON body.
     BodyMember { at: Pointer },
 }
@@ -42,7 +46,7 @@ impl Default for Authentication {
 }
 
 /// An HMAC over the body, and where its parts are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HmacScheme {
     /// The header with the HMAC.
@@ -53,6 +57,7 @@ pub struct HmacScheme {
     pub encoding: HmacEncoding,
     /// Precedes the HMAC in the header, such as `sha256=`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 32))]
     pub prefix: String,
     #[serde(default)]
     pub signed: SignedContent,
@@ -63,6 +68,7 @@ pub struct HmacScheme {
     pub timestamp_format: TimestampFormat,
     /// How far the time of sending may be from the present, in seconds.
     #[serde(default = "default_tolerance")]
+    #[schemars(range(min = 1, max = 3600))]
     pub tolerance_s: u32,
     /// The header with the id of the message, for `id.ts.body`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,7 +77,7 @@ pub struct HmacScheme {
     pub secret: SecretEncoding,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HmacAlgorithm {
     #[default]
@@ -79,7 +85,7 @@ pub enum HmacAlgorithm {
     Sha1,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HmacEncoding {
     #[default]
@@ -88,7 +94,7 @@ pub enum HmacEncoding {
 }
 
 /// What is signed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SignedContent {
     #[default]
     #[serde(rename = "body")]
@@ -105,7 +111,7 @@ pub enum SignedContent {
     IdTimestampBody,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimestampFormat {
     /// Seconds since 1970.
@@ -117,7 +123,7 @@ pub enum TimestampFormat {
 }
 
 /// How the key is written in the secret.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretEncoding {
     /// `whsec_` and base64.
@@ -137,8 +143,9 @@ fn raw() -> SecretEncoding {
 }
 
 /// The name of an HTTP header, in lower case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[A-Za-z0-9_.-]{1,64}$"))]
 pub struct HeaderName(String);
 
 impl HeaderName {
@@ -320,7 +327,7 @@ impl HmacScheme {
 }
 
 /// Addresses from which a source may post: one address, or a network such as `203.0.113.0/24`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Network {
     address: IpAddr,

@@ -20,6 +20,7 @@ mod tests;
 mod time;
 mod unwrap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::digest;
@@ -33,7 +34,7 @@ pub use time::Zone;
 pub const MAX_DOCUMENT: usize = 16 * 1024;
 
 /// How the body of a request of one source becomes events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventMapping {
     /// How the body becomes JSON.
@@ -93,7 +94,7 @@ impl EventMapping {
 }
 
 /// How a body becomes JSON.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unwrap {
     #[default]
@@ -116,7 +117,7 @@ impl Unwrap {
 }
 
 /// A condition, and what the message then reports.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeRule {
     #[serde(flatten)]
     pub when: Condition,
@@ -124,7 +125,7 @@ pub struct ChangeRule {
 }
 
 /// What a message reports about its alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// The alert is active. A source that reports a state and not an event uses this as well: a
@@ -139,7 +140,7 @@ pub enum Change {
 }
 
 /// What a message reports if no rule applies to it. It is never ignored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeOtherwise {
     Raised,

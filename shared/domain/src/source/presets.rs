@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod tests;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::kind::KindInfo;
@@ -14,7 +15,7 @@ use crate::source::authentication::Authentication;
 use crate::source::mapping::EventMapping;
 
 /// A preset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Preset {
     /// Its name in the API.
@@ -48,7 +49,7 @@ pub struct Preset {
 }
 
 /// The format in which a source posts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceFormat {
     /// The format of the webhook guide.
@@ -62,19 +63,21 @@ pub enum SourceFormat {
 }
 
 /// A version of a preset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PresetVersion {
     pub name: String,
     pub version: u32,
 }
 
 /// The response to a message that was accepted, as the vendor expects it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SuccessResponse {
     /// 200 to 299.
+    #[schemars(range(min = 200, max = 299))]
     pub status: u16,
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 1024))]
     pub body: String,
 }
 

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 pub use error::{DroppedFields, EventRejection, InvalidField, MAX_EVENTS, UnreadableBody};
-pub use schema::{AlertData, ResolvedData, SnapshotData, TenantsData, schema};
+pub use schema::{AlertData, ResolvedData, SnapshotData, TenantEntry, TenantsData, schema};
 
 use self::body::{JsonObject, UNREADABLE, read};
 use crate::alert::event::{AlertChange, Event, EventDigest, Particulars, Receipt, Severity};

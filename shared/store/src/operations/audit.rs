@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use domain::PartnerId;
 use domain::time::sortable;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::pages::{self, ListEntry, ListPage, PageQuery, PageStart, SortOrder};
@@ -15,7 +16,7 @@ use crate::{Error, conditional};
 const PREFIX: &str = "audit#";
 
 /// One action of a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEntry {
     pub at: Timestamp,
     pub who: Actor,
@@ -36,7 +37,7 @@ pub struct AuditEntry {
 }
 
 /// Who changes a partner's configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
     /// The operator of Ticketbridge, by the operator's API.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use domain::wire::message::QuarantineEntry;
 use domain::{PartnerId, SourceId};
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
@@ -20,7 +21,7 @@ const MAX_PAGES: usize = 4;
 const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// A stored message, without its text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QuarantinedMessage {
     pub source: SourceId,
     pub received_at: Timestamp,
@@ -77,7 +78,7 @@ impl WaitingMessages {
 }
 
 /// How a person handled a quarantined message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QuarantineOutcome {
     /// It was mapped again, and its events are on the queue.

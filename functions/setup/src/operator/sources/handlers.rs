@@ -6,7 +6,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use domain::monitoring::inactive_source::InactivityRules;
 use domain::{Secret, SourceId};
-use serde_json::json;
 use store::{Actor, RegisteredSource, Versioned};
 
 use crate::context::{AppState, Setup};
@@ -18,7 +17,8 @@ use crate::operator::sources::request::{
     RotationRequest, SourcePartners, SourceRequest, parse_kinds, parse_partners,
 };
 use crate::operator::sources::response::{
-    ActivityView, RejectedEventsView, SourceResponse, SourceSummary, SourcesResponse,
+    ActivityView, NewSourceResponse, RejectedEventsView, RotatedSourceResponse, SourceDetail,
+    SourceResponse, SourceSummary, SourcesResponse,
 };
 use crate::sources::change::conflict;
 use crate::sources::manage::{self, NewSecret, NewSource, SourceEdit, stored_document};
@@ -54,10 +54,12 @@ pub(crate) async fn get(
         let of_source = table.source_activity.get_all(partner).await?.remove(&id);
         activity.extend(of_source.map(|of| ActivityView::new(partner, of, now)));
     }
-    let mut body = json!(SourceResponse::new(&setup, id, source, document));
-    body["rejected"] = json!(rejected);
-    body["activity"] = json!(activity);
-    Ok(json_response(StatusCode::OK, &body))
+    let response = SourceDetail {
+        source: SourceResponse::new(&setup, id, source, document),
+        rejected,
+        activity,
+    };
+    Ok(json_response(StatusCode::OK, &response))
 }
 
 /// Creates a source. Only this response contains its signing secret.
@@ -90,9 +92,11 @@ pub(crate) async fn create(
         secret: NewSecret::Now(request.secret.into()),
     };
     let (created, secret) = manage::create(&setup, new, Actor::Operator, &invocation).await?;
-    let mut body = json!(SourceResponse::of(&setup, created));
-    body["secret"] = json!(secret.as_ref().map(Secret::expose));
-    Ok(json_response(StatusCode::CREATED, &body))
+    let response = NewSourceResponse {
+        source: SourceResponse::of(&setup, created),
+        secret: secret.as_ref().map(Secret::expose),
+    };
+    Ok(json_response(StatusCode::CREATED, &response))
 }
 
 /// Changes a source; members that are left out stay as they are.
@@ -152,11 +156,13 @@ pub(crate) async fn rotate(
     }
     let origin = request.secret.into();
     let rotated = manage::rotate(&setup, found, origin, Actor::Operator, &invocation).await?;
-    let mut body = json!(SourceResponse::of(&setup, rotated.changed));
-    body["secret"] = rotated.secret.expose().into();
-    body["old_until"] = json!(rotated.old_until);
-    body["ended_now"] = rotated.ended.into();
-    Ok(json_response(StatusCode::OK, &body))
+    let response = RotatedSourceResponse {
+        source: SourceResponse::of(&setup, rotated.changed),
+        secret: rotated.secret.expose(),
+        old_until: rotated.old_until,
+        ended_now: rotated.ended,
+    };
+    Ok(json_response(StatusCode::OK, &response))
 }
 
 async fn existing(

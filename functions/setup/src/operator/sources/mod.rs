@@ -3,5 +3,5 @@
 pub(super) mod handlers;
 pub(super) mod presets;
 pub(super) mod preview;
-mod request;
-mod response;
+pub(super) mod request;
+pub(super) mod response;

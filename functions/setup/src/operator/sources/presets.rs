@@ -3,19 +3,20 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::source::presets;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::http::input::PathParam;
 use crate::http::problem::Problem;
 use crate::http::response::json_response;
 
-#[derive(Serialize)]
-struct PresetsResponse {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PresetsResponse {
     presets: Vec<PresetSummary>,
 }
 
-#[derive(Serialize)]
-struct PresetSummary {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PresetSummary {
     name: String,
     version: u32,
     title: String,

@@ -5,10 +5,12 @@ use aws::secrets::SourceDocument;
 use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::Response;
+use domain::source::mapping::EventMapping;
 use domain::source::mapping::preview::{SampleResult, preview, resolves_what_was_raised};
 use domain::source::presets::SourceFormat;
 use domain::wire::webhook::SourcePolicy;
 use domain::{PartnerId, SourceId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,19 +24,21 @@ use crate::sources::samples::MAX_SAMPLE;
 /// Most samples of a request.
 const MAX_SAMPLES: usize = 5;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PreviewRequest {
     preset: Option<String>,
     preset_version: Option<u32>,
+    #[schemars(with = "Option<EventMapping>")]
     mapping: Option<Value>,
     kinds_added: Option<Vec<KindRequest>>,
     /// Bodies as the source posts them.
+    #[schemars(length(min = 1, max = 5))]
     samples: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct PreviewResponse {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PreviewResponse {
     results: Vec<SampleResult>,
     /// Whether a resolve among the samples belongs to an alert that another sample raises.
     resolves_what_was_raised: bool,

@@ -2,9 +2,11 @@
 
 use domain::alert::kind::{BUILT_IN, Category, KindInfo};
 use domain::source::authentication::{Authentication, Network};
+use domain::source::mapping::EventMapping;
 use domain::source::presets::SuccessResponse;
 use domain::{Kind, PartnerId};
 use futures_util::future::try_join_all;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -20,31 +22,41 @@ const MAX_KINDS: usize = 50;
 /// ConnectWise's longest name of a ticket type.
 const MAX_TYPE_NAME: usize = 50;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SourceRequest {
+    #[schemars(length(min = 1, max = 100))]
     pub(super) name: Option<String>,
+    #[schemars(with = "Option<PartnerId>")]
     pub(super) partner: Option<String>,
+    /// For a source that posts for several partners.
+    #[schemars(with = "Option<Vec<PartnerId>>", length(min = 1, max = 500))]
     pub(super) partners: Option<Vec<String>>,
     pub(super) enabled: Option<bool>,
+    #[schemars(length(max = 50))]
     pub(super) kinds_added: Option<Vec<KindRequest>>,
     preset: Option<String>,
     preset_version: Option<u32>,
     authentication: Option<Authentication>,
+    #[schemars(length(max = 50))]
     networks: Option<Vec<Network>>,
     /// A mapping, or `null` for none: then all messages are stored until there is one.
     #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<EventMapping>")]
     mapping: Option<Value>,
     response: Option<SuccessResponse>,
     /// The hours without a message after which the source is inactive; `null` for more than usual.
     #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<u32>", range(min = 1, max = 8760))]
     inactive_after_hours: Option<Value>,
     /// The days without a message for a tenant after which the tenant is inactive; `null` for never.
     #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<u32>", range(min = 1, max = 365))]
     tenant_inactive_after_days: Option<Value>,
     /// Whether an inactive source makes a ticket.
     inactive_ticket: Option<bool>,
     /// The secret that the vendor issued. Absent: one is made.
+    #[schemars(length(min = 16, max = 512))]
     pub(super) secret: Option<String>,
     pub(super) version: Option<u64>,
 }
@@ -89,18 +101,21 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
     Value::deserialize(deserializer).map(Some)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct KindRequest {
+    #[schemars(with = "Kind")]
     kind: String,
     category: Category,
+    #[schemars(length(min = 1, max = 50))]
     type_name: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RotationRequest {
     /// The secret that the vendor issued. Absent: one is made.
+    #[schemars(length(min = 16, max = 512))]
     pub(super) secret: Option<String>,
     pub(super) version: Option<u64>,
 }

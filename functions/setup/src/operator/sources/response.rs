@@ -10,6 +10,7 @@ use domain::source::presets::{
 };
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::{RegisteredSource, Rejections, Versioned};
 
@@ -17,8 +18,8 @@ use crate::context::Setup;
 use crate::sources::change::ChangedSource;
 
 /// A source in a list.
-#[derive(Serialize)]
-pub(super) struct SourceSummary {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SourceSummary {
     pub(super) id: SourceId,
     pub(super) name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,16 +33,16 @@ pub(super) struct SourceSummary {
     version: u64,
 }
 
-#[derive(Serialize)]
-pub(super) struct SourcesResponse {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SourcesResponse {
     pub(super) sources: Vec<SourceSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next: Option<String>,
 }
 
 /// A source with its document.
-#[derive(Serialize)]
-pub(super) struct SourceResponse {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SourceResponse {
     #[serde(flatten)]
     pub(super) listed: SourceSummary,
     webhook_url: String,
@@ -64,9 +65,39 @@ pub(super) struct SourceResponse {
     complete: bool,
 }
 
+/// A source with what is known of its messages.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SourceDetail {
+    #[serde(flatten)]
+    pub(super) source: SourceResponse,
+    pub(super) rejected: Vec<RejectedEventsView>,
+    pub(super) activity: Vec<ActivityView>,
+}
+
+/// A new source.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct NewSourceResponse<'a> {
+    #[serde(flatten)]
+    pub(super) source: SourceResponse,
+    /// Its secret, unless the vendor issues it and it is not known yet.
+    pub(super) secret: Option<&'a str>,
+}
+
+/// A source with its new secret.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RotatedSourceResponse<'a> {
+    #[serde(flatten)]
+    pub(super) source: SourceResponse,
+    pub(super) secret: &'a str,
+    /// How long the secret before is accepted.
+    pub(super) old_until: Option<Timestamp>,
+    /// The number of secrets that were accepted before and are not any more.
+    pub(super) ended_now: usize,
+}
+
 /// Events of a partner that the webhook endpoint rejected in the last seven days.
-#[derive(Serialize)]
-pub(super) struct RejectedEventsView {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RejectedEventsView {
     partner: PartnerId,
     events: u32,
     since: Timestamp,
@@ -76,8 +107,8 @@ pub(super) struct RejectedEventsView {
 }
 
 /// The last messages of a source for one of its partners, and the counts of the last seven days.
-#[derive(Serialize)]
-pub(super) struct ActivityView {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ActivityView {
     partner: PartnerId,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_message_at: Option<Timestamp>,
@@ -89,8 +120,8 @@ pub(super) struct ActivityView {
     quarantined: Vec<QuarantinedOfDay>,
 }
 
-#[derive(Serialize)]
-struct RefusedRequestView {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RefusedRequestView {
     #[serde(flatten)]
     refused: RefusedRequest,
     /// For people.

@@ -1,12 +1,13 @@
 //! Conditions on one place of a message.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pointer::Pointer;
 use super::rule::{Alert, fold, text_of};
 
 /// A condition on one place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Condition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) at: Option<Pointer>,

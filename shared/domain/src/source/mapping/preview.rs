@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::EventMapping;
@@ -15,7 +16,7 @@ use crate::wire::webhook::{RequestTimes, SourcePolicy};
 use crate::{AlertId, Kind, TenantId};
 
 /// What a mapping makes of one sample.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SampleResult {
     pub events: Vec<SampleEvent>,
     pub unmapped: Vec<SampleProblem>,
@@ -26,7 +27,7 @@ pub struct SampleResult {
 }
 
 /// An event of a sample.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SampleEvent {
     /// `raised`, `updated` or `resolved`.
     pub change: &'static str,
@@ -38,7 +39,7 @@ pub struct SampleEvent {
 }
 
 /// What a sample says about an active alert.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SampleDetails {
     pub kind: Kind,
     pub category: Category,
@@ -54,14 +55,14 @@ pub struct SampleDetails {
 }
 
 /// The texts of the ticket that a new alert gets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SampleTicket {
     pub summary: String,
     pub text: String,
 }
 
 /// A part of a sample that the mapping cannot read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SampleProblem {
     pub index: Option<u32>,
     pub field: String,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,7 +23,7 @@ const MAX_UNKNOWN: usize = 80;
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A rule: one way to a text, and translations of that text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "RawRule", into = "RawRule")]
 pub struct Rule {
     pub(super) from: Origin,
@@ -51,7 +52,7 @@ pub(super) enum Origin {
 }
 
 /// The first object of a list that has a member of this value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Find {
     r#in: Pointer,
@@ -61,14 +62,14 @@ pub(super) struct Find {
 }
 
 /// A number as written in the document.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(super) struct Threshold(f64);
 
 // A document cannot contain NaN, which is the only number that differs from itself.
 impl Eq for Threshold {}
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]

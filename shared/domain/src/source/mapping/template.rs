@@ -1,12 +1,13 @@
 //! Text with places of a message in it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pointer::Pointer;
 use super::rule::{Alert, MAX_TEXT, text_of};
 
 /// Text with pointers in braces, such as `{/rule/description} on {/agent/name}`. `{{` is a brace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub(super) struct Template {
     source: String,

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The time zone of times that state none: `UTC`, an offset such as `+01:00`, or a POSIX rule such
 /// as `CET-1CEST,M3.5.0,M10.5.0/3`. A rule is enough for present times, and needs no database.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Zone {
     text: String,

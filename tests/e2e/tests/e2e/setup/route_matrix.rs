@@ -76,6 +76,11 @@ fn guarded(answer: &Answer) {
         assert_eq!(answer.header(name), value, "{name} of {answer:?}");
     }
     assert!(answer.headers.get("access-control-allow-origin").is_none());
+    if answer.status >= 400 {
+        let media_type = answer.header("content-type");
+        let forms = ["application/problem+json", "text/html; charset=utf-8"];
+        assert!(forms.contains(&media_type), "{answer:?}");
+    }
 }
 
 #[track_caller]
@@ -569,6 +574,10 @@ async fn an_unlisted_route_is_a_404_for_every_method() {
             let answer = browser.send(call).await;
             guarded(&answer);
             assert_eq!(answer.status, 405, "{method} {path} {access:?}");
+            assert!(!answer.header("allow").is_empty(), "{method} {path}");
+            if *access == RouteAccess::Operator {
+                assert_eq!(answer.header("content-type"), "application/problem+json");
+            }
         }
     }
     for path in [
