@@ -114,14 +114,13 @@ fn rename(value: &mut Value, name: &dyn Fn(&str) -> Option<String>) {
     match value {
         Value::Object(members) => {
             for (key, member) in members {
-                match member {
-                    Value::String(reference) if key == "$ref" => {
-                        let prefix = format!("#{DEFINITIONS}/");
-                        if let Some(new) = reference.strip_prefix(&prefix).and_then(name) {
-                            *reference = format!("{prefix}{new}");
-                        }
+                if let (Value::String(reference), "$ref") = (&mut *member, key.as_str()) {
+                    let prefix = format!("#{DEFINITIONS}/");
+                    if let Some(new) = reference.strip_prefix(&prefix).and_then(name) {
+                        *reference = format!("{prefix}{new}");
                     }
-                    member => rename(member, name),
+                } else {
+                    rename(member, name);
                 }
             }
         }
