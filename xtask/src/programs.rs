@@ -14,24 +14,15 @@ use local_stack::progress::step;
 use local_stack::venv::{PythonTools, Venv};
 use tokio::process::Command;
 
-/// Builds functions, and brings zig.
+/// Builds programs with zig, which it brings.
 const CARGO_LAMBDA: PythonTools = PythonTools {
     name: "cargo-lambda",
     requirements: &["cargo-lambda==1.9.2"],
     file: "",
 };
 
-/// Builds programs that run on older systems too, and brings zig.
-const CARGO_ZIGBUILD: PythonTools = PythonTools {
-    name: "cargo-zigbuild",
-    requirements: &["cargo-zigbuild==0.24.1"],
-    file: "",
-};
-
 /// The program for operators, by the name of its package.
 pub(crate) const OPERATOR_PROGRAM: &str = "ticketbridge";
-/// The oldest glibc that it runs on: Debian 8 and Red Hat 7 have it.
-const OLDEST_GLIBC: &str = "2.17";
 
 /// An architecture of Lambda, by its name there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -94,6 +85,20 @@ impl Architecture {
 /// # Errors
 /// When the build fails, or a program has a path of this machine in it.
 pub(crate) async fn build_functions(architecture: Architecture) -> Result<PathBuf> {
+    build("functions", &FUNCTIONS, architecture).await
+}
+
+/// Builds the operator's program for Linux and returns its path. A build of its own keeps the
+/// functions free of the features that it needs.
+///
+/// # Errors
+/// As [`build_functions`].
+pub(crate) async fn build_operator_program(architecture: Architecture) -> Result<PathBuf> {
+    let folder = build(OPERATOR_PROGRAM, &[OPERATOR_PROGRAM], architecture).await?;
+    Ok(folder.join(OPERATOR_PROGRAM).join("bootstrap"))
+}
+
+async fn build(what: &str, packages: &[&str], architecture: Architecture) -> Result<PathBuf> {
     architecture.require_std().await?;
     let venv = Venv::ensure(CARGO_LAMBDA).await?;
     let paths = MachinePaths::find().await?;
@@ -105,41 +110,15 @@ pub(crate) async fn build_functions(architecture: Architecture) -> Result<PathBu
         .arg(&folder)
         .env("PATH", environment::path_with(&venv.bin()))
         .env("RUSTFLAGS", paths.rustflags());
-    for function in FUNCTIONS {
-        build.args(["--package", function]);
+    for package in packages {
+        build.args(["--package", package]);
     }
-    let what = format!("building the functions for {}", architecture.name());
+    let what = format!("building {what} for {}", architecture.name());
     step(&what, run_program("cargo lambda build", build)).await?;
-    for function in FUNCTIONS {
-        paths.require_none_in(&folder.join(function).join("bootstrap"))?;
+    for package in packages {
+        paths.require_none_in(&folder.join(package).join("bootstrap"))?;
     }
     Ok(folder)
-}
-
-/// Builds the operator's program for Linux and returns its path.
-///
-/// # Errors
-/// As [`build_functions`].
-pub(crate) async fn build_operator_program(architecture: Architecture) -> Result<PathBuf> {
-    architecture.require_std().await?;
-    let venv = Venv::ensure(CARGO_ZIGBUILD).await?;
-    let paths = MachinePaths::find().await?;
-    let target = architecture.target();
-    let mut build = environment::cargo(&["zigbuild", "--release", "--locked"]);
-    build
-        .args(["--package", OPERATOR_PROGRAM])
-        .args(["--target", &format!("{target}.{OLDEST_GLIBC}")])
-        .arg("--target-dir")
-        .arg(environment::target(""))
-        .env("PATH", environment::path_with(&venv.bin()))
-        .env("RUSTFLAGS", paths.rustflags());
-    let what = format!("building {OPERATOR_PROGRAM} for {target}");
-    step(&what, run_program("cargo zigbuild", build)).await?;
-    let program = environment::target(target)
-        .join("release")
-        .join(OPERATOR_PROGRAM);
-    paths.require_none_in(&program)?;
-    Ok(program)
 }
 
 /// Folders of this machine that the compiler would write into programs, for the messages of

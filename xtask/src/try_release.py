@@ -297,7 +297,7 @@ def run(command, environment):
 
 def answer_of(answer):
     check(answer.status < 300, f"{answer.url}: {answer.status}: {answer.data.decode()}")
-    return answer.json()
+    return answer.json() if answer.data else None
 
 
 def check(condition, otherwise):
