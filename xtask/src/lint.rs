@@ -1,4 +1,4 @@
-//! `cargo xtask lint`: formatting, clippy, the template and the dependencies.
+//! `cargo xtask lint`: formatting, clippy, the API's document, the template and the dependencies.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use local_stack::progress::step;
 use local_stack::venv::{PythonTools, Venv};
 use tokio::time::timeout;
 
+use crate::api_tests;
 use crate::cargo_tool::{DENY, MACHETE};
 
 const TEMPLATE: &str = "infra/template.yaml";
@@ -65,6 +66,7 @@ pub(crate) async fn check() -> Result<Vec<String>> {
     let mut clippy = environment::cargo(&["clippy", "--workspace", "--all-targets", "--quiet"]);
     clippy.args(["--", "-D", "warnings"]);
     step("clippy", run_program("cargo clippy", clippy)).await?;
+    api_tests::validate().await?;
     template().await?;
     unused_dependencies().await?;
     dependencies().await
