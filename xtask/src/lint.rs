@@ -1,5 +1,5 @@
-//! `cargo xtask lint`: formatting, clippy, the template, the files for releases, the documentation
-//! and the dependencies.
+//! `cargo xtask lint`: formatting, clippy, the API's document, the template, the files for
+//! releases, the documentation and the dependencies.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use local_stack::venv::{PythonTools, Venv};
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::api_tests;
 use crate::cargo_tool::{DENY, MACHETE};
 use crate::programs::Architecture;
 use crate::{docs, release};
@@ -85,6 +86,7 @@ pub(crate) async fn check() -> Result<Vec<String>> {
     let mut clippy = environment::cargo(&["clippy", "--workspace", "--all-targets", "--quiet"]);
     clippy.args(["--", "-D", "warnings"]);
     step("clippy", run_program("cargo clippy", clippy)).await?;
+    api_tests::validate().await?;
     template().await?;
     release_files().await?;
     docs::build().await?;

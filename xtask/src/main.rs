@@ -3,6 +3,7 @@
 //! Commands install what they need beyond Rust and Python under `target/`. Everything that they
 //! start listens on 127.0.0.1 and ends with them.
 
+mod api_tests;
 mod bench;
 mod browser_tests;
 mod cargo_tool;
@@ -43,7 +44,9 @@ enum XtaskCommand {
     Test(test::TestOptions),
     /// Tries the partner's page in Chromium, from an empty stack; arguments for pytest may follow
     Browser(browser_tests::BrowserOptions),
-    /// Checks formatting, clippy, template, release files, documentation and dependencies
+    /// Sends generated requests to the API, and compares each answer with the OpenAPI document
+    Api(api_tests::ApiOptions),
+    /// Checks formatting, clippy, API document, template, release files, documentation, dependencies
     Lint,
     /// Builds the documentation as a site, and checks its links
     Docs,
@@ -72,6 +75,7 @@ impl XtaskCommand {
             Self::Up => up::run().await,
             Self::Test(options) => test::run(options).await,
             Self::Browser(options) => browser_tests::run(&options).await,
+            Self::Api(options) => api_tests::run(&options).await,
             Self::Lint => lint::run().await,
             Self::Docs => {
                 let page = docs::build().await?;

@@ -8,18 +8,20 @@ use local_stack::progress::step;
 use local_stack::run_folder::RunFolder;
 use local_stack::venv::{EMULATOR, Venv};
 
+use crate::api_tests::ApiOptions;
 use crate::cargo_tool::NEXTEST;
 use crate::release::{self, ReleaseOptions};
 use crate::system_tests::{self, ChaosOptions, SystemTest};
 use crate::try_release::{self, TryReleaseOptions};
-use crate::{browser_tests, clients, fuzz, lint};
+use crate::{api_tests, browser_tests, clients, fuzz, lint};
 
 /// Tells the end-to-end tests the emulator's address.
 const TEST_AWS: &str = "TICKETBRIDGE_TEST_AWS";
 
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct TestOptions {
-    /// Also runs what takes too long for every change: more fuzzing, a release, calls, chaos and large
+    /// Also runs what takes too long for every change: more fuzzing of parsers and API, a release,
+    /// calls, chaos and large
     #[arg(long)]
     long: bool,
 }
@@ -38,6 +40,7 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
     ] {
         system_tests::run(test).await?;
     }
+    api_tests::run(&ApiOptions::for_seconds(seconds)).await?;
     browser_tests::run(&browser_tests::BrowserOptions::default()).await?;
     if options.long {
         let folder = release::run(&ReleaseOptions::draft()).await?;

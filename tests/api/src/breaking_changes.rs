@@ -1,4 +1,4 @@
-//! What a new version of the API takes from its clients.
+//! Finds the changes that break clients of an earlier version of the API.
 //!
 //! Additions are fine: clients ignore members, values and statuses that they do not know. A change of
 //! words is fine too.

@@ -38,8 +38,9 @@ pub(super) fn describe(document: &mut ApiDocument) {
             with(&[("secret", json!(SECRET))]),
         );
     let create = changes_version(reads_body(create), &conflict());
-    let nobody = Problem::invalid("partner", "There is no partner northwind: create it first.");
-    let create = fails(create, "A value is not allowed.", &nobody);
+    let unknown_partner =
+        Problem::invalid("partner", "There is no partner northwind: create it first.");
+    let create = fails(create, "A value is not allowed.", &unknown_partner);
     add(document, "POST", "sources", create);
 
     let get = operation(TAG, "getSource", "Read a source").response::<SourceDetail>(
