@@ -46,6 +46,8 @@ mod monitoring {
 
 mod operator {
     pub(crate) mod api;
+    mod configuration;
+    mod reads;
 }
 
 mod reconcile {
