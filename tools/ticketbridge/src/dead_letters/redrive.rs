@@ -1,47 +1,39 @@
-//! `ticketbridge redrive`: moves dead letters back into the queue after their cause is fixed.
+//! `ticketbridge dead-letters redrive`: moves dead letters back into the queue after their cause is
+//! fixed.
 //!
 //! A message is sent first and deleted then. A message that was interrupted in between is in both
 //! queues, and an event that arrives twice takes effect once.
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
-use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, Message as DeadLetter, MessageSystemAttributeName,
-};
+use anyhow::Result;
+use aws_sdk_sqs::types::Message as DeadLetter;
 use domain::PartnerId;
-use domain::wire::message::Message;
 use futures_util::future::try_join_all;
-use jiff::Timestamp;
+use serde::Serialize;
 
-use crate::aws_environment::AwsEnvironment;
+use super::queues::{Queues, group, reason, sent_at};
+use crate::context::CommandContext;
 use crate::history::HistoryWriter;
-use crate::target::{TargetOptions, TargetStack};
+use crate::output::{CommandOutcome, OutputFormat};
+use crate::target::{ResourceNames, TargetStack};
 
-/// The most messages of one SQS call.
-const BATCH: i32 = 10;
-/// How long a letter is hidden while the command works on it, in seconds. A letter of an
-/// interrupted command is visible again after that.
-const HIDDEN_FOR: i32 = 120;
-/// SQS's long polling, in seconds.
-const WAIT: i32 = 2;
-/// The most letters of one command, since all of them stay hidden meanwhile.
-const MAX_LETTERS: usize = 10_000;
+/// Letters that are moved at once.
+const BATCH: usize = 10;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct RedriveOptions {
-    #[command(flatten)]
-    target: TargetOptions,
-    /// Lists the dead letters and moves none
+    /// Shows the letters by reason, and moves none
     #[arg(long)]
     dry_run: bool,
     /// Only letters whose reason contains these words
-    #[arg(long)]
+    #[arg(long, value_name = "WORDS")]
     reason: Option<String>,
+    #[command(flatten)]
+    names: ResourceNames,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct RedriveSummary {
     /// The letters in the dead-letter queue.
     pub found: usize,
@@ -51,22 +43,25 @@ pub struct RedriveSummary {
 
 /// # Errors
 /// When the stack is not found, or SQS fails. Running the command again continues it.
-pub async fn run(options: &RedriveOptions, aws: &AwsEnvironment) -> Result<()> {
-    let target = options.target.open(aws).await?;
-    redrive(&target, options).await.map(drop)
+pub async fn run(options: &RedriveOptions, context: &CommandContext) -> Result<CommandOutcome> {
+    let target = context.open(&options.names).await?;
+    let summary = redrive(&target, options, context.format).await?;
+    context.format.print_json(&summary)?;
+    Ok(CommandOutcome::Done)
 }
 
 /// As [`run`], on a stack that was found already.
-pub async fn redrive(target: &TargetStack, options: &RedriveOptions) -> Result<RedriveSummary> {
-    let queues = Queues {
-        client: Client::new(&target.aws),
-        target,
-    };
+pub async fn redrive(
+    target: &TargetStack,
+    options: &RedriveOptions,
+    format: OutputFormat,
+) -> Result<RedriveSummary> {
+    let queues = Queues::new(target);
     let history = HistoryWriter::new(target)?;
     let mut letters = queues.receive(options.reason.as_deref()).await?;
     let found = letters.len();
     for line in summary(&letters) {
-        println!("{line}");
+        format.report(&line);
     }
     if options.dry_run {
         queues.release(&letters).await?;
@@ -75,12 +70,12 @@ pub async fn redrive(target: &TargetStack, options: &RedriveOptions) -> Result<R
     let (mut moved, mut by_partner) = (0, BTreeMap::new());
     let mut result = Ok(());
     while !letters.is_empty() && result.is_ok() {
-        let rest = letters.split_off(letters.len().min(10));
+        let rest = letters.split_off(letters.len().min(BATCH));
         let moving = try_join_all(letters.iter().map(|letter| queues.move_back(letter)));
         result = moving.await.map(drop);
         if result.is_ok() {
             moved += letters.len();
-            println!("moved {moved} of {found}");
+            format.report(&format!("moved {moved} of {found}"));
             count_by_partner(&letters, &mut by_partner);
         }
         letters = rest;
@@ -93,104 +88,6 @@ pub async fn redrive(target: &TargetStack, options: &RedriveOptions) -> Result<R
     Ok(RedriveSummary { found, moved })
 }
 
-struct Queues<'a> {
-    client: Client,
-    target: &'a TargetStack,
-}
-
-impl Queues<'_> {
-    /// Receives the present letters with this reason. The others are released at once.
-    async fn receive(&self, reason_words: Option<&str>) -> Result<Vec<DeadLetter>> {
-        let (mut letters, mut others) = (Vec::new(), Vec::new());
-        // Hidden letters are not received again, so the loop ends. Letters that arrive meanwhile
-        // wait for the next command.
-        let started = Timestamp::now();
-        while letters.len() < MAX_LETTERS {
-            let received = self
-                .client
-                .receive_message()
-                .queue_url(self.target.dead_letter_queue_url()?)
-                .max_number_of_messages(BATCH)
-                .visibility_timeout(HIDDEN_FOR)
-                .wait_time_seconds(WAIT)
-                .message_attribute_names("All")
-                .message_system_attribute_names(MessageSystemAttributeName::All)
-                .send()
-                .await
-                .context("cannot read the dead letters")?;
-            let received = received.messages.unwrap_or_default();
-            if received.is_empty() {
-                break;
-            }
-            let matches = |letter: &DeadLetter| {
-                reason_words.is_none_or(|words| reason(letter).contains(words))
-            };
-            let (more, not): (Vec<_>, Vec<_>) = received.into_iter().partition(matches);
-            letters.extend(more);
-            others.extend(not);
-            if Timestamp::now().duration_since(started).as_secs() > i64::from(HIDDEN_FOR) / 2 {
-                println!("there are more dead letters: run this again for the rest");
-                break;
-            }
-        }
-        self.release(&others).await?;
-        Ok(letters)
-    }
-
-    /// Makes letters visible again.
-    async fn release(&self, letters: &[DeadLetter]) -> Result<()> {
-        for batch in letters.chunks(10) {
-            let entries = batch.iter().enumerate().map(|(n, letter)| {
-                ChangeMessageVisibilityBatchRequestEntry::builder()
-                    .id(n.to_string())
-                    .receipt_handle(letter.receipt_handle().unwrap_or_default())
-                    .visibility_timeout(0)
-                    .build()
-            });
-            let entries = entries.collect::<Result<Vec<_>, _>>()?;
-            let call = self.client.change_message_visibility_batch();
-            call.queue_url(self.target.dead_letter_queue_url()?)
-                .set_entries(Some(entries))
-                .send()
-                .await
-                .context("cannot make the dead letters visible: they will be after two minutes")?;
-        }
-        Ok(())
-    }
-
-    /// Sends the body and the message group, but not the reason: a letter that fails again gets
-    /// a new one.
-    async fn move_back(&self, letter: &DeadLetter) -> Result<()> {
-        self.client
-            .send_message()
-            .queue_url(self.target.queue_url()?)
-            .message_body(letter.body().unwrap_or_default())
-            .set_message_group_id(group(letter))
-            .send()
-            .await
-            .context("cannot send a letter to the queue: it is still a dead letter")?;
-        self.client
-            .delete_message()
-            .queue_url(self.target.dead_letter_queue_url()?)
-            .receipt_handle(letter.receipt_handle().unwrap_or_default())
-            .send()
-            .await
-            .context("cannot delete a letter that was sent: moving it again is harmless")?;
-        Ok(())
-    }
-}
-
-/// The message group: the queue is fair between groups, and each partner is one. Letters that
-/// `tickets` itself sent have the partner only in their body.
-fn group(letter: &DeadLetter) -> Option<String> {
-    let attributes = letter.attributes();
-    let group = attributes.and_then(|all| all.get(&MessageSystemAttributeName::MessageGroupId));
-    group.cloned().or_else(|| {
-        let message = Message::from_json(letter.body()?).ok()?;
-        Some(message.partner().to_string())
-    })
-}
-
 /// Counts the letters of each partner. A letter without a partner is not counted.
 fn count_by_partner(letters: &[DeadLetter], count: &mut BTreeMap<PartnerId, usize>) {
     let partners = letters.iter().filter_map(group);
@@ -199,23 +96,8 @@ fn count_by_partner(letters: &[DeadLetter], count: &mut BTreeMap<PartnerId, usiz
     }
 }
 
-/// Letters that SQS itself moved, after too many receives, have no reason attribute.
-fn reason(letter: &DeadLetter) -> &str {
-    let attributes = letter.message_attributes();
-    let reason = attributes.and_then(|all| all.get("reason"));
-    reason
-        .and_then(|reason| reason.string_value())
-        .unwrap_or("received too often")
-}
-
-fn sent_at(letter: &DeadLetter) -> Option<Timestamp> {
-    let attributes = letter.attributes()?;
-    let at = attributes.get(&MessageSystemAttributeName::SentTimestamp)?;
-    Timestamp::from_millisecond(at.parse().ok()?).ok()
-}
-
 /// The number of letters, the age of the oldest, and the number for each reason.
-fn summary(letters: &[DeadLetter]) -> Vec<String> {
+pub(super) fn summary(letters: &[DeadLetter]) -> Vec<String> {
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for letter in letters {
         *reasons.entry(reason(letter)).or_default() += 1;
@@ -239,24 +121,8 @@ fn summary(letters: &[DeadLetter]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_sqs::types::MessageAttributeValue;
-    use domain::{AlertId, AlertKey, SourceId, TenantId};
-
+    use super::super::queues::tests::{body_of_acme, letter};
     use super::*;
-
-    fn letter(body: &str, reason: Option<&str>, sent: &str) -> DeadLetter {
-        let reason = reason.map(|reason| {
-            let value = MessageAttributeValue::builder().data_type("String");
-            value.string_value(reason).build().unwrap()
-        });
-        let mut letter = DeadLetter::builder()
-            .body(body)
-            .attributes(MessageSystemAttributeName::SentTimestamp, sent);
-        if let Some(reason) = reason {
-            letter = letter.message_attributes("reason", reason);
-        }
-        letter.build()
-    }
 
     #[test]
     fn the_summary_counts_letters_by_reason() {
@@ -279,30 +145,15 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_keeps_its_partner_as_message_group() {
-        let key = AlertKey {
-            partner: PartnerId::parse("acme").unwrap(),
-            tenant: TenantId::parse("t").unwrap(),
-            source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
-            alert_id: AlertId::parse("a").unwrap(),
-        };
-        let body = Message::Reconsider(key).to_json();
-        assert_eq!(group(&letter(&body, None, "0")).as_deref(), Some("acme"));
-        assert_eq!(group(&letter("poison", None, "0")), None);
-        let grouped = DeadLetter::builder()
-            .body("poison")
-            .attributes(MessageSystemAttributeName::MessageGroupId, "northwind");
-        let grouped = grouped.build();
-        assert_eq!(group(&grouped).as_deref(), Some("northwind"));
+    fn letters_are_counted_by_partner() {
+        let body = body_of_acme();
         let letters = [
             letter(&body, None, "0"),
             letter(&body, None, "1"),
             letter("poison", None, "0"),
-            grouped,
         ];
-        let [acme, northwind] = ["acme", "northwind"].map(|id| PartnerId::parse(id).unwrap());
         let mut count = BTreeMap::new();
         count_by_partner(&letters, &mut count);
-        assert_eq!(count, [(acme, 2), (northwind, 1)].into());
+        assert_eq!(count, [(PartnerId::parse("acme").unwrap(), 2)].into());
     }
 }
