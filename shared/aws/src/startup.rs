@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sqs::config::BehaviorVersion;
+use aws_sdk_sqs::config::SharedHttpClient;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -100,22 +101,29 @@ impl Account {
     }
 }
 
-/// Builds the one configuration of all SDK clients, with one connection pool and one TLS set-up.
+/// The HTTP client of AWS's endpoints.
 ///
 /// # Errors
 /// When the pinned roots cannot be loaded.
-pub fn sdk_config(account: &Account) -> Result<SdkConfig, StartupError> {
+pub fn https_client() -> Result<SharedHttpClient, StartupError> {
     let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     let tls = TlsContext::builder()
         .with_trust_store(roots)
         .build()
         .map_err(|err| StartupError::Roots(err.into()))?;
-    let http = aws_smithy_http_client::Builder::new()
+    Ok(aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(tls)
         // AWS closes idle connections, and a frozen environment would continue with a dead one.
         .pool_idle_timeout(Duration::from_secs(20))
-        .build_https();
+        .build_https())
+}
+
+/// Builds the one configuration of all SDK clients, with one connection pool and one TLS set-up.
+///
+/// # Errors
+/// When the pinned roots cannot be loaded.
+pub fn sdk_config(account: &Account) -> Result<SdkConfig, StartupError> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
         .read_timeout(Duration::from_secs(4))
@@ -125,7 +133,7 @@ pub fn sdk_config(account: &Account) -> Result<SdkConfig, StartupError> {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(account.region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(account.credentials.clone()))
-        .http_client(http)
+        .http_client(https_client()?)
         .sleep_impl(TokioSleep::new())
         .retry_config(
             RetryConfig::standard()

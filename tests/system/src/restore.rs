@@ -16,6 +16,7 @@ use local_stack::source::{AlertSource, SourceAlert};
 use local_stack::stack::Stack;
 use serde_json::{Value, json};
 use store::Alerts;
+use ticketbridge::output::OutputFormat;
 use ticketbridge::rebuild::{RebuildSummary, rebuild};
 use ticketbridge::target::TargetStack;
 
@@ -103,7 +104,7 @@ impl<'a> RestoreDrill<'a> {
         let mapping = self.event_source_mapping().await?;
         self.set_queue_reading(&mapping, false).await?;
         self.put_back(backup).await?;
-        let summary = rebuild(&self.target, &[], false).await?;
+        let summary = rebuild(&self.target, &[], false, OutputFormat::Text).await?;
         ensure!(
             summary
                 == RebuildSummary {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use aws_credential_types::Credentials;
+use clap::Parser as _;
 use domain::wire::message::Message;
 use domain::{AlertKey, Blocked, TenantId, TicketRef};
 use local_stack::deployment;
@@ -15,10 +16,12 @@ use local_stack::source::{AlertSource, SourceAlert};
 use local_stack::stack::Stack;
 use serde_json::Value;
 use store::Alerts;
+use ticketbridge::arguments::Arguments;
 use ticketbridge::aws_environment::AwsEnvironment;
-use ticketbridge::redrive::{self, RedriveOptions};
+use ticketbridge::dead_letters::redrive::{self, RedriveOptions};
+use ticketbridge::output::{CommandOutcome, OutputFormat};
 use ticketbridge::replay::{self, ReplayMode};
-use ticketbridge::target::{TargetOptions, TargetStack};
+use ticketbridge::target::{ResourceNames, TargetOptions, TargetStack};
 
 use crate::table;
 
@@ -88,6 +91,7 @@ impl SmokeTest<'_> {
         self.block_and_release().await?;
         self.survive_a_poison_message(&firewall).await?;
         self.redrive(&firewall).await?;
+        self.operate().await?;
         self.resolve_by_snapshot(&firewall, &ransomware).await?;
         let all = tickets(self.stack).await?;
         ensure!(
@@ -230,14 +234,17 @@ impl SmokeTest<'_> {
         let options = RedriveOptions::default();
         for _ in 0..2 {
             wait_for("the dead letters", WITHIN, async || {
-                let moved = redrive::redrive(&target, &options).await?.moved;
+                let moved = redrive::redrive(&target, &options, OutputFormat::Text)
+                    .await?
+                    .moved;
                 Ok((moved > 0).then_some(()))
             })
             .await?;
         }
         self.dead_letter(POISON).await?;
         let key = self.source.key(firewall)?;
-        let replayed = replay::replay(&target, &key, ReplayMode::Release).await?;
+        let replayed =
+            replay::replay(&target, &key, ReplayMode::Release, OutputFormat::Text).await?;
         ensure!(
             replayed.open().is_some() && self.tickets_of(firewall).await?.len() == 1,
             "the redriven and replayed alert does not have exactly one ticket"
@@ -254,6 +261,49 @@ impl SmokeTest<'_> {
         self.passed(
             "redriven twice, the poison is a dead letter again, and the redriven and replayed \
              alert has one ticket",
+        );
+        Ok(())
+    }
+
+    /// The operator's program reads the stack, and brings the partner to its own set-up.
+    async fn operate(&mut self) -> Result<()> {
+        let partner = self.stack.seeded.partner.as_str();
+        let file = self.stack.folder().join("partner.json");
+        let file = file.to_string_lossy().into_owned();
+        for (command, outcome) in [
+            (&["partners", "list"][..], CommandOutcome::Done),
+            (&["partners", "show", partner], CommandOutcome::Done),
+            (
+                &["sources", "list", "--partner", partner],
+                CommandOutcome::Done,
+            ),
+            (
+                &["alerts", "search", "--state", "open"],
+                CommandOutcome::Done,
+            ),
+            (&["check", partner], CommandOutcome::Done),
+            (&["check", partner, "--contract"], CommandOutcome::Done),
+            (&["dead-letters", "show"], CommandOutcome::Done),
+            (
+                &["export", partner, "--output", &file],
+                CommandOutcome::Done,
+            ),
+            (&["import", &file, "--yes"], CommandOutcome::Done),
+            (&["version", "--stack"], CommandOutcome::Done),
+            // The poison is a dead letter.
+            (&["doctor"], CommandOutcome::ProblemsFound),
+        ] {
+            let ended = operate(self.stack, command).await;
+            let ended =
+                ended.with_context(|| format!("ticketbridge {} failed", command.join(" ")))?;
+            ensure!(
+                ended == outcome,
+                "ticketbridge {}: {ended:?}",
+                command.join(" ")
+            );
+        }
+        self.passed(
+            "the operator's program reads the stack, and an import of an export changes nothing",
         );
         Ok(())
     }
@@ -379,19 +429,37 @@ impl SmokeTest<'_> {
     }
 }
 
-/// The stack as an operator's command finds it: by its name, through CloudFormation.
-async fn target(stack: &Stack) -> Result<TargetStack> {
-    let aws = AwsEnvironment {
-        cli: Box::new(stack.emulator.aws_cli()),
+/// How an operator's command reaches AWS.
+fn environment(stack: &Stack) -> AwsEnvironment {
+    AwsEnvironment {
         credentials: Some(Credentials::new(ROOT_KEY, ROOT_KEY, None, None, "emulator")),
         region: Some(REGION.to_owned()),
         endpoint_url: Some(stack.emulator.endpoint().to_owned()),
-    };
+    }
+}
+
+/// The stack as an operator's command finds it: by its name, through CloudFormation.
+async fn target(stack: &Stack) -> Result<TargetStack> {
     let options = TargetOptions {
         stack_name: Some(deployment::STACK.to_owned()),
         ..TargetOptions::default()
     };
-    options.open(&aws).await
+    let names = ResourceNames::default();
+    options.open(&names, &environment(stack)).await
+}
+
+/// Runs a command of the operator's program on the stack.
+async fn operate(stack: &Stack, command: &[&str]) -> Result<CommandOutcome> {
+    // The stack's output has AWS's name of the API, which only AWS serves.
+    let options = [
+        "--stack-name",
+        deployment::STACK,
+        "--operator-url",
+        stack.operator.url(),
+    ];
+    let arguments = [&["ticketbridge"], command, &options].concat();
+    let arguments = Arguments::try_parse_from(arguments)?;
+    arguments.run(environment(stack)).await
 }
 
 async fn tickets(stack: &Stack) -> Result<Vec<Value>> {

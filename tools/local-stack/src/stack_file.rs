@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use crate::deployment::STACK;
 use crate::emulator::credentials;
 use crate::environment;
 use crate::stack::Stack;
@@ -21,6 +22,7 @@ pub struct StackFile {
 
 #[derive(Serialize)]
 struct StackDescription<'a> {
+    stack_name: &'a str,
     webhook_url: String,
     webhook_secret: &'a str,
     partner: &'a str,
@@ -75,6 +77,7 @@ impl StackFile {
         };
         let keys = &stack.simulator.integration;
         let description = StackDescription {
+            stack_name: STACK,
             webhook_url: stack.webhook_url(),
             webhook_secret: &stack.seeded.webhook_secret,
             partner: stack.seeded.partner.as_str(),

@@ -1,203 +1,168 @@
-//! Credentials, region and stack outputs, as AWS's own tools find them: environment variables, and
-//! the AWS CLI for profiles, SSO and CloudFormation. The SDK could do this too, but its crates for
-//! it would be the largest part of this program, and an operator has the CLI anyway.
+//! Credentials, region and stack outputs, as AWS's own tools find them: environment variables, the
+//! files of the AWS CLI with their profiles, IAM Identity Center (after `aws sso login`), a process
+//! that the profile names, and the role of the machine.
 
 use std::collections::BTreeMap;
-use std::env;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use aws::startup::{self, Account};
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
-use serde::Deserialize;
-use tokio::process::Command;
+use aws_credential_types::provider::ProvideCredentials;
+use aws_types::SdkConfig;
+use domain::text::chain;
+use domain::wire::transport::is_protected;
 
-/// How to reach AWS when no option says it.
+/// How to reach AWS when no option says it. What is absent is found as AWS's own tools find it.
+#[derive(Debug, Clone, Default)]
 pub struct AwsEnvironment {
-    /// Starts the AWS CLI.
-    pub cli: Box<dyn Fn() -> Command>,
     pub credentials: Option<Credentials>,
     pub region: Option<String>,
     pub endpoint_url: Option<String>,
 }
 
-/// What `aws configure export-credentials` prints.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ExportedCredentials {
-    access_key_id: String,
-    secret_access_key: String,
-    session_token: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DescribedStacks {
-    stacks: Vec<DescribedStack>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DescribedStack {
-    #[serde(default)]
-    outputs: Vec<DescribedOutput>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DescribedOutput {
-    output_key: String,
-    output_value: String,
+/// Which account, region and endpoint the options name.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct AccountOptions<'a> {
+    pub(crate) profile: Option<&'a str>,
+    pub(crate) region: Option<&'a str>,
+    pub(crate) endpoint_url: Option<&'a str>,
 }
 
 impl AwsEnvironment {
-    /// Reads the variables that all AWS tools read.
-    pub fn from_env() -> Self {
-        let keys = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"));
-        let credentials = keys.map(|(id, secret)| {
-            Credentials::new(
-                id,
-                secret,
-                variable("AWS_SESSION_TOKEN"),
-                None,
-                "environment",
-            )
-        });
-        Self {
-            cli: Box::new(|| Command::new("aws")),
-            credentials,
-            region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")),
-            endpoint_url: variable("AWS_ENDPOINT_URL"),
-        }
-    }
-
-    /// The credentials of a profile; without one those of the environment, or of the default
-    /// profile.
-    pub(crate) async fn credentials(&self, profile: Option<&str>) -> Result<Credentials> {
-        if let (None, Some(credentials)) = (profile, &self.credentials) {
-            return Ok(credentials.clone());
-        }
-        let mut command = (self.cli)();
-        command.args(["configure", "export-credentials"]);
-        let exported = output(with_profile(command, profile)).await.context(
-            "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give a \
-             --profile, which needs version 2 of the AWS CLI",
-        )?;
-        let exported: ExportedCredentials =
-            serde_json::from_str(&exported).context("cannot parse the AWS CLI's credentials")?;
-        Ok(Credentials::new(
-            exported.access_key_id,
-            exported.secret_access_key,
-            exported.session_token,
-            None,
-            "AWS CLI",
-        ))
-    }
-
-    pub(crate) async fn region(&self, profile: Option<&str>) -> Result<String> {
-        if let Some(region) = &self.region {
-            return Ok(region.clone());
-        }
-        let mut command = (self.cli)();
-        command.args(["configure", "get", "region"]);
-        let region = output(with_profile(command, profile)).await;
+    /// Finds credentials, region and endpoint. An option goes before the environment.
+    ///
+    /// # Errors
+    /// When there are no credentials or no region, or the endpoint would be reached in plain text.
+    pub(crate) async fn account(&self, options: AccountOptions<'_>) -> Result<Account> {
+        let found = self.load(options).await?;
+        let region = options.region.map(str::to_owned);
+        let region = region.or_else(|| self.region.clone());
+        let region = region.or_else(|| found.region().map(ToString::to_string));
         let region = region.context("no region: give one with --region, or set AWS_REGION")?;
-        Ok(region.trim().to_owned())
-    }
-
-    /// The outputs of a deployed stack.
-    pub(crate) async fn stack_outputs(
-        &self,
-        stack_name: &str,
-        profile: Option<&str>,
-        region: &str,
-        endpoint_url: Option<&str>,
-    ) -> Result<BTreeMap<String, String>> {
-        let mut command = (self.cli)();
-        command.args(["cloudformation", "describe-stacks", "--output", "json"]);
-        command.args(["--stack-name", stack_name, "--region", region]);
-        if let Some(url) = endpoint_url {
-            command.args(["--endpoint-url", url]);
+        let endpoint_url = options.endpoint_url.map(str::to_owned);
+        let endpoint_url = endpoint_url.or_else(|| self.endpoint_url.clone());
+        let endpoint_url = endpoint_url.or_else(|| found.endpoint_url().map(str::to_owned));
+        if let Some(url) = endpoint_url.as_ref().filter(|url| !is_protected(url)) {
+            anyhow::bail!("{url} is neither an https address nor one of this machine");
         }
-        let described = output(with_profile(command, profile))
-            .await
-            .with_context(|| format!("cannot read the outputs of the stack {stack_name}"))?;
-        let described: DescribedStacks =
-            serde_json::from_str(&described).context("cannot parse the AWS CLI's answer")?;
-        let outputs = described.stacks.into_iter().flat_map(|stack| stack.outputs);
-        Ok(outputs
-            .map(|output| (output.output_key, output.output_value))
-            .collect())
+        let credentials = match (options.profile, &self.credentials) {
+            (None, Some(credentials)) => credentials.clone(),
+            (Some(_), _) | (None, None) => {
+                let provider = found.credentials_provider().context(NO_CREDENTIALS)?;
+                let provided = provider.provide_credentials().await;
+                provided.map_err(|err| {
+                    let cause = chain(&err);
+                    anyhow::Error::msg(cause).context(NO_CREDENTIALS)
+                })?
+            }
+        };
+        Ok(Account {
+            region,
+            endpoint_url,
+            credentials,
+        })
+    }
+
+    /// Loads what AWS's own tools would use.
+    async fn load(&self, options: AccountOptions<'_>) -> Result<SdkConfig> {
+        let http = startup::https_client()?;
+        let region = options.region.map(str::to_owned);
+        let region = region.or_else(|| self.region.clone()).map(Region::new);
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone());
+        if let Some(region) = region.clone() {
+            loader = loader.region(region);
+        }
+        if let Some(profile) = options.profile {
+            // The default chain would prefer keys of the environment.
+            let provider = ProviderConfig::without_region()
+                .with_region(region)
+                .with_http_client(http);
+            let provider = ProfileFileCredentialsProvider::builder()
+                .configure(&provider)
+                .profile_name(profile);
+            loader = loader
+                .profile_name(profile)
+                .credentials_provider(provider.build());
+        }
+        Ok(loader.load().await)
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the variables that AWS's own tools read"
-)]
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
-}
+const NO_CREDENTIALS: &str = "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
+                              or give a --profile, after `aws sso login` if it uses IAM Identity \
+                              Center";
 
-fn with_profile(mut command: Command, profile: Option<&str>) -> Command {
-    if let Some(profile) = profile {
-        command.args(["--profile", profile]);
-    }
-    command
-}
-
-async fn output(mut command: Command) -> Result<String> {
-    let output = command.kill_on_drop(true).output().await;
-    let output = output.context("cannot run the AWS CLI: is `aws` installed?")?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        bail!("the AWS CLI failed ({}): {}", output.status, text.trim());
-    }
-    Ok(String::from_utf8(output.stdout)?)
+/// The outputs of a deployed stack.
+///
+/// # Errors
+/// When CloudFormation does not know the stack, or the credentials may not read it.
+pub(crate) async fn stack_outputs(
+    aws: &SdkConfig,
+    stack_name: &str,
+) -> Result<BTreeMap<String, String>> {
+    let client = aws_sdk_cloudformation::Client::new(aws);
+    let described = client.describe_stacks().stack_name(stack_name).send().await;
+    let described = described.map_err(|err| {
+        let cause = chain(&err);
+        anyhow::Error::msg(cause).context(format!(
+            "cannot read the outputs of the stack {stack_name} (cloudformation:DescribeStacks)"
+        ))
+    })?;
+    let stacks = described.stacks.unwrap_or_default().into_iter();
+    let outputs = stacks.flat_map(|stack| stack.outputs.unwrap_or_default());
+    Ok(outputs
+        .filter_map(|output| Some((output.output_key?, output.output_value?)))
+        .collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// An environment whose CLI prints its arguments, or this text.
-    fn environment(prints: Option<&'static str>) -> AwsEnvironment {
+    fn environment() -> AwsEnvironment {
         AwsEnvironment {
-            cli: Box::new(move || {
-                let mut command = Command::new("echo");
-                command.args(prints);
-                if prints.is_some() {
-                    command = Command::new("sh");
-                    command.args(["-c", "printf %s \"$0\"", prints.unwrap_or_default()]);
-                }
-                command
-            }),
             credentials: Some(Credentials::new("id", "secret", None, None, "test")),
-            region: None,
+            region: Some("eu-central-1".to_owned()),
             endpoint_url: None,
         }
     }
 
     #[tokio::test]
-    async fn a_profile_goes_before_the_environment() {
-        let exported = r#"{"Version": 1, "AccessKeyId": "of-profile", "SecretAccessKey": "s"}"#;
-        let aws = environment(Some(exported));
-        let found = aws.credentials(None).await.unwrap();
-        assert_eq!(found.access_key_id(), "id");
-        let found = aws.credentials(Some("work")).await.unwrap();
-        assert_eq!(found.access_key_id(), "of-profile");
-        assert_eq!(found.session_token(), None);
+    async fn an_option_goes_before_the_environment() {
+        let found = environment().account(AccountOptions::default()).await;
+        let found = found.unwrap();
+        assert_eq!(found.credentials.access_key_id(), "id");
+        assert_eq!(found.region, "eu-central-1");
+        let options = AccountOptions {
+            region: Some("us-east-1"),
+            endpoint_url: Some("http://127.0.0.1:4566"),
+            ..AccountOptions::default()
+        };
+        let found = environment().account(options).await.unwrap();
+        assert_eq!(found.region, "us-east-1");
+        assert_eq!(found.endpoint_url.as_deref(), Some("http://127.0.0.1:4566"));
     }
 
     #[tokio::test]
-    async fn the_cli_is_asked_for_the_profiles_region() {
-        let aws = environment(None);
-        let region = aws.region(Some("work")).await.unwrap();
-        assert_eq!(region, "configure get region --profile work");
+    async fn a_profile_that_does_not_exist_is_an_error_although_the_environment_has_keys() {
+        let options = AccountOptions {
+            profile: Some("there-is-no-such-profile"),
+            ..AccountOptions::default()
+        };
+        let err = environment().account(options).await.unwrap_err();
+        assert_eq!(err.to_string(), NO_CREDENTIALS);
     }
 
     #[tokio::test]
-    async fn a_stack_without_outputs_has_none() {
-        let aws = environment(Some(r#"{"Stacks": [{"StackName": "x"}]}"#));
-        let outputs = aws.stack_outputs("x", None, "eu-central-1", None).await;
-        assert!(outputs.unwrap().is_empty());
+    async fn an_endpoint_in_plain_text_is_refused() {
+        let options = AccountOptions {
+            endpoint_url: Some("http://example.com"),
+            ..AccountOptions::default()
+        };
+        let err = environment().account(options).await.unwrap_err();
+        assert!(err.to_string().contains("neither an https address"));
     }
 }

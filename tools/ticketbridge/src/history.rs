@@ -40,7 +40,7 @@ impl HistoryWriter {
             .map(|n| u64::from_be_bytes(n.expose()))
             .unwrap_or_default();
         if let Err(err) = self.0.audit.add(partner, &entry, n).await {
-            println!("{partner}: cannot add `{what}` to the history: {err}");
+            eprintln!("{partner}: cannot add `{what}` to the history: {err}");
         }
     }
 }

@@ -2,45 +2,16 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::Parser as _;
+use ticketbridge::arguments::Arguments;
 use ticketbridge::aws_environment::AwsEnvironment;
-use ticketbridge::rebuild::{self, RebuildOptions};
-use ticketbridge::redrive::{self, RedriveOptions};
-use ticketbridge::replay::{self, ReplayOptions};
-
-#[derive(Debug, Parser)]
-#[command(about = "The operator's commands on a Ticketbridge stack")]
-struct OperatorArguments {
-    #[command(subcommand)]
-    command: OperatorCommand,
-}
-
-#[derive(Debug, Subcommand)]
-enum OperatorCommand {
-    /// Moves dead letters back into the queue
-    Redrive(RedriveOptions),
-    /// Has one alert evaluated again, and shows its record before and after
-    Replay(ReplayOptions),
-    /// After a restore of the alerts table: imports every partner's tickets from ConnectWise again
-    Rebuild(RebuildOptions),
-}
-
-async fn run(command: OperatorCommand) -> Result<()> {
-    let aws = AwsEnvironment::from_env();
-    match command {
-        OperatorCommand::Redrive(options) => redrive::run(&options, &aws).await,
-        OperatorCommand::Replay(options) => replay::run(&options, &aws).await,
-        OperatorCommand::Rebuild(options) => rebuild::run(&options, &aws).await,
-    }
-}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(OperatorArguments::parse().command).await {
-        Ok(()) => ExitCode::SUCCESS,
+    match Arguments::parse().run(AwsEnvironment::default()).await {
+        Ok(outcome) => outcome.into(),
         Err(error) => {
-            eprintln!("\nerror: {error}");
+            eprintln!("error: {error}");
             for cause in error.chain().skip(1) {
                 eprintln!("caused by: {cause}");
             }

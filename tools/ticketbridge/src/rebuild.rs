@@ -11,33 +11,31 @@ use domain::PartnerId;
 use domain::monitoring::pipeline::Schedule;
 use domain::ticketing::ticket_index::{TicketIndex, TicketIndexState};
 use jiff::Timestamp;
+use serde::Serialize;
 use store::{AccessTable, Alerts, Due};
 
-use crate::aws_environment::AwsEnvironment;
+use crate::context::CommandContext;
 use crate::history::HistoryWriter;
-use crate::target::{TargetOptions, TargetStack};
+use crate::output::{CommandOutcome, OutputFormat};
+use crate::partners::parse_partner;
+use crate::target::{ResourceNames, TargetStack};
 
 /// Partners in one page of the list.
 const PAGE: u16 = 100;
 
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "docs/operator-guide.md describes the steps before and after.")]
 pub struct RebuildOptions {
-    #[command(flatten)]
-    target: TargetOptions,
     /// Only this partner; may be given several times
-    #[arg(long = "partner", value_name = "ID", value_parser = parse_partner)]
+    #[arg(long = "partner", value_name = "PARTNER", value_parser = parse_partner)]
     partners: Vec<PartnerId>,
     /// Changes nothing, and shows each partner's state
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    names: ResourceNames,
 }
 
-fn parse_partner(text: &str) -> Result<PartnerId, String> {
-    PartnerId::parse(text).map_err(|err| err.to_string())
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RebuildSummary {
     /// Partners whose tickets are imported again, or would be.
     pub rebuilding: usize,
@@ -49,27 +47,28 @@ pub struct RebuildSummary {
 
 /// # Errors
 /// When the stack is not found, or a partner failed.
-pub async fn run(options: &RebuildOptions, aws: &AwsEnvironment) -> Result<()> {
-    let target = options.target.open(aws).await?;
-    let summary = rebuild(&target, &options.partners, options.dry_run).await?;
+pub async fn run(options: &RebuildOptions, context: &CommandContext) -> Result<CommandOutcome> {
+    let (target, format) = (context.open(&options.names).await?, context.format);
+    let summary = rebuild(&target, &options.partners, options.dry_run, format).await?;
     let verb = if options.dry_run {
         "to be rebuilt"
     } else {
         "rebuilding"
     };
-    println!(
+    format.report(&format!(
         "{} {verb}, {} without a connection, {} failed",
         summary.rebuilding,
         summary.unconnected,
         summary.failed.len()
-    );
+    ));
     if options.dry_run {
-        println!("nothing was changed");
+        format.report("nothing was changed");
     }
+    format.print_json(&summary)?;
     if !summary.failed.is_empty() {
         bail!("run it again for {}", summary.failed.join(", "));
     }
-    Ok(())
+    Ok(CommandOutcome::Done)
 }
 
 /// As [`run`], on a stack that was found already; for all partners if `only` is empty.
@@ -77,6 +76,7 @@ pub async fn rebuild(
     target: &TargetStack,
     only: &[PartnerId],
     dry_run: bool,
+    format: OutputFormat,
 ) -> Result<RebuildSummary> {
     let rebuilder = Rebuilder {
         alerts: Alerts::new(&target.aws, target.alerts_table()?.to_owned()),
@@ -98,14 +98,14 @@ pub async fn rebuild(
             match rebuilder.rebuild(&entry.id).await {
                 Ok(PartnerRebuild::Started(state)) => {
                     summary.rebuilding += 1;
-                    println!("{}: {state}", entry.id);
+                    format.report(&format!("{}: {state}", entry.id));
                 }
                 Ok(PartnerRebuild::Unconnected) => {
                     summary.unconnected += 1;
-                    println!("{}: no connection, nothing to rebuild", entry.id);
+                    format.report(&format!("{}: no connection, nothing to rebuild", entry.id));
                 }
                 Err(err) => {
-                    println!("{}: failed: {err:#}", entry.id);
+                    format.report(&format!("{}: failed: {err:#}", entry.id));
                     summary.failed.push(entry.id.to_string());
                 }
             }
@@ -116,7 +116,7 @@ pub async fn rebuild(
         }
     }
     for id in unseen {
-        println!("{id}: no such partner");
+        format.report(&format!("{id}: no such partner"));
         summary.failed.push(id.to_string());
     }
     Ok(summary)

@@ -9,20 +9,20 @@ use domain::wire::message::Message;
 use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId};
 use store::Alerts;
 
-use crate::aws_environment::AwsEnvironment;
+use crate::context::CommandContext;
 use crate::history::HistoryWriter;
-use crate::target::{TargetOptions, TargetStack};
+use crate::output::{CommandOutcome, OutputFormat};
+use crate::partners::parse_partner;
+use crate::target::{ResourceNames, TargetStack};
 
 /// How long the command waits for the record to change.
 const WATCH_FOR: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct ReplayOptions {
-    #[command(flatten)]
-    target: TargetOptions,
     /// The partner's id
-    #[arg(long)]
-    partner: String,
+    #[arg(long, value_parser = parse_partner)]
+    partner: PartnerId,
     /// The tenant's id, as the source sends it
     #[arg(long)]
     tenant: String,
@@ -35,6 +35,8 @@ pub struct ReplayOptions {
     /// Only evaluates the alert: an alert that waits for a person keeps waiting
     #[arg(long)]
     reconsider: bool,
+    #[command(flatten)]
+    names: ResourceNames,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +49,9 @@ pub enum ReplayMode {
 
 /// # Errors
 /// When an id is invalid, the stack is not found, or the alert has no record.
-pub async fn run(options: &ReplayOptions, aws: &AwsEnvironment) -> Result<()> {
+pub async fn run(options: &ReplayOptions, context: &CommandContext) -> Result<CommandOutcome> {
     let key = AlertKey {
-        partner: PartnerId::parse(&*options.partner).context("--partner")?,
+        partner: options.partner.clone(),
         tenant: TenantId::parse(&*options.tenant).context("--tenant")?,
         source: SourceId::parse(&*options.source).context("--source")?,
         alert_id: AlertId::parse(&*options.alert_id).context("--alert-id")?,
@@ -59,12 +61,19 @@ pub async fn run(options: &ReplayOptions, aws: &AwsEnvironment) -> Result<()> {
     } else {
         ReplayMode::Release
     };
-    let target = options.target.open(aws).await?;
-    replay(&target, &key, mode).await.map(drop)
+    let (target, format) = (context.open(&options.names).await?, context.format);
+    let record = replay(&target, &key, mode, format).await?;
+    format.print_json(&record)?;
+    Ok(CommandOutcome::Done)
 }
 
 /// As [`run`], on a stack that was found already. Returns the record as it is afterwards.
-pub async fn replay(target: &TargetStack, key: &AlertKey, mode: ReplayMode) -> Result<Record> {
+pub async fn replay(
+    target: &TargetStack,
+    key: &AlertKey,
+    mode: ReplayMode,
+    format: OutputFormat,
+) -> Result<Record> {
     let alerts = Alerts::new(&target.aws, target.alerts_table()?.to_owned());
     let history = HistoryWriter::new(target)?;
     let Some(before) = alerts.get(key).await? else {
@@ -73,7 +82,7 @@ pub async fn replay(target: &TargetStack, key: &AlertKey, mode: ReplayMode) -> R
              replayed; have the source send it again"
         )
     };
-    println!("before  {}", describe(&before));
+    format.report(&format!("before  {}", describe(&before)));
     let (message, what) = match mode {
         ReplayMode::Release => (Message::Release(key.clone()), "released"),
         ReplayMode::Reconsider => (Message::Reconsider(key.clone()), "reconsidered"),
@@ -95,9 +104,9 @@ pub async fn replay(target: &TargetStack, key: &AlertKey, mode: ReplayMode) -> R
         now = alerts.get(key).await?.context("the record was deleted")?;
     }
     if now == before {
-        println!("after   unchanged: there was nothing to do, or it is not due yet");
+        format.report("after   unchanged: there was nothing to do, or it is not due yet");
     } else {
-        println!("after   {}", describe(&now));
+        format.report(&format!("after   {}", describe(&now)));
     }
     Ok(now)
 }

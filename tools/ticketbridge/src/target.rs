@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use aws::startup::{self, Account};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials as _;
 use aws_types::SdkConfig;
-use domain::wire::transport::is_protected;
 use serde::Deserialize;
 
-use crate::aws_environment::AwsEnvironment;
+use crate::aws_environment::{AccountOptions, AwsEnvironment, stack_outputs};
 
 /// What `cargo xtask up` writes about the stack that it runs, below the clone's root.
 const STACK_FILE: &str = "target/local/stack.json";
@@ -19,61 +19,89 @@ const STACK_FILE: &str = "target/local/stack.json";
 const LOCAL_KEY: &str = "test";
 const LOCAL_REGION: &str = "us-east-1";
 
-/// Without any of these the command works on the stack that `cargo xtask up` runs.
+/// Which stack a command works on. Without a name it is the one that `cargo xtask up` runs.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Stack")]
 pub struct TargetOptions {
-    /// A deployed stack; CloudFormation lists its queues and tables
-    #[arg(long, value_name = "NAME")]
+    /// The name of a deployed stack; without it, the stack that `cargo xtask up` runs
+    #[arg(long, value_name = "NAME", global = true)]
     pub stack_name: Option<String>,
-    /// The event queue; this and the next four can replace the stack's name
+    /// The profile of your AWS configuration
+    #[arg(long, value_name = "NAME", global = true)]
+    pub profile: Option<String>,
+    /// The region, if your AWS configuration has none
+    #[arg(long, value_name = "REGION", global = true)]
+    pub region: Option<String>,
+    /// Another address than AWS's own
+    #[arg(long, value_name = "URL", global = true)]
+    pub endpoint_url: Option<String>,
+    /// The address of the operator's API, in place of the stack's output OperatorUrl
+    #[arg(long, value_name = "URL", global = true)]
+    pub operator_url: Option<String>,
+}
+
+/// Queues and tables that can replace the stack's name.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "In place of the stack's name")]
+pub struct ResourceNames {
+    /// The event queue
     #[arg(long, value_name = "URL", conflicts_with = "stack_name")]
     pub queue_url: Option<String>,
     /// The dead-letter queue
     #[arg(long, value_name = "URL", conflicts_with = "stack_name")]
     pub dead_letter_queue_url: Option<String>,
-    /// The stack's output `AlertsTableName`
+    /// The stack's output AlertsTableName
     #[arg(long, value_name = "NAME", conflicts_with = "stack_name")]
     pub alerts_table: Option<String>,
-    /// The stack's output `ConfigTableName`
+    /// The stack's output ConfigTableName
     #[arg(long, value_name = "NAME", conflicts_with = "stack_name")]
     pub config_table: Option<String>,
-    /// The stack's output `AccessTableName`
+    /// The stack's output AccessTableName
     #[arg(long, value_name = "NAME", conflicts_with = "stack_name")]
     pub access_table: Option<String>,
-    /// The profile of your AWS configuration; needs version 2 of the AWS CLI
-    #[arg(long)]
-    pub profile: Option<String>,
-    /// The region, if your AWS configuration has none
-    #[arg(long)]
-    pub region: Option<String>,
-    /// Another address than AWS's own
-    #[arg(long, value_name = "URL")]
-    pub endpoint_url: Option<String>,
 }
 
-/// Queues and tables, and the credentials to use them.
+/// Queues, tables and the operator's API, and the credentials to use them.
 #[derive(Debug)]
 pub struct TargetStack {
     pub aws: SdkConfig,
+    /// The name in CloudFormation, if it is known.
+    stack_name: Option<String>,
     /// By the names of the template's outputs.
     outputs: BTreeMap<String, String>,
+    /// Sign requests to the operator's API, if not the account's credentials do.
+    operator_keys: Option<Credentials>,
 }
 
 /// The members of the stack file that are needed here.
 #[derive(Deserialize)]
 struct RunningStack {
+    stack_name: String,
     aws_endpoint_url: String,
     queue_url: String,
     dead_letter_queue_url: String,
     alerts_table: String,
     config_table: String,
     access_table: String,
+    operator_url: String,
+    operator: OperatorKeys,
+}
+
+#[derive(Deserialize)]
+struct OperatorKeys {
+    access_key_id: String,
+    secret_access_key: String,
 }
 
 impl TargetStack {
     /// Queues and tables by the names of the template's outputs.
     pub fn new(aws: SdkConfig, outputs: BTreeMap<String, String>) -> Self {
-        Self { aws, outputs }
+        Self {
+            aws,
+            stack_name: None,
+            outputs,
+            operator_keys: None,
+        }
     }
 
     pub fn queue_url(&self) -> Result<&str> {
@@ -96,6 +124,36 @@ impl TargetStack {
         self.output("AccessTableName", "--access-table")
     }
 
+    pub(crate) fn operator_url(&self) -> Result<&str> {
+        self.output("OperatorUrl", "--operator-url")
+    }
+
+    /// The name in CloudFormation.
+    pub(crate) fn stack_name(&self) -> Result<&str> {
+        let name = self.stack_name.as_deref();
+        name.context("the stack's name is unknown: give --stack-name")
+    }
+
+    /// Signs requests to the operator's API.
+    pub(crate) async fn operator_credentials(&self) -> Result<Credentials> {
+        match &self.operator_keys {
+            Some(keys) => Ok(keys.clone()),
+            None => self.credentials().await,
+        }
+    }
+
+    /// The account's credentials.
+    pub(crate) async fn credentials(&self) -> Result<Credentials> {
+        let provider = self.aws.credentials_provider();
+        let provider = provider.context("the target has no AWS credentials")?;
+        Ok(provider.provide_credentials().await?)
+    }
+
+    pub(crate) fn region(&self) -> Result<String> {
+        let region = self.aws.region().context("the target has no region")?;
+        Ok(region.to_string())
+    }
+
     fn output(&self, name: &str, option: &str) -> Result<&str> {
         let found = self.outputs.get(name).map(String::as_str);
         found.with_context(|| {
@@ -109,43 +167,37 @@ impl TargetOptions {
     ///
     /// # Errors
     /// When no stack runs here, or AWS does not know the stack.
-    pub async fn open(&self, aws: &AwsEnvironment) -> Result<TargetStack> {
-        let named = self.named();
+    pub async fn open(&self, names: &ResourceNames, aws: &AwsEnvironment) -> Result<TargetStack> {
+        let mut named = names.outputs();
+        let operator_url = self.operator_url.clone();
+        named.extend(operator_url.map(|url| ("OperatorUrl".to_owned(), url)));
         if self.stack_name.is_none() && named.is_empty() {
             if self.profile.is_some() || self.region.is_some() || self.endpoint_url.is_some() {
                 bail!("which stack? Give --stack-name, or name its queues and tables");
             }
             return running_stack();
         }
-        let endpoint_url = self
-            .endpoint_url
-            .clone()
-            .or_else(|| aws.endpoint_url.clone());
-        if let Some(url) = endpoint_url.as_ref().filter(|url| !is_protected(url)) {
-            bail!("{url} is neither an https address nor one of this machine");
-        }
-        let profile = self.profile.as_deref();
-        let region = match &self.region {
-            Some(region) => region.clone(),
-            None => aws.region(profile).await?,
+        let options = AccountOptions {
+            profile: self.profile.as_deref(),
+            region: self.region.as_deref(),
+            endpoint_url: self.endpoint_url.as_deref(),
         };
+        let aws = startup::sdk_config(&aws.account(options).await?)?;
         let mut outputs = BTreeMap::new();
         if let Some(name) = &self.stack_name {
-            let endpoint_url = endpoint_url.as_deref();
-            outputs = aws
-                .stack_outputs(name, profile, &region, endpoint_url)
-                .await?;
+            outputs = stack_outputs(&aws, name).await?;
         }
         outputs.extend(named);
-        let account = Account {
-            credentials: aws.credentials(profile).await?,
-            region,
-            endpoint_url,
-        };
-        Ok(TargetStack::new(startup::sdk_config(&account)?, outputs))
+        Ok(TargetStack {
+            stack_name: self.stack_name.clone(),
+            ..TargetStack::new(aws, outputs)
+        })
     }
+}
 
-    fn named(&self) -> BTreeMap<String, String> {
+impl ResourceNames {
+    /// By the names of the template's outputs.
+    fn outputs(&self) -> BTreeMap<String, String> {
         let options = [
             ("QueueUrl", &self.queue_url),
             ("DeadLetterQueueUrl", &self.dead_letter_queue_url),
@@ -178,12 +230,19 @@ fn running_stack() -> Result<TargetStack> {
         ("AlertsTableName", stack.alerts_table),
         ("ConfigTableName", stack.config_table),
         ("AccessTableName", stack.access_table),
+        ("OperatorUrl", stack.operator_url),
     ];
     let outputs = outputs.map(|(name, value)| (name.to_owned(), value));
-    Ok(TargetStack::new(
-        startup::sdk_config(&account)?,
-        outputs.into(),
-    ))
+    let OperatorKeys {
+        access_key_id,
+        secret_access_key,
+    } = stack.operator;
+    let keys = Credentials::new(access_key_id, secret_access_key, None, None, "operator");
+    Ok(TargetStack {
+        stack_name: Some(stack.stack_name),
+        operator_keys: Some(keys),
+        ..TargetStack::new(startup::sdk_config(&account)?, outputs.into())
+    })
 }
 
 /// The stack file of the clone that the current directory is in.

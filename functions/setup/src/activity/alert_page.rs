@@ -23,7 +23,7 @@ use crate::paths;
 use crate::step::SetupStep;
 
 #[derive(Serialize)]
-pub(super) struct AlertPageView {
+pub(crate) struct AlertPageView {
     id: String,
     alert_id: AlertId,
     title: String,

@@ -1,8 +1,8 @@
 //! What became of each alert: the list of alerts by time, and each alert's own page.
 
-mod alert_page;
+pub(crate) mod alert_page;
 pub(crate) mod filter;
 pub(crate) mod handlers;
-mod reader;
+pub(crate) mod reader;
 pub(crate) mod state;
 mod view;

@@ -2,6 +2,7 @@
 
 use domain::PartnerId;
 use domain::alert::record::Record;
+use jiff::Timestamp;
 use store::{ListedAlert, TimeCursor};
 
 use crate::activity::alert_page::AlertPageView;
@@ -49,31 +50,43 @@ fn options(names: &PartnerNames) -> FilterOptions {
     }
 }
 
-async fn names(setup: &Setup, partner: &PartnerId) -> Result<PartnerNames, Problem> {
+pub(crate) async fn names(setup: &Setup, partner: &PartnerId) -> Result<PartnerNames, Problem> {
     let config = setup.connections.partner_config(partner).await?;
     Ok(PartnerNames::read(setup.access(), config).await?)
 }
 
-/// Reads a page of the list. A filter that few alerts pass ends a page before it is full: then the
-/// view says how far it looked.
-pub(super) async fn read(
+/// An alert that passed the filter.
+pub(crate) struct FoundAlert {
+    pub(crate) listed: ListedAlert,
+    pub(crate) record: Record,
+}
+
+/// A page of the alerts that passed a filter, the newest first.
+pub(crate) struct FoundAlerts {
+    pub(crate) alerts: Vec<FoundAlert>,
+    pub(crate) next: Option<TimeCursor>,
+    /// How far the list was looked at, if the page is not full.
+    pub(crate) looked_back_to: Option<Timestamp>,
+}
+
+/// Finds a page of alerts. A filter that few alerts pass ends a page before it is full.
+pub(crate) async fn find(
     setup: &Setup,
     partner: &PartnerId,
-    filter: ActivityFilter,
-) -> Result<ActivityView, Problem> {
-    let names = names(setup, partner).await?;
+    filter: &ActivityFilter,
+) -> Result<FoundAlerts, Problem> {
     let by_time = &setup.alerts.by_time;
     let range = filter.range()?;
     let is_within = |from: &&TimeCursor| (range.begin..=range.end).contains(&from.at());
     let from = filter.from.as_ref().filter(is_within);
     let mut listed = by_time.newest(partner, range, from);
-    let mut rows = vec![];
+    let mut alerts = vec![];
     let (mut looked_at, mut records_read) = (0, 0);
     let mut last: Option<ListedAlert> = None;
     let mut is_over = false;
-    while rows.len() < PAGE && looked_at < MAX_LISTED && records_read < MAX_RECORDS && !is_over {
+    while alerts.len() < PAGE && looked_at < MAX_LISTED && records_read < MAX_RECORDS && !is_over {
         let mut some = vec![];
-        let room = PAGE - rows.len();
+        let room = PAGE - alerts.len();
         while some.len() < room && looked_at < MAX_LISTED {
             let Some(alert) = listed.next().await? else {
                 is_over = true;
@@ -89,18 +102,48 @@ pub(super) async fn read(
         for record in by_time.records(&some).await? {
             let alert = some.iter().find(|alert| alert.key == record.key);
             let shown = alert.filter(|alert| filter.shows(alert, &record));
-            rows.extend(shown.and_then(|alert| AlertRow::new(alert, &record, &names)));
+            alerts.extend(shown.cloned().map(|listed| FoundAlert { listed, record }));
         }
     }
     let next: Option<TimeCursor> = last.as_ref().filter(|_| !is_over).map(ListedAlert::cursor);
-    let looked_back_to = last.filter(|_| !is_over && rows.len() < PAGE);
-    Ok(ActivityView {
+    let looked_back_to = last.filter(|_| !is_over && alerts.len() < PAGE);
+    Ok(FoundAlerts {
         looked_back_to: looked_back_to.map(|alert| alert.listed_at),
-        options: options(&names),
-        rows,
+        alerts,
         next,
+    })
+}
+
+/// Reads a page of the list. If the page is not full, the view says how far it looked.
+pub(super) async fn read(
+    setup: &Setup,
+    partner: &PartnerId,
+    filter: ActivityFilter,
+) -> Result<ActivityView, Problem> {
+    let names = names(setup, partner).await?;
+    let found = find(setup, partner, &filter).await?;
+    let rows = found.alerts.iter();
+    let rows = rows.filter_map(|of| AlertRow::new(&of.listed, &of.record, &names));
+    Ok(ActivityView {
+        looked_back_to: found.looked_back_to,
+        options: options(&names),
+        rows: rows.collect(),
+        next: found.next,
         filter,
     })
+}
+
+/// Reads the record of one alert of any partner.
+pub(crate) async fn any_record(setup: &Setup, id: &str) -> Result<Record, Problem> {
+    if id.is_empty() || id.len() > MAX_ID {
+        return Err(no_such_alert());
+    }
+    let record = setup.alerts.get_listed(id).await?;
+    record.ok_or_else(no_such_alert)
+}
+
+fn no_such_alert() -> Problem {
+    Problem::not_found("There is no such alert. It may have ended over 90 days ago.")
 }
 
 /// Reads the record of one alert of the partner.
@@ -109,15 +152,12 @@ pub(super) async fn read_record(
     partner: &PartnerId,
     id: &str,
 ) -> Result<Record, Problem> {
-    let missing =
-        || Problem::not_found("There is no such alert. It may have ended over 90 days ago.");
-    if id.is_empty() || id.len() > MAX_ID {
-        return Err(missing());
-    }
-    let record = setup.alerts.get_listed(id).await?;
+    let record = any_record(setup, id).await?;
     // The key of an item names no partner that a person can read, so it is compared here.
-    let record = record.filter(|record| record.key.partner == *partner);
-    record.ok_or_else(missing)
+    match record.key.partner == *partner {
+        true => Ok(record),
+        false => Err(no_such_alert()),
+    }
 }
 
 /// Reads one alert of the partner for its page.
@@ -127,9 +167,19 @@ pub(super) async fn read_one(
     id: &str,
 ) -> Result<AlertPageView, Problem> {
     let record = read_record(setup, partner, id).await?;
+    view_of(setup, id, &record).await
+}
+
+/// The page of the alert with this record.
+pub(crate) async fn view_of(
+    setup: &Setup,
+    id: &str,
+    record: &Record,
+) -> Result<AlertPageView, Problem> {
+    let partner = &record.key.partner;
     let names = names(setup, partner).await?;
     let mut held = setup.table().closing_holds.get_held(partner).await?;
     held.retain(|tenant, _| *tenant == record.key.tenant);
     let held = held::view::views(held, &names.mappings);
-    Ok(AlertPageView::new(id, &record, &names, held))
+    Ok(AlertPageView::new(id, record, &names, held))
 }

@@ -26,7 +26,7 @@ pub(crate) enum AlertState {
 
 /// The state, and what a person reads about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct StateView {
+pub(crate) struct StateView {
     pub(super) state: AlertState,
     pub(super) words: String,
     /// The ticket's number.
@@ -71,7 +71,7 @@ impl AlertState {
 }
 
 impl StateView {
-    pub(super) fn of(record: &Record) -> Self {
+    pub(crate) fn of(record: &Record) -> Self {
         let (ticket, epoch) = match &record.actual {
             Some(Actual::Open(open)) => (Some(open.ticket_id), Some(open.epoch)),
             Some(Actual::Closed(closed)) => (Some(closed.ticket_id), Some(closed.epoch)),

@@ -80,7 +80,7 @@ impl AlertRow {
 }
 
 impl StateView {
-    pub(super) fn address(&self, names: &PartnerNames) -> Option<String> {
+    pub(crate) fn address(&self, names: &PartnerNames) -> Option<String> {
         names.ticket_address(self.ticket?, self.epoch?)
     }
 }

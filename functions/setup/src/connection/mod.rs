@@ -3,6 +3,7 @@
 mod address;
 pub(crate) mod check;
 pub(crate) mod client;
+pub(crate) mod contract;
 mod error;
 mod form;
 pub(crate) mod handlers;

@@ -40,6 +40,10 @@ const ACTIONS: &[(&str, &str)] = &[
     ("test_closed", "Resolved the test alert"),
     ("partner_made", "Created the partner"),
     ("partner_changed", "Changed the partner"),
+    (
+        "configuration_imported",
+        "Imported choices from another stage",
+    ),
     ("source_taken_away", "Removed a source"),
 ];
 

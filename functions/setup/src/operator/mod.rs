@@ -1,12 +1,17 @@
 //! The operator's API: partners, sources and links. The gateway has checked the caller's keys.
 
+mod alerts;
+mod check;
+mod configuration;
 mod contacts;
 pub(crate) mod document;
 mod input;
 mod partners;
 mod quarantine;
 mod sources;
+mod status;
 mod tenants;
+mod version;
 
 use std::sync::Arc;
 
@@ -42,8 +47,16 @@ fn all_routes() -> Routes {
         .delete("partners/{partner}/sessions", partners::end_sessions)
         .get("partners/{partner}/audit", partners::history)
         .put("partners/{partner}/tenants", tenants::put)
+        .get("partners/{partner}/configuration", configuration::get)
+        .put("partners/{partner}/configuration", configuration::put)
+        .get("partners/{partner}/status", status::get)
+        .get("partners/{partner}/alerts", alerts::list)
+        .get("alerts/{alert}", alerts::get)
+        .get("partners/{partner}/check", check::show)
+        .get("partners/{partner}/contract", check::compare)
         .get("sources", sources::handlers::list)
         .post("sources", sources::handlers::create)
+        .get("version", version::get)
         .get("presets", sources::presets::list)
         .get("presets/{preset}", sources::presets::get)
         .post("preview", sources::preview::show)

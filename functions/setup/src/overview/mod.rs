@@ -3,5 +3,5 @@
 mod chart;
 mod figures;
 pub(crate) mod handlers;
-mod reader;
-mod view;
+pub(crate) mod reader;
+pub(crate) mod view;

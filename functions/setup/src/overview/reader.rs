@@ -112,7 +112,11 @@ async fn figures(
 }
 
 /// The open incident, or else the open breaker. The breaker opens up to a minute earlier.
-fn issue(health: &Health, breaker: Option<&Breaker>, names: &PartnerNames) -> Option<IssueView> {
+pub(crate) fn issue(
+    health: &Health,
+    breaker: Option<&Breaker>,
+    names: &PartnerNames,
+) -> Option<IssueView> {
     let incident = health.open_incident().map(|incident| {
         let (tenant, source) = (
             |id: &TenantId| names.tenant(id),
@@ -140,7 +144,7 @@ fn pipeline_issue_since(monitoring: &MonitoringState) -> Option<Timestamp> {
 }
 
 /// The waiting alerts. Unreadable messages have a view of their own, with a link.
-fn waiting_view(waiting: &WaitingSummary, names: &PartnerNames) -> WaitingView {
+pub(crate) fn waiting_view(waiting: &WaitingSummary, names: &PartnerNames) -> WaitingView {
     let items = waiting
         .items
         .iter()

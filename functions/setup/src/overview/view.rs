@@ -47,28 +47,28 @@ pub(super) struct LiveView {
 }
 
 #[derive(Serialize)]
-pub(super) struct IssueView {
-    pub(super) words: String,
-    pub(super) since: Timestamp,
+pub(crate) struct IssueView {
+    pub(crate) words: String,
+    pub(crate) since: Timestamp,
 }
 
 /// Alerts that become tickets only after a person acts.
 #[derive(Serialize)]
-pub(super) struct WaitingView {
+pub(crate) struct WaitingView {
     /// The worst first.
-    pub(super) points: Vec<WaitingPointView>,
+    pub(crate) points: Vec<WaitingPointView>,
     /// How many more causes there are.
-    pub(super) unlisted: usize,
+    pub(crate) unlisted: usize,
     /// Whether all blocked alerts were read.
-    pub(super) is_complete: bool,
+    pub(crate) is_complete: bool,
 }
 
 #[derive(Serialize)]
-pub(super) struct WaitingPointView {
-    pub(super) what: String,
-    pub(super) to_do: String,
+pub(crate) struct WaitingPointView {
+    pub(crate) what: String,
+    pub(crate) to_do: String,
     /// The page where a person acts.
-    pub(super) path: &'static str,
+    pub(crate) path: &'static str,
 }
 
 /// When a source last sent something.

@@ -11,7 +11,7 @@ use crate::http::problem::Problem;
 
 /// The statuses of companies. An API member without the right to read them chooses without them;
 /// ConnectWise then rejects the ticket, and that is reported.
-pub(super) async fn company_statuses(
+pub(crate) async fn company_statuses(
     client: &Client,
     invocation: &Invocation,
 ) -> Result<Vec<CompanyStatus>, Problem> {
@@ -75,7 +75,7 @@ pub(super) async fn usable_company(
 }
 
 /// Why no ticket can be created for a company.
-pub(super) fn describe_issue(issue: CompanyIssue) -> &'static str {
+pub(crate) fn describe_issue(issue: CompanyIssue) -> &'static str {
     match issue {
         CompanyIssue::Missing => "not found in ConnectWise",
         CompanyIssue::Deleted => "deleted in ConnectWise",

@@ -4,7 +4,7 @@
 
 mod cache;
 pub(crate) mod changes;
-mod companies;
+pub(crate) mod companies;
 mod company_list;
 mod csv_file;
 mod form;

@@ -193,7 +193,46 @@ impl TicketBoardForm {
 ///
 /// # Errors
 /// When a choice cannot be used.
-pub(super) fn check(
+/// Whether the numbers are within the limits of the form.
+pub(crate) fn check_limits(settings: &Settings) -> Result<(), Problem> {
+    let numbers = [
+        (
+            "note_interval_minutes",
+            settings.note_interval_minutes,
+            MAX_NOTE_MINUTES,
+        ),
+        (
+            "operations.reopen_days",
+            settings.operations.reopen_days,
+            MAX_REOPEN_DAYS,
+        ),
+        (
+            "cyber_alerts.reopen_days",
+            settings.cyber_alerts.reopen_days,
+            MAX_REOPEN_DAYS,
+        ),
+        (
+            "operations.renew_after_hours",
+            settings.operations.renew_after_hours,
+            MAX_RENEW_AFTER_HOURS,
+        ),
+        (
+            "cyber_alerts.renew_after_hours",
+            settings.cyber_alerts.renew_after_hours,
+            MAX_RENEW_AFTER_HOURS,
+        ),
+    ];
+    if settings.note_interval_minutes == 0 {
+        let words = "It is at least 1.";
+        return Err(Problem::invalid("note_interval_minutes", words));
+    }
+    match numbers.into_iter().find(|(_, number, max)| number > max) {
+        Some((field, _, max)) => Err(Problem::invalid(field, format!("It is at most {max}."))),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn check(
     before: &Settings,
     after: &Settings,
     lists: &TicketLists,

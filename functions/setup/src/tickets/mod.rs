@@ -1,7 +1,7 @@
 //! How tickets look: statuses, types, priorities and notes, and what happens on resolve.
 
 mod changes;
-mod form;
+pub(crate) mod form;
 pub(crate) mod handlers;
 pub(crate) mod issues;
 pub(crate) mod lists;

@@ -46,6 +46,9 @@ mod monitoring {
 
 mod operator {
     pub(crate) mod api;
+    mod configuration;
+    mod deletion;
+    mod reads;
 }
 
 mod reconcile {

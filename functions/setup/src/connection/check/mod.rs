@@ -1,5 +1,5 @@
 //! "Check connection": tests the stored connection, and shows the API member's rights.
 
 pub(crate) mod handlers;
-mod reader;
+pub(crate) mod reader;
 mod view;

@@ -27,15 +27,40 @@ pub(super) async fn before_check(setup: &Setup, partner: &PartnerId) -> Result<C
     }))
 }
 
+/// Tests the stored connection, and records the rights that are granted now.
 pub(super) async fn check(
     setup: &Setup,
     partner: &PartnerId,
     invocation: &Invocation,
 ) -> Result<CheckView, Problem> {
-    let Some(connection) = setup.access().connections.get(partner).await?.value else {
-        return Ok(CheckView::without_rights(CheckVerdict::NotConnected));
-    };
     let breaker = setup.table().breaker.get(partner).await;
+    let (view, rights) = examine(setup, partner, invocation).await?;
+    if let (Ok(breaker), Some(rights)) = (&breaker, &rights) {
+        update_missing_rights(setup, partner, breaker, rights, invocation).await?;
+    }
+    Ok(view)
+}
+
+/// As [`check`], without recording anything.
+pub(crate) async fn inspect(
+    setup: &Setup,
+    partner: &PartnerId,
+    invocation: &Invocation,
+) -> Result<CheckView, Problem> {
+    let (view, _) = examine(setup, partner, invocation).await?;
+    Ok(view)
+}
+
+/// Tests the stored connection. The rights are `None` if they were not read.
+async fn examine(
+    setup: &Setup,
+    partner: &PartnerId,
+    invocation: &Invocation,
+) -> Result<(CheckView, Option<RightStatuses>), Problem> {
+    let Some(connection) = setup.access().connections.get(partner).await?.value else {
+        let view = CheckView::without_rights(CheckVerdict::NotConnected);
+        return Ok((view, None));
+    };
     let mut site = SiteView {
         origin: connection.origin.clone(),
         company_id: connection.company_id.clone(),
@@ -44,32 +69,31 @@ pub(super) async fn check(
     let accepted = match prove(setup, partner, &connection, invocation).await {
         Ok(accepted) => accepted,
         Err(err) => {
-            return Ok(CheckView {
+            let view = CheckView {
                 error: Some(CheckError {
                     code: err.code(),
                     detail: err.to_string(),
                 }),
                 site: Some(site),
                 ..CheckView::without_rights(CheckVerdict::Broken)
-            });
+            };
+            return Ok((view, None));
         }
     };
     let rights = read_rights(&accepted.client, invocation).await;
-    if let Ok(breaker) = &breaker {
-        update_missing_rights(setup, partner, breaker, &rights, invocation).await?;
-    }
     site.company = accepted.company.filter(|name| !name.is_empty());
-    Ok(CheckView {
+    let rows = rights.iter();
+    let view = CheckView {
         verdict: verdict(&rights),
         error: None,
         site: Some(site),
         member: accepted.member.map(MemberView::from),
         off: consequences(&rights),
-        rights: rights
-            .into_iter()
-            .map(|(right, status)| RightRow::new(right, Some(status)))
+        rights: rows
+            .map(|(right, status)| RightRow::new(right, Some(*status)))
             .collect(),
-    })
+    };
+    Ok((view, Some(rights)))
 }
 
 fn verdict(rights: &RightStatuses) -> CheckVerdict {

@@ -13,7 +13,7 @@ use crate::step::SetupStep;
 const KEYS_GUIDE: &str = "connection#keys";
 
 #[derive(Debug, Serialize)]
-pub(super) struct CheckView {
+pub(crate) struct CheckView {
     pub(super) verdict: CheckVerdict,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<CheckError>,
@@ -29,7 +29,7 @@ pub(super) struct CheckView {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum CheckVerdict {
+pub(crate) enum CheckVerdict {
     NotConnected,
     NotChecked,
     Broken,
@@ -41,13 +41,13 @@ pub(super) enum CheckVerdict {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct CheckError {
+pub(crate) struct CheckError {
     pub(super) code: &'static str,
     pub(super) detail: String,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct SiteView {
+pub(crate) struct SiteView {
     pub(super) origin: String,
     pub(super) company_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +55,7 @@ pub(super) struct SiteView {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct MemberView {
+pub(crate) struct MemberView {
     identifier: String,
     role: Option<String>,
     /// The board of tickets that name no board.
@@ -65,7 +65,7 @@ pub(super) struct MemberView {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct RightRow {
+pub(crate) struct RightRow {
     #[serde(flatten)]
     right: &'static Right,
     /// `None` if the rights were not read.

@@ -42,7 +42,7 @@ fn named(mut event: Value, title: &str) -> Value {
 }
 
 /// An alert with an open ticket, one of an unmapped tenant, and one whose ticket was closed.
-async fn with_three_alerts() -> TestEnvironment {
+pub(crate) async fn with_three_alerts() -> TestEnvironment {
     let mut env = TestEnvironment::new().await;
     env.deliver(&named(raised_event("e1", "first", 0), "Disk of web-1"))
         .await;

@@ -182,6 +182,18 @@ async fn by_the_operator(routes: &mut AuditedRoutes) {
         let body = (PARTNER, tenants.clone());
         routes.operator("PUT", path, body, left).await;
     }
+    let connection = routes.env.access.connections.get(&partner()).await;
+    let connection = connection.unwrap().value.unwrap();
+    let renamed = json!({ "id": "cedar", "name": "Cedar Ltd", "enabled": false });
+    let configuration = json!({
+        "connectwise": { "origin": connection.origin, "company_id": connection.company_id },
+        "tenants": [renamed],
+    });
+    for left in [&[(PARTNER, "configuration_imported")][..], &[]] {
+        let path = "/v1/operator/partners/{partner}/configuration";
+        let body = (PARTNER, configuration.clone());
+        routes.operator("PUT", path, body, left).await;
+    }
     let tried = json!({ "preset": "generic", "samples": ["{}"] });
     routes
         .operator("POST", "/v1/operator/preview", ("", tried), &[])

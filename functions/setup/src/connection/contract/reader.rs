@@ -1,0 +1,139 @@
+//! Makes the calls of the comparison.
+
+use aws::invocation::Invocation;
+use connections::reference_prefix;
+use connectwise::{
+    Client, CompanyRecord, Error, ExternalXref, RecordCursor, Ticket, TicketFilter, company_info,
+};
+use domain::{PartnerId, RecordId};
+use tokio::join;
+
+use super::judge::{self, Reliance};
+use super::{ContractCheck, ContractView};
+use crate::connection::client::{Connected, require_connected};
+use crate::context::Setup;
+use crate::http::problem::Problem;
+
+/// No ticket has this number: ConnectWise's numbers are 32-bit, and begin low.
+const NO_TICKET: RecordId = 2_147_483_647;
+
+/// Compares the partner's ConnectWise with what the code relies on.
+pub(crate) async fn inspect(
+    setup: &Setup,
+    partner: &PartnerId,
+    invocation: &Invocation,
+) -> Result<ContractView, Problem> {
+    let Connected { connection, client } = require_connected(setup, partner).await?;
+    let http = setup.connections.clients.http();
+    let ends = || invocation.call_ends();
+    let site = http.hosts().site(&connection.origin);
+    let site = site.map_err(|err| Problem::refused(err.to_string()))?;
+    let (info, member, security, boards, infos, priorities, missing) = join!(
+        company_info(http, &site, &connection.company_id, ends()),
+        client.my_member(ends()),
+        client.my_security(ends()),
+        client.boards(ends()),
+        client.board_infos(ends()),
+        client.priorities(ends()),
+        client.ticket(NO_TICKET, ends()),
+    );
+    let board = boards.as_ref().ok().and_then(|boards| {
+        let mut usable = boards.iter();
+        usable.find(|board| !board.inactive_flag && !board.project_flag)
+    });
+    let (statuses, pages, tickets) = join!(
+        statuses(&client, board.map(|board| board.id), invocation),
+        company_pages(&client, invocation),
+        tickets(&client, invocation),
+    );
+    let mut checks = vec![
+        judge::company_info(&info),
+        judge::my_member(&member),
+        judge::my_security(&security),
+        judge::boards(&boards, &infos),
+        statuses,
+        judge::priorities(&priorities),
+        pages,
+        judge::missing_ticket(&missing),
+    ];
+    checks.extend(tickets);
+    Ok(ContractView::new(checks))
+}
+
+async fn statuses(
+    client: &Client,
+    board: Option<RecordId>,
+    invocation: &Invocation,
+) -> ContractCheck {
+    match board {
+        None => judge::BOARD_STATUSES.not_known("no board can be read"),
+        Some(board) => {
+            judge::board_statuses(&client.board_statuses(board, invocation.call_ends()).await)
+        }
+    }
+}
+
+async fn company_pages(client: &Client, invocation: &Invocation) -> ContractCheck {
+    let read = async |from: RecordCursor| -> Result<Vec<CompanyRecord>, Error> {
+        let page = client.company_page(from, invocation.call_ends()).await?;
+        Ok(page.items)
+    };
+    let first = read(RecordCursor::START).await;
+    let id = first.as_ref().ok().and_then(|page| page.first());
+    let Some(id) = id.map(|company| company.id) else {
+        return match first {
+            Ok(_) => judge::COMPANY_PAGES.not_known("there are no companies"),
+            Err(_) => judge::company_pages(&first, &Ok(vec![])),
+        };
+    };
+    let after = read(RecordCursor::after(id)).await;
+    judge::company_pages(&first, &after)
+}
+
+/// The checks that need a ticket of Ticketbridge.
+async fn tickets(client: &Client, invocation: &Invocation) -> Vec<ContractCheck> {
+    let all: [Reliance; 4] = [
+        judge::REFERENCE_SEARCH,
+        judge::NUMBER_SEARCH,
+        judge::TICKET_MEMBERS,
+        judge::TICKET_NOTES,
+    ];
+    let not_known = |why: &str| all.map(|reliance| reliance.not_known(why)).into();
+    let (ticket, reference) = match one_ticket(client, invocation).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return not_known("there is no ticket of Ticketbridge yet"),
+        Err(err) => return not_known(&err.to_string()),
+    };
+    let ends = || invocation.call_ends();
+    let references = [&reference];
+    let numbers = [ticket.id];
+    let (by_reference, by_number, read, notes) = join!(
+        client.tickets_by_external_xref(&references, ends()),
+        client.tickets_numbered(&numbers, ends()),
+        client.ticket(ticket.id, ends()),
+        client.ticket_notes(ticket.id, ends()),
+    );
+    vec![
+        judge::reference_search(&ticket, &by_reference),
+        judge::number_search(&ticket, &by_number),
+        judge::ticket_members(&read),
+        judge::ticket_notes(&notes),
+    ]
+}
+
+/// A ticket of Ticketbridge with its reference.
+async fn one_ticket(
+    client: &Client,
+    invocation: &Invocation,
+) -> Result<Option<(Ticket, ExternalXref)>, Error> {
+    let filter = TicketFilter::beginning(reference_prefix()?);
+    let start = RecordCursor::START;
+    let page = client
+        .ticket_page(&filter, start, invocation.call_ends())
+        .await?;
+    let mut tickets = page.items.into_iter();
+    Ok(tickets.find_map(|ticket| {
+        let reference = ExternalXref::parse(ticket.external_xref.clone()?).ok()?;
+        Some((ticket, reference))
+    }))
+}

@@ -1,0 +1,166 @@
+//! The functions: each is active, `tickets` reads its queue, and they have this program's version.
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::types::{LastUpdateStatus, State};
+use serde_json::Value;
+
+use super::finding::Finding;
+use super::stack::StackResource;
+use super::{Examination, each};
+use crate::operator_api::OperatorApi;
+
+pub(super) async fn check(of: &Examination<'_>) -> Vec<Finding> {
+    let functions = of.stack.of_kind("AWS::Lambda::Function");
+    if functions.is_empty() {
+        return vec![Finding::missing("functions", "AWS::Lambda::Function")];
+    }
+    let client = Client::new(&of.target.aws);
+    each(&functions, async |function| {
+        vec![check_one(&client, function).await]
+    })
+    .await
+}
+
+async fn check_one(client: &Client, function: &StackResource) -> Finding {
+    let check = format!("function {}", function.logical_id);
+    let call = client.get_function_configuration();
+    match call.function_name(&function.physical_id).send().await {
+        Err(err) => Finding::unread(check, "lambda:GetFunctionConfiguration", &err),
+        Ok(found) => {
+            let deployed = found.last_modified.unwrap_or_default();
+            let updated = found.last_update_status.as_ref();
+            judge(check, found.state.as_ref(), updated, &deployed)
+        }
+    }
+}
+
+fn judge(
+    check: String,
+    state: Option<&State>,
+    updated: Option<&LastUpdateStatus>,
+    deployed: &str,
+) -> Finding {
+    let to_do = "See the function in Lambda, and deploy the template again.";
+    match (state, updated) {
+        (Some(State::Failed), _) => Finding::problem(check, "its state is Failed", to_do),
+        (_, Some(LastUpdateStatus::Failed)) => {
+            Finding::problem(check, "its last update failed", to_do)
+        }
+        // Lambda makes an idle function inactive, and active again with its next call.
+        (Some(State::Active | State::Inactive), _) => {
+            Finding::ok(check, format!("deployed {deployed}"))
+        }
+        (state, _) => {
+            let state = state.map_or("unknown", State::as_str);
+            let to_do = "Wait a minute, then run this again.";
+            Finding::warning(check, format!("its state is {state}"), to_do)
+        }
+    }
+}
+
+/// The event source mapping: Lambda reads the queue for `tickets`.
+pub(super) async fn check_event_source(of: &Examination<'_>) -> Vec<Finding> {
+    let mappings = of.stack.of_kind("AWS::Lambda::EventSourceMapping");
+    if mappings.is_empty() {
+        let kind = "AWS::Lambda::EventSourceMapping";
+        return vec![Finding::missing("event source mapping", kind)];
+    }
+    let client = Client::new(&of.target.aws);
+    each(&mappings, async |mapping| {
+        let check = "event source mapping";
+        let call = client.get_event_source_mapping().uuid(&mapping.physical_id);
+        vec![match call.send().await {
+            Err(err) => Finding::unread(check, "lambda:GetEventSourceMapping", &err),
+            Ok(found) => judge_event_source(&found.state.unwrap_or_default()),
+        }]
+    })
+    .await
+}
+
+fn judge_event_source(state: &str) -> Finding {
+    let check = "event source mapping";
+    match state {
+        "Enabled" => Finding::ok(check, state),
+        "Creating" | "Enabling" | "Updating" => {
+            Finding::warning(check, state, "Wait a minute, then run this again.")
+        }
+        state => Finding::problem(
+            check,
+            state,
+            "Enable it with `aws lambda update-event-source-mapping --enabled`: no alert becomes \
+             a ticket while the queue is not read. During a restore it is disabled on purpose.",
+        ),
+    }
+}
+
+/// Whether the function `setup` has this program's version. All functions are deployed together.
+pub(super) async fn check_version(api: Option<&OperatorApi>) -> Vec<Finding> {
+    let check = "version";
+    let Some(api) = api else {
+        return vec![Finding::missing(check, "the operator's API")];
+    };
+    vec![match api.get("version", &[]).await {
+        Ok(answer) => judge_version(&answer),
+        Err(err) => Finding::warning(
+            check,
+            format!("could not be read: {err:#}"),
+            "Check that your credentials may call the operator's API (execute-api:Invoke).",
+        ),
+    }]
+}
+
+fn judge_version(answer: &Value) -> Finding {
+    let own = env!("CARGO_PKG_VERSION");
+    match answer["version"].as_str() {
+        Some(version) if version == own => Finding::ok("version", own),
+        version => Finding::warning(
+            "version",
+            format!(
+                "the functions have version {}, this program {own}",
+                version.unwrap_or("unknown")
+            ),
+            "Use the program of the functions' release, or deploy this release.",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::finding::Level;
+    use super::*;
+
+    #[test]
+    fn a_failed_function_is_a_problem() {
+        let level = |state, updated| judge("f".into(), Some(&state), Some(&updated), "").level;
+        let success = LastUpdateStatus::Successful;
+        assert_eq!(level(State::Active, success.clone()), Level::Ok);
+        assert_eq!(level(State::Inactive, success.clone()), Level::Ok);
+        assert_eq!(level(State::Pending, success.clone()), Level::Warning);
+        assert_eq!(level(State::Failed, success), Level::Problem);
+        let failed = LastUpdateStatus::Failed;
+        assert_eq!(level(State::Active, failed), Level::Problem);
+    }
+
+    #[test]
+    fn a_queue_that_is_not_read_is_a_problem() {
+        for (state, level) in [
+            ("Enabled", Level::Ok),
+            ("Enabling", Level::Warning),
+            ("Disabled", Level::Problem),
+            ("Disabling", Level::Problem),
+            ("", Level::Problem),
+        ] {
+            assert_eq!(judge_event_source(state).level, level, "{state}");
+        }
+    }
+
+    #[test]
+    fn another_version_is_a_warning() {
+        let of = |version: &str| judge_version(&json!({ "version": version })).level;
+        assert_eq!(of(env!("CARGO_PKG_VERSION")), Level::Ok);
+        assert_eq!(of("0.0.1"), Level::Warning);
+        assert_eq!(judge_version(&json!({})).level, Level::Warning);
+    }
+}
