@@ -33,7 +33,7 @@ fn without_build_settings(template: &str) -> Result<String> {
         let after = &lines[at + 1..];
         let inner = after
             .iter()
-            .take_while(|line| indent(line) > indent(&lines[at]));
+            .take_while(|line| indent(line) > indent(lines[at]));
         let block: Vec<_> = inner.collect();
         let is_build = block
             .iter()
