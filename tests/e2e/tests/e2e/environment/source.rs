@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
 use serde_json::Value;
 
+use super::api_document;
 use super::fixtures::{SECRET, SOURCE};
 
 const CLOUD_EVENT: &str = "application/cloudevents+json";
@@ -51,7 +52,12 @@ impl Source {
     ) -> ApiGatewayV2httpResponse {
         let now = Timestamp::now();
         let request = signed(SOURCE, SECRET, content_type, body.as_ref(), now);
-        self.ingest.handle(request).await
+        let response = self.ingest.handle(request).await;
+        let media_type = response.headers["content-type"].to_str().unwrap();
+        let (status, body) = (response.status_code, answer(&response).to_string());
+        let (status, path) = (u16::try_from(status).unwrap(), "/v1/events/{source}");
+        api_document::check("POST", path, status, media_type, &body);
+        response
     }
 }
 
