@@ -61,16 +61,17 @@ impl ApiOptions {
     }
 }
 
-/// Runs schemathesis against a fresh stack.
+/// Validates the document, and runs schemathesis against a fresh stack.
 ///
 /// # Errors
-/// When the stack does not start, or an answer is not in the document. Each failure has been printed
-/// with a request that repeats it.
+/// When the document is invalid, the stack does not start, or an answer is not in the document. Each
+/// failure has been printed with a request that repeats it.
 pub(crate) async fn run(options: &ApiOptions) -> Result<()> {
     ensure!(
         options.seconds >= 10,
         "10 seconds at least: each of the two parts needs some"
     );
+    validate().await?;
     let stack = Stack::start("api", StackTimes::DEMO).await?;
     let venv = Venv::ensure(TOOLS).await?;
     let description = stack.folder().join("api.json");

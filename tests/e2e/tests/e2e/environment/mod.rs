@@ -3,6 +3,7 @@
 
 mod account;
 mod actions;
+mod api_document;
 mod connectwise;
 mod database;
 mod fixtures;

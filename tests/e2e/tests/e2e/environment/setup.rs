@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use setup::{Config, OPERATOR_ROUTE, PAGE_ROUTES, SetupHandler};
 use store::{AccessTable, SaveOutcome};
 
+use super::api_document;
 use super::fixtures::{PARTNER, partner};
 use super::lambda_proxy::LambdaProxy;
 
@@ -288,6 +289,18 @@ impl Call {
             text,
         };
         record_answer(&answered);
+        // A path that cannot be read has no operation.
+        let is_described = path.starts_with("/v1/operator/") && !self.is_path;
+        if self.route_key == OPERATOR_ROUTE && is_described && self.method != "HEAD" {
+            let media_type = answered.header("content-type");
+            api_document::check(
+                &self.method,
+                path,
+                answered.status,
+                media_type,
+                &answered.text,
+            );
+        }
         answered
     }
 }

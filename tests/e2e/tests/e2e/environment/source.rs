@@ -12,6 +12,7 @@ use ring::hmac;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::api_document;
 use super::fixtures::{SECRET, SOURCE};
 
 const CLOUD_EVENT: &str = "application/cloudevents+json";
@@ -68,7 +69,12 @@ impl Source {
     ) -> ApiGatewayV2httpResponse {
         let now = Timestamp::now();
         let request = signed(SOURCE, SECRET, content_type, body.as_ref(), now);
-        self.receive(request, now).await
+        let response = self.receive(request, now).await;
+        let media_type = response.headers["content-type"].to_str().unwrap();
+        let (status, body) = (response.status_code, answer(&response).to_string());
+        let (status, path) = (u16::try_from(status).unwrap(), "/v1/events/{source}");
+        api_document::check("POST", path, status, media_type, &body);
+        response
     }
 }
 

@@ -521,3 +521,11 @@ async fn a_shared_source_names_the_partner_in_each_event() {
         "{queued}"
     );
 }
+
+#[tokio::test]
+async fn the_document_of_the_api_is_served() {
+    let env = TestEnvironment::new().await;
+    let served = get_json(&env, "/v1/operator/openapi.json").await;
+    let committed = include_str!("../../../../../docs/api/openapi.json");
+    assert_eq!(served, serde_json::from_str::<Value>(committed).unwrap());
+}
