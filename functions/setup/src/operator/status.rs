@@ -7,7 +7,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use connections::{PartnerConfig, read_waiting};
 use domain::PartnerId;
-use domain::monitoring::health::Health;
 use domain::monitoring::waiting::WaitingSummary;
 use domain::setup::access::Partner;
 use jiff::Timestamp;
@@ -50,9 +49,9 @@ struct PartnerStatusResponse {
     /// What is wrong with the connection or the settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     issue: Option<IssueView>,
-    /// When the connection was last probed.
+    /// When ConnectWise last accepted the keys.
     #[serde(skip_serializing_if = "Option::is_none")]
-    probed_at: Option<Timestamp>,
+    accepted_at: Option<Timestamp>,
     waiting: WaitingResponse,
     open_tickets: u64,
     /// Whether all records were read. If not, `open_tickets` is a minimum.
@@ -110,7 +109,7 @@ pub(super) async fn get(
         name: partner.name,
         condition,
         issue,
-        probed_at: probed_at(&health),
+        accepted_at: health.taken_at,
         waiting: waiting_response(&waiting, &names),
         open_tickets,
         open_tickets_complete,
@@ -129,10 +128,6 @@ fn condition_of_set_up(partner: &Partner, config: &PartnerConfig) -> Option<Part
         Some(connection) if !connection.confirmed => Some(PartnerCondition::NotConfirmed),
         Some(_) => None,
     }
-}
-
-fn probed_at(health: &Health) -> Option<Timestamp> {
-    health.taken_at
 }
 
 fn waiting_response(waiting: &WaitingSummary, names: &PartnerNames) -> WaitingResponse {

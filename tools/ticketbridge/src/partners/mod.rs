@@ -103,7 +103,7 @@ struct Partner {
 struct PartnerStatus {
     condition: String,
     issue: Option<Issue>,
-    probed_at: Option<Timestamp>,
+    accepted_at: Option<Timestamp>,
     waiting: Waiting,
     open_tickets: u64,
     open_tickets_complete: bool,

@@ -103,7 +103,7 @@ fn status_lines(status: &PartnerStatus) -> String {
         ("Health", Some(words(&status.condition).to_owned())),
         ("Issue", issue.map(|of| of.words.clone())),
         ("Issue since", issue.map(|of| time(of.since))),
-        ("Last probe", status.probed_at.map(time)),
+        ("Keys last accepted", status.accepted_at.map(time)),
         ("Waiting for a person", Some(waiting)),
         ("Open tickets", Some(open)),
         ("Last alert", status.last_alert_at.map(time)),

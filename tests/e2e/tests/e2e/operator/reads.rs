@@ -1,4 +1,4 @@
-//! What the operator's API tells about partners and alerts. Nothing of it changes anything.
+//! What the operator's API says about partners and alerts. None of these reads changes anything.
 
 use domain::setup::rights;
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ async fn the_operator_finds_alerts_and_reads_their_timeline() {
     );
     let steps = alert["steps"].as_array().unwrap().iter();
     let steps: Vec<_> = steps.map(|step| step["words"].as_str().unwrap()).collect();
-    assert_eq!(steps[0], "The source raised the alert, severity high.");
+    assert_eq!(steps[0], "The source raised the alert, severity medium.");
     assert!(
         steps.contains(&format!("It has ticket #{ticket}.").as_str()),
         "{steps:?}"
