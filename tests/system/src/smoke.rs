@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use aws_credential_types::Credentials;
-use clap::Parser as _;
 use domain::wire::message::Message;
 use domain::{AlertKey, Blocked, TenantId, TicketRef};
 use local_stack::deployment;
@@ -16,10 +15,9 @@ use local_stack::source::{AlertSource, SourceAlert};
 use local_stack::stack::Stack;
 use serde_json::Value;
 use store::Alerts;
-use ticketbridge::arguments::Arguments;
 use ticketbridge::aws_environment::AwsEnvironment;
 use ticketbridge::dead_letters::redrive::{self, RedriveOptions};
-use ticketbridge::output::{CommandOutcome, OutputFormat};
+use ticketbridge::output::OutputFormat;
 use ticketbridge::replay::{self, ReplayMode};
 use ticketbridge::target::{ResourceNames, TargetOptions, TargetStack};
 
@@ -91,7 +89,6 @@ impl SmokeTest<'_> {
         self.block_and_release().await?;
         self.survive_a_poison_message(&firewall).await?;
         self.redrive(&firewall).await?;
-        self.operate().await?;
         self.resolve_by_snapshot(&firewall, &ransomware).await?;
         let all = tickets(self.stack).await?;
         ensure!(
@@ -265,49 +262,6 @@ impl SmokeTest<'_> {
         Ok(())
     }
 
-    /// The operator's program reads the stack, and brings the partner to its own set-up.
-    async fn operate(&mut self) -> Result<()> {
-        let partner = self.stack.seeded.partner.as_str();
-        let file = self.stack.folder().join("partner.json");
-        let file = file.to_string_lossy().into_owned();
-        for (command, outcome) in [
-            (&["partners", "list"][..], CommandOutcome::Done),
-            (&["partners", "show", partner], CommandOutcome::Done),
-            (
-                &["sources", "list", "--partner", partner],
-                CommandOutcome::Done,
-            ),
-            (
-                &["alerts", "search", "--state", "open"],
-                CommandOutcome::Done,
-            ),
-            (&["check", partner], CommandOutcome::Done),
-            (&["check", partner, "--contract"], CommandOutcome::Done),
-            (&["dead-letters", "show"], CommandOutcome::Done),
-            (
-                &["export", partner, "--output", &file],
-                CommandOutcome::Done,
-            ),
-            (&["import", &file, "--yes"], CommandOutcome::Done),
-            (&["version", "--stack"], CommandOutcome::Done),
-            // The poison is a dead letter.
-            (&["doctor"], CommandOutcome::ProblemsFound),
-        ] {
-            let ended = operate(self.stack, command).await;
-            let ended =
-                ended.with_context(|| format!("ticketbridge {} failed", command.join(" ")))?;
-            ensure!(
-                ended == outcome,
-                "ticketbridge {}: {ended:?}",
-                command.join(" ")
-            );
-        }
-        self.passed(
-            "the operator's program reads the stack, and an import of an export changes nothing",
-        );
-        Ok(())
-    }
-
     async fn resolve_by_snapshot(
         &mut self,
         firewall: &SourceAlert<'_>,
@@ -446,20 +400,6 @@ async fn target(stack: &Stack) -> Result<TargetStack> {
     };
     let names = ResourceNames::default();
     options.open(&names, &environment(stack)).await
-}
-
-/// Runs a command of the operator's program on the stack.
-async fn operate(stack: &Stack, command: &[&str]) -> Result<CommandOutcome> {
-    // The stack's output has AWS's name of the API, which only AWS serves.
-    let options = [
-        "--stack-name",
-        deployment::STACK,
-        "--operator-url",
-        stack.operator.url(),
-    ];
-    let arguments = [&["ticketbridge"], command, &options].concat();
-    let arguments = Arguments::try_parse_from(arguments)?;
-    arguments.run(environment(stack)).await
 }
 
 async fn tickets(stack: &Stack) -> Result<Vec<Value>> {
