@@ -1,5 +1,7 @@
 //! The page of one alert: what is known about it, and each step that led there.
 
+use std::collections::BTreeMap;
+
 use domain::alert::blocked::BlockedSince;
 use domain::alert::event::Severity;
 use domain::alert::op::Op;
@@ -9,6 +11,7 @@ use domain::alert::trail::{StepKind, TrailStep};
 use domain::{AlertId, Blocked, Kind, SourceId, TenantId};
 use jiff::Timestamp;
 use maud::{Markup, html};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::activity::state::{StateView, closed_words};
@@ -22,7 +25,7 @@ use crate::partner_names::PartnerNames;
 use crate::paths;
 use crate::step::SetupStep;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct AlertPageView {
     id: String,
     alert_id: AlertId,
@@ -59,11 +62,22 @@ pub(crate) struct AlertPageView {
     held: Vec<HeldClosingsView>,
 }
 
-#[derive(Serialize)]
+/// What the document of the API says of a step. New kinds of steps may have other members.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct StepSchema {
+    step: String,
+    #[serde(flatten)]
+    more: BTreeMap<String, serde_json::Value>,
+}
+
+#[derive(Serialize, JsonSchema)]
 struct StepView {
     at: Timestamp,
     words: String,
+    /// The step's name, and members of its own.
     #[serde(flatten)]
+    #[schemars(with = "StepSchema")]
     step: StepKind,
 }
 

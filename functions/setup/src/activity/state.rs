@@ -2,12 +2,13 @@
 
 use domain::alert::record::{Actual, ClosedBy, Record};
 use domain::{Blocked, RecordId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::backlog::count::describe;
 
 /// The states by which the list is filtered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AlertState {
     /// A ticket is open for it.
@@ -25,7 +26,7 @@ pub(crate) enum AlertState {
 }
 
 /// The state, and what a person reads about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct StateView {
     pub(super) state: AlertState,
     pub(super) words: String,

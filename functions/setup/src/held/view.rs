@@ -6,13 +6,14 @@ use domain::TenantId;
 use domain::setup::mapping::Mapping;
 use jiff::Timestamp;
 use maud::{Markup, html};
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::HeldClosings;
 
 use crate::page;
 use crate::paths;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct HeldClosingsView {
     tenant: TenantId,
     name: Option<String>,

@@ -5,6 +5,7 @@ use axum::response::Response;
 use domain::alert::event::Severity;
 use domain::{AlertId, Kind, PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::TimeCursor;
 
@@ -19,12 +20,13 @@ use crate::http::response::json_response;
 use crate::operator::partners::existing;
 use crate::partner_names::PartnerNames;
 
-#[derive(Serialize)]
-struct AlertsResponse {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::operator) struct AlertsResponse {
     /// The newest first.
     alerts: Vec<AlertResponse>,
     /// Where the next page starts. A page may have fewer alerts than there are.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     next: Option<TimeCursor>,
     /// How far back this page searched, if it is not full.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,7 +34,7 @@ struct AlertsResponse {
 }
 
 /// An alert in a list.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct AlertResponse {
     /// Identifies the alert in this API.
     id: String,
@@ -58,8 +60,8 @@ struct AlertResponse {
 }
 
 /// One alert with its timeline.
-#[derive(Serialize)]
-struct AlertTimelineResponse {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::operator) struct AlertTimelineResponse {
     partner: PartnerId,
     #[serde(flatten)]
     alert: AlertPageView,

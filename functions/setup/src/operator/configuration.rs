@@ -13,6 +13,7 @@ use domain::setup::mapping::{ChosenCompany, Mapping};
 use domain::setup::settings::Settings;
 use domain::{PartnerId, RecordId, TenantId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Actor, Connection, SaveOutcome};
 
@@ -35,8 +36,8 @@ const AT_ONCE: usize = 16;
 const MAX_NAME: usize = 250;
 
 /// What a partner chose about its ConnectWise.
-#[derive(Serialize)]
-struct ConfigurationResponse {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::operator) struct ConfigurationResponse {
     /// The ConnectWise that the ids belong to. Absent before it is connected.
     #[serde(skip_serializing_if = "Option::is_none")]
     connectwise: Option<ConnectWiseSite>,
@@ -48,7 +49,7 @@ struct ConfigurationResponse {
 }
 
 /// Identifies a ConnectWise.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ConnectWiseSite {
     /// `scheme://host[:port]`.
@@ -58,7 +59,7 @@ struct ConnectWiseSite {
 }
 
 /// A tenant and its company in ConnectWise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TenantConfiguration {
     id: TenantId,
@@ -73,7 +74,7 @@ struct TenantConfiguration {
     enabled: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConfigurationRequest {
     connectwise: ConnectWiseSite,
@@ -85,8 +86,8 @@ pub(super) struct ConfigurationRequest {
 }
 
 /// What a request changed.
-#[derive(Serialize)]
-struct ConfigurationChanges {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::operator) struct ConfigurationChanges {
     settings_changed: bool,
     tenants_changed: usize,
 }

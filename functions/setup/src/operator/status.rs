@@ -10,6 +10,7 @@ use domain::PartnerId;
 use domain::monitoring::waiting::WaitingSummary;
 use domain::setup::access::Partner;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::TimeRange;
 
@@ -26,7 +27,7 @@ use crate::partner_names::PartnerNames;
 const MAX_READ: usize = 20_000;
 
 /// Whether alerts of a partner become tickets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum PartnerCondition {
     /// The operator disabled the partner.
@@ -41,8 +42,8 @@ enum PartnerCondition {
 }
 
 /// How a partner does.
-#[derive(Serialize)]
-struct PartnerStatusResponse {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::operator) struct PartnerStatusResponse {
     id: PartnerId,
     name: String,
     condition: PartnerCondition,
@@ -62,7 +63,7 @@ struct PartnerStatusResponse {
 }
 
 /// What becomes a ticket only after a person acts.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct WaitingResponse {
     /// Alerts and messages.
     count: u64,
@@ -72,7 +73,7 @@ struct WaitingResponse {
     points: Vec<WaitingPointResponse>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct WaitingPointResponse {
     what: String,
     to_do: String,

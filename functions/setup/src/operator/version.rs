@@ -2,12 +2,13 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::http::response::json_response;
 
-#[derive(Serialize)]
-struct VersionResponse {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::operator) struct VersionResponse {
     /// The version of this function. A release deploys all functions together.
     version: &'static str,
 }

@@ -3,6 +3,7 @@
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use maud::{Markup, html};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::checklist::counted;
@@ -46,7 +47,7 @@ pub(super) struct LiveView {
     pub(super) figures: FiguresView,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct IssueView {
     pub(crate) words: String,
     pub(crate) since: Timestamp,

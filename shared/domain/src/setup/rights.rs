@@ -1,6 +1,7 @@
 //! The rights of ConnectWise's security roles that Ticketbridge's calls need, as `function.level`:
 //! what each right is for, where a person grants it, and whether an API member has it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Companies > Company Maintenance, Inquire All.
@@ -60,7 +61,7 @@ pub struct ListedRights<'a> {
 }
 
 /// One right, with its description for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Right {
     /// One of this module's constants, or another `function.level`.
     pub right: &'static str,
@@ -75,7 +76,7 @@ pub struct Right {
 }
 
 /// How important a right is, the most important first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RightNeed {
     /// Without it there are no tickets.
@@ -88,7 +89,7 @@ pub enum RightNeed {
     Optional,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RightStatus {
     /// It covers all records.

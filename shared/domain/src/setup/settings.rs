@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::event::Severity;
@@ -10,7 +11,7 @@ use crate::alert::kind::Category;
 use crate::{Kind, RecordId};
 
 /// The settings that a partner makes in set-up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Settings {
     /// The board for operations tickets.
     pub operations: BoardTarget,
@@ -63,7 +64,7 @@ fn one_hour() -> u32 {
 }
 
 /// A board and the values of new tickets on it. ConnectWise's defaults are used for absent values.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct BoardTarget {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub board: Option<RecordId>,
@@ -94,7 +95,7 @@ pub struct BoardTarget {
 }
 
 /// What happens to a ticket when its alert is resolved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnResolve {
     #[default]

@@ -2,4 +2,4 @@
 
 pub(crate) mod handlers;
 pub(crate) mod reader;
-mod view;
+pub(crate) mod view;

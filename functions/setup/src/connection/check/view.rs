@@ -3,6 +3,7 @@
 use connectwise::{MyMember, Reference};
 use domain::setup::rights::{self, Right, RightNeed, RightStatus};
 use maud::{Markup, html};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::checklist::counted;
@@ -12,7 +13,7 @@ use crate::step::SetupStep;
 /// The part of "Connect" that explains role and keys.
 const KEYS_GUIDE: &str = "connection#keys";
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct CheckView {
     pub(super) verdict: CheckVerdict,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,7 +28,7 @@ pub(crate) struct CheckView {
     pub(super) rights: Vec<RightRow>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CheckVerdict {
     NotConnected,
@@ -40,13 +41,13 @@ pub(crate) enum CheckVerdict {
     Good,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct CheckError {
     pub(super) code: &'static str,
     pub(super) detail: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct SiteView {
     pub(super) origin: String,
     pub(super) company_id: String,
@@ -54,7 +55,7 @@ pub(crate) struct SiteView {
     pub(super) company: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct MemberView {
     identifier: String,
     role: Option<String>,
@@ -64,7 +65,7 @@ pub(crate) struct MemberView {
     excluded_boards: Vec<u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RightRow {
     #[serde(flatten)]
     right: &'static Right,

@@ -4,12 +4,13 @@
 mod judge;
 mod reader;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub(crate) use reader::inspect;
 
 /// What was compared.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ContractView {
     /// Whether nothing differs.
     pub(crate) as_expected: bool,
@@ -17,7 +18,7 @@ pub(crate) struct ContractView {
 }
 
 /// One behaviour that the code relies on.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct ContractCheck {
     /// Identifies the check for programs.
     pub(crate) code: &'static str,
@@ -29,7 +30,7 @@ pub(crate) struct ContractCheck {
     pub(crate) effect: Option<&'static str>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ContractResult {
     AsExpected,

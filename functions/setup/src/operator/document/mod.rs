@@ -4,6 +4,7 @@
 mod contacts;
 mod partners;
 mod quarantine;
+mod reads;
 mod reference;
 mod sources;
 mod tenants;
@@ -40,6 +41,7 @@ pub(crate) fn describe(document: &mut ApiDocument) {
     tenants::describe(document);
     quarantine::describe(document);
     sources::describe(document);
+    reads::describe(document);
     reference::describe(document);
 }
 
