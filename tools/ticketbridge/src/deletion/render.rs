@@ -1,7 +1,7 @@
 //! What a deletion shows.
 
 use super::remover::Removal;
-use crate::output::{counted, details, time};
+use crate::output::{details, time};
 
 pub(super) fn removal(removal: &Removal) -> String {
     if removal.is_empty() {
@@ -26,8 +26,7 @@ pub(super) fn removal(removal: &Removal) -> String {
             .map(ToString::to_string)
             .collect();
         lines.push(format!(
-            "\n{} in ConnectWise stay open, and Ticketbridge no longer closes them: {}",
-            counted(tickets.len() as u64, "ticket"),
+            "\nOpen tickets in ConnectWise, which Ticketbridge no longer closes: {}",
             tickets.join(", ")
         ));
     }
