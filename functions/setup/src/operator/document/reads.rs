@@ -1,6 +1,7 @@
 //! How partners and alerts do: what a program for operators reads.
 
 use api_document::ApiDocument;
+use schemars::JsonSchema;
 use serde_json::{Value, json};
 
 use super::{SOURCE, add, fails, of_existing_partner, operation, reads_body_of};
@@ -14,6 +15,11 @@ use crate::operator::configuration::{
 };
 use crate::operator::status::PartnerStatusResponse;
 use crate::operator::version::VersionResponse;
+
+/// The `id` of an alert in a list.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct AlertItemKey(#[schemars(regex(pattern = "^[0-9a-f]{16}-[0-9a-f]{32}$"))] String);
 
 const ALERTS: &str = "alerts";
 const PARTNERS: &str = "partners";
@@ -83,7 +89,7 @@ fn alerts(document: &mut ApiDocument) {
     let list = fails(list, "A parameter of the query is wrong.", &wrong);
     add(document, "GET", "partners/{partner}/alerts", list);
 
-    let get = operation(ALERTS, "getAlert", "Read an alert and its timeline").path::<String>(
+    let get = operation(ALERTS, "getAlert", "Read an alert and its timeline").path::<AlertItemKey>(
         "alert",
         "The alert's `id` in a list.",
         ALERT,
