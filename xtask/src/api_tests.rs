@@ -2,17 +2,18 @@
 //! with the OpenAPI document. The requests come from schemathesis; `tests/api/hooks.py` signs them.
 
 use std::fs;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use local_stack::empty_stack::StackTimes;
 use local_stack::emulator::REGION;
 use local_stack::environment;
-use local_stack::process::{capture, capture_stdout, run as run_program};
+use local_stack::process::{capture, run as run_program};
 use local_stack::progress::step;
 use local_stack::stack::Stack;
 use local_stack::venv::{PythonTools, Venv};
 use serde_json::json;
+
+use crate::npm;
 
 /// schemathesis, what its hooks need, and two validators of the document, one of which runs in Node.
 const TOOLS: PythonTools = PythonTools {
@@ -182,7 +183,8 @@ pub(crate) async fn validate() -> Result<()> {
     })
     .await?;
     step("swagger-parser", async {
-        let node = install_node_validator(&venv).await?;
+        let source = environment::root().join(TESTS).join("node");
+        let node = npm::install(&venv, &source, "api/node").await?;
         let mut validator = venv.tool("node");
         validator
             .arg(node.join("validate.mjs"))
@@ -191,22 +193,4 @@ pub(crate) async fn validate() -> Result<()> {
     })
     .await?;
     Ok(())
-}
-
-/// Installs the validator that runs in Node, and returns its folder.
-async fn install_node_validator(venv: &Venv) -> Result<PathBuf> {
-    let source = environment::root().join(TESTS).join("node");
-    // npm writes beside the script. A copy keeps the source tree clean.
-    let node = environment::target("api/node");
-    fs::create_dir_all(&node)?;
-    for file in fs::read_dir(source)? {
-        let file = file?;
-        fs::copy(file.path(), node.join(file.file_name()))?;
-    }
-    let mut npm = venv.tool("npm");
-    npm.current_dir(&node)
-        .env("PATH", environment::path_with(&venv.bin()))
-        .args(["ci", "--no-audit", "--no-fund"]);
-    capture_stdout("npm ci", npm).await?;
-    Ok(node)
 }

@@ -1,8 +1,6 @@
 //! Runs two public ConnectWise clients against the simulator, to check that it behaves as clients
 //! of the real ConnectWise expect.
 
-use std::fs;
-
 use anyhow::Result;
 use connectwise_sim::{Seed, Simulator};
 use local_stack::environment;
@@ -10,6 +8,8 @@ use local_stack::process::capture_stdout;
 use local_stack::progress::step;
 use local_stack::venv::{PythonTools, Venv};
 use tokio::process::Command;
+
+use crate::npm;
 
 /// The Python client, and Node for the other client.
 const CLIENTS: PythonTools = PythonTools {
@@ -25,18 +25,9 @@ const SCRIPTS: &str = "tests/connectwise-sim/clients";
 pub(crate) async fn run() -> Result<()> {
     let scripts = environment::root().join(SCRIPTS);
     let venv = Venv::ensure(CLIENTS).await?;
-    // npm writes beside the scripts. A copy keeps the source tree clean.
-    let node = environment::target("clients/node");
-    fs::create_dir_all(&node)?;
-    for file in fs::read_dir(scripts.join("node"))? {
-        let file = file?;
-        fs::copy(file.path(), node.join(file.file_name()))?;
-    }
-    let mut npm = venv.tool("npm");
-    npm.current_dir(&node)
-        .env("PATH", environment::path_with(&venv.bin()))
-        .args(["ci", "--no-audit", "--no-fund"]);
-    step("installing the Node client", capture_stdout("npm ci", npm)).await?;
+    let source = scripts.join("node");
+    let install = npm::install(&venv, &source, "clients/node");
+    let node = step("installing the Node client", install).await?;
 
     let site = Simulator::start(Seed::demo(), ([127, 0, 0, 1], 0).into()).await?;
     let mut python = Command::new(venv.bin().join("python"));

@@ -11,6 +11,7 @@ mod clients;
 mod docs;
 mod fuzz;
 mod lint;
+mod npm;
 mod package;
 mod programs;
 mod release;

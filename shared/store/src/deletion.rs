@@ -15,7 +15,7 @@ use domain::{AlertKey, PartnerId, RecordId, SourceId, TenantId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::Error;
-use crate::access::OPERATOR;
+use crate::access::{OPERATOR, partner_sk, source_sk};
 use crate::table::{Item, Table, alert_key, key, partner_pk, query_all, string};
 
 /// Items that are deleted concurrently.
@@ -187,8 +187,7 @@ impl DeletionStore {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn unlist_partner(&self, partner: &PartnerId) -> Result<(), Error> {
-        let sk = format!("partner#{partner}");
-        delete_item(&self.access, key(OPERATOR, &sk)).await
+        delete_item(&self.access, key(OPERATOR, &partner_sk(partner))).await
     }
 
     /// Deletes the source from the operator's list, as for a partner.
@@ -196,8 +195,7 @@ impl DeletionStore {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn unlist_source(&self, source: &SourceId) -> Result<(), Error> {
-        let sk = format!("source#{source}");
-        delete_item(&self.access, key(OPERATOR, &sk)).await
+        delete_item(&self.access, key(OPERATOR, &source_sk(source))).await
     }
 
     async fn partner_items(&self, table: &Table, partner: &PartnerId) -> Result<Vec<Item>, Error> {

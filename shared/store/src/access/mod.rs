@@ -11,7 +11,9 @@ mod sessions;
 mod sources;
 
 pub use partners::PartnerStore;
+pub(crate) use partners::partner_sk;
 pub use sessions::SessionStore;
+pub(crate) use sources::source_sk;
 pub use sources::{RegisteredSource, SourceStore};
 
 pub(crate) const OPERATOR: &str = "OPERATOR";

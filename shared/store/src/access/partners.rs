@@ -72,7 +72,7 @@ impl PartnerStore {
     }
 }
 
-fn partner_sk(id: &PartnerId) -> String {
+pub(crate) fn partner_sk(id: &PartnerId) -> String {
     format!("{PREFIX}{id}")
 }
 

@@ -124,7 +124,7 @@ impl SourceStore {
     }
 }
 
-fn source_sk(id: &SourceId) -> String {
+pub(crate) fn source_sk(id: &SourceId) -> String {
     format!("{PREFIX}{id}")
 }
 

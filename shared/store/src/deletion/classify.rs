@@ -9,6 +9,8 @@ use domain::{AlertId, AlertKey, PartnerId, RecordId, SourceId, TenantId};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_attribute_value, from_item};
 
 use super::DeletionScope;
+use crate::operations::{HELD, QUARANTINE, REJECTED, SOURCE_ACTIVITY};
+use crate::partners::{PARTNER_SOURCE, SAMPLE, UNMAPPED};
 use crate::table::{Item, sk_after, tenant_sk};
 
 /// An item of the alerts table.
@@ -78,7 +80,9 @@ impl KnownScopes {
         let tenants = config.iter().filter_map(|item| sk_after(item, "T#"));
         let tenants = tenants.filter_map(|id| TenantId::parse(id).ok());
         self.tenants.extend(tenants);
-        let sources = access.iter().filter_map(|item| sk_after(item, "source#"));
+        let sources = access
+            .iter()
+            .filter_map(|item| sk_after(item, PARTNER_SOURCE));
         let sources = sources.filter_map(|id| SourceId::parse(id).ok());
         self.sources.extend(sources);
     }
@@ -170,14 +174,14 @@ pub(super) fn config_keys(scope: &DeletionScope, names: &[String], items: &[Item
             DeletionScope::Source(source) => {
                 let source = source.as_str();
                 let after = |prefix: &str| sk.strip_prefix(prefix);
-                [after("unmapped#"), after("source_activity#")].contains(&Some(source))
-                    || ["rejected#", "sample#"].iter().any(|prefix| {
+                [after(UNMAPPED), after(SOURCE_ACTIVITY)].contains(&Some(source))
+                    || [REJECTED, SAMPLE].iter().any(|prefix| {
                         after(prefix).and_then(|rest| rest.split('#').next()) == Some(source)
                     })
                     || quarantined(item).is_some_and(|entry| entry.source.as_str() == source)
             }
             DeletionScope::Tenant(tenant) => {
-                let is_own = [tenant_sk(tenant), format!("held#{tenant}")];
+                let is_own = [tenant_sk(tenant), format!("{HELD}{tenant}")];
                 let texts = ["text", "changes"].into_iter();
                 let mut texts = texts.filter_map(|name| item.get(name)?.as_s().ok());
                 is_own.iter().any(|own| own == sk)
@@ -199,14 +203,14 @@ pub(super) fn config_keys(scope: &DeletionScope, names: &[String], items: &[Item
 pub(super) fn access_keys(scope: &DeletionScope, items: &[Item]) -> Vec<String> {
     let is_covered = |item: &&Item| match scope {
         DeletionScope::Partner => true,
-        DeletionScope::Source(source) => sk_after(item, "source#") == Some(source.as_str()),
+        DeletionScope::Source(source) => sk_after(item, PARTNER_SOURCE) == Some(source.as_str()),
         DeletionScope::Tenant(_) | DeletionScope::Alert(_) => false,
     };
     keys(items, is_covered)
 }
 
 fn quarantined(item: &Item) -> Option<QuarantineEntry> {
-    sk_after(item, "quarantine#")?;
+    sk_after(item, QUARANTINE)?;
     from_item(item.clone()).ok()
 }
 

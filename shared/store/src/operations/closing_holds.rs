@@ -17,7 +17,7 @@ use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 use crate::table::{Table, number, partner_key, sk_after, string, time};
 use crate::{Error, conditional};
 
-const PREFIX: &str = "held#";
+pub(crate) const PREFIX: &str = "held#";
 
 /// Held closings of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -16,14 +16,18 @@ mod weekly_report;
 pub use audit::{Actor, AuditEntry, AuditLog};
 pub(crate) use breaker::BREAKER;
 pub use breaker::BreakerStore;
+pub(crate) use closing_holds::PREFIX as HELD;
 pub use closing_holds::{ClosingHoldStore, ClosingHolds, HeldClosings};
 pub use figures::FiguresStore;
 pub use health::HealthStore;
 pub use monitoring::{MonitoringState, MonitoringStore, OperatorEvent};
+pub(crate) use quarantine::PREFIX as QUARANTINE;
 pub use quarantine::{
     QuarantineOutcome, QuarantineStore, QuarantinedMessage, WaitingMessages, WaitingOfSource,
 };
+pub(crate) use rejected_events::PREFIX as REJECTED;
 pub use rejected_events::{RejectedEventStore, Rejections};
+pub(crate) use source_activity::PREFIX as SOURCE_ACTIVITY;
 pub use source_activity::SourceActivityStore;
 pub use waiting::WaitingStore;
 pub use weekly_report::WeeklyReportStore;

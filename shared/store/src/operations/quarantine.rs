@@ -14,7 +14,7 @@ use crate::pages::{self, ListEntry, ListPage, PageQuery, PageStart, SortOrder};
 use crate::table::{Table, number, partner_item, partner_key, partner_pk, sk_after, string, time};
 use crate::{Error, conditional};
 
-const PREFIX: &str = "quarantine#";
+pub(crate) const PREFIX: &str = "quarantine#";
 /// Most pages that are read for a list of waiting messages, of one megabyte each.
 const MAX_PAGES: usize = 4;
 /// How long a message is stored.

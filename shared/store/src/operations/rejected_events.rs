@@ -15,7 +15,7 @@ use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 use crate::table::{Table, number, partner_key, string, time};
 use crate::{Error, conditional};
 
-const PREFIX: &str = "rejected#";
+pub(crate) const PREFIX: &str = "rejected#";
 /// Most requests of a source that are counted in a day. The item stays small, and a person needs no
 /// exact number beyond that.
 const MAX_REQUESTS: usize = 1000;

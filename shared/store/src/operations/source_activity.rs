@@ -12,7 +12,7 @@ use crate::table::{Table, batch_get, number, partner_key, partner_pk, string};
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 use crate::{Error, conditional};
 
-const PREFIX: &str = "source_activity#";
+pub(crate) const PREFIX: &str = "source_activity#";
 const OPTIONAL: &[&str] = &["last_message_at", "last_ping_at", "last_refused"];
 /// Attempts of a change that conflicts with others.
 const MAX_ATTEMPTS: usize = 8;

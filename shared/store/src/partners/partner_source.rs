@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::table::{Table, partner_item, partner_key, time};
 
-const PREFIX: &str = "source#";
+pub(crate) const PREFIX: &str = "source#";
 
 /// A source that posts for a partner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,6 +12,7 @@ use crate::Error;
 use crate::table::{Table, partner_pk, sk_after};
 use crate::versions::{self, SaveOutcome, VersionedItem};
 
+pub(crate) const SAMPLE: &str = "sample#";
 /// The places of a source.
 const PLACES: Range<u8> = 0..5;
 const OPTIONAL: &[&str] = &["text"];
@@ -55,7 +56,7 @@ impl SampleStore {
         partner: &PartnerId,
         source: &SourceId,
     ) -> Result<Vec<SamplePlace>, Error> {
-        let prefix = format!("sample#{source}#");
+        let prefix = format!("{SAMPLE}{source}#");
         let mut places: Vec<_> = PLACES
             .map(|n| SamplePlace {
                 n,
@@ -84,7 +85,7 @@ impl SampleStore {
         (n, version): (u8, u64),
         sample: &StoredSample,
     ) -> Result<SaveOutcome, Error> {
-        let (pk, sk) = (partner_pk(partner), format!("sample#{source}#{n}"));
+        let (pk, sk) = (partner_pk(partner), format!("{SAMPLE}{source}#{n}"));
         let item = VersionedItem {
             pk: &pk,
             sk: &sk,

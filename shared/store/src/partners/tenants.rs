@@ -8,6 +8,8 @@
 
 mod unmapped;
 
+pub(crate) use unmapped::COUNTER as UNMAPPED;
+
 pub use unmapped::MAX_UNMAPPED;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

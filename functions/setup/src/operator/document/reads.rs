@@ -40,8 +40,9 @@ pub(super) fn describe(document: &mut ApiDocument) {
 }
 
 fn status(document: &mut ApiDocument) {
-    let status = operation(PARTNERS, "getPartnerStatus", "Read how a partner does")
-        .description("It has the connection, what waits for a person, and the open tickets.");
+    let status = operation(PARTNERS, "getPartnerStatus", "Read how a partner does").description(
+        "It has the state of the connection, the blocked alerts, and the number of open tickets.",
+    );
     let example = json!({
         "id": "northwind", "name": "Northwind IT", "condition": "good",
         "accepted_at": "2026-11-22T07:30:00Z",

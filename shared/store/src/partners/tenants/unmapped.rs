@@ -13,7 +13,7 @@ use crate::{Error, conditional};
 /// well, and it is on the page of blocked alerts.
 pub const MAX_UNMAPPED: u32 = 5000;
 
-const COUNTER: &str = "unmapped#";
+pub(crate) const COUNTER: &str = "unmapped#";
 
 impl TenantStore {
     /// Adds to the count of a source's unmapped tenants. Returns whether they fit below the limit.
