@@ -81,8 +81,11 @@ impl CargoTool {
         }
         let (package, version) = (self.package, self.version);
         let root = environment::target("tools");
-        let mut install = environment::cargo(&["install", package, "--locked", "--quiet"]);
+        // Unoptimised: building the tools takes most of the time, and not running them.
+        let options = ["install", package, "--locked", "--quiet", "--debug"];
+        let mut install = environment::cargo(&options);
         install
+            .env("CARGO_PROFILE_DEV_DEBUG", "false")
             .args(["--version", version])
             .arg("--root")
             .arg(&root);

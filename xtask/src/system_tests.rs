@@ -13,6 +13,17 @@ use crate::cargo_tool::NEXTEST;
 /// A test's stack has many processes to stop after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(60);
 
+/// The tests' program. xtask is named too, so that cargo chooses the features of dependencies that
+/// are built already.
+const PACKAGES: [&str; 6] = [
+    "--package",
+    "system",
+    "--package",
+    "xtask",
+    "--test",
+    "deployed",
+];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SystemTest {
     Smoke,
@@ -66,8 +77,10 @@ pub(crate) async fn chaos(options: ChaosOptions) -> Result<()> {
 pub(crate) async fn demo() -> Result<()> {
     let started = Instant::now();
     let test = SystemTest::Smoke;
-    let mut cargo = environment::cargo(&["test", "--quiet", "--package", "system"]);
-    cargo.args(["--test", "deployed", "--", "--ignored", "--nocapture"]);
+    let mut cargo = environment::cargo(&["test", "--quiet"]);
+    cargo
+        .args(PACKAGES)
+        .args(["--", "--ignored", "--nocapture"]);
     cargo.args(["--exact", test.name()]);
     run_to_end(test, cargo).await?;
     println!(
@@ -79,7 +92,7 @@ pub(crate) async fn demo() -> Result<()> {
 
 async fn nextest(test: SystemTest) -> Result<Command> {
     let mut command = NEXTEST.ensure().await?.command();
-    command.args(["run", "--package", "system", "--test", "deployed"]);
+    command.arg("run").args(PACKAGES);
     command.args(["--run-ignored", "only", "--no-capture"]);
     command.args(["-E", &format!("test(={})", test.name())]);
     Ok(command)

@@ -183,8 +183,7 @@ impl EmptyStack {
 }
 
 async fn build() -> Result<BTreeMap<String, PathBuf>> {
-    // xtask is named too, so that cargo chooses one set of features and does not build its
-    // dependencies twice.
+    // xtask is named too, so that cargo chooses the features of dependencies that are built already.
     let mut arguments = vec!["-p", "xtask", "-p", "connectwise-sim"];
     for function in deployment::FUNCTIONS {
         arguments.extend(["-p", function]);
