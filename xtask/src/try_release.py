@@ -211,7 +211,7 @@ def ticket_form(shown, connectwise):
         severity: connectwise.id_of("/service/priorities", "name", name)
         for severity, name in names.items()
     }
-    kept = ["note_interval_minutes", "notes_for_customers", "version"]
+    kept = ["note_interval_minutes", "notes_for_customers", "lowers_priority", "version"]
     form = {name: shown[name] for name in kept} | {"priorities": priorities, "on": []}
     for category in ["operations", "cyber_alerts"]:
         board = shown[category]

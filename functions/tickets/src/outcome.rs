@@ -35,11 +35,11 @@ pub(crate) enum StepOutcome {
 pub(crate) fn count_effect(effect: &WriteEffect) {
     let metric = match effect {
         WriteEffect::Noted => Metric::TicketsNoted,
-        WriteEffect::Patched => Metric::TicketsPatched,
+        WriteEffect::Patched { .. } => Metric::TicketsPatched,
         WriteEffect::Reopened { .. } => Metric::TicketsReopened,
         WriteEffect::Ended(ended) if ended.by == ClosedBy::Us => Metric::TicketsClosed,
         WriteEffect::Repaired => Metric::DuplicateRepaired,
-        WriteEffect::Ended(_) => return,
+        WriteEffect::Ended(_) | WriteEffect::LeftOpen(_) => return,
     };
     count(metric, 1);
 }

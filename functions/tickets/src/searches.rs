@@ -98,7 +98,7 @@ pub(crate) async fn observe_ticket(
             return Ok(ObservedTicket {
                 ticket: None,
                 is_noted: false,
-                is_prioritised: false,
+                priority: None,
             });
         }
         Err(err) => return Err(TicketError::Read(err)),
@@ -112,9 +112,10 @@ pub(crate) async fn observe_ticket(
         is_noted = notes.iter().any(|note| is_note_of(&note.text, kind, claim));
     }
     let actual = ticket.priority.as_ref().map(|priority| priority.id);
+    let priority = priority.filter(|priority| actual == Some(*priority));
     Ok(ObservedTicket {
         is_noted,
-        is_prioritised: priority.is_some() && actual == priority,
+        priority,
         ticket: Some(found_ticket(&ticket)),
     })
 }

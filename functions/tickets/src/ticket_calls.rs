@@ -1,7 +1,7 @@
 //! The calls of one claimed step: its one write, with the reads before and after it. Nothing is
 //! recorded here.
 
-use connections::found_ticket;
+use connections::{found_ticket, ticket_activity, ticket_entry};
 use connectwise::{
     BoardStatus, Client, Error, NewNote, NewTicket, NoteDisplay, Suspicion, Ticket, TicketWriter,
 };
@@ -10,6 +10,9 @@ use domain::alert::event::Payload;
 use domain::alert::record::{Claim, ClosedBy, Record, TicketEnd};
 use domain::connection::breaker::CallOutcome;
 use domain::setup::settings::Settings;
+use domain::ticketing::manual_change::{
+    Finding, ManualChange, TicketEntry, find_manual_change, is_without_person,
+};
 use domain::ticketing::note_mark::{NoteAudience, note_mark};
 use domain::ticketing::ticket_text::{
     description, duplicate_note, kept_note, reopened_note, repeat_note, resolved_note, summary,
@@ -66,9 +69,13 @@ impl TicketCalls<'_> {
             TicketWrite::Patch {
                 ticket_id,
                 priority,
+                only_untouched,
                 ..
-            } => self.patch(*ticket_id, *priority).await,
-            TicketWrite::Close { ticket_id } => self.close(*ticket_id).await,
+            } => self.patch(*ticket_id, *priority, *only_untouched).await,
+            TicketWrite::Close {
+                ticket_id,
+                only_untouched,
+            } => self.close(*ticket_id, *only_untouched).await,
             TicketWrite::Reopen(reopen) => self.reopen(reopen).await,
             TicketWrite::Repair(duplicate) => self.repair(duplicate.ticket_id).await,
         };
@@ -106,14 +113,25 @@ impl TicketCalls<'_> {
         Ok(WriteResult::Created(Box::new(ticket)))
     }
 
-    /// GET, POST. A ticket that a technician closed or moved gets no note.
+    /// GET, POST. A ticket that a technician closed or moved gets no note. Nor does one that stays
+    /// open the note that it is closed.
     async fn note(
         &self,
         ticket_id: RecordId,
         note: &NoteContent,
     ) -> Result<WriteEffect, TicketError> {
-        if let Some(ended) = self.ended(&self.ticket(ticket_id).await?) {
+        let ticket = self.ticket(ticket_id).await?;
+        if let Some(ended) = self.ended(&ticket) {
             return Ok(WriteEffect::Ended(ended));
+        }
+        let only_untouched = matches!(
+            note,
+            NoteContent::Closing {
+                only_untouched: true
+            }
+        );
+        if only_untouched && let Some(change) = self.manual_change(&ticket).await? {
+            return Ok(WriteEffect::LeftOpen(change));
         }
         let new = self.new_note(note)?;
         let writer = self.writer();
@@ -148,8 +166,8 @@ impl TicketCalls<'_> {
             NoteContent::Repeats { unreported, .. } => {
                 repeat_note(*unreported, details?, self.work.text, &mark)
             }
-            NoteContent::Resolved => resolved_note(false, desired, &mark),
-            NoteContent::Closing => resolved_note(true, desired, &mark),
+            NoteContent::Resolved { change } => resolved_note(false, *change, desired, &mark),
+            NoteContent::Closing { .. } => resolved_note(true, None, desired, &mark),
             NoteContent::Reopened => reopened_note(details?.raised_at, &mark),
             NoteContent::Duplicate { kept, .. } => duplicate_note(*kept, &mark),
             NoteContent::Kept { duplicate } => kept_note(*duplicate, &mark),
@@ -163,10 +181,10 @@ impl TicketCalls<'_> {
             return NoteDisplay::Internal;
         }
         match note {
-            NoteContent::Repeats { .. } | NoteContent::Resolved | NoteContent::Reopened => {
+            NoteContent::Repeats { .. } | NoteContent::Resolved { .. } | NoteContent::Reopened => {
                 NoteDisplay::Discussion
             }
-            NoteContent::Closing => NoteDisplay::Resolution,
+            NoteContent::Closing { .. } => NoteDisplay::Resolution,
             NoteContent::Duplicate { .. } | NoteContent::Kept { .. } => NoteDisplay::Internal,
         }
     }
@@ -176,9 +194,14 @@ impl TicketCalls<'_> {
         &self,
         ticket_id: RecordId,
         priority: RecordId,
+        only_untouched: bool,
     ) -> Result<WriteEffect, TicketError> {
-        if let Some(ended) = self.ended(&self.ticket(ticket_id).await?) {
+        let ticket = self.ticket(ticket_id).await?;
+        if let Some(ended) = self.ended(&ticket) {
             return Ok(WriteEffect::Ended(ended));
+        }
+        if only_untouched && let Some(change) = self.manual_change(&ticket).await? {
+            return Ok(WriteEffect::LeftOpen(change));
         }
         let writer = self.writer();
         let patched = writer
@@ -192,14 +215,22 @@ impl TicketCalls<'_> {
         // for success.
         match ticket.priority {
             Some(actual) if actual.id != priority => Err(TicketError::PriorityWithoutEffect),
-            Some(_) | None => Ok(WriteEffect::Patched),
+            Some(_) | None => Ok(WriteEffect::Patched { priority }),
         }
     }
 
-    async fn close(&self, ticket_id: RecordId) -> Result<WriteEffect, TicketError> {
+    async fn close(
+        &self,
+        ticket_id: RecordId,
+        only_untouched: bool,
+    ) -> Result<WriteEffect, TicketError> {
         let ticket = self.ticket(ticket_id).await?;
         if let Some(ended) = self.ended(&ticket) {
             return Ok(WriteEffect::Ended(ended));
+        }
+        // It was looked at before the note, and a person may have begun since.
+        if only_untouched && let Some(change) = self.manual_change(&ticket).await? {
+            return Ok(WriteEffect::LeftOpen(change));
         }
         let ended = self.set_closed(&ticket).await?;
         let by = match ended.by {
@@ -207,6 +238,35 @@ impl TicketCalls<'_> {
             by @ (ClosedBy::Us | ClosedBy::Deleted | ClosedBy::Moved | ClosedBy::OutOfReach) => by,
         };
         Ok(WriteEffect::Ended(TicketEnd { by, ..ended }))
+    }
+
+    /// What a person did with the ticket, if anything: one or two GETs. If ConnectWise does not show
+    /// it, the ticket counts as changed by a person.
+    async fn manual_change(&self, ticket: &Ticket) -> Result<Option<ManualChange>, TicketError> {
+        let Some(open) = self.record.open() else {
+            return Ok(None);
+        };
+        let activity = ticket_activity(ticket);
+        let entries = self.client.ticket_entries(ticket.id, self.deadline()).await;
+        let Some(entries) = unless_refused(entries)? else {
+            return Ok(Some(ManualChange::Unknown));
+        };
+        let entries: Vec<TicketEntry> = entries.iter().map(ticket_entry).collect();
+        let settings = self.work.settings;
+        let target = settings.board_of_ticket(self.record.category(), open.board_id);
+        let change = match find_manual_change(open, target, &activity, &entries) {
+            Finding::Untouched => return Ok(None),
+            Finding::Changed(change) => return Ok(Some(change)),
+            Finding::Differs(change) => change,
+        };
+        let trail = self
+            .client
+            .ticket_audit_trail(ticket.id, self.deadline())
+            .await;
+        let trail = unless_refused(trail)?.unwrap_or_default();
+        let authors = trail.iter().map(|entry| entry.entered_by.as_str());
+        let is_by_rule = is_without_person(authors, &activity);
+        Ok(Some(change).filter(|_| !is_by_rule))
     }
 
     /// PATCH, GET. The ticket counts as closed only if the second read shows it closed.
@@ -348,15 +408,27 @@ fn board_of(ticket: &Ticket) -> Result<RecordId, TicketError> {
 /// note.
 pub(crate) fn is_optional(note: &NoteContent) -> bool {
     match note {
-        NoteContent::Closing
+        NoteContent::Closing { .. }
         | NoteContent::Reopened
         | NoteContent::Duplicate { .. }
         | NoteContent::Kept { .. } => true,
-        NoteContent::Repeats { .. } | NoteContent::Resolved => false,
+        NoteContent::Repeats { .. } | NoteContent::Resolved { .. } => false,
     }
 }
 
-/// Whether ConnectWise, or something before it, refuses this note and nothing else: the ticket was
+/// The result of a read, or `None` if ConnectWise refuses this read and nothing else.
+fn unless_refused<T>(read: Result<T, Error>) -> Result<Option<T>, TicketError> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(err) if is_refused_alone(&err) || matches!(err, Error::NotFound { .. }) => {
+            tracing::warn!(error = %err, "ConnectWise does not show what was done with a ticket");
+            Ok(None)
+        }
+        Err(err) => Err(TicketError::Read(err)),
+    }
+}
+
+/// Whether ConnectWise, or something before it, refuses this call and nothing else: the ticket was
 /// read just before. Keys may have been revoked since, so a plain read decides about them.
 fn is_refused_alone(err: &Error) -> bool {
     let is_missing = matches!(err, Error::NotFound { .. });

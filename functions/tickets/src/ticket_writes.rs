@@ -4,7 +4,7 @@
 //! between, the claim in the record says what is unknown, and the next worker looks it up.
 
 use aws::metrics::{Metric, count};
-use connections::Connections;
+use connections::{Connections, ticket_fields};
 use connectwise::{Error, Suspicion, Ticket};
 use domain::alert::blocked::CallRefusal;
 use domain::alert::event::Payload;
@@ -142,7 +142,10 @@ impl TicketWrites<'_> {
         count(Metric::TicketsCreated, 1);
         let partner = record.key.partner.clone();
         let board = ticket.board.as_ref().map(|board| board.id);
-        let open = OpenTicket::new(ticket.id, board, claim, now);
+        let open = OpenTicket {
+            made: Some(ticket_fields(ticket)),
+            ..OpenTicket::new(ticket.id, board, claim, now)
+        };
         let recorded = |record: Record, _| record.with_created(open.clone(), claim);
         let recorded = self.records.change(record, claim, recorded).await?;
         // The ticket is recorded first, so a failure from here on causes no second ticket.

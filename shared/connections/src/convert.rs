@@ -1,8 +1,9 @@
 //! Converts ConnectWise's tickets to the type that `domain::ticketing::adopt` works on.
 
-use connectwise::{Error, ExternalXref, Ticket};
+use connectwise::{Error, ExternalXref, Reference, Ticket};
 use domain::TicketRef;
 use domain::ticketing::found_ticket::FoundTicket;
+use domain::ticketing::manual_change::{TicketActivity, TicketEntry, TicketFields, field_hash};
 
 #[must_use]
 pub fn found_ticket(ticket: &Ticket) -> FoundTicket {
@@ -24,6 +25,57 @@ pub fn found_ticket(ticket: &Ticket) -> FoundTicket {
         // This service's member entered it, so another member who changed it is a person or acts
         // for one.
         touched: entered.is_some() && updated.is_some() && entered != updated,
+    }
+}
+
+/// What shows whether a person worked on a ticket.
+#[must_use]
+pub fn ticket_activity(ticket: &Ticket) -> TicketActivity {
+    TicketActivity {
+        fields: ticket_fields(ticket),
+        has_hours: ticket.has_hours,
+        has_children: ticket.has_child_ticket,
+        has_parent: ticket.parent_ticket_id.is_some_and(|id| id != 0),
+        has_merged: ticket.has_merged_child_ticket_flag,
+        is_customer_updated: ticket.customer_updated_flag,
+        entered_by: ticket.info.entered_by.clone(),
+        updated_by: ticket.info.updated_by.clone(),
+    }
+}
+
+#[must_use]
+pub fn ticket_fields(ticket: &Ticket) -> TicketFields {
+    let id = |reference: &Option<Reference>| reference.as_ref().map(|reference| reference.id);
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let contact = id(&ticket.contact).unwrap_or_default().to_string();
+    let (severity, impact) = (text(&ticket.severity), text(&ticket.impact));
+    let details = [&contact, &severity, &impact, &text(&ticket.required_date)];
+    TicketFields {
+        board: id(&ticket.board),
+        status: id(&ticket.status),
+        owner: ticket.owner.as_ref().map(|owner| owner.id),
+        resources: ticket.resources.clone(),
+        team: id(&ticket.team),
+        priority: id(&ticket.priority),
+        kind_type: id(&ticket.type_),
+        subtype: id(&ticket.sub_type),
+        item: id(&ticket.item),
+        summary: field_hash(&[&ticket.summary]),
+        details: field_hash(&details.map(String::as_str)),
+    }
+}
+
+#[must_use]
+pub fn ticket_entry(entry: &connectwise::TicketEntry) -> TicketEntry {
+    let member = entry
+        .member
+        .as_ref()
+        .map(|member| member.identifier.clone());
+    TicketEntry {
+        is_note: entry.note_type.is_empty() || entry.note_type == "TicketNote",
+        text: entry.text.clone(),
+        member: member.filter(|identifier| !identifier.is_empty()),
+        is_of_contact: entry.contact.is_some(),
     }
 }
 

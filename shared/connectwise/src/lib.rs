@@ -42,10 +42,10 @@ pub use model_version::ModelVersion;
 pub use origin::{HostError, HostList, InvalidOrigin, Origin};
 pub use paging::RecordPage;
 pub use records::{
-    Board, BoardItem, BoardStatus, BoardSubType, BoardTeam, BoardType, BoardTypeAssociation,
-    CompanyRecord, CompanyReference, CompanyStatus, Department, Location, MemberRecord,
-    MemberReference, MyMember, MySecurity, Priority, RecordInfo, Reference, Team, Ticket,
-    TicketNote, TicketSource,
+    AuditTrailEntry, Board, BoardItem, BoardStatus, BoardSubType, BoardTeam, BoardType,
+    BoardTypeAssociation, CompanyRecord, CompanyReference, CompanyStatus, Department, Location,
+    MemberRecord, MemberReference, MyMember, MySecurity, Priority, RecordInfo, Reference, Team,
+    Ticket, TicketEntry, TicketNote, TicketSource,
 };
 pub use setup_writer::{NewBoard, NewStatus, NewTeam, SetupWriter};
 pub use tables::COMPANIES_AT_ONCE;

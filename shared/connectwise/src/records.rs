@@ -61,6 +61,29 @@ pub struct Ticket {
     pub merged_parent_ticket: Option<Reference>,
     #[serde(rename = "_info", default, deserialize_with = "or_default")]
     pub info: RecordInfo,
+    /// This member and the following ones are read with a single ticket, and not in lists.
+    pub sub_type: Option<Reference>,
+    pub item: Option<Reference>,
+    pub team: Option<Reference>,
+    pub owner: Option<MemberReference>,
+    /// The identifiers of the members that are assigned, as one text.
+    #[serde(default, deserialize_with = "not_empty")]
+    pub resources: Option<String>,
+    pub contact: Option<Reference>,
+    pub severity: Option<String>,
+    pub impact: Option<String>,
+    pub required_date: Option<String>,
+    /// Whether time was entered on it.
+    #[serde(rename = "actualHours", default, deserialize_with = "is_positive")]
+    pub has_hours: bool,
+    pub parent_ticket_id: Option<RecordId>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub has_child_ticket: bool,
+    #[serde(default, deserialize_with = "or_default")]
+    pub has_merged_child_ticket_flag: bool,
+    /// Whether the customer wrote since a technician did.
+    #[serde(default, deserialize_with = "or_default")]
+    pub customer_updated_flag: bool,
 }
 
 /// When a record was entered and last changed. ConnectWise puts this into `_info`, and sometimes
@@ -97,6 +120,33 @@ pub struct TicketNote {
     pub date_created: Option<Timestamp>,
     /// A member's identifier.
     pub created_by: Option<String>,
+}
+
+/// One of all notes of a ticket: a note, or the text of a time entry or a meeting.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketEntry {
+    /// `TicketNote`, `TimeEntryNote` or `MeetingNote`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub note_type: String,
+    /// ConnectWise may have flattened line breaks.
+    #[serde(default, deserialize_with = "or_default")]
+    pub text: String,
+    /// The member who wrote it.
+    pub member: Option<MemberReference>,
+    /// The customer's contact who wrote it.
+    pub contact: Option<Reference>,
+}
+
+/// One change of a record, as ConnectWise's audit trail lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditTrailEntry {
+    #[serde(default, deserialize_with = "or_default")]
+    pub text: String,
+    /// A member's identifier.
+    #[serde(default, deserialize_with = "or_default")]
+    pub entered_by: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -395,6 +445,11 @@ where
 fn not_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     Ok(text.filter(|text| !text.is_empty()))
+}
+
+fn is_positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_f64().is_some_and(|number| number > 0.0))
 }
 
 /// Times are `yyyy-MM-ddTHH:mm:ssZ` in all samples, but the schema declares plain text. An

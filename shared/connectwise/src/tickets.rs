@@ -4,13 +4,13 @@ use domain::RecordId;
 use domain::setup::rights;
 use tokio::time::Instant;
 
-use crate::call::ApiCall;
+use crate::call::{ApiCall, LIST_LIMIT};
 use crate::client::Client;
 use crate::conditions::{ConditionField, Conditions, ExternalXref};
 use crate::error::Error;
 use crate::link_header::RecordCursor;
 use crate::paging::{LongList, PAGE_SIZE, RecordPage};
-use crate::records::{Ticket, TicketNote};
+use crate::records::{AuditTrailEntry, Ticket, TicketEntry, TicketNote};
 
 /// References in one search. Each has up to a hundred characters, so the address stays under the
 /// 2,000 that ConnectWise takes.
@@ -18,7 +18,7 @@ const REFERENCES_PER_SEARCH: usize = 12;
 /// Numbers in one search, under the same limit. Each has up to twelve digits and an escaped comma.
 const NUMBERS_PER_SEARCH: usize = 100;
 
-/// The members of a ticket that are read. A test compares them with [`Ticket`].
+/// The members of a ticket that lists read. A test compares them with [`Ticket`].
 const FIELDS: &str = "id,summary,board,status,company,priority,type,externalXRef,closedFlag,\
                       estimatedStartDate,closedDate,closedBy,mergedParentTicket,_info";
 
@@ -66,6 +66,31 @@ impl Client {
         let path = format!("/service/tickets/{id}/notes");
         self.list(&path, "", rights::TICKETS_INQUIRE, deadline)
             .await
+    }
+
+    /// Reads all notes of a ticket, also those of time entries and meetings.
+    pub async fn ticket_entries(
+        &self,
+        id: RecordId,
+        deadline: Instant,
+    ) -> Result<Vec<TicketEntry>, Error> {
+        let path = format!("/service/tickets/{id}/allNotes");
+        self.list(&path, "", rights::TICKETS_INQUIRE, deadline)
+            .await
+    }
+
+    /// Reads the first thousand changes of a ticket, with who made them. Which right this needs is
+    /// not documented.
+    pub async fn ticket_audit_trail(
+        &self,
+        id: RecordId,
+        deadline: Instant,
+    ) -> Result<Vec<AuditTrailEntry>, Error> {
+        let mut call = ApiCall::get("/system/audittrail", rights::TICKETS_INQUIRE);
+        // Its entries have no id to order by.
+        call.query = format!("type=Ticket&id={id}&pageSize={PAGE_SIZE}&page=1");
+        call.limit = LIST_LIMIT;
+        self.send(&call, deadline).await?.parse()
     }
 
     /// Finds all tickets that carry one of these references, closed ones included. `Ok` means
@@ -197,6 +222,9 @@ mod tests {
     #[test]
     fn a_listing_reads_the_members_of_a_ticket() {
         let asked: Vec<&str> = FIELDS.split(',').collect();
-        assert_eq!(asked, crate::records::fields_of::<Ticket>());
+        let members = crate::records::fields_of::<Ticket>();
+        let (listed, single) = members.split_at(asked.len());
+        assert_eq!(asked, listed);
+        assert_eq!(single.first(), Some(&"subType"));
     }
 }

@@ -44,6 +44,7 @@ pub mod ticketing {
     pub mod decide;
     pub mod decision;
     pub mod found_ticket;
+    pub mod manual_change;
     pub mod note_mark;
     pub mod prior_tickets;
     pub mod reaction;

@@ -9,7 +9,7 @@ use crate::setup_tables::{self as tables, Table};
 use crate::site::{Call, Site};
 use crate::storage::write::{self, Collection};
 use crate::storage::{self, WritableTable};
-use crate::tickets::{changelog, create, notes, patch, read, related};
+use crate::tickets::{audit, changelog, create, notes, patch, read, related};
 
 type Endpoint = Box<dyn Fn(&mut Site, &Call) -> Outcome + Send>;
 type Found = Result<Route, ApiError>;
@@ -59,6 +59,8 @@ fn system(method: &Method, path: &[&str]) -> Found {
         }
         ["myMembers"] => reads(Box::new(|w, c| tables::my_member(w, c))),
         ["myMembers", "info"] => reads(Box::new(|w, c| tables::my_member_info(w, c))),
+        // Which right it needs is not documented.
+        ["audittrail"] => reads(Box::new(|w, c| audit::list(w, c))),
         ["mySecurity"] => reads(Box::new(|w, c| security::mine(w, c))),
         ["mySecurity", "customizeItems"] | ["mySecurity", "customizeItems", ""] => {
             reads(Box::new(|w, c| security::customize_items(w, c)))

@@ -137,6 +137,7 @@ async fn ticket_form(
         "priorities": priorities,
         "note_interval_minutes": shown["note_interval_minutes"],
         "notes_for_customers": shown["notes_for_customers"],
+        "lowers_priority": shown["lowers_priority"],
         "version": shown["version"],
     });
     let mut on = Vec::new();

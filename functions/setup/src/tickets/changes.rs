@@ -54,6 +54,11 @@ fn words(settings: &Settings, lists: &TicketLists) -> BTreeMap<String, String> {
             named(*id, priorities.iter().copied()),
         );
     }
+    let lower = match settings.lowers_priority {
+        true => "followed on tickets that no person worked on",
+        false => "ignored",
+    };
+    words.insert("lower_severities_are".to_owned(), lower.to_owned());
     let minutes = settings.note_interval_minutes;
     words.insert("minutes_between_notes".to_owned(), minutes.to_string());
     let readers = match settings.notes_for_customers {
@@ -108,6 +113,7 @@ fn board_words(
     }
     let resolved = match target.on_resolve {
         OnResolve::Close => "closed",
+        OnResolve::CloseUntouched => "closed unless a person worked on them",
         OnResolve::Note => "noted, and closed by a person",
     };
     words.insert(format!("{name}_resolved_tickets_are"), resolved.to_owned());

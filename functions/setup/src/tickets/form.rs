@@ -41,6 +41,8 @@ pub(crate) struct TicketsForm {
     /// An unticked box sends nothing.
     #[serde(default)]
     notes_for_customers: bool,
+    #[serde(default)]
+    lowers_priority: bool,
     pub(super) version: u64,
 }
 
@@ -106,6 +108,7 @@ impl TicketsForm {
             kinds_off: before.kinds_off.clone(),
             kinds_on_since: before.kinds_on_since.clone(),
             priorities,
+            lowers_priority: self.lowers_priority,
             note_interval_minutes: self.note_interval_minutes,
             notes_for_customers: self.notes_for_customers,
             source: match self.source {

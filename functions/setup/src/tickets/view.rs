@@ -46,6 +46,7 @@ pub(super) struct TicketChoices {
     sources: Vec<ChoiceOption>,
     note_interval_minutes: u32,
     notes_for_customers: bool,
+    lowers_priority: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -131,6 +132,7 @@ impl TicketChoices {
                 .collect(),
             note_interval_minutes: settings.note_interval_minutes,
             notes_for_customers: settings.notes_for_customers,
+            lowers_priority: settings.lowers_priority,
         }
     }
 }
@@ -242,6 +244,10 @@ fn form(version: u64, chosen: &TicketChoices) -> Markup {
                 @for (severity, picked) in chosen.priorities.iter().rev() {
                     (select(&format!("priorities[{severity}]"), severity_name(*severity), *picked, &chosen.priorities_offered))
                 }
+                label {
+                    input type="checkbox" name="lowers_priority" value="true" checked[chosen.lowers_priority];
+                    " Lower the priority when an alert becomes less severe, unless a person worked on the ticket"
+                }
             }
             @if !chosen.sources.is_empty() {
                 fieldset {
@@ -279,6 +285,7 @@ fn board_fields(field: &str, legend: &str, board: &TicketBoardView) -> Markup {
                 legend { "When the alert is resolved" }
                 small { "An alert is resolved when its source says so, no longer lists it, or when it expires without a repeat." }
                 label { input type="radio" name=(name("on_resolve")) value="close" checked[board.on_resolve == OnResolve::Close]; " The ticket is closed" }
+                label { input type="radio" name=(name("on_resolve")) value="close_untouched" checked[board.on_resolve == OnResolve::CloseUntouched]; " The ticket is closed, unless a person worked on it. Then it gets a note (suggested if technicians work in these tickets)" }
                 label { input type="radio" name=(name("on_resolve")) value="note" checked[board.on_resolve == OnResolve::Note]; " The ticket gets a note, and a person closes it" }
             }
             label for=(name("reopen_days")) { "If the alert is raised again within this number of days, the closed ticket is reopened (0: always a new ticket)" }
@@ -464,6 +471,7 @@ mod tests {
                 }],
                 note_interval_minutes: 60,
                 notes_for_customers: false,
+                lowers_priority: false,
             }),
             off: vec!["Priorities cannot be read.".to_owned()],
         };

@@ -42,3 +42,14 @@ pub enum NoteKind {
     /// This ticket stays; another one is its duplicate.
     Kept,
 }
+
+impl NoteKind {
+    pub const ALL: [Self; 6] = [
+        Self::Repeats,
+        Self::Resolved,
+        Self::Closing,
+        Self::Reopened,
+        Self::Duplicate,
+        Self::Kept,
+    ];
+}

@@ -23,6 +23,7 @@ pub use recheck::{Recheck, Rechecks};
 use crate::alert::event::{Event, Payload};
 use crate::alert::figures::AlertFigures;
 use crate::alert::folded_events::FoldedEvents;
+use crate::alert::kind::Category;
 use crate::alert::summary::AlertSummary;
 use crate::alert::trail::Trail;
 use crate::setup::settings::Settings;
@@ -119,6 +120,13 @@ impl Record {
     #[must_use]
     pub fn open(&self) -> Option<&OpenTicket> {
         self.actual.as_ref().and_then(Actual::open)
+    }
+
+    /// `None` if no raise was received.
+    #[must_use]
+    pub fn category(&self) -> Option<Category> {
+        let details = self.desired.details.as_ref();
+        details.map(|details| details.category)
     }
 
     /// Whether the ticket of the current occurrence was closed. A ticket that is out of reach does

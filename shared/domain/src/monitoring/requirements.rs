@@ -44,7 +44,7 @@ impl Requirements {
             if !any {
                 continue;
             }
-            let closes = target.on_resolve == OnResolve::Close;
+            let closes = target.on_resolve != OnResolve::Note;
             closing |= closes;
             if target.board.is_some() {
                 let mut needed = target.clone();

@@ -26,6 +26,10 @@ pub struct Settings {
     /// The ConnectWise priority of each severity. For a missing one, ConnectWise's default is used.
     #[serde(default)]
     pub priorities: BTreeMap<Severity, RecordId>,
+    /// Whether a lower severity lowers the priority of an open ticket that no person worked on. A
+    /// higher severity always raises it.
+    #[serde(default)]
+    pub lowers_priority: bool,
     /// The minimum number of minutes between two notes about repeats of an alert.
     #[serde(default = "one_hour")]
     pub note_interval_minutes: u32,
@@ -51,6 +55,7 @@ impl Default for Settings {
             kinds_off: BTreeSet::new(),
             kinds_on_since: BTreeMap::new(),
             priorities: BTreeMap::new(),
+            lowers_priority: false,
             note_interval_minutes: one_hour(),
             notes_for_customers: false,
             source: None,
@@ -94,12 +99,16 @@ pub struct BoardTarget {
     pub renew_after_hours: u32,
 }
 
-/// What happens to a ticket when its alert is resolved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+/// What happens to a ticket when its alert is resolved. The most careful choice is the last.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum OnResolve {
     #[default]
     Close,
+    /// It is closed unless a person worked on it. Then it gets a note, and a person closes it.
+    CloseUntouched,
     /// It gets a note, and a person closes it.
     Note,
 }
@@ -128,6 +137,26 @@ impl Settings {
             Category::Operations => &self.operations,
             Category::CyberAlerts => &self.cyber_alerts,
         }
+    }
+
+    /// The board of a ticket's alert. The category is unknown if no raise was received: then the
+    /// ticket's own board decides, or the one that is more careful about closing.
+    #[must_use]
+    pub fn board_of_ticket(
+        &self,
+        category: Option<Category>,
+        board_id: Option<RecordId>,
+    ) -> &BoardTarget {
+        if let Some(category) = category {
+            return self.board(category);
+        }
+        let found = board_id.and_then(|id| self.board_with_id(id));
+        found.unwrap_or(
+            match self.operations.on_resolve >= self.cyber_alerts.on_resolve {
+                true => &self.operations,
+                false => &self.cyber_alerts,
+            },
+        )
     }
 
     /// Finds the board with this id. A ticket may have been moved to another board.
@@ -179,6 +208,27 @@ mod tests {
             let ((id, enabled, enabled_at), (to, on)) = (was, chosen);
             let after = mapping(id, enabled, enabled_at).with_choice(to.map(company), on, now);
             assert_eq!(after, mapping(to, on, since), "{was:?} {chosen:?}");
+        }
+    }
+
+    #[test]
+    fn a_ticket_of_unknown_category_is_closed_only_if_its_board_says_so() {
+        let target = |board, on_resolve| BoardTarget {
+            board,
+            on_resolve,
+            ..BoardTarget::default()
+        };
+        let settings = Settings {
+            operations: target(Some(2), OnResolve::Close),
+            cyber_alerts: target(Some(3), OnResolve::Note),
+            ..Settings::default()
+        };
+        let of = |category, board| settings.board_of_ticket(category, board).on_resolve;
+        assert_eq!(of(Some(Category::Operations), Some(3)), OnResolve::Close);
+        assert_eq!(of(None, Some(2)), OnResolve::Close);
+        assert_eq!(of(None, Some(3)), OnResolve::Note);
+        for board in [None, Some(9)] {
+            assert_eq!(of(None, board), OnResolve::Note);
         }
     }
 

@@ -130,6 +130,8 @@ fn of_recheck(
         noted_resolved: false,
         owes_reopened_note: !is_new,
         ticket_ref: (!is_new).then(|| recheck.ticket_ref.clone()),
+        made: None,
+        manual_change: None,
     }
 }
 

@@ -379,15 +379,19 @@ fn update_ticket(
         return Decision::Write(TicketWrite::Note { ticket_id, note });
     }
     let severity = details.severity;
-    let raised_priority = settings
+    // A higher priority is set in any case: nobody should miss that an alert is worse now.
+    let is_lower = severity < open.severity;
+    let may_lower = settings.lowers_priority && open.manual_change.is_none();
+    let changed_priority = settings
         .priorities
         .get(&severity)
-        .filter(|_| severity > open.severity);
-    if let Some(&priority) = raised_priority {
+        .filter(|_| severity > open.severity || (is_lower && may_lower));
+    if let Some(&priority) = changed_priority {
         return Decision::Write(TicketWrite::Patch {
             ticket_id,
             severity,
             priority,
+            only_untouched: is_lower,
         });
     }
     let unreported = details.repeats.saturating_sub(open.noted_repeats);
@@ -421,23 +425,28 @@ fn resolve_ticket(
         Ok(connection) => &connection.settings,
         Err(decision) => return decision,
     };
-    let on_resolve = record
-        .desired
-        .details
-        .as_ref()
-        .map_or(OnResolve::Close, |details| {
-            settings.board(details.category).on_resolve
-        });
+    let category = record.category();
+    let on_resolve = settings.board_of_ticket(category, open.board_id).on_resolve;
     let ticket_id = open.ticket_id;
-    let note = match on_resolve {
-        OnResolve::Close if open.noted_resolved || !may_note(view) => {
-            return Decision::Write(TicketWrite::Close { ticket_id });
-        }
-        OnResolve::Note if open.noted_resolved => return Decision::Nothing(Idle::UpToDate),
-        OnResolve::Close => NoteContent::Closing,
-        OnResolve::Note => NoteContent::Resolved,
-    };
-    Decision::Write(TicketWrite::Note { ticket_id, note })
+    let only_untouched = on_resolve == OnResolve::CloseUntouched;
+    let change = open.manual_change.filter(|_| only_untouched);
+    let closes = on_resolve != OnResolve::Note && change.is_none();
+    let is_noted = open.noted_resolved || !may_note(view);
+    Decision::Write(match (closes, is_noted) {
+        (true, true) => TicketWrite::Close {
+            ticket_id,
+            only_untouched,
+        },
+        (true, false) => TicketWrite::Note {
+            ticket_id,
+            note: NoteContent::Closing { only_untouched },
+        },
+        (false, _) if open.noted_resolved => return Decision::Nothing(Idle::UpToDate),
+        (false, _) => TicketWrite::Note {
+            ticket_id,
+            note: NoteContent::Resolved { change },
+        },
+    })
 }
 
 #[cfg(test)]

@@ -49,10 +49,25 @@ pub fn is_note_of(text: &str, kind: NoteKind, claim: &Claim) -> bool {
     has_mark || (is_signed && text.trim_start().starts_with(opening(kind)))
 }
 
+/// Whether Ticketbridge wrote a note with this text, for any claim.
+#[must_use]
+pub(crate) fn is_note_text(text: &str) -> bool {
+    let text = text.trim();
+    let begins = |kind: &NoteKind| text.starts_with(opening(*kind));
+    let last_words = text.rsplit_once(['[', '\n', '\r']).map(|(_, last)| last);
+    let has_mark = last_words.is_some_and(|last| last.starts_with("tb ") && last.ends_with(']'));
+    let is_signed = text
+        .rfind(SIGNED)
+        .is_some_and(|at| text[at..].len() <= SIGNED.len() + "2026-11-22 07:31:05 UTC.".len());
+    NoteKind::ALL.iter().any(begins) && (has_mark || is_signed)
+}
+
+const SIGNED: &str = "Written by Ticketbridge at ";
+
 /// ConnectWise's own time of a note is no evidence: its clock may differ from this one.
 fn signature(began_at: Timestamp) -> String {
     let at = began_at.strftime("%Y-%m-%d %H:%M:%S UTC");
-    format!("Written by Ticketbridge at {at}.")
+    format!("{SIGNED}{at}.")
 }
 
 /// The words with which each text of [`ticket_text`](crate::ticketing::ticket_text) begins. The two
@@ -74,14 +89,7 @@ mod tests {
     use crate::fixtures::{key, new_claim};
     use crate::{ClaimId, TicketRef};
 
-    const KINDS: [NoteKind; 6] = [
-        NoteKind::Repeats,
-        NoteKind::Resolved,
-        NoteKind::Closing,
-        NoteKind::Reopened,
-        NoteKind::Duplicate,
-        NoteKind::Kept,
-    ];
+    const KINDS: [NoteKind; 6] = NoteKind::ALL;
 
     fn claim(id: &str, began: &str) -> Claim {
         let ticket_ref = TicketRef::new(&key(), 1);

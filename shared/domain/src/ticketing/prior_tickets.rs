@@ -62,6 +62,8 @@ pub fn adopt_prior_tickets(
                 .ticket_ref
                 .clone()
                 .filter(|ticket_ref| *ticket_ref != record.occurrence_ref()),
+            made: None,
+            manual_change: None,
         };
         let record = record.with_open(adopted);
         let ticket_ref = record.ticket_ref();

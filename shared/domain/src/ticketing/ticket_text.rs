@@ -7,6 +7,7 @@ use crate::alert::event::Payload;
 use crate::alert::record::{Actual, AlertDetails, ClosedBy, Desired, Record};
 use crate::alert::resolution::Resolution;
 use crate::text::{cut_to_bytes, cut_to_chars};
+use crate::ticketing::manual_change::ManualChange;
 
 /// ConnectWise's limit for a summary, in characters.
 pub const MAX_SUMMARY: usize = 100;
@@ -59,6 +60,15 @@ pub fn description(
         facts.push(words);
     }
     facts.join("\n")
+}
+
+/// Whether this is the text of a description, as ConnectWise shows it in the first note.
+#[must_use]
+pub(crate) fn is_description(text: &str) -> bool {
+    text.trim_start().starts_with("Tenant: ")
+        && ["Severity: ", "Raised: "]
+            .iter()
+            .all(|fact| text.contains(fact))
 }
 
 /// Makes a source's text safe. Neither Markdown nor HTML has an effect in it beyond the look of
@@ -155,9 +165,15 @@ pub fn repeat_note(
     )
 }
 
-/// The note about a resolved alert: the reason, and the consequence for the ticket.
+/// The note about a resolved alert: the reason, and the consequence for the ticket. `change` is why
+/// it stays open although resolved alerts' tickets are closed.
 #[must_use]
-pub fn resolved_note(closing: bool, desired: &Desired, mark: &str) -> String {
+pub fn resolved_note(
+    closing: bool,
+    change: Option<ManualChange>,
+    desired: &Desired,
+    mark: &str,
+) -> String {
     let resolved_at = desired.last.as_ref().map(|last| last.occurred_at);
     let why = match (&desired.resolution, resolved_at) {
         (Some(Resolution::Absent { taken_at, .. }), _) => format!(
@@ -171,10 +187,13 @@ pub fn resolved_note(closing: bool, desired: &Desired, mark: &str) -> String {
         (None, Some(at)) => format!("its source reported it as resolved at {}", readable(at)),
         (None, None) => "its source reported it as resolved".to_owned(),
     };
-    let consequence = if closing {
-        "Ticketbridge closes this ticket."
-    } else {
-        "Nothing was closed: please check this ticket and close it."
+    let consequence = match (closing, change) {
+        (true, _) => "Ticketbridge closes this ticket.".to_owned(),
+        (false, None) => "Nothing was closed: please check this ticket and close it.".to_owned(),
+        (false, Some(change)) => format!(
+            "Ticketbridge would have closed this ticket, but a person worked on it: {}. Please check it and close it.",
+            change.words()
+        ),
     };
     format!("The alert is resolved: {why}. {consequence}\n{mark}")
 }
@@ -306,8 +325,11 @@ mod tests {
                 NoteKind::Repeats,
                 repeat_note(2, &details, Some(&payload("a")), mark),
             ),
-            (NoteKind::Resolved, resolved_note(false, &desired, mark)),
-            (NoteKind::Closing, resolved_note(true, &desired, mark)),
+            (
+                NoteKind::Resolved,
+                resolved_note(false, None, &desired, mark),
+            ),
+            (NoteKind::Closing, resolved_note(true, None, &desired, mark)),
             (NoteKind::Reopened, reopened_note(details.raised_at, mark)),
             (NoteKind::Duplicate, duplicate_note(Some(7), mark)),
             (NoteKind::Kept, kept_note(7, mark)),

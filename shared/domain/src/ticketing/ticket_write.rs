@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::alert::event::Severity;
 use crate::alert::record::{Claim, Duplicate, NoteKind, Op, Record};
+use crate::ticketing::manual_change::ManualChange;
 use crate::{ClaimId, RecordId, TicketRef};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,14 +16,20 @@ pub enum TicketWrite {
         ticket_id: RecordId,
         note: NoteContent,
     },
-    /// Raise the priority to that of the alert's severity.
+    /// Set the priority to that of the alert's severity.
     Patch {
         ticket_id: RecordId,
         severity: Severity,
         priority: RecordId,
+        /// Whether the priority stays if a person worked on the ticket.
+        only_untouched: bool,
     },
     /// Close the ticket, since its alert is resolved.
-    Close { ticket_id: RecordId },
+    Close {
+        ticket_id: RecordId,
+        /// Whether it stays open if a person worked on it.
+        only_untouched: bool,
+    },
     /// Reopen the ticket of the previous occurrence.
     Reopen(TicketReopening),
     /// Close a duplicate.
@@ -38,10 +45,16 @@ pub enum NoteContent {
         unreported: u32,
     },
     /// The alert is resolved, and a person is to close the ticket.
-    Resolved,
+    Resolved {
+        /// Why Ticketbridge does not close it, if it closes other tickets.
+        change: Option<ManualChange>,
+    },
     /// The alert is resolved, and the ticket is closed next. The note comes first: a note on a
     /// closed ticket would reopen it if a ConnectWise workflow does that.
-    Closing,
+    Closing {
+        /// As for [`TicketWrite::Close`].
+        only_untouched: bool,
+    },
     Reopened,
     /// This ticket is a duplicate and is closed next.
     Duplicate {
@@ -60,8 +73,8 @@ impl NoteContent {
     pub fn kind(&self) -> NoteKind {
         match self {
             Self::Repeats { .. } => NoteKind::Repeats,
-            Self::Resolved => NoteKind::Resolved,
-            Self::Closing => NoteKind::Closing,
+            Self::Resolved { .. } => NoteKind::Resolved,
+            Self::Closing { .. } => NoteKind::Closing,
             Self::Reopened => NoteKind::Reopened,
             Self::Duplicate { .. } => NoteKind::Duplicate,
             Self::Kept { .. } => NoteKind::Kept,
@@ -133,13 +146,13 @@ impl TicketWrite {
             Self::Create(create) => (None, create.board, repeats),
             Self::Note { ticket_id, note } => match note {
                 NoteContent::Repeats { repeats, .. } => (Some(*ticket_id), None, *repeats),
-                NoteContent::Resolved
-                | NoteContent::Closing
+                NoteContent::Resolved { .. }
+                | NoteContent::Closing { .. }
                 | NoteContent::Reopened
                 | NoteContent::Duplicate { .. }
                 | NoteContent::Kept { .. } => (Some(*ticket_id), None, 0),
             },
-            Self::Patch { ticket_id, .. } | Self::Close { ticket_id } => {
+            Self::Patch { ticket_id, .. } | Self::Close { ticket_id, .. } => {
                 (Some(*ticket_id), None, 0)
             }
             Self::Reopen(reopen) => (Some(reopen.ticket_id), None, repeats),
@@ -183,7 +196,7 @@ impl TicketWrite {
         match self.op() {
             Op::Create => "raised",
             Op::Note(NoteKind::Repeats) => "repeated",
-            Op::Patch => "more severe",
+            Op::Patch => "another severity",
             Op::Note(NoteKind::Resolved) | Op::Note(NoteKind::Closing) | Op::Close => "resolved",
             Op::Note(NoteKind::Reopened) | Op::Reopen => "raised again",
             Op::Note(NoteKind::Duplicate) | Op::Note(NoteKind::Kept) | Op::Repair => "duplicate",

@@ -7,6 +7,7 @@ use crate::alert::record::{
     Actual, Claim, ClosedBy, Duplicate, NoteKind, Op, OpenTicket, Record, TicketEnd,
 };
 use crate::ticketing::found_ticket::FoundTicket;
+use crate::ticketing::manual_change::ManualChange;
 
 /// The effect of a claimed write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +15,10 @@ pub enum WriteEffect {
     /// The note is on the ticket. Or ConnectWise accepts none there, and the ticket is closed
     /// without it.
     Noted,
-    Patched,
+    /// The ticket has this priority.
+    Patched {
+        priority: RecordId,
+    },
     /// The ticket is open again, on this board.
     Reopened {
         board_id: Option<RecordId>,
@@ -22,6 +26,8 @@ pub enum WriteEffect {
     /// The ticket is closed: by Ticketbridge, or before that by a person.
     Ended(TicketEnd),
     Repaired,
+    /// Nothing was written, because a person worked on the ticket.
+    LeftOpen(ManualChange),
 }
 
 /// A ticket as ConnectWise shows it after a write of unknown outcome.
@@ -31,7 +37,8 @@ pub struct ObservedTicket {
     pub ticket: Option<FoundTicket>,
     /// Whether it has the note of the claim.
     pub is_noted: bool,
-    pub is_prioritised: bool,
+    /// The priority of the claim's severity, if the ticket has it.
+    pub priority: Option<RecordId>,
 }
 
 impl ObservedTicket {
@@ -89,7 +96,9 @@ pub fn observed_effect(claim: &Claim, seen: &ObservedTicket) -> Option<WriteEffe
     match claim.op {
         Op::Create => None,
         Op::Note(_) => seen.is_noted.then_some(WriteEffect::Noted),
-        Op::Patch => seen.is_prioritised.then_some(WriteEffect::Patched),
+        Op::Patch => seen
+            .priority
+            .map(|priority| WriteEffect::Patched { priority }),
         // It was closed while a close was under way, so Ticketbridge closed it.
         Op::Close if is_closed => Some(WriteEffect::Ended(TicketEnd {
             by: ClosedBy::Us,
@@ -184,10 +193,21 @@ pub fn apply_effect(
                 ..open
             })
         }
-        (Op::Patch, WriteEffect::Patched, Some(open)) => record.with_open(OpenTicket {
-            severity: claim.severity,
+        (_, WriteEffect::LeftOpen(change), Some(open)) => record.with_open(OpenTicket {
+            manual_change: Some(*change),
+            // A note that says that the ticket is closed is followed by one that says why not.
+            noted_resolved: false,
             ..open
         }),
+        (Op::Patch, WriteEffect::Patched { priority }, Some(mut open)) => {
+            if let Some(made) = &mut open.made {
+                made.priority = Some(*priority);
+            }
+            record.with_open(OpenTicket {
+                severity: claim.severity,
+                ..open
+            })
+        }
         (_, _, _) => record.without_claim(),
     }
 }

@@ -37,6 +37,7 @@ const CLAIM: i64 = 65;
 const PATIENCE: usize = 400;
 const COMPANY: u64 = 19;
 const BOARD: u64 = 2;
+const PRIORITY: u64 = 3;
 
 /// One operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +90,8 @@ enum TechnicianChange {
     /// Moves them to another company.
     Move,
     ToOtherBoard,
+    /// Works on them, and leaves them open.
+    Work,
     Delete,
     Merge,
 }
@@ -250,6 +253,7 @@ fn listing(rng: &mut Rng) -> Op {
             TechnicianChange::Close,
             TechnicianChange::Move,
             TechnicianChange::ToOtherBoard,
+            TechnicianChange::Work,
             TechnicianChange::Delete,
             TechnicianChange::Merge,
         ])),
@@ -267,7 +271,9 @@ fn op(rng: &mut Rng, set_up: bool) -> Op {
         4..=5 => Op::Send(SourceEvent::Resolved),
         6 if rng.one_in(2) => Op::Retry(rng.below(8)),
         6 => Op::Again(rng.below(8)),
-        7 if rng.one_in(4) => Op::Technician(TechnicianChange::Close),
+        7 if rng.one_in(4) => {
+            Op::Technician(rng.pick(&[TechnicianChange::Close, TechnicianChange::Work]))
+        }
         7 if rng.one_in(3) => Op::Release,
         7 if rng.one_in(3) => Op::OpenAgain,
         7 => Op::Reconsider,

@@ -43,6 +43,8 @@ pub(crate) struct Ticket {
     pub(crate) too_late: bool,
     pub(crate) closed_at: Option<i64>,
     pub(crate) touched: bool,
+    /// A person works on it, so it is not closed if the settings say so.
+    pub(crate) worked: bool,
     /// It was reopened, but not by a person or a write.
     pub(crate) left_open: bool,
     /// How often Ticketbridge reopened it.
@@ -143,6 +145,8 @@ pub(crate) struct Model {
     pub(crate) notes_reopen: bool,
     pub(crate) calls: usize,
     pub(crate) claims: usize,
+    /// A write that the settings forbid.
+    pub(crate) violation: Option<&'static str>,
 }
 
 pub(crate) struct Died;
@@ -193,6 +197,7 @@ impl Model {
         let target = BoardTarget {
             on_resolve: match seed % 4 {
                 0 => OnResolve::Note,
+                1 => OnResolve::CloseUntouched,
                 _ => OnResolve::Close,
             },
             reopen_days: if seed.is_multiple_of(5) { 7 } else { 0 },
@@ -202,6 +207,7 @@ impl Model {
             operations: target.clone(),
             cyber_alerts: target,
             priorities: [(Severity::Critical, 1), (Severity::Medium, 3)].into(),
+            lowers_priority: seed.is_multiple_of(2),
             ..Settings::default()
         };
         Self {
@@ -254,10 +260,11 @@ impl Model {
             notes_reopen: seed.is_multiple_of(7),
             calls: 0,
             claims: 0,
+            violation: None,
         }
     }
 
-    fn on_resolve(&self) -> OnResolve {
+    pub(crate) fn on_resolve(&self) -> OnResolve {
         self.view
             .connection
             .as_ref()
@@ -265,6 +272,15 @@ impl Model {
             .settings
             .operations
             .on_resolve
+    }
+
+    /// Whether a person is to close this ticket when its alert is resolved.
+    fn stays_open(&self, ticket: u64) -> bool {
+        match self.on_resolve() {
+            OnResolve::Note => true,
+            OnResolve::CloseUntouched => self.ticket(ticket).worked,
+            OnResolve::Close => false,
+        }
     }
 
     pub(crate) fn epoch(&self) -> u32 {
@@ -347,13 +363,19 @@ impl Model {
             .filter(|ticket| ticket.open && ticket.is_ours())
         {
             ticket.touched = true;
-            if change != TechnicianChange::ToOtherBoard {
+            let is_work = matches!(
+                change,
+                TechnicianChange::ToOtherBoard | TechnicianChange::Work
+            );
+            ticket.worked |= is_work;
+            if !is_work {
                 ticket.ended_at = Some(now);
             }
             match change {
                 TechnicianChange::Close => (ticket.open, ticket.closed_at) = (false, Some(now)),
                 TechnicianChange::Delete => ticket.deleted = true,
                 TechnicianChange::ToOtherBoard => ticket.board += 1,
+                TechnicianChange::Work => {}
                 // After a loss, the table adopts the tickets that it finds, on any board.
                 TechnicianChange::Move | TechnicianChange::Merge if self.is_set_back => {}
                 TechnicianChange::Move => ticket.company = COMPANY + 1,
@@ -429,11 +451,16 @@ impl Model {
     fn lose(&mut self, restored: bool) {
         let uncertain = |record: &Record| record.claim.is_some() || !record.rechecks.is_empty();
         let left_alone = |ticket: &Ticket| ticket.merged || ticket.company != COMPANY;
+        // Without the record, an old resolve that is received again looks like the only resolve of
+        // the newest raise, by a clock that is slow.
+        let sent = |event: &Event| self.sent.iter().any(|sent| sent.receipt == event.receipt);
+        let is_retry = |message: &Message| matches!(message, Message::Event(event) if !sent(event));
         // A lost table cannot know which events without times it had.
         if self.clock != Clock::True
             || self.stored.iter().chain(&self.backup).any(uncertain)
             || !self.pending.is_empty()
             || self.tickets.iter().any(left_alone)
+            || self.queue.iter().any(is_retry)
         {
             return;
         }
@@ -451,6 +478,9 @@ impl Model {
         let Some(sent) = self.sent.get(which % self.sent.len().max(1)) else {
             return;
         };
+        if self.is_set_back {
+            return;
+        }
         let is_same = |message: &Message| match message {
             Message::Event(event) => event.digest == sent.digest,
             Message::Command(_) | Message::Reconsider | Message::Release => false,
@@ -526,6 +556,12 @@ impl Model {
     }
 
     fn invariants(&self) -> Result<(), String> {
+        hold!(
+            self.violation.is_none(),
+            "{:?}: {:?}",
+            self.violation,
+            self.stored
+        );
         // A very late one cannot be foreseen. It is found and closed later.
         let tickets: Vec<_> = self
             .tickets
@@ -618,7 +654,7 @@ impl Model {
             (Some(Actual::Closed(closed)), true) => {
                 closed.occurrence == record.occurrence && closed.by != ClosedBy::Us
             }
-            (Some(Actual::Open(_)), false) => self.on_resolve() == OnResolve::Note,
+            (Some(Actual::Open(open)), false) => self.stays_open(open.ticket_id),
             (None, true) => false,
         };
         hold!(
@@ -898,7 +934,9 @@ impl Model {
             !active || self.is_there() || ended_by_person || !is_known,
             "the alert is resolved and still active: {record:?}"
         );
-        let kept = self.on_resolve() == OnResolve::Note && record.open().is_some();
+        let kept = record
+            .open()
+            .is_some_and(|open| self.stays_open(open.ticket_id));
         let desired = usize::from(active && !ended_by_person || kept);
         // A restored table may not know the ticket of a later occurrence until all tickets are
         // imported.

@@ -6,10 +6,12 @@ use domain::alert::event::{AlertChange, Event};
 use domain::alert::fold::fold;
 use domain::alert::record::{Claim, ClosedBy, OpenTicket, Record, TicketEnd};
 use domain::connection::view::ConnectionView;
+use domain::setup::settings::OnResolve;
 use domain::ticketing::adopt::{adopt, apply_recheck};
 use domain::ticketing::decide::{can_look_up, decide};
 use domain::ticketing::decision::Decision;
 use domain::ticketing::found_ticket::FoundTicket;
+use domain::ticketing::manual_change::ManualChange;
 use domain::ticketing::prior_tickets::adopt_prior_tickets;
 use domain::ticketing::ticket_index::TicketIndexState;
 use domain::ticketing::ticket_text::unreachable_ticket_text;
@@ -21,7 +23,7 @@ use domain::{Blocked, ClaimId, TicketRef};
 use jiff::Timestamp;
 
 use crate::model::{Died, Effect, Message, Model, ModelNote, PendingEffect, Ticket, at, key};
-use crate::{BEHIND, BOARD, CLAIM, COMPANY, Delivery, Fate, SETTLE, Searches};
+use crate::{BEHIND, BOARD, CLAIM, COMPANY, Delivery, Fate, PRIORITY, SETTLE, Searches};
 
 /// One worker with one message, as `tickets` works.
 pub(crate) struct Worker<'a> {
@@ -231,7 +233,7 @@ impl Worker<'_> {
             }
             TicketWrite::Note { ticket_id, .. }
             | TicketWrite::Patch { ticket_id, .. }
-            | TicketWrite::Close { ticket_id } => *ticket_id,
+            | TicketWrite::Close { ticket_id, .. } => *ticket_id,
             TicketWrite::Reopen(reopen) => reopen.ticket_id,
             TicketWrite::Repair(duplicate) => duplicate.ticket_id,
         };
@@ -364,7 +366,7 @@ impl Worker<'_> {
                 .notes
                 .iter()
                 .any(|note| note.claim == claim.id && note.op == claim.op),
-            is_prioritised: there.severity == claim.severity,
+            priority: (there.severity == claim.severity).then_some(PRIORITY),
         };
         let verified = apply_observation(record, &claim, &seen, SETTLE, began, began);
         self.save(stored, &verified)?;
@@ -387,8 +389,15 @@ impl Worker<'_> {
         let written = match step {
             TicketWrite::Create(create) => self.create(&claim, create.raised_at),
             TicketWrite::Note { ticket_id, note } => self.note(*ticket_id, note, &claim, &record),
-            TicketWrite::Patch { ticket_id, .. } => self.patch(*ticket_id, &claim),
-            TicketWrite::Close { ticket_id } => self.close(*ticket_id, &claim),
+            TicketWrite::Patch {
+                ticket_id,
+                only_untouched,
+                ..
+            } => self.patch(*ticket_id, *only_untouched, &claim),
+            TicketWrite::Close {
+                ticket_id,
+                only_untouched,
+            } => self.close(*ticket_id, *only_untouched, &claim),
             TicketWrite::Reopen(reopen) => self.reopen(reopen.ticket_id, &claim),
             TicketWrite::Repair(duplicate) => self.repair(duplicate.ticket_id, &claim),
         };
@@ -478,6 +487,7 @@ impl Worker<'_> {
             too_late: false,
             closed_at: None,
             touched: false,
+            worked: false,
             left_open: false,
             reopened: 0,
             company: COMPANY,
@@ -513,6 +523,16 @@ impl Worker<'_> {
         }
     }
 
+    /// Stops before a write to a ticket that a person works on.
+    fn leave_worked(&self, ticket: u64, only_untouched: bool) -> Result<(), Stop> {
+        match only_untouched && self.model.ticket(ticket).worked {
+            true => Err(Stop::Outcome(WriteOutcome::Done(WriteEffect::LeftOpen(
+                ManualChange::Owner,
+            )))),
+            false => Ok(()),
+        }
+    }
+
     /// Sets a ticket's status, and reads the ticket again.
     fn set_open(
         &mut self,
@@ -524,8 +544,18 @@ impl Worker<'_> {
         self.read(ticket, &claim.ticket_ref)
     }
 
-    fn close(&mut self, ticket: u64, claim: &Claim) -> Result<WriteOutcome, Stop> {
+    fn close(
+        &mut self,
+        ticket: u64,
+        only_untouched: bool,
+        claim: &Claim,
+    ) -> Result<WriteOutcome, Stop> {
         self.read_open(ticket, claim)?;
+        self.leave_worked(ticket, only_untouched)?;
+        let is_worked = self.model.ticket(ticket).worked;
+        if is_worked && self.model.on_resolve() == OnResolve::CloseUntouched {
+            self.model.violation = Some("closes a ticket on which a person works");
+        }
         Ok(match self.set_open(ticket, false, claim)? {
             None => WriteOutcome::Unchanged,
             Some(ended) if ended.by == ClosedBy::Technician => {
@@ -557,11 +587,26 @@ impl Worker<'_> {
         })
     }
 
-    fn patch(&mut self, ticket: u64, claim: &Claim) -> Result<WriteOutcome, Stop> {
+    fn patch(
+        &mut self,
+        ticket: u64,
+        only_untouched: bool,
+        claim: &Claim,
+    ) -> Result<WriteOutcome, Stop> {
         self.read_open(ticket, claim)?;
+        self.leave_worked(ticket, only_untouched)?;
+        let there = self.model.ticket(ticket);
+        // The priority of a reopened ticket is set again, and that of a ticket that a lost table
+        // did not know.
+        let is_set_again = there.reopened > 0 || self.model.is_set_back;
+        if there.worked && !is_set_again && claim.severity < there.severity {
+            self.model.violation = Some("lowers the priority of a ticket on which a person works");
+        }
         let severity = claim.severity;
         self.call(Effect::Severity { ticket, severity })?;
-        Ok(WriteOutcome::Done(WriteEffect::Patched))
+        Ok(WriteOutcome::Done(WriteEffect::Patched {
+            priority: PRIORITY,
+        }))
     }
 
     fn note(
@@ -572,10 +617,19 @@ impl Worker<'_> {
         record: &Record,
     ) -> Result<WriteOutcome, Stop> {
         self.read_open(ticket, claim)?;
+        let closes = matches!(
+            note,
+            NoteContent::Closing {
+                only_untouched: true
+            }
+        );
+        self.leave_worked(ticket, closes)?;
         let desired = &record.desired;
         let says = match note {
             NoteContent::Repeats { .. } => repeats(claim),
-            NoteContent::Resolved | NoteContent::Closing => format!("resolved {:?}", desired.last),
+            NoteContent::Resolved { .. } | NoteContent::Closing { .. } => {
+                format!("resolved {:?}", desired.last)
+            }
             NoteContent::Reopened => {
                 let reopened = self.model.ticket(ticket).reopened;
                 let raised = claim.raise_received_at;

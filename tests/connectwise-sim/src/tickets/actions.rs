@@ -3,9 +3,9 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use super::{Note, Stamp, Ticket};
+use super::{Note, NoteKind, Stamp, Ticket};
 use crate::fault_rules::Operation;
 use crate::render;
 use crate::site::Site;
@@ -30,6 +30,14 @@ pub(crate) enum TicketAction {
     /// A member becomes the owner.
     Assign(i64),
     Note(String),
+    /// A note by the customer's contact, as the e-mail connector makes of a reply.
+    Reply(String),
+    /// Enters this many hours, with a text.
+    TimeEntry(f64, String),
+    /// Sets members of the record, such as `resources` or `team`.
+    Set(Map<String, Value>),
+    /// Sets the type to one of the board's.
+    Type(i64),
     /// Overwrites `externalXRef`. `null` clears it.
     Reference(Option<String>),
     Summary(String),
@@ -158,16 +166,28 @@ pub(crate) fn act(
             let owner = render::member_reference(site, member);
             ticket.other.insert("owner".to_owned(), owner);
         }
-        TicketAction::Note(text) => {
-            let note = Note {
-                id: 0,
-                text: notes::note_text(site, text),
-                detail_description: false,
-                internal_analysis: true,
-                resolution: false,
-                created: stamp.clone(),
-            };
-            site.tickets.add_note(id, note);
+        TicketAction::Note(text) => add_note(site, id, text, NoteKind::Note, stamp),
+        TicketAction::Reply(text) => {
+            add_note(site, id, text, NoteKind::Reply, stamp);
+            ticket
+                .other
+                .insert("customerUpdatedFlag".to_owned(), json!(true));
+        }
+        TicketAction::TimeEntry(hours, text) => {
+            if !text.is_empty() {
+                add_note(site, id, text, NoteKind::TimeEntry, stamp);
+            }
+            let before = ticket.other.get("actualHours").and_then(Value::as_f64);
+            let sum = before.unwrap_or_default() + hours;
+            ticket.other.insert("actualHours".to_owned(), json!(sum));
+        }
+        TicketAction::Set(members) => ticket.other.extend(members.clone()),
+        TicketAction::Type(kind) => {
+            site.setup
+                .board(ticket.board)
+                .and_then(|board| board.kind(*kind))
+                .ok_or_else(|| format!("type {kind} is not on the board"))?;
+            ticket.kind = Some(*kind);
         }
         TicketAction::Reference(reference) => ticket.external_x_ref.clone_from(reference),
         TicketAction::Summary(summary) => ticket.summary.clone_from(summary),
@@ -181,6 +201,19 @@ pub(crate) fn act(
     ticket.updated = stamp.clone();
     site.tickets.put(ticket);
     Ok(())
+}
+
+fn add_note(site: &mut Site, id: i64, text: &str, kind: NoteKind, stamp: &Stamp) {
+    let note = Note {
+        id: 0,
+        text: notes::note_text(site, text),
+        detail_description: kind == NoteKind::Reply,
+        internal_analysis: kind != NoteKind::Reply,
+        resolution: false,
+        created: stamp.clone(),
+        kind,
+    };
+    site.tickets.add_note(id, note);
 }
 
 /// Runs an action on a company and its tickets.

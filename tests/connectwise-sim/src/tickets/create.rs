@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::draft::Draft;
-use super::{Note, Stamp, Ticket, TicketRow};
+use super::{Note, NoteKind, Stamp, Ticket, TicketRow};
 use crate::faults::ClosedAtCreation;
 use crate::listing::Row;
 use crate::response::{ApiError, ApiResponse, Outcome, Problem};
@@ -44,6 +44,7 @@ pub(crate) fn create(site: &mut Site, call: &Call) -> Outcome {
             internal_analysis: internal,
             resolution,
             created: stamp.clone(),
+            kind: NoteKind::Note,
         };
         site.tickets.add_note(id, note);
     }

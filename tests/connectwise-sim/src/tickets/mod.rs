@@ -2,6 +2,7 @@
 //! responses. The files below create, change and read them.
 
 pub(crate) mod actions;
+pub(crate) mod audit;
 pub(crate) mod changelog;
 pub(crate) mod create;
 mod draft;
@@ -23,6 +24,7 @@ use crate::render;
 use crate::seed::Board;
 use crate::site::{Caller, Site};
 
+use audit::AuditEntry;
 use changelog::Change;
 
 /// All tickets and their notes, by the ticket's id.
@@ -30,6 +32,7 @@ use changelog::Change;
 pub(crate) struct Tickets {
     by_id: BTreeMap<i64, Ticket>,
     notes: BTreeMap<i64, Vec<Note>>,
+    audit: BTreeMap<i64, Vec<AuditEntry>>,
     changes: VecDeque<Change>,
     next_ticket: i64,
     next_note: i64,
@@ -77,6 +80,17 @@ pub(crate) struct Note {
     pub(crate) internal_analysis: bool,
     pub(crate) resolution: bool,
     pub(crate) created: Stamp,
+    pub(crate) kind: NoteKind,
+}
+
+/// What a note belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoteKind {
+    Note,
+    /// A customer's contact wrote it.
+    Reply,
+    /// Only `/allNotes` shows it.
+    TimeEntry,
 }
 
 impl Tickets {
@@ -84,6 +98,7 @@ impl Tickets {
         Self {
             by_id: BTreeMap::new(),
             notes: BTreeMap::new(),
+            audit: BTreeMap::new(),
             changes: VecDeque::new(),
             next_ticket: first,
             next_note: 1,
@@ -113,12 +128,15 @@ impl Tickets {
 
     fn put(&mut self, ticket: Ticket) {
         let id = ticket.id;
+        let after = ticket.clone();
         let before = self.by_id.insert(id, ticket);
+        self.audit_change(before.as_ref(), &after);
         self.changed(id, if before.is_some() { "Updated" } else { "Added" });
     }
 
     fn remove(&mut self, id: i64) -> bool {
         self.notes.remove(&id);
+        self.audit.remove(&id);
         self.changed(id, "Deleted");
         self.by_id.remove(&id).is_some()
     }

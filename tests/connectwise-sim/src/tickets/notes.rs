@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Note;
 use super::read::visible;
+use super::{Note, NoteKind};
 use crate::faults::Newlines;
 use crate::render;
 use crate::response::{ApiError, ApiResponse, Outcome, Problem};
@@ -14,21 +14,13 @@ use crate::{clock, listing, patch_operations};
 
 pub(crate) fn list(site: &Site, call: &Call, ticket: i64) -> Outcome {
     visible(site, &call.caller, ticket)?;
-    let notes = site
-        .tickets
-        .notes(ticket)
-        .iter()
-        .map(|note| record(site, ticket, note));
+    let notes = own_notes(site, ticket).map(|note| record(site, ticket, note));
     listing::list(call, Schema::named("ServiceNote"), &site.base_url, notes)
 }
 
 pub(crate) fn count(site: &Site, call: &Call, ticket: i64) -> Outcome {
     visible(site, &call.caller, ticket)?;
-    let notes = site
-        .tickets
-        .notes(ticket)
-        .iter()
-        .map(|note| record(site, ticket, note));
+    let notes = own_notes(site, ticket).map(|note| record(site, ticket, note));
     listing::count(call, Schema::named("ServiceNote"), notes)
 }
 
@@ -65,6 +57,7 @@ pub(crate) fn create(site: &mut Site, call: &Call, id: i64) -> Outcome {
         internal_analysis: flag("internalAnalysisFlag"),
         resolution: flag("resolutionFlag"),
         created: created.clone(),
+        kind: NoteKind::Note,
     };
     let note = site.tickets.add_note(id, note);
     ticket.updated = created;
@@ -140,12 +133,15 @@ pub(crate) fn delete(site: &mut Site, call: &Call, ticket: i64, id: i64) -> Outc
     Ok(ApiResponse::deleted())
 }
 
-/// `/allNotes`: only notes here, because this site has no time entries and no meetings.
+/// `/allNotes`: notes and the texts of time entries. This site has no meetings.
 pub(crate) fn all(site: &Site, call: &Call, id: i64) -> Outcome {
     let ticket = visible(site, &call.caller, id)?;
     let notes = site.tickets.notes(id).iter().map(|note| {
         let mut row = narrow(&record(site, id, note), Schema::named("ServiceTicketNote"));
-        row["noteType"] = json!("TicketNote");
+        row["noteType"] = json!(match note.kind {
+            NoteKind::Note | NoteKind::Reply => "TicketNote",
+            NoteKind::TimeEntry => "TimeEntryNote",
+        });
         row["ticket"] = json!({ "id": id, "summary": ticket.summary });
         row["isMarkdownFlag"] = json!(false);
         row["bundledFlag"] = json!(false);
@@ -157,10 +153,15 @@ pub(crate) fn all(site: &Site, call: &Call, id: i64) -> Outcome {
     listing::list(call, schema, &site.base_url, notes)
 }
 
+/// The notes without those of time entries.
+fn own_notes(site: &Site, ticket: i64) -> impl Iterator<Item = &Note> {
+    let notes = site.tickets.notes(ticket).iter();
+    notes.filter(|note| note.kind != NoteKind::TimeEntry)
+}
+
 fn find<'w>(site: &'w Site, call: &Call, ticket: i64, id: i64) -> Result<&'w Note, ApiError> {
     visible(site, &call.caller, ticket)?;
-    let mut notes = site.tickets.notes(ticket).iter();
-    notes
+    own_notes(site, ticket)
         .find(|note| note.id == id)
         .ok_or_else(|| ApiError::record_not_found("ServiceNote", id))
 }
@@ -211,7 +212,9 @@ fn record(site: &Site, ticket: i64, note: &Note) -> Value {
         "externalFlag": note.detail_description || note.resolution,
         "_info": { "lastUpdated": clock::format(note.created.at), "updatedBy": note.created.by },
     });
-    if let (Some(member), Some(record)) = (member, record.as_object_mut()) {
+    if note.kind == NoteKind::Reply {
+        record["contact"] = json!({ "id": 1, "name": "A customer" });
+    } else if let (Some(member), Some(record)) = (member, record.as_object_mut()) {
         record.insert("member".to_owned(), render::member_reference(site, member));
     }
     record

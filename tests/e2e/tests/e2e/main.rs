@@ -108,6 +108,7 @@ mod tickets {
     pub(crate) mod event_order;
     pub(crate) mod exactly_once;
     pub(crate) mod lifecycle;
+    pub(crate) mod manual_changes;
     pub(crate) mod optimistic_writes;
     pub(crate) mod recovery;
     pub(crate) mod recurrence;

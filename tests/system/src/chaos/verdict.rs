@@ -267,6 +267,8 @@ mod tests {
             noted_resolved: false,
             owes_reopened_note: false,
             ticket_ref: None,
+            made: None,
+            manual_change: None,
         };
         Record::new(alert.key.clone()).with_open(open)
     }

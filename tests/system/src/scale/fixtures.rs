@@ -138,6 +138,8 @@ fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> 
         noted_resolved: false,
         owes_reopened_note: false,
         ticket_ref: None,
+        made: None,
+        manual_change: None,
     }));
     Ok(record)
 }

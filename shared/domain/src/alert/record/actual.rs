@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::claim::Claim;
 use crate::alert::event::Severity;
 use crate::alert::key::TicketRef;
+use crate::ticketing::manual_change::{ManualChange, TicketFields};
 use crate::{AlertKey, RecordId};
 
 /// The ticket of an alert.
@@ -44,6 +45,13 @@ pub struct OpenTicket {
     /// Its reference, if that is not the reference of the current occurrence: it was reopened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket_ref: Option<TicketRef>,
+    /// Its fields after Ticketbridge last set one. `None` if it was found by its reference: a person
+    /// may have changed it before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<TicketFields>,
+    /// What a person did with it, if it was not closed for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manual_change: Option<ManualChange>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +121,8 @@ impl OpenTicket {
             noted_resolved: false,
             owes_reopened_note: false,
             ticket_ref: None,
+            made: None,
+            manual_change: None,
         }
     }
 

@@ -14,6 +14,7 @@ use crate::connection::breaker::Breaker;
 use crate::fixtures::{self, SETTLE, at, duplicate, event, key, new_claim, raised, resolved};
 use crate::setup::mapping::Mapping;
 use crate::setup::settings::Settings;
+use crate::ticketing::manual_change::ManualChange;
 use crate::ticketing::write_effect::{WriteEffect, apply_effect};
 use crate::{ClaimId, Kind};
 
@@ -84,6 +85,8 @@ fn open() -> OpenTicket {
         noted_resolved: false,
         owes_reopened_note: false,
         ticket_ref: None,
+        made: None,
+        manual_change: None,
     }
 }
 
@@ -187,7 +190,8 @@ fn a_higher_severity_is_patched_at_once() {
         Decision::Write(TicketWrite::Patch {
             ticket_id: 77,
             severity: Severity::Critical,
-            priority: 1
+            priority: 1,
+            only_untouched: false,
         })
     );
 }
@@ -197,11 +201,16 @@ fn a_resolve_closes_operations_and_notes_cyber_alerts() {
     let record = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
     assert_eq!(
         next(&record, 13),
-        Decision::Write(note(NoteContent::Closing))
+        Decision::Write(note(NoteContent::Closing {
+            only_untouched: false
+        }))
     );
     assert_eq!(
         next(&record.with_open(noted()), 13),
-        Decision::Write(TicketWrite::Close { ticket_id: 77 }),
+        Decision::Write(TicketWrite::Close {
+            ticket_id: 77,
+            only_untouched: false
+        }),
         "the note comes first: one on a closed ticket may reopen it"
     );
     let cyber = event(
@@ -211,8 +220,69 @@ fn a_resolve_closes_operations_and_notes_cyber_alerts() {
     let record = fold(folded(&[cyber]).with_open(open()), &resolved(12));
     assert_eq!(
         next(&record, 13),
-        Decision::Write(note(NoteContent::Resolved))
+        Decision::Write(note(NoteContent::Resolved { change: None }))
     );
+}
+
+#[test]
+fn a_ticket_that_a_person_worked_on_is_noted_once_and_stays_open() {
+    let mut view = view();
+    let settings = &mut view.connection.as_mut().unwrap().settings;
+    settings.operations.on_resolve = OnResolve::CloseUntouched;
+    let only_untouched = true;
+    let record = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
+    let closing = note(NoteContent::Closing { only_untouched });
+    assert_eq!(next_in(&record, &view, 13), Decision::Write(closing));
+    let close = TicketWrite::Close {
+        ticket_id: 77,
+        only_untouched,
+    };
+    let noted = record.clone().with_open(noted());
+    assert_eq!(next_in(&noted, &view, 13), Decision::Write(close));
+
+    let change = Some(ManualChange::Owner);
+    let left = note(NoteContent::Resolved { change });
+    let worked = |open: OpenTicket| OpenTicket {
+        manual_change: change,
+        ..open
+    };
+    let changed = record.clone().with_open(worked(open()));
+    assert_eq!(next_in(&changed, &view, 13), Decision::Write(left));
+    let done = record.clone().with_open(worked(self::noted()));
+    let idle = Decision::Nothing(Idle::UpToDate);
+    assert_eq!(next_in(&done, &view, 13), idle);
+    // Raised again, it is looked at again by a person, and no priority is lowered.
+    let again = fold(done, &raised(20));
+    assert!(!matches!(
+        next_in(&again, &view, 21),
+        Decision::Write(TicketWrite::Patch { .. } | TicketWrite::Close { .. })
+    ));
+}
+
+#[test]
+fn a_lower_severity_lowers_the_priority_only_where_the_partner_wants_it() {
+    let lower = |lowers, manual_change| {
+        let mut view = view();
+        let settings = &mut view.connection.as_mut().unwrap().settings;
+        settings.lowers_priority = lowers;
+        settings.priorities = [(Severity::Critical, 1), (Severity::Medium, 3)].into();
+        let open = OpenTicket {
+            severity: Severity::Critical,
+            manual_change,
+            ..open()
+        };
+        let record = folded(&[raised(1)]).with_open(open);
+        next_in(&record, &view, 13)
+    };
+    let patch = Decision::Write(TicketWrite::Patch {
+        ticket_id: 77,
+        severity: Severity::Medium,
+        priority: 3,
+        only_untouched: true,
+    });
+    assert_eq!(lower(true, None), patch);
+    assert_ne!(lower(false, None), patch);
+    assert_ne!(lower(true, Some(ManualChange::Status)), patch);
 }
 
 #[test]
@@ -224,7 +294,10 @@ fn an_open_ticket_closes_even_if_its_tenant_is_disabled() {
     };
     assert_eq!(
         next_in(&record, &view, 13),
-        Decision::Write(TicketWrite::Close { ticket_id: 77 })
+        Decision::Write(TicketWrite::Close {
+            ticket_id: 77,
+            only_untouched: false
+        })
     );
 }
 

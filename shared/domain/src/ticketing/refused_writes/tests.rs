@@ -165,6 +165,8 @@ fn open(now: Timestamp) -> OpenTicket {
         noted_resolved: false,
         owes_reopened_note: false,
         ticket_ref: None,
+        made: None,
+        manual_change: None,
     }
 }
 

@@ -4,6 +4,7 @@ use crate::alert::event::{Event, Severity};
 use crate::alert::fold::fold;
 use crate::alert::record::Recheck;
 use crate::fixtures::{SETTLE, at, claim, key, open, raised, resolved};
+use crate::ticketing::manual_change::TicketFields;
 
 fn found() -> FoundTicket {
     FoundTicket {
@@ -32,7 +33,7 @@ fn seen(ticket: FoundTicket) -> ObservedTicket {
     ObservedTicket {
         ticket: Some(ticket),
         is_noted: false,
-        is_prioritised: false,
+        priority: None,
     }
 }
 
@@ -178,7 +179,7 @@ fn a_deleted_ticket_ends_the_claim() {
         let deleted = ObservedTicket {
             ticket: None,
             is_noted: false,
-            is_prioritised: false,
+            priority: None,
         };
         let record = looked(record, &claim, &deleted, &ALL_LOOKS[..1]);
         assert_eq!(ended(&record), Some(ClosedBy::Deleted), "{op:?}");
@@ -314,7 +315,7 @@ fn a_patch_took_effect_if_the_ticket_has_the_priority() {
     let record = open(&[raised(1)]);
     let claim = claim(Op::Patch, &record);
     let seen = ObservedTicket {
-        is_prioritised: true,
+        priority: Some(1),
         ..seen(found())
     };
     let record = looked(record, &claim, &seen, &ALL_LOOKS[..1]);
@@ -425,4 +426,45 @@ fn of_two_duplicates_each_is_noted_named_and_closed() {
     record = apply_effect(record, &noted, &by_person, at(23));
     assert_eq!(flags(&record), [], "a person was faster");
     assert!(record.open().is_some());
+}
+
+/// Ticket 77 of an alert that is active, as it was changed.
+fn with_ticket(change: impl FnOnce(&mut OpenTicket)) -> Record {
+    let record = open(&[raised(1)]);
+    let mut ticket = record.open().unwrap().clone();
+    change(&mut ticket);
+    record.with_open(ticket)
+}
+
+#[test]
+fn a_ticket_that_is_left_open_owes_the_note_that_says_why() {
+    let record = fold(
+        with_ticket(|ticket| ticket.noted_resolved = true),
+        &resolved(12),
+    );
+    for op in [Op::Note(NoteKind::Closing), Op::Close] {
+        let claim = claim(op, &record);
+        let left = WriteEffect::LeftOpen(ManualChange::TimeEntry);
+        let record = record.clone().with_claim(claim.clone());
+        let record = apply_effect(record, &claim, &left, at(20));
+        let open = record.open().unwrap();
+        assert_eq!(open.manual_change, Some(ManualChange::TimeEntry));
+        assert!(!open.noted_resolved);
+        assert_eq!(record.claim, None);
+    }
+}
+
+#[test]
+fn a_priority_that_ticketbridge_set_is_no_change_by_a_person() {
+    let made = TicketFields {
+        priority: Some(3),
+        ..TicketFields::default()
+    };
+    let record = with_ticket(|ticket| ticket.made = Some(made));
+    let claim = claim(Op::Patch, &record);
+    let record = record.with_claim(claim.clone());
+    let done = WriteEffect::Patched { priority: 1 };
+    let record = apply_effect(record, &claim, &done, at(20));
+    let made = record.open().unwrap().made.as_ref().unwrap();
+    assert_eq!(made.priority, Some(1));
 }

@@ -147,6 +147,7 @@ fn other_boards_keep_decisions_but_no_foreign_ids() {
         kinds_off: [kind("cpu")].into(),
         kinds_on_since: BTreeMap::new(),
         priorities: [(Severity::Critical, 31)].into(),
+        lowers_priority: true,
         note_interval_minutes: 30,
         notes_for_customers: true,
         source: Some(6),

@@ -181,7 +181,10 @@ fn a_missing_right_blocks_only_what_needs_it() {
     let ended = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
     assert_eq!(
         next_in(&ended, &view, 13),
-        Decision::Write(TicketWrite::Close { ticket_id: 77 })
+        Decision::Write(TicketWrite::Close {
+            ticket_id: 77,
+            only_untouched: false
+        })
     );
 }
 

@@ -42,7 +42,9 @@ fn a_duplicate_is_closed_first() {
     }
     assert_eq!(
         next(&repaired, 15),
-        Decision::Write(note(NoteContent::Closing))
+        Decision::Write(note(NoteContent::Closing {
+            only_untouched: false
+        }))
     );
 }
 
