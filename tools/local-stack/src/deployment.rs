@@ -32,6 +32,8 @@ pub struct DeployedStack {
     pub alerts_table: String,
     pub config_table: String,
     pub access_table: String,
+    /// Precedes `connection/` and `source/` in the names of secrets.
+    pub secret_prefix: String,
     /// The deployed name of each function.
     pub functions: BTreeMap<String, String>,
     /// The environment variables of each function.
@@ -151,6 +153,7 @@ async fn describe(emulator: &Emulator) -> Result<DeployedStack> {
         alerts_table: output("AlertsTableName")?,
         config_table: output("ConfigTableName")?,
         access_table: output("AccessTableName")?,
+        secret_prefix: output("SecretPrefix")?,
         functions,
         variables,
     })

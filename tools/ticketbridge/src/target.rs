@@ -83,6 +83,7 @@ struct RunningStack {
     alerts_table: String,
     config_table: String,
     access_table: String,
+    secret_prefix: String,
     operator_url: String,
     operator: OperatorKeys,
 }
@@ -122,6 +123,14 @@ impl TargetStack {
 
     pub fn access_table(&self) -> Result<&str> {
         self.output("AccessTableName", "--access-table")
+    }
+
+    /// Precedes `connection/` and `source/` in the names of secrets.
+    pub(crate) fn secret_prefix(&self) -> Result<&str> {
+        let prefix = self.outputs.get("SecretPrefix").map(String::as_str);
+        prefix.context(
+            "the stack has no output SecretPrefix: give the --stack-name of a stack of this release",
+        )
     }
 
     pub(crate) fn operator_url(&self) -> Result<&str> {
@@ -230,6 +239,7 @@ fn running_stack() -> Result<TargetStack> {
         ("AlertsTableName", stack.alerts_table),
         ("ConfigTableName", stack.config_table),
         ("AccessTableName", stack.access_table),
+        ("SecretPrefix", stack.secret_prefix),
         ("OperatorUrl", stack.operator_url),
     ];
     let outputs = outputs.map(|(name, value)| (name.to_owned(), value));
