@@ -34,6 +34,8 @@ pub struct DeployedStack {
     pub access_table: String,
     /// Precedes `connection/` and `source/` in the names of secrets.
     pub secret_prefix: String,
+    /// How long entries of a history are stored.
+    pub history_days: String,
     /// The deployed name of each function.
     pub functions: BTreeMap<String, String>,
     /// The environment variables of each function.
@@ -154,6 +156,7 @@ async fn describe(emulator: &Emulator) -> Result<DeployedStack> {
         config_table: output("ConfigTableName")?,
         access_table: output("AccessTableName")?,
         secret_prefix: output("SecretPrefix")?,
+        history_days: output("HistoryDays")?,
         functions,
         variables,
     })

@@ -43,6 +43,7 @@ struct StackDescription<'a> {
     config_table: &'a str,
     access_table: &'a str,
     secret_prefix: &'a str,
+    history_days: &'a str,
 }
 
 #[derive(Serialize)]
@@ -112,6 +113,7 @@ impl StackFile {
             config_table: &stack.deployed.config_table,
             access_table: &stack.deployed.access_table,
             secret_prefix: &stack.deployed.secret_prefix,
+            history_days: &stack.deployed.history_days,
         };
         let mut variables = BTreeMap::new();
         for (name, value) in stack.deployed.variables.values().flatten() {

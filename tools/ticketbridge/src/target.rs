@@ -9,6 +9,7 @@ use aws::startup::{self, Account};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_types::SdkConfig;
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::aws_environment::{AccountOptions, AwsEnvironment, stack_outputs};
@@ -84,6 +85,7 @@ struct RunningStack {
     config_table: String,
     access_table: String,
     secret_prefix: String,
+    history_days: String,
     operator_url: String,
     operator: OperatorKeys,
 }
@@ -131,6 +133,17 @@ impl TargetStack {
         prefix.context(
             "the stack has no output SecretPrefix: give the --stack-name of a stack of this release",
         )
+    }
+
+    /// How long entries of a history are stored; `None` if tables replace the stack's name.
+    pub(crate) fn history_retention(&self) -> Result<Option<SignedDuration>> {
+        let Some(days) = self.outputs.get("HistoryDays") else {
+            return Ok(None);
+        };
+        let days: u32 = days
+            .parse()
+            .context("the stack's HistoryDays is no number")?;
+        Ok(Some(SignedDuration::from_hours(24 * i64::from(days))))
     }
 
     pub(crate) fn operator_url(&self) -> Result<&str> {
@@ -240,6 +253,7 @@ fn running_stack() -> Result<TargetStack> {
         ("ConfigTableName", stack.config_table),
         ("AccessTableName", stack.access_table),
         ("SecretPrefix", stack.secret_prefix),
+        ("HistoryDays", stack.history_days),
         ("OperatorUrl", stack.operator_url),
     ];
     let outputs = outputs.map(|(name, value)| (name.to_owned(), value));
