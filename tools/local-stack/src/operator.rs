@@ -133,6 +133,31 @@ impl OperatorClient {
         Ok(())
     }
 
+    /// Enables a partner, or suspends it: then its alerts are blocked.
+    pub async fn enable_partner(&self, partner: &PartnerId, enabled: bool) -> Result<()> {
+        let path = format!("/partners/{partner}");
+        let body = json!({ "enabled": enabled });
+        self.call(Method::PUT, &path, Some(&body)).await?;
+        Ok(())
+    }
+
+    /// What a partner chose about its ConnectWise.
+    pub async fn configuration(&self, partner: &PartnerId) -> Result<Value> {
+        let path = format!("/partners/{partner}/configuration");
+        self.call(Method::GET, &path, None).await
+    }
+
+    /// Stores what [`Self::configuration`] returned before.
+    pub async fn put_configuration(
+        &self,
+        partner: &PartnerId,
+        configuration: &Value,
+    ) -> Result<()> {
+        let path = format!("/partners/{partner}/configuration");
+        self.call(Method::PUT, &path, Some(configuration)).await?;
+        Ok(())
+    }
+
     /// The status of the answer to a request for the list of partners.
     pub async fn try_partners(&self) -> Result<StatusCode> {
         Ok(self.send(Method::GET, "/partners", None).await?.status())
