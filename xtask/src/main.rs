@@ -19,6 +19,7 @@ mod sign;
 mod system_tests;
 mod test;
 mod try_release;
+mod try_upgrade;
 mod up;
 
 use std::process::ExitCode;
@@ -57,6 +58,8 @@ enum XtaskCommand {
     Release(release::ReleaseOptions),
     /// Deploys a release to the emulator by its own files, and has an alert become a ticket
     TryRelease(try_release::TryReleaseOptions),
+    /// Updates a stack from one release to another while messages wait, and goes back
+    TryUpgrade(try_upgrade::TryUpgradeOptions),
     /// Prints a webhook body as API Gateway passes it to `ingest`, signed for the running stack
     Sign(sign::SignOptions),
     /// Posts 2,000 events while ConnectWise fails and functions are killed
@@ -86,6 +89,7 @@ impl XtaskCommand {
             Self::Package(options) => package::run(options).await,
             Self::Release(options) => release::run(&options).await.map(drop),
             Self::TryRelease(options) => try_release::run(&options).await,
+            Self::TryUpgrade(options) => try_upgrade::run(&options).await,
             Self::Sign(options) => sign::run(&options),
             Self::Chaos(options) => system_tests::chaos(options).await,
             Self::Calls => system_tests::run(SystemTest::Calls).await,

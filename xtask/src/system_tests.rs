@@ -28,6 +28,7 @@ const PACKAGES: [&str; 6] = [
 pub(crate) enum SystemTest {
     Smoke,
     Restore,
+    OperatorProgram,
     IamDenials,
     Alertmanager,
     Chaos,
@@ -42,6 +43,7 @@ impl SystemTest {
         match self {
             Self::Smoke => "smoke",
             Self::Restore => "restore",
+            Self::OperatorProgram => "operator_program",
             Self::IamDenials => "iam_denials",
             Self::Alertmanager => "alertmanager",
             Self::Chaos => "chaos",

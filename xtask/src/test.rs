@@ -13,6 +13,7 @@ use crate::cargo_tool::NEXTEST;
 use crate::release::{self, ReleaseOptions};
 use crate::system_tests::{self, ChaosOptions, SystemTest};
 use crate::try_release::{self, TryReleaseOptions};
+use crate::try_upgrade::{self, TryUpgradeOptions};
 use crate::{api_tests, browser_tests, clients, fuzz, lint};
 
 /// Tells the end-to-end tests the emulator's address.
@@ -35,6 +36,7 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
     for test in [
         SystemTest::Smoke,
         SystemTest::Restore,
+        SystemTest::OperatorProgram,
         SystemTest::IamDenials,
         SystemTest::Alertmanager,
     ] {
@@ -44,7 +46,8 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
     browser_tests::run(&browser_tests::BrowserOptions::default()).await?;
     if options.long {
         let folder = release::run(&ReleaseOptions::draft()).await?;
-        try_release::run(&TryReleaseOptions::of(folder)).await?;
+        try_release::run(&TryReleaseOptions::of(folder.clone())).await?;
+        try_upgrade::run(&TryUpgradeOptions::of(folder)).await?;
         system_tests::run(SystemTest::Calls).await?;
         system_tests::chaos(ChaosOptions::default()).await?;
         system_tests::run(SystemTest::Scale).await?;

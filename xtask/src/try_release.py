@@ -39,11 +39,13 @@ def main():
     passed("each file has the checksum that SHA256SUMS says")
     aws = Aws(described["aws"])
     connectwise = ConnectWise(described["connectwise"])
-    stack = deploy(release, aws, connectwise)
+    prepare(aws, connectwise)
+    template = (release / "template.yaml").read_text()
+    stack = deploy(release, aws, connectwise, default_of(template, "ArtifactPrefix"))
     passed("the template is deployed with the packages of the release")
     page, source = set_up(stack, connectwise)
     passed("a partner is set up")
-    raise_alert(stack, source)
+    post(stack, source, "raised", "disk-1", "Disk C: is full")
     ticket = wait_for_ticket(connectwise)
     board, company = ticket["board"]["name"], ticket["company"]["name"]
     passed(f"an alert became ticket {ticket['id']} on board {board} for {company}")
@@ -83,19 +85,22 @@ class Aws:
         return run(["aws", *arguments], self.environment)
 
 
-def deploy(release, aws, connectwise):
-    """The commands of docs/releasing.md."""
+def prepare(aws, connectwise):
+    """What an account needs before the first deployment."""
     secret = ["--name", "ticketbridge/client-id", "--secret-string", connectwise.client_id]
     aws.cli("secretsmanager", "create-secret", *secret)
     aws.cli("sesv2", "create-email-identity", "--email-identity", "ticketbridge@example.com")
     aws.cli("s3", "mb", f"s3://{BUCKET}")
-    template = (release / "template.yaml").read_text()
-    prefix = default_of(template, "ArtifactPrefix")
+
+
+def deploy(release, aws, connectwise, prefix):
+    """The commands of docs/releasing.md, with packages below this prefix."""
     target = f"s3://{BUCKET}/{prefix}"
     only = ["--exclude", "*", "--include", "*.zip"]
     aws.cli("s3", "cp", str(release), target, "--recursive", *only)
     parameters = [
         f"ArtifactBucket={BUCKET}",
+        f"ArtifactPrefix={prefix}",
         "MailFrom=ticketbridge@example.com",
         "Architecture=x86_64",
         f"PageOrigin={PAGE_ORIGIN}",
@@ -110,7 +115,7 @@ def deploy(release, aws, connectwise):
     query = ["--query", "Stacks[0].Outputs", "--output", "json"]
     outputs = aws.cli("cloudformation", "describe-stacks", "--stack-name", STACK, *query)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in json.loads(outputs)}
-    return Stack(aws, outputs["ApiId"])
+    return Stack(aws, outputs)
 
 
 def default_of(template, parameter):
@@ -122,9 +127,10 @@ def default_of(template, parameter):
 class Stack:
     """The deployed API, at the address that the emulator gives it."""
 
-    def __init__(self, aws, api):
+    def __init__(self, aws, outputs):
         self._aws = aws
-        self._api = f"{aws.endpoint}/_aws/execute-api/{api}"
+        self._api = f"{aws.endpoint}/_aws/execute-api/{outputs['ApiId']}"
+        self.outputs = outputs
 
     def operator(self, method, path, body):
         url = f"{self._api}/v1/operator{path}"
@@ -222,18 +228,16 @@ def ticket_form(shown, connectwise):
     return form
 
 
-def raise_alert(stack, source):
-    data = {
-        "tenant": TENANT,
-        "alert_id": "disk-1",
-        "kind": "disk",
-        "severity": "high",
-        "title": "Disk C: is full",
-        "description": "Only 1 GB is left.",
-    }
-    event = {"specversion": "1.0", "id": "evt-1", "source": "release", "type": "alert.raised"}
+def post(stack, source, change, alert, title):
+    """Posts that an alert was raised or resolved, as a source does."""
+    data = {"tenant": TENANT, "alert_id": alert}
+    if change == "raised":
+        data |= {"kind": "disk", "severity": "high", "title": title}
+        data |= {"description": "Only 1 GB is left."}
+    name = f"{alert}-{change}"
+    event = {"specversion": "1.0", "id": name, "source": "release", "type": f"alert.{change}"}
     body = json.dumps(event | {"data": data})
-    message, seconds = "msg_1", str(int(time.time()))
+    message, seconds = f"msg_{name}", str(int(time.time()))
     key = base64.b64decode(source["secret"].removeprefix("whsec_"))
     signed = hmac.digest(key, f"{message}.{seconds}.{body}".encode(), hashlib.sha256)
     headers = {
@@ -284,7 +288,7 @@ def wait_for_ticket(connectwise):
 def run_operator_program(release, aws):
     """Reads the dead letters, of which there are none."""
     program = release / "ticketbridge-x86_64-unknown-linux-gnu"
-    command = [str(program), "redrive", "--stack-name", STACK, "--dry-run"]
+    command = [str(program), "dead-letters", "redrive", "--stack-name", STACK, "--dry-run"]
     run(command, aws.environment)
 
 

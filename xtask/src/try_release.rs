@@ -15,8 +15,11 @@ use local_stack::simulator::SimulatorProcess;
 use local_stack::venv::{EMULATOR, Venv};
 use serde_json::json;
 
-/// It runs from a folder of its own, so the release is all that it finds.
-const SCRIPT: &str = include_str!("try_release.py");
+/// They run from a folder of their own, so releases are all that they find.
+const SCRIPTS: [(&str, &str); 2] = [
+    ("try_release.py", include_str!("try_release.py")),
+    ("try_upgrade.py", include_str!("try_upgrade.py")),
+];
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct TryReleaseOptions {
@@ -33,14 +36,29 @@ impl TryReleaseOptions {
 /// # Errors
 /// When the folder is no release for this machine, or a step of the deployment fails.
 pub(crate) async fn run(options: &TryReleaseOptions) -> Result<()> {
-    let release = &options.folder;
+    let release = existing(&options.folder)?;
+    println!("- deploying {} without a tool chain", release.display());
+    run_script("try_release.py", "try-release", &[release]).await?;
+    println!("the release works");
+    Ok(())
+}
+
+/// The folder of a release for this machine.
+///
+/// # Errors
+/// When it is none.
+pub(crate) fn existing(release: &Path) -> Result<PathBuf> {
     ensure!(
         release.join("template.yaml").is_file() && release.join("ingest-x86_64.zip").is_file(),
         "{} is no release for x86_64: make one with `cargo xtask release`",
         release.display()
     );
-    let release = fs::canonicalize(release)?;
-    let run = RunFolder::create("try-release")?;
+    Ok(fs::canonicalize(release)?)
+}
+
+/// Runs one of the scripts on an emulator and a simulator of its own.
+pub(crate) async fn run_script(script: &str, run: &str, releases: &[PathBuf]) -> Result<()> {
+    let run = RunFolder::create(run)?;
     let venv = Venv::ensure(EMULATOR).await?;
     let arguments = ["-p", "xtask", "-p", "connectwise-sim", "--bins"];
     let building = binaries::build(Profile::Dev, &arguments);
@@ -63,8 +81,9 @@ pub(crate) async fn run(options: &TryReleaseOptions) -> Result<()> {
         },
     });
     fs::write(&description, described.to_string())?;
-    let script = run.path().join("try_release.py");
-    fs::write(&script, SCRIPT)?;
+    for (name, text) in SCRIPTS {
+        fs::write(run.path().join(name), text)?;
+    }
     let bin = bare_bin(run.path(), &venv)?;
     let mut python = venv.python();
     python
@@ -75,12 +94,11 @@ pub(crate) async fn run(options: &TryReleaseOptions) -> Result<()> {
         .current_dir(run.path())
         // No compiled files beside the script.
         .arg("-B")
-        .args([&script, &release, &description]);
-    println!("- deploying {} without a tool chain", release.display());
-    let tried = run_program("try_release.py", python).await;
-    tried.with_context(|| format!("logs are in {}", run.path().display()))?;
-    println!("the release works");
-    Ok(())
+        .arg(run.path().join(script))
+        .args(releases)
+        .arg(&description);
+    let tried = run_program(script, python).await;
+    tried.with_context(|| format!("logs are in {}", run.path().display()))
 }
 
 /// A folder with the AWS CLI alone, the only one on `PATH`.

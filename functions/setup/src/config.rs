@@ -2,6 +2,7 @@
 
 use aws::config::{Environment, MissingVariables};
 use connections::ConnectionsConfig;
+use jiff::SignedDuration;
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -19,12 +20,17 @@ pub struct Config {
     pub mail_from: String,
     /// This function, which invokes itself for work that must not delay a response.
     pub function_name: String,
+    /// How long it is known how a person handled a message that no mapping could read.
+    pub quarantine_retention: SignedDuration,
+    /// How long entries of a partner's history are stored.
+    pub history_retention: SignedDuration,
 }
 
 impl Config {
     /// Reads `PAGE_ORIGIN`, `WEBHOOK_URL`, `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`,
     /// `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `SOURCE_SECRET_PREFIX`,
-    /// `MAIL_FROM`, `ALLOWED_ORIGINS` (may be empty), and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
+    /// `MAIL_FROM`, `ALLOWED_ORIGINS` (may be empty), `QUARANTINE_DAYS`, `HISTORY_DAYS`, and Lambda's
+    /// own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
     /// Names all variables that are missing.
@@ -39,6 +45,8 @@ impl Config {
             source_secret_prefix: environment.text("SOURCE_SECRET_PREFIX"),
             mail_from: environment.text("MAIL_FROM"),
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),
+            quarantine_retention: environment.days("QUARANTINE_DAYS"),
+            history_retention: environment.days("HISTORY_DAYS"),
         };
         environment.complete(config)
     }

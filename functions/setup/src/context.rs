@@ -36,8 +36,13 @@ impl Setup {
     /// # Errors
     /// When an allowed origin is malformed or the HTTP client cannot be built.
     pub(crate) fn build(config: &Config, aws: &SdkConfig) -> Result<Self, BuildError> {
+        let mut connections = Connections::build(&config.connections, aws)?;
+        let quarantine = connections.table.quarantine;
+        connections.table.quarantine = quarantine.with_retention(config.quarantine_retention);
+        let history = connections.access.audit;
+        connections.access.audit = history.with_retention(config.history_retention);
         Ok(Self {
-            connections: Connections::build(&config.connections, aws)?,
+            connections,
             alerts: Alerts::new(aws, config.alerts_table.clone()),
             queue: QueueSender::new(aws, config.queue_url.clone()),
             secret_writer: SecretWriter::new(aws),

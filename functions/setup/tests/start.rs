@@ -10,7 +10,7 @@
 mod start;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_setup");
-const VARIABLES: [(&str, &str); 10] = [
+const VARIABLES: [(&str, &str); 12] = [
     ("PAGE_ORIGIN", "https://alerts.example"),
     ("WEBHOOK_URL", "https://alerts.example/v1/events/{source}"),
     (
@@ -24,6 +24,8 @@ const VARIABLES: [(&str, &str); 10] = [
     ("SOURCE_SECRET_PREFIX", "tb/source/"),
     ("CLIENT_ID_SECRET", "tb/client-id"),
     ("MAIL_FROM", "ticketbridge@mail.example"),
+    ("QUARANTINE_DAYS", "14"),
+    ("HISTORY_DAYS", "400"),
 ];
 
 start::tests_of!(BINARY, VARIABLES);

@@ -14,12 +14,16 @@ pub struct Config {
     pub connections: ConnectionsConfig,
     /// How long ConnectWise may take to show a ticket whose creation it did not confirm.
     pub settle: SignedDuration,
+    /// How long a record is kept whole after its ticket was closed.
+    pub timeline_retention: SignedDuration,
+    /// How long a message that no mapping can read is stored.
+    pub quarantine_retention: SignedDuration,
 }
 
 impl Config {
     /// Reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`,
-    /// `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be empty) and
-    /// `SETTLE_SECONDS`.
+    /// `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be empty),
+    /// `SETTLE_SECONDS`, `TIMELINE_DAYS` and `QUARANTINE_DAYS`.
     ///
     /// # Errors
     /// Names all variables that are missing.
@@ -31,6 +35,8 @@ impl Config {
             alerts_table: environment.text("ALERTS_TABLE"),
             connections: ConnectionsConfig::read(&mut environment),
             settle: SignedDuration::from_secs(i64::from(environment.number("SETTLE_SECONDS"))),
+            timeline_retention: environment.days("TIMELINE_DAYS"),
+            quarantine_retention: environment.days("QUARANTINE_DAYS"),
         };
         environment.complete(config)
     }

@@ -64,11 +64,16 @@ impl TicketsHandler {
     /// # Errors
     /// When an allowed origin is malformed or the HTTP client cannot be built.
     pub fn build(config: &Config, aws: &SdkConfig) -> Result<Self, BuildError> {
+        let mut connections = Connections::build(&config.connections, aws)?;
+        let quarantine = connections.table.quarantine;
+        connections.table.quarantine = quarantine.with_retention(config.quarantine_retention);
+        let alerts = Alerts::new(aws, config.alerts_table.clone());
         Ok(Self {
             worker: AlertWorker {
-                alerts: Alerts::new(aws, config.alerts_table.clone()),
-                connections: Connections::build(&config.connections, aws)?,
+                alerts: alerts.with_retention(config.timeline_retention),
+                connections,
                 settle: config.settle,
+                retention: config.timeline_retention,
             },
             consumer: QueueConsumer::new(aws, config.queue_url.clone()),
             dead_letters: DeadLetters::new(aws, config.dead_letter_queue_url.clone()),

@@ -45,7 +45,17 @@ impl RecordWriter<'_> {
         if *stored == record {
             return Ok(StepOutcome::End(outcome));
         }
-        Ok(match self.alerts.write(&record).await? {
+        self.rewrite(&record, outcome).await
+    }
+
+    /// Writes the record, changed or not, and ends the message. A write sets the times in the
+    /// indexes anew.
+    pub(crate) async fn rewrite(
+        &self,
+        record: &Record,
+        outcome: MessageOutcome,
+    ) -> Result<StepOutcome, store::Error> {
+        Ok(match self.alerts.write(record).await? {
             RecordWrite::Stored(_) => StepOutcome::End(outcome),
             RecordWrite::Conflict => StepOutcome::Reread,
         })

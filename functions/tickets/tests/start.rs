@@ -10,7 +10,7 @@
 mod start;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_tickets");
-const VARIABLES: [(&str, &str); 8] = [
+const VARIABLES: [(&str, &str); 10] = [
     (
         "QUEUE_URL",
         "https://sqs.eu-central-1.amazonaws.com/1/events",
@@ -25,6 +25,8 @@ const VARIABLES: [(&str, &str); 8] = [
     ("CONNECTION_SECRET_PREFIX", "tb/connection/"),
     ("CLIENT_ID_SECRET", "tb/client-id"),
     ("SETTLE_SECONDS", "600"),
+    ("TIMELINE_DAYS", "90"),
+    ("QUARANTINE_DAYS", "14"),
 ];
 
 start::tests_of!(BINARY, VARIABLES);

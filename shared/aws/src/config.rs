@@ -3,6 +3,7 @@
 use std::fmt;
 
 use domain::wire::transport::is_protected;
+use jiff::SignedDuration;
 
 /// Reads environment variables and collects their errors.
 #[derive(Debug, Default)]
@@ -50,6 +51,16 @@ impl Environment {
             }
             0
         })
+    }
+
+    /// Reads a required number of days, at least one.
+    pub fn days(&mut self, name: &str) -> SignedDuration {
+        let errors = self.errors.len();
+        let days = self.number(name);
+        if days == 0 && self.errors.len() == errors {
+            self.errors.push(format!("{name} must be at least 1"));
+        }
+        SignedDuration::from_hours(24 * i64::from(days))
     }
 
     /// Reads an optional value. If it is present, it must be readable.

@@ -13,4 +13,6 @@ pub mod panics;
 pub mod queue;
 pub mod secret_writer;
 pub mod secrets;
+#[cfg(feature = "signing")]
+pub mod signing;
 pub mod startup;

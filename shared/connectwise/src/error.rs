@@ -239,6 +239,33 @@ impl Error {
         }
     }
 
+    /// Whether the same call may work in a few minutes, without anyone changing anything.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::NotSent { .. }
+            | Self::DeadlineTooShort
+            | Self::TimedOut { .. }
+            | Self::NoAnswer { .. }
+            | Self::Throttled { .. }
+            | Self::ServerError { .. } => true,
+            Self::KeysRefused
+            | Self::ClientIdRefused
+            | Self::NotRouted { .. }
+            | Self::EndpointMissing { .. }
+            | Self::Forbidden { .. }
+            | Self::MissingRight { .. }
+            | Self::NotFound { .. }
+            | Self::TargetMissing { .. }
+            | Self::Rejected { .. }
+            | Self::Conflict { .. }
+            | Self::RedirectRefused { .. }
+            | Self::HostRefused { .. }
+            | Self::AnswerTooLarge { .. }
+            | Self::AnswerUnreadable { .. } => false,
+        }
+    }
+
     /// Whether a response came that does not say whether the call was carried out.
     #[must_use]
     pub fn is_unclear_answer(&self) -> bool {

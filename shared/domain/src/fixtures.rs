@@ -9,6 +9,7 @@ use crate::alert::record::{Claim, Duplicate, Op, OpenTicket, Record};
 use crate::time::later;
 use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, TicketRef};
 
+pub(crate) const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 pub(crate) const SETTLE: SignedDuration = SignedDuration::from_mins(10);
 
 pub(crate) fn at(second: i64) -> Timestamp {

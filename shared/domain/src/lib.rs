@@ -33,6 +33,7 @@ pub mod alert {
     pub mod release;
     pub mod resolution;
     pub mod similar;
+    pub mod state;
     pub mod summary;
     pub mod test_alert;
     pub mod trail;

@@ -6,6 +6,7 @@ pub mod calls;
 pub mod chaos;
 pub mod iam_denials;
 pub mod isolation;
+pub mod operator_program;
 pub mod restore;
 pub mod scale;
 pub mod smoke;

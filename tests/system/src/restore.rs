@@ -1,5 +1,6 @@
-//! The restore drill, with the command that an operator runs: the alerts table is put back to an
-//! earlier state, and in the end each alert has the one ticket that it had before.
+//! The restore drills. The alerts table is put back to an earlier state, with the command that an
+//! operator runs, and in the end each alert has the one ticket that it had before. Then the config
+//! table is put back, and no ticket is created by an earlier mapping.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -7,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
-use domain::TicketRef;
 use domain::ticketing::ticket_index::TicketIndexState;
+use domain::{Blocked, TenantId, TicketRef};
 use local_stack::empty_stack::StackTimes;
 use local_stack::emulator::sdk_config;
 use local_stack::progress::wait_for;
@@ -35,6 +36,13 @@ pub async fn run() -> Result<()> {
     let started = Instant::now();
     let drill = RestoreDrill::new(&stack)?;
     let result = drill.run().await;
+    if result.is_err() {
+        stack.save_function_logs().await;
+    }
+    println!("  {} in {:.1} s", result?, started.elapsed().as_secs_f64());
+    println!("- a restore of the config table");
+    let started = Instant::now();
+    let result = drill.restore_config().await;
     if result.is_err() {
         stack.save_function_logs().await;
     }
@@ -89,7 +97,8 @@ impl<'a> RestoreDrill<'a> {
         }
         self.tickets_are(&[(&stays, "open"), (&ends, "open")])
             .await?;
-        let backup = self.items().await?;
+        let table = self.target.alerts_table()?;
+        let backup = self.items(table).await?;
         let since = [
             AlertSource::resolved(&ends, "restore-3"),
             AlertSource::raised(&comes, "restore-4"),
@@ -103,7 +112,7 @@ impl<'a> RestoreDrill<'a> {
 
         let mapping = self.event_source_mapping().await?;
         self.set_queue_reading(&mapping, false).await?;
-        self.put_back(backup).await?;
+        self.put_back(table, &["pk"], backup).await?;
         let summary = rebuild(&self.target, &[], false, OutputFormat::Text).await?;
         ensure!(
             summary
@@ -144,19 +153,126 @@ impl<'a> RestoreDrill<'a> {
         Ok(())
     }
 
-    async fn items(&self) -> Result<Vec<Item>> {
-        let scan = self.dynamodb.scan().table_name(self.target.alerts_table()?);
+    /// The steps of docs/recovery.md: a mapping that was corrected since the backup's time is wrong
+    /// again, so the partner is disabled before anything runs, and enabled once it is corrected.
+    async fn restore_config(&self) -> Result<String> {
+        let seeded = &self.stack.seeded;
+        let [other, .., tenant] = &seeded.tenants[..] else {
+            bail!("the seed has fewer than two mapped tenants")
+        };
+        let table = &self.stack.deployed.config_table;
+        let right = self.company_of(tenant).await?;
+        let wrong = self.company_of(other).await?;
+        seeded.page.map(tenant, wrong, true).await?;
+        let backup = self.items(table).await?;
+        seeded.page.map(tenant, right, true).await?;
+        let configuration = self.stack.operator.configuration(&seeded.partner).await?;
+
+        let mapping = self.event_source_mapping().await?;
+        self.set_queue_reading(&mapping, false).await?;
+        self.set_schedules_running(false).await?;
+        let alert = SourceAlert {
+            tenant,
+            id: "restore-config",
+            kind: "disk",
+            severity: "low",
+            title: "A disk fills up after the restore",
+        };
+        self.source
+            .post(&AlertSource::raised(&alert, "restore-5"))
+            .await?;
+        self.put_back(table, &["pk", "sk"], backup).await?;
+        ensure!(
+            self.company_of(tenant).await? == wrong,
+            "the restored table has the later mapping"
+        );
+        let history = seeded.page.get("history").await?;
+        let newest = &history["entries"][0];
+        ensure!(
+            newest["detail"]["tenant"] == tenant.as_str(),
+            "the history does not say what changed: {newest}"
+        );
+        self.stack
+            .operator
+            .enable_partner(&seeded.partner, false)
+            .await?;
+
+        self.set_schedules_running(true).await?;
+        self.set_queue_reading(&mapping, true).await?;
+        self.blocked_by_suspension(&alert).await?;
+        // A disabled partner cannot open its page, so the operator corrects the mapping.
+        let (operator, partner) = (&self.stack.operator, &seeded.partner);
+        operator.put_configuration(partner, &configuration).await?;
+        operator.enable_partner(partner, true).await?;
+        self.tickets_are(&[(&alert, "open")]).await?;
+        let company = self.ticket_company(&alert).await?;
+        ensure!(
+            company == right,
+            "the ticket is for the company {company}, not {right}"
+        );
+        Ok("an alert waited, and its ticket is for the corrected company".to_owned())
+    }
+
+    async fn company_of(&self, tenant: &TenantId) -> Result<u64> {
+        let shown = self.stack.seeded.page.tenant(tenant).await?;
+        let company = shown["company"].as_u64();
+        company.with_context(|| format!("{tenant} has no company"))
+    }
+
+    /// Waits until the alert is blocked because its partner is disabled.
+    async fn blocked_by_suspension(&self, alert: &SourceAlert<'_>) -> Result<()> {
+        let table = self.target.alerts_table()?.to_owned();
+        let alerts = Alerts::new(&self.target.aws, table);
+        let key = self.source.key(alert)?;
+        wait_for("the blocked alert", WITHIN, async || {
+            let record = alerts.get(&key).await?;
+            let blocked = record.and_then(|record| record.blocked);
+            let reason = blocked.map(|blocked| blocked.reason);
+            Ok((reason == Some(Blocked::NotSetUp)).then_some(()))
+        })
+        .await
+    }
+
+    async fn ticket_company(&self, alert: &SourceAlert<'_>) -> Result<u64> {
+        let ticket_ref = TicketRef::new(&self.source.key(alert)?, 1);
+        let conditions = format!("externalXRef=\"{ticket_ref}\"");
+        let query = [("conditions", conditions.as_str())];
+        let found = self.stack.simulator.get("/service/tickets", &query).await?;
+        let company = found[0]["company"]["id"].as_u64();
+        company.context("the ticket has no company")
+    }
+
+    /// Lets the scheduled functions run, or stops them by reserving no concurrency for them.
+    async fn set_schedules_running(&self, running: bool) -> Result<()> {
+        let calls = ["reconcile", "health"].map(|function| {
+            let name = &self.stack.deployed.functions[function];
+            if running {
+                json!({ "service": "lambda", "operation": "DeleteFunctionConcurrency",
+                    "parameters": { "FunctionName": name } })
+            } else {
+                json!({ "service": "lambda", "operation": "PutFunctionConcurrency",
+                    "parameters": { "FunctionName": name, "ReservedConcurrentExecutions": 0 } })
+            }
+        });
+        self.stack.emulator.call_all(&calls).await?;
+        Ok(())
+    }
+
+    async fn items(&self, table: &str) -> Result<Vec<Item>> {
+        let scan = self.dynamodb.scan().table_name(table);
         let items = scan.consistent_read(true).into_paginator().items().send();
         Ok(items.collect::<Result<Vec<_>, _>>().await?)
     }
 
     /// Replaces the table's content with the backup.
-    async fn put_back(&self, backup: Vec<Item>) -> Result<()> {
-        let table = self.target.alerts_table()?;
-        for item in self.items().await? {
-            let key = item.get("pk").context("an item without a key")?.clone();
-            let delete = self.dynamodb.delete_item().table_name(table);
-            delete.key("pk", key).send().await?;
+    async fn put_back(&self, table: &str, keys: &[&str], backup: Vec<Item>) -> Result<()> {
+        for item in self.items(table).await? {
+            let mut delete = self.dynamodb.delete_item().table_name(table);
+            for name in keys {
+                let key = item.get(*name).context("an item without a key")?;
+                delete = delete.key(*name, key.clone());
+            }
+            delete.send().await?;
         }
         for item in backup {
             let put = self.dynamodb.put_item().table_name(table);

@@ -29,6 +29,12 @@ async fn restore() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts a stack"]
+async fn operator_program() -> Result<()> {
+    until_stopped(system::operator_program::run()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts a stack"]
 async fn iam_denials() -> Result<()> {
     until_stopped(system::iam_denials::run()).await
 }

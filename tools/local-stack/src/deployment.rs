@@ -32,6 +32,10 @@ pub struct DeployedStack {
     pub alerts_table: String,
     pub config_table: String,
     pub access_table: String,
+    /// Precedes `connection/` and `source/` in the names of secrets.
+    pub secret_prefix: String,
+    /// How long entries of a history are stored.
+    pub history_days: String,
     /// The deployed name of each function.
     pub functions: BTreeMap<String, String>,
     /// The environment variables of each function.
@@ -151,6 +155,8 @@ async fn describe(emulator: &Emulator) -> Result<DeployedStack> {
         alerts_table: output("AlertsTableName")?,
         config_table: output("ConfigTableName")?,
         access_table: output("AccessTableName")?,
+        secret_prefix: output("SecretPrefix")?,
+        history_days: output("HistoryDays")?,
         functions,
         variables,
     })

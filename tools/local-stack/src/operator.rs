@@ -1,12 +1,9 @@
 //! The operator of a local stack: an IAM user who may call the operator API and nothing else, and
 //! the client that signs as this user.
 
-use std::time::SystemTime;
-
 use anyhow::{Context, Result, ensure};
+use aws::signing::{API_GATEWAY, Signer};
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4::SigningParams;
 use domain::{PartnerId, SourceId};
 use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
@@ -15,15 +12,13 @@ use serde_json::{Value, json};
 use crate::emulator::{Emulator, REGION, http_client};
 
 const USER: &str = "ticketbridge-operator";
-/// The name of a deployed API in IAM policies and signatures.
-const SERVICE: &str = "execute-api";
 
 /// Calls the operator API of one stack.
 #[derive(Debug)]
 pub struct OperatorClient {
     http: reqwest::Client,
     url: String,
-    keys: Credentials,
+    signer: Signer,
 }
 
 /// A source that was just created. The API returns its secret only then.
@@ -73,7 +68,11 @@ impl OperatorClient {
                 "{}/_aws/execute-api/{api_id}/v1/operator",
                 emulator.endpoint()
             ),
-            keys,
+            signer: Signer {
+                credentials: keys,
+                region: REGION.to_owned(),
+                service: API_GATEWAY,
+            },
         })
     }
 
@@ -83,7 +82,7 @@ impl OperatorClient {
     }
 
     pub fn keys(&self) -> &Credentials {
-        &self.keys
+        &self.signer.credentials
     }
 
     /// Creates a partner, or renames it.
@@ -134,6 +133,31 @@ impl OperatorClient {
         Ok(())
     }
 
+    /// Enables a partner, or suspends it: then its alerts are blocked.
+    pub async fn enable_partner(&self, partner: &PartnerId, enabled: bool) -> Result<()> {
+        let path = format!("/partners/{partner}");
+        let body = json!({ "enabled": enabled });
+        self.call(Method::PUT, &path, Some(&body)).await?;
+        Ok(())
+    }
+
+    /// What a partner chose about its ConnectWise.
+    pub async fn configuration(&self, partner: &PartnerId) -> Result<Value> {
+        let path = format!("/partners/{partner}/configuration");
+        self.call(Method::GET, &path, None).await
+    }
+
+    /// Stores what [`Self::configuration`] returned before.
+    pub async fn put_configuration(
+        &self,
+        partner: &PartnerId,
+        configuration: &Value,
+    ) -> Result<()> {
+        let path = format!("/partners/{partner}/configuration");
+        self.call(Method::PUT, &path, Some(configuration)).await?;
+        Ok(())
+    }
+
     /// The status of the answer to a request for the list of partners.
     pub async fn try_partners(&self) -> Result<StatusCode> {
         Ok(self.send(Method::GET, "/partners", None).await?.status())
@@ -152,7 +176,10 @@ impl OperatorClient {
         let url = format!("{}{path}", self.url);
         let body = body.map(Value::to_string).unwrap_or_default();
         let mut request = self.http.request(method.clone(), &url);
-        for (name, value) in signature(&self.keys, &method, &url, body.as_bytes())? {
+        let signature = self
+            .signer
+            .headers(method.as_str(), &url, body.as_bytes())?;
+        for (name, value) in signature {
             request = request.header(name, value);
         }
         if !body.is_empty() {
@@ -161,28 +188,4 @@ impl OperatorClient {
         let answer = request.body(body).send().await;
         answer.with_context(|| format!("{method} {url}"))
     }
-}
-
-/// The headers that sign a request.
-fn signature(
-    keys: &Credentials,
-    method: &Method,
-    url: &str,
-    body: &[u8],
-) -> Result<Vec<(String, String)>> {
-    let identity = keys.clone().into();
-    let parameters = SigningParams::builder()
-        .identity(&identity)
-        .region(REGION)
-        .name(SERVICE)
-        .time(SystemTime::now())
-        .settings(SigningSettings::default())
-        .build()?;
-    let body = SignableBody::Bytes(body);
-    let request = SignableRequest::new(method.as_str(), url, std::iter::empty(), body)?;
-    let (instructions, _) = sign(request, &parameters.into())?.into_parts();
-    let headers = instructions.headers();
-    Ok(headers
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect())
 }

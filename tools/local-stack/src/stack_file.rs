@@ -42,6 +42,8 @@ struct StackDescription<'a> {
     alerts_table: &'a str,
     config_table: &'a str,
     access_table: &'a str,
+    secret_prefix: &'a str,
+    history_days: &'a str,
 }
 
 #[derive(Serialize)]
@@ -110,6 +112,8 @@ impl StackFile {
             alerts_table: &stack.deployed.alerts_table,
             config_table: &stack.deployed.config_table,
             access_table: &stack.deployed.access_table,
+            secret_prefix: &stack.deployed.secret_prefix,
+            history_days: &stack.deployed.history_days,
         };
         let mut variables = BTreeMap::new();
         for (name, value) in stack.deployed.variables.values().flatten() {

@@ -8,7 +8,7 @@ use crate::aws_environment::AwsEnvironment;
 use crate::check::{self, CheckOptions};
 use crate::context::CommandContext;
 use crate::dead_letters::{self, DeadLettersCommand};
-use crate::deletion::{self, DeleteCommand};
+use crate::deletion::{self, DeleteOptions};
 use crate::doctor::{self, DoctorOptions};
 use crate::links::{self, LinksCommand};
 use crate::output::{CommandOutcome, OutputFormat};
@@ -106,15 +106,12 @@ matched by name. Settings and tenants fit only the same ConnectWise, which the p
 its page: until then they are left out, and another import adds them.")]
     Import(ImportOptions),
     /// Deletes what is stored about a partner, a source, a tenant or an alert
-    #[command(
-        subcommand,
-        after_help = "Example:
+    #[command(after_help = "Example:
   ticketbridge delete tenant --partner northwind --tenant acme-dental
 
 Without --yes it only shows what it would delete. Tickets in ConnectWise stay as they are.
-docs/privacy.md says what is stored where, and what remains."
-    )]
-    Delete(DeleteCommand),
+docs/privacy.md says what is stored where, and what remains.")]
+    Delete(DeleteOptions),
     /// Whether the stack is healthy, and what to do about what is not
     #[command(after_help = "Examples:
   ticketbridge doctor --stack-name ticketbridge
@@ -170,7 +167,7 @@ impl Arguments {
             OperatorCommand::Rebuild(options) => rebuild::run(&options, &context).await,
             OperatorCommand::Export(options) => export::run(&options, &context).await,
             OperatorCommand::Import(options) => import::run(&options, &context).await,
-            OperatorCommand::Delete(command) => deletion::run(&command, &context).await,
+            OperatorCommand::Delete(options) => deletion::run(&options, &context).await,
             OperatorCommand::Doctor(options) => doctor::run(&options, &context).await,
             OperatorCommand::Version(options) => version::run(&options, &context).await,
             OperatorCommand::Completions(options) => {

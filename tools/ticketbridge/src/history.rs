@@ -6,19 +6,23 @@ use anyhow::Result;
 use domain::PartnerId;
 use jiff::Timestamp;
 use ring::rand::SystemRandom;
-use store::{AccessTable, Actor, AuditEntry};
+use store::{AccessTable, Actor, AuditEntry, AuditLog};
 
 use crate::target::TargetStack;
 
 /// Writes to the histories of a stack's partners.
-pub(crate) struct HistoryWriter(AccessTable);
+pub(crate) struct HistoryWriter(AuditLog);
 
 impl HistoryWriter {
     /// Commands create it before they change anything, so that a missing table name is noticed in
     /// time.
     pub(crate) fn new(target: &TargetStack) -> Result<Self> {
         let table = target.access_table()?.to_owned();
-        Ok(Self(AccessTable::new(&target.aws, table)))
+        let audit = AccessTable::new(&target.aws, table).audit;
+        Ok(Self(match target.history_retention()? {
+            Some(retention) => audit.with_retention(retention),
+            None => audit,
+        }))
     }
 
     /// Adds an entry for an action that was done. A failure is only printed, because the action is
@@ -39,7 +43,7 @@ impl HistoryWriter {
         let n = n
             .map(|n| u64::from_be_bytes(n.expose()))
             .unwrap_or_default();
-        if let Err(err) = self.0.audit.add(partner, &entry, n).await {
+        if let Err(err) = self.0.add(partner, &entry, n).await {
             eprintln!("{partner}: cannot add `{what}` to the history: {err}");
         }
     }

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use anyhow::{Context, Result, bail};
+use aws::signing::{API_GATEWAY, Signer};
 use domain::wire::transport::is_protected;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
@@ -11,11 +12,9 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::signing::{Signer, http_client};
+use crate::http_client;
 use crate::target::TargetStack;
 
-/// The name of a deployed API in IAM policies and signatures.
-const SERVICE: &str = "execute-api";
 /// The characters that AWS's signatures leave as they are.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -61,12 +60,12 @@ impl OperatorApi {
             bail!("{url} is neither an https address nor one of this machine");
         }
         Ok(Self {
-            http: http_client(&url)?,
+            http: http_client::create(&url)?,
             url,
             signer: Signer {
                 credentials: target.operator_credentials().await?,
                 region: target.region()?,
-                service: SERVICE,
+                service: API_GATEWAY,
             },
         })
     }
@@ -125,7 +124,10 @@ impl OperatorApi {
         let url = format!("{}/{path}", self.url);
         let body = body.map(Value::to_string).unwrap_or_default();
         let mut request = self.http.request(method.clone(), &url);
-        for (name, value) in self.signer.headers(&method, &url, body.as_bytes())? {
+        let signature = self
+            .signer
+            .headers(method.as_str(), &url, body.as_bytes())?;
+        for (name, value) in signature {
             request = request.header(name, value);
         }
         if !body.is_empty() {

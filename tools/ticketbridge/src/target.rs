@@ -9,6 +9,7 @@ use aws::startup::{self, Account};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_types::SdkConfig;
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::aws_environment::{AccountOptions, AwsEnvironment, stack_outputs};
@@ -83,6 +84,8 @@ struct RunningStack {
     alerts_table: String,
     config_table: String,
     access_table: String,
+    secret_prefix: String,
+    history_days: String,
     operator_url: String,
     operator: OperatorKeys,
 }
@@ -122,6 +125,25 @@ impl TargetStack {
 
     pub fn access_table(&self) -> Result<&str> {
         self.output("AccessTableName", "--access-table")
+    }
+
+    /// Precedes `connection/` and `source/` in the names of secrets.
+    pub(crate) fn secret_prefix(&self) -> Result<&str> {
+        let prefix = self.outputs.get("SecretPrefix").map(String::as_str);
+        prefix.context(
+            "the stack has no output SecretPrefix: give the --stack-name of a stack of this release",
+        )
+    }
+
+    /// How long entries of a history are stored; `None` if tables replace the stack's name.
+    pub(crate) fn history_retention(&self) -> Result<Option<SignedDuration>> {
+        let Some(days) = self.outputs.get("HistoryDays") else {
+            return Ok(None);
+        };
+        let days: u32 = days
+            .parse()
+            .context("the stack's HistoryDays is no number")?;
+        Ok(Some(SignedDuration::from_hours(24 * i64::from(days))))
     }
 
     pub(crate) fn operator_url(&self) -> Result<&str> {
@@ -230,6 +252,8 @@ fn running_stack() -> Result<TargetStack> {
         ("AlertsTableName", stack.alerts_table),
         ("ConfigTableName", stack.config_table),
         ("AccessTableName", stack.access_table),
+        ("SecretPrefix", stack.secret_prefix),
+        ("HistoryDays", stack.history_days),
         ("OperatorUrl", stack.operator_url),
     ];
     let outputs = outputs.map(|(name, value)| (name.to_owned(), value));

@@ -14,7 +14,7 @@ use maud::{Markup, html};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::activity::state::{StateView, closed_words};
+use crate::activity::state::{StateView, closed_words, title};
 use crate::activity::view::ticket_link;
 use crate::backlog::count::describe;
 use crate::held;
@@ -248,7 +248,7 @@ pub(super) fn render(view: &AlertPageView) -> Markup {
         p { a href=(SetupStep::Activity.path()) { "All alerts" } }
         h2 { (view.title) }
         dl {
-            dt { "State" } dd { b { (view.state.state.title()) } ". " (view.state.words) }
+            dt { "State" } dd { b { (title(view.state.state)) } ". " (view.state.words) }
             dt { "Ticket" } dd { (ticket_link(&view.state, view.ticket_address.as_deref())) }
             dt { "What is next" } dd { (view.next) }
             dt { "Tenant" } dd { (view.tenant_name) }

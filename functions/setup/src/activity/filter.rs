@@ -1,6 +1,7 @@
 //! Which alerts a list shows.
 
 use domain::alert::record::Record;
+use domain::alert::state::AlertState;
 use domain::{Kind, SourceId, TenantId};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -8,7 +9,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use serde::{Deserialize, Deserializer};
 use store::{ListedAlert, TimeCursor, TimeRange};
 
-use crate::activity::state::{AlertState, StateView};
+use crate::activity::state::StateView;
 use crate::http::problem::Problem;
 
 /// The query of the list. An empty field of a form is no filter.

@@ -143,7 +143,7 @@ pub(crate) async fn any_record(setup: &Setup, id: &str) -> Result<Record, Proble
 }
 
 fn no_such_alert() -> Problem {
-    Problem::not_found("There is no such alert. It may have ended over 90 days ago.")
+    Problem::not_found("There is no such alert. It may have ended long ago.")
 }
 
 /// Reads the record of one alert of the partner.

@@ -1,29 +1,12 @@
 //! What became of an alert, derived from its record.
 
 use domain::alert::record::{Actual, ClosedBy, Record};
+use domain::alert::state::AlertState;
 use domain::{Blocked, RecordId};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::backlog::count::describe;
-
-/// The states by which the list is filtered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum AlertState {
-    /// A ticket is open for it.
-    Open,
-    /// It has no ticket yet, and waits for a cause to end.
-    Waiting,
-    /// ConnectWise refused a call for it.
-    Failed,
-    /// A worker has it, or its message is still in the queue.
-    InProgress,
-    /// Its ticket ended.
-    Closed,
-    /// It was resolved before a ticket was created.
-    Resolved,
-}
 
 /// The state, and what a person reads about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -36,39 +19,6 @@ pub(crate) struct StateView {
     /// The epoch of the connection of the ticket.
     #[serde(skip)]
     pub(super) epoch: Option<u32>,
-}
-
-impl AlertState {
-    pub(super) const ALL: [Self; 6] = [
-        Self::Open,
-        Self::Waiting,
-        Self::Failed,
-        Self::InProgress,
-        Self::Closed,
-        Self::Resolved,
-    ];
-
-    pub(super) fn code(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Waiting => "waiting",
-            Self::Failed => "failed",
-            Self::InProgress => "in_progress",
-            Self::Closed => "closed",
-            Self::Resolved => "resolved",
-        }
-    }
-
-    pub(super) fn title(self) -> &'static str {
-        match self {
-            Self::Open => "Ticket open",
-            Self::Waiting => "Waiting",
-            Self::Failed => "Refused by ConnectWise",
-            Self::InProgress => "In progress",
-            Self::Closed => "Ticket closed",
-            Self::Resolved => "Resolved without a ticket",
-        }
-    }
 }
 
 impl StateView {
@@ -131,6 +81,18 @@ fn state_of(record: &Record) -> (AlertState, String) {
             AlertState::Resolved,
             "It was resolved before its ticket was created.".to_owned(),
         ),
+    }
+}
+
+/// A state for people.
+pub(super) fn title(state: AlertState) -> &'static str {
+    match state {
+        AlertState::Open => "Ticket open",
+        AlertState::Waiting => "Waiting",
+        AlertState::Failed => "Refused by ConnectWise",
+        AlertState::InProgress => "In progress",
+        AlertState::Closed => "Ticket closed",
+        AlertState::Resolved => "Resolved without a ticket",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use domain::alert::event::Severity;
 use domain::alert::record::Record;
+use domain::alert::state::AlertState;
 use domain::{Kind, SourceId, TenantId};
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -9,7 +10,7 @@ use serde::Serialize;
 use store::{ListedAlert, TimeCursor};
 
 use crate::activity::filter::ActivityFilter;
-use crate::activity::state::{AlertState, StateView};
+use crate::activity::state::{StateView, title};
 use crate::http::problem::Problem;
 use crate::page;
 use crate::partner_names::PartnerNames;
@@ -150,14 +151,14 @@ fn row_markup(row: &AlertRow) -> Markup {
             }
             td data-label="Received" { (page::time(row.received_at)) }
             td data-label="Tenant" { (row.tenant_name) }
-            td data-label="State" { b { (row.state.state.title()) } br; small { (row.state.words) } }
+            td data-label="State" { b { (title(row.state.state)) } br; small { (row.state.words) } }
             td data-label="Ticket" { (ticket_link(&row.state, row.ticket_address.as_deref())) }
         }
     }
 }
 
 fn filter_form(filter: &ActivityFilter, options: &FilterOptions) -> Markup {
-    let states = AlertState::ALL.map(|state| (state.code().to_owned(), state.title().to_owned()));
+    let states = AlertState::ALL.map(|state| (state.code().to_owned(), title(state).to_owned()));
     let state = filter.state.map(AlertState::code);
     let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
     html! {

@@ -229,30 +229,23 @@ fn judge_company(
         Err(err) => err,
     };
     tracing::warn!(error = %err, origin = %origin, "failed to read company info");
-    let origin = || origin.clone();
-    match err {
-        Error::NotRouted { status: 400, .. } if origin().is_cloud() => Err(unknown()),
-        Error::NotSent { .. } => Err(ConnectionError::HostUnknown { origin: origin() }),
-        Error::HostRefused { .. } => Err(ConnectionError::AddressRefused { origin: origin() }),
-        Error::Throttled { retry_after } => Err(ConnectionError::Throttled { after: retry_after }),
-        Error::TimedOut { .. }
-        | Error::NoAnswer { .. }
-        | Error::ServerError { .. }
-        | Error::DeadlineTooShort
-        | Error::AnswerTooLarge { .. } => Err(ConnectionError::Down { origin: origin() }),
-        Error::NotRouted { .. }
-        | Error::KeysRefused
-        | Error::ClientIdRefused
-        | Error::EndpointMissing { .. }
-        | Error::Forbidden { .. }
-        | Error::MissingRight { .. }
-        | Error::NotFound { .. }
-        | Error::TargetMissing { .. }
-        | Error::Rejected { .. }
-        | Error::Conflict { .. }
-        | Error::RedirectRefused { .. }
-        | Error::AnswerUnreadable { .. } => Ok(None),
+    if matches!(err, Error::NotRouted { status: 400, .. }) && origin.is_cloud() {
+        return Err(unknown());
     }
+    let origin = origin.clone();
+    if let Error::NotSent { .. } = err {
+        return Err(ConnectionError::HostUnknown { origin });
+    }
+    if let Error::HostRefused { .. } = err {
+        return Err(ConnectionError::AddressRefused { origin });
+    }
+    if let Error::Throttled { retry_after } = err {
+        return Err(ConnectionError::Throttled { after: retry_after });
+    }
+    if err.is_temporary() || matches!(err, Error::AnswerTooLarge { .. }) {
+        return Err(ConnectionError::Down { origin });
+    }
+    Ok(None)
 }
 
 /// What the answer to a call with the keys proves. A missing right proves the keys too, because

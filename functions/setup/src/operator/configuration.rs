@@ -133,20 +133,10 @@ pub(super) async fn get(
     });
     let response = ConfigurationResponse {
         connectwise: connection.as_ref().map(ConnectWiseSite::of),
-        settings: settings.map(portable),
+        settings: settings.map(Settings::portable),
         tenants: tenants.collect(),
     };
     Ok(json_response(StatusCode::OK, &response))
-}
-
-/// The settings without what belongs to one stage: the connection's epoch, and since when alerts of
-/// a kind become tickets.
-fn portable(settings: Settings) -> Settings {
-    Settings {
-        epoch: None,
-        kinds_on_since: BTreeMap::new(),
-        ..settings
-    }
 }
 
 /// Stores settings and mappings, after ConnectWise confirmed that it has what they name. If the
@@ -270,21 +260,14 @@ async fn save_settings(
     let store = &setup.table().settings;
     let stored = store.get(partner).await?;
     let before = stored.value.filter(|of| of.belongs_to(epoch));
-    if before.clone().map(portable).as_ref() == Some(&portable(settings.clone())) {
+    if before.clone().map(Settings::portable) == Some(settings.clone().portable()) {
         return Ok(false);
     }
     check_limits(&settings)?;
     let lists = ticket_lists(client, &settings, invocation.call_ends()).await?;
     check(&Settings::default(), &settings, &lists)?;
     let before = before.unwrap_or_default();
-    let off = settings.kinds_off.clone();
-    let after = Settings {
-        epoch: Some(epoch),
-        kinds_off: before.kinds_off,
-        kinds_on_since: before.kinds_on_since,
-        ..settings
-    };
-    let after = after.with_kinds_off(off, invocation.now());
+    let after = before.with_portable(settings, epoch, invocation.now());
     saved_version(store.save(partner, &after, stored.version).await?)?;
     Ok(true)
 }
@@ -317,12 +300,9 @@ async fn save_tenant(
     let store = &setup.table().tenants;
     let stored = store.get(partner, &tenant.id).await?;
     let before = stored.value.clone().unwrap_or_default();
-    let choice = (company.as_ref().map(|of| of.id), tenant.enabled);
-    let mut after = before.clone();
-    if (before.company, before.enabled) != choice || !fits(&before, company.as_ref()) {
-        after = after.with_choice(company, tenant.enabled, invocation.now());
-    }
-    after.name = tenant.name.or(after.name);
+    let name = tenant.name.or_else(|| before.name.clone());
+    let choice = before.with_choice(company, tenant.enabled, invocation.now());
+    let after = Mapping { name, ..choice };
     if stored.value.as_ref() == Some(&after) {
         return Ok(false);
     }
@@ -335,9 +315,4 @@ async fn save_tenant(
             "A tenant was changed meanwhile. Send the request again.",
         )),
     }
-}
-
-/// Whether the mapping belongs to the present connection.
-fn fits(before: &Mapping, company: Option<&ChosenCompany>) -> bool {
-    company.is_none_or(|company| before.epoch == Some(company.epoch))
 }

@@ -217,7 +217,7 @@ fn unreadable(view: &OverviewView) -> Markup {
         @for of in &view.quarantined {
             p class="problem" {
                 (counted(of.messages.into(), "message")) @if of.more { " or more" } " of " b { (of.name) }
-                " could not be read since " (of.since) ", so no tickets were created. No alert is lost: each message is stored for 14 days. Last reason: "
+                " could not be read since " (of.since) ", so no tickets were created. No alert is lost if they are handled soon: each message is stored for a limited time. Last reason: "
                 code { (of.field) } ": " (of.problem)
                 ". " a href=(of.path) { "Look at the messages of " (of.name) }
             }

@@ -36,8 +36,8 @@ pub struct ChosenCompany {
 }
 
 impl Mapping {
-    /// Applies a person's choice. If the tenant made no tickets so far, the back-fill starts now.
-    /// Another company for an enabled tenant does not restart it, since no alert waited. A company
+    /// Applies a choice. The same choice again changes nothing. If the tenant made no tickets so far,
+    /// the back-fill starts now. Another company for an enabled tenant does not restart it, since no alert waited. A company
     /// of another epoch does, since alerts have waited since the connection was changed.
     #[must_use]
     pub fn with_choice(
@@ -93,5 +93,37 @@ impl Mapping {
 
     fn is_live(&self) -> bool {
         self.enabled && self.company.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn company(id: RecordId, epoch: u32) -> Option<ChosenCompany> {
+        let name = "Contoso".to_owned();
+        Some(ChosenCompany { id, name, epoch })
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_790_000_000 + second).unwrap()
+    }
+
+    #[test]
+    fn a_repeated_choice_changes_nothing() {
+        let first = Mapping::default().with_choice(company(19, 1), true, at(0));
+        assert_eq!(first.enabled_at, Some(at(0)));
+        let again = first.clone().with_choice(company(19, 1), true, at(60));
+        assert_eq!(again, first);
+        let off = first.with_choice(None, false, at(60));
+        assert_eq!(off.clone().with_choice(None, false, at(90)), off);
+    }
+
+    #[test]
+    fn a_company_of_another_connection_restarts_the_back_fill() {
+        let mapped = Mapping::default().with_choice(company(19, 1), true, at(0));
+        let moved = mapped.with_choice(company(19, 2), true, at(60));
+        assert_eq!(moved.epoch, Some(2));
+        assert_eq!(moved.enabled_at, Some(at(60)));
     }
 }

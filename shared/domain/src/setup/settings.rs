@@ -131,6 +131,30 @@ impl Settings {
         self
     }
 
+    /// The settings without what belongs to one stage: the connection's epoch, and since when alerts
+    /// of a kind become tickets.
+    #[must_use]
+    pub fn portable(self) -> Self {
+        Self {
+            epoch: None,
+            kinds_on_since: BTreeMap::new(),
+            ..self
+        }
+    }
+
+    /// Replaces these settings of a connection by portable ones.
+    #[must_use]
+    pub fn with_portable(self, portable: Self, epoch: u32, now: Timestamp) -> Self {
+        let off = portable.kinds_off.clone();
+        let after = Self {
+            epoch: Some(epoch),
+            kinds_off: self.kinds_off,
+            kinds_on_since: self.kinds_on_since,
+            ..portable
+        };
+        after.with_kinds_off(off, now)
+    }
+
     #[must_use]
     pub fn board(&self, category: Category) -> &BoardTarget {
         match category {

@@ -31,6 +31,8 @@ use crate::model::Model;
 
 const HISTORIES: u64 = 30_000;
 const SETTLE: SignedDuration = SignedDuration::from_mins(10);
+/// How long a record is kept whole after its ticket was closed.
+const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// The duration of a claim, in seconds: an invocation and its margin.
 const CLAIM: i64 = 65;
 /// More deliveries than any history needs to finish.

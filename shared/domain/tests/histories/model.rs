@@ -740,7 +740,8 @@ impl Model {
         self.queue = vec![Message::Reconsider, Message::Release];
         self.drain()?;
         for _ in 0..10 {
-            let Some(due) = self.stored.as_ref().and_then(Record::next_check_at) else {
+            let stored = self.stored.as_ref();
+            let Some(due) = stored.and_then(|record| record.next_check_at(crate::RETENTION)) else {
                 break;
             };
             self.pass((due.as_second() - at(self.now).as_second()).max(0) + 1);

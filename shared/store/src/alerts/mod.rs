@@ -26,7 +26,7 @@ use domain::AlertKey;
 use domain::alert::key::shard;
 use domain::alert::record::Record;
 use domain::ticketing::ticket_index::TicketIndex;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::aws_sdk_dynamodb_1::{
     from_attribute_value, from_item, to_attribute_value, to_item,
 };
@@ -37,6 +37,8 @@ use crate::{Error, conditional};
 
 /// The version of the item format that this code writes.
 const SCHEMA: u32 = 1;
+/// The template's default of `TimelineDays`.
+const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Items of one `BatchGetItem`.
 const MAX_BATCH: usize = 100;
 
@@ -94,6 +96,8 @@ pub struct Alerts {
     pub snapshots: SnapshotStore,
     pub ticket_index: TicketIndexStore,
     table: Table,
+    /// How long a record is kept whole after its ticket was closed.
+    retention: SignedDuration,
 }
 
 impl Alerts {
@@ -106,7 +110,14 @@ impl Alerts {
             snapshots: SnapshotStore::new(&table),
             ticket_index: TicketIndexStore::new(&table),
             table,
+            retention: RETENTION,
         }
+    }
+
+    /// With another retention than 90 days. Only a writer of records needs it.
+    #[must_use]
+    pub fn with_retention(self, retention: SignedDuration) -> Self {
+        Self { retention, ..self }
     }
 
     /// Reads the alert's record consistently.
@@ -221,7 +232,7 @@ impl Alerts {
     ) -> Result<RecordWrite, Error> {
         let before = record.rev;
         let after = record.to_stored();
-        let update = update_of(item_key, &after, has_key)?;
+        let update = update_of(item_key, &after, self.retention, has_key)?;
         let call = update.apply(self.table.update_item(alert_key(item_key)));
         let call = if before == 0 {
             call.condition_expression("attribute_not_exists(pk)")
@@ -251,7 +262,12 @@ fn parse(mut item: Item, key: &AlertKey) -> Result<Record, Error> {
     from_item(item).map_err(malformed)
 }
 
-fn update_of(item_key: &str, record: &Record, has_key: bool) -> Result<ItemUpdate, Error> {
+fn update_of(
+    item_key: &str,
+    record: &Record,
+    retention: SignedDuration,
+    has_key: bool,
+) -> Result<ItemUpdate, Error> {
     let malformed = |err| Error::malformed(item_key, &err);
     let mut item: Item = to_item(record).map_err(malformed)?;
     item.insert("schema".to_owned(), number(SCHEMA));
@@ -259,7 +275,7 @@ fn update_of(item_key: &str, record: &Record, has_key: bool) -> Result<ItemUpdat
         item.insert("state_of".to_owned(), string(state_of));
         item.insert("tenant_since".to_owned(), string(tenant_since));
     }
-    if let Some(at) = record.next_check_at() {
+    if let Some(at) = record.next_check_at(retention) {
         let look_of = lists::look_of(&record.key.partner, shard(item_key));
         item.insert("look_of".to_owned(), string(look_of));
         item.insert("look_at".to_owned(), time(at));

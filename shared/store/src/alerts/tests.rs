@@ -81,7 +81,7 @@ fn every_member_of_a_record_is_written() {
 #[test]
 fn a_repeated_write_is_recognised_by_all_that_it_wrote() {
     let record = record();
-    let update = update_of(&record.key.item_key(), &record, true).unwrap();
+    let update = update_of(&record.key.item_key(), &record, RETENTION, true).unwrap();
     let mut item = to_item(&record).unwrap();
     item.insert("schema".into(), number(SCHEMA));
     item.insert("of_a_newer_version".into(), AttributeValue::Bool(true));
@@ -97,7 +97,7 @@ fn a_repeated_write_is_recognised_by_all_that_it_wrote() {
 #[test]
 fn an_attribute_that_a_record_lacks_is_removed() {
     let record = record();
-    let update = update_of(&record.key.item_key(), &record, true).unwrap();
+    let update = update_of(&record.key.item_key(), &record, RETENTION, true).unwrap();
     let expression = update.expression();
     assert!(
         expression.ends_with(

@@ -1,11 +1,11 @@
 //! The audit log of a partner: `P#<partner>` with `audit#<time>#<n>`. Entries are added and never
-//! changed.
+//! changed. The attribute `ttl` only cleans up.
 
 use std::collections::BTreeMap;
 
 use domain::PartnerId;
 use domain::time::sortable;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ use crate::table::{Table, partner_item, partner_pk};
 use crate::{Error, conditional};
 
 const PREFIX: &str = "audit#";
+/// The template's default of `HistoryDays`.
+const RETENTION: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// One action of a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -46,16 +48,32 @@ pub enum Actor {
     Partner,
 }
 
+#[derive(Serialize)]
+struct StoredEntry<'a> {
+    #[serde(flatten)]
+    entry: &'a AuditEntry,
+    ttl: i64,
+}
+
 #[derive(Debug, Clone)]
 pub struct AuditLog {
     table: Table,
+    /// How long an entry is stored.
+    retention: SignedDuration,
 }
 
 impl AuditLog {
     pub(crate) fn new(table: &Table) -> Self {
         Self {
             table: table.clone(),
+            retention: RETENTION,
         }
+    }
+
+    /// With another retention than 400 days. Only a writer needs it.
+    #[must_use]
+    pub fn with_retention(self, retention: SignedDuration) -> Self {
+        Self { retention, ..self }
     }
 
     /// Adds an entry. `n` is a number that no other entry of the same millisecond has, such as a
@@ -66,7 +84,12 @@ impl AuditLog {
     /// When DynamoDB fails. The entry may then be stored.
     pub async fn add(&self, partner: &PartnerId, entry: &AuditEntry, n: u64) -> Result<(), Error> {
         let sk = format!("{PREFIX}{}#{n:016x}", sortable(entry.at));
-        let item = partner_item(partner, &sk, entry)?;
+        let ends = entry.at.saturating_add(self.retention);
+        let stored = StoredEntry {
+            entry,
+            ttl: ends.unwrap_or(entry.at).as_second(),
+        };
+        let item = partner_item(partner, &sk, &stored)?;
         let call = self.table.put_item(item);
         let call = call.condition_expression("attribute_not_exists(pk)");
         conditional::put(call).await.map(drop)

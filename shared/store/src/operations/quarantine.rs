@@ -17,7 +17,7 @@ use crate::{Error, conditional};
 pub(crate) const PREFIX: &str = "quarantine#";
 /// Most pages that are read for a list of waiting messages, of one megabyte each.
 const MAX_PAGES: usize = 4;
-/// How long a message is stored.
+/// The template's default of `QuarantineDays`.
 const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// A stored message, without its text.
@@ -105,13 +105,22 @@ struct StoredEntry<'a> {
 #[derive(Debug, Clone)]
 pub struct QuarantineStore {
     table: Table,
+    /// How long a message is stored, and how it was handled.
+    retention: SignedDuration,
 }
 
 impl QuarantineStore {
     pub(crate) fn new(table: &Table) -> Self {
         Self {
             table: table.clone(),
+            retention: RETENTION,
         }
+    }
+
+    /// With another retention than 14 days. Only a writer needs it.
+    #[must_use]
+    pub fn with_retention(self, retention: SignedDuration) -> Self {
+        Self { retention, ..self }
     }
 
     /// Stores a message. A repetition changes nothing, also after a person handled it.
@@ -119,7 +128,7 @@ impl QuarantineStore {
     /// # Errors
     /// When DynamoDB fails; the message is delivered again.
     pub async fn add(&self, entry: &QuarantineEntry) -> Result<(), Error> {
-        let ends = entry.received_at.saturating_add(RETENTION);
+        let ends = entry.received_at.saturating_add(self.retention);
         let stored = StoredEntry {
             entry,
             ttl: ends.unwrap_or(entry.received_at).as_second(),
@@ -242,7 +251,11 @@ impl QuarantineStore {
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(
                 ":ttl",
-                number(now.saturating_add(RETENTION).unwrap_or(now).as_second()),
+                number(
+                    now.saturating_add(self.retention)
+                        .unwrap_or(now)
+                        .as_second(),
+                ),
             );
         conditional::update(call).await
     }

@@ -24,7 +24,7 @@ mod health {
     pub(crate) mod quarantined_messages;
     pub(crate) mod refused_partners;
     pub(crate) mod runs;
-    mod source_test;
+    pub(crate) mod source_test;
     mod waiting_alerts;
     mod weekly_report;
 }
@@ -61,6 +61,7 @@ mod reconcile {
     pub(crate) mod rebuild;
     pub(crate) mod release;
     pub(crate) mod restore_drill;
+    pub(crate) mod retention;
 }
 
 mod security {

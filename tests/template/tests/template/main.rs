@@ -18,7 +18,7 @@ use template::Template;
 /// Returns the violations.
 type Rule = fn(&Template) -> Vec<String>;
 
-const RULES: [(&str, Rule); 13] = [
+const RULES: [(&str, Rule); 15] = [
     (
         "a message stays hidden for six time-outs",
         queues::visibility,
@@ -42,6 +42,14 @@ const RULES: [(&str, Rule); 13] = [
         storage::logs,
     ),
     ("tables are encrypted, backed up and kept", storage::tables),
+    (
+        "what is stored about people ends after a number of days that the operator chooses",
+        storage::retention,
+    ),
+    (
+        "the template says the version of its functions",
+        storage::version,
+    ),
     ("every open route is known", routes::routes),
     ("mails come from one address", permissions::sender),
     (

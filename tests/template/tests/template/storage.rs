@@ -1,4 +1,4 @@
-//! Rules about logs and tables.
+//! Rules about logs and tables, how long their content is stored, and the version.
 
 use std::collections::BTreeMap;
 
@@ -73,4 +73,43 @@ pub(crate) fn tables(template: &Template) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// The variables by which functions know how long they store what.
+const RETENTION: [&str; 3] = ["TIMELINE_DAYS", "QUARANTINE_DAYS", "HISTORY_DAYS"];
+
+pub(crate) fn retention(template: &Template) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for name in RETENTION {
+        let functions = template.functions().into_values();
+        let values = functions.map(|of| &of["Properties"]["Environment"]["Variables"][name]);
+        let values: Vec<_> = values.filter(|value| !value.is_null()).collect();
+        if values.is_empty() {
+            wrong.push(format!("no function has {name}"));
+        }
+        for value in values {
+            let least = template.default_and_least(value).map(|(_, least)| least);
+            let is_bounded = least.is_some_and(|least| least > 0)
+                && template.largest(value).is_some()
+                && !value["Ref"].is_null();
+            if !is_bounded {
+                wrong.push(format!(
+                    "{name} is no parameter with a least and a largest number"
+                ));
+            }
+        }
+    }
+    wrong
+}
+
+pub(crate) fn version(template: &Template) -> Vec<String> {
+    let variables = &template.0["Globals"]["Function"]["Environment"]["Variables"];
+    let expected = env!("CARGO_PKG_VERSION");
+    if variables["VERSION"] == expected {
+        return Vec::new();
+    }
+    let found = &variables["VERSION"];
+    vec![format!(
+        "VERSION is {found}, and Cargo.toml says {expected}"
+    )]
 }

@@ -3,8 +3,10 @@
 mod render;
 
 use anyhow::Result;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
 use domain::PartnerId;
+use domain::alert::state::AlertState;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
@@ -41,7 +43,7 @@ pub(crate) struct SearchOptions {
     #[arg(long, value_name = "PARTNER", value_parser = parse_partner)]
     partner: Option<PartnerId>,
     /// Only alerts in this state
-    #[arg(long)]
+    #[arg(long, value_name = "STATE", value_parser = state_parser())]
     state: Option<AlertState>,
     /// Only alerts of this tenant
     #[arg(long)]
@@ -63,22 +65,6 @@ pub(crate) struct SearchOptions {
     limit: u32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AlertState {
-    /// A ticket is open for it
-    Open,
-    /// It has no ticket yet, and waits for a cause to end
-    Waiting,
-    /// ConnectWise refused a call for it
-    Failed,
-    /// A worker has it, or its message is in the queue
-    InProgress,
-    /// Its ticket ended
-    Closed,
-    /// It was resolved before a ticket was created
-    Resolved,
-}
-
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ShowOptions {
     /// The alert's id in `ticketbridge alerts search`
@@ -86,16 +72,23 @@ pub(crate) struct ShowOptions {
     id: String,
 }
 
-impl AlertState {
-    fn code(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Waiting => "waiting",
-            Self::Failed => "failed",
-            Self::InProgress => "in_progress",
-            Self::Closed => "closed",
-            Self::Resolved => "resolved",
-        }
+/// Parses the code of a state. The help lists all of them.
+fn state_parser() -> impl TypedValueParser<Value = AlertState> {
+    let values = AlertState::ALL.map(|state| PossibleValue::new(state.code()).help(help(state)));
+    PossibleValuesParser::new(values).try_map(|code| {
+        let state = AlertState::parse(&code);
+        state.ok_or_else(|| format!("there is no state {code}"))
+    })
+}
+
+fn help(state: AlertState) -> &'static str {
+    match state {
+        AlertState::Open => "A ticket is open for it",
+        AlertState::Waiting => "It has no ticket yet, and waits for a cause to end",
+        AlertState::Failed => "ConnectWise refused a call for it",
+        AlertState::InProgress => "A worker has it, or its message is in the queue",
+        AlertState::Closed => "Its ticket ended",
+        AlertState::Resolved => "It was resolved before a ticket was created",
     }
 }
 

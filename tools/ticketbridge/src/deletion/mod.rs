@@ -22,8 +22,17 @@ use crate::target::ResourceNames;
 /// source's document again after five minutes, and a message is tried again after half an hour.
 const QUEUE_TIME: SignedDuration = SignedDuration::from_mins(40);
 
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DeleteOptions {
+    #[command(subcommand)]
+    command: DeleteCommand,
+    /// Deletes; without it, the command only shows what it would delete
+    #[arg(long, global = true)]
+    yes: bool,
+}
+
 #[derive(Debug, Clone, Subcommand)]
-pub(crate) enum DeleteCommand {
+enum DeleteCommand {
     /// Deletes a suspended partner, with the sources that serve it alone
     #[command(after_help = "Examples:
   ticketbridge partners suspend northwind
@@ -51,32 +60,23 @@ To repeat it after the source was deleted, name its partners:
 }
 
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Confirmation {
-    /// Deletes; without it, the command only shows what it would delete
-    #[arg(long)]
-    yes: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct SecretOptions {
+struct SecretOptions {
     /// For how many days a deleted secret can be restored, 7 to 30; 0 deletes it at once
     #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = parse_days)]
     recovery_days: u8,
 }
 
 #[derive(Debug, Clone, Args)]
-pub(crate) struct PartnerDeletion {
+struct PartnerDeletion {
     /// The partner's id
     #[arg(value_name = "PARTNER", value_parser = parse_partner)]
     partner: PartnerId,
     #[command(flatten)]
     secrets: SecretOptions,
-    #[command(flatten)]
-    confirmation: Confirmation,
 }
 
 #[derive(Debug, Clone, Args)]
-pub(crate) struct SourceDeletion {
+struct SourceDeletion {
     /// The source's id
     #[arg(value_name = "SOURCE", value_parser = parse_source)]
     source: SourceId,
@@ -85,24 +85,20 @@ pub(crate) struct SourceDeletion {
     partners: Vec<PartnerId>,
     #[command(flatten)]
     secrets: SecretOptions,
-    #[command(flatten)]
-    confirmation: Confirmation,
 }
 
 #[derive(Debug, Clone, Args)]
-pub(crate) struct TenantDeletion {
+struct TenantDeletion {
     /// The partner's id
     #[arg(long, value_name = "PARTNER", value_parser = parse_partner)]
     partner: PartnerId,
     /// The tenant's id, as its source sends it
     #[arg(long, value_name = "TENANT", value_parser = parse_tenant)]
     tenant: TenantId,
-    #[command(flatten)]
-    confirmation: Confirmation,
 }
 
 #[derive(Debug, Clone, Args)]
-pub(crate) struct AlertDeletion {
+struct AlertDeletion {
     /// The partner's id
     #[arg(long, value_name = "PARTNER", value_parser = parse_partner)]
     partner: PartnerId,
@@ -115,8 +111,6 @@ pub(crate) struct AlertDeletion {
     /// The alert's id, as its source sends it
     #[arg(long, value_name = "ID", value_parser = parse_alert_id)]
     alert_id: AlertId,
-    #[command(flatten)]
-    confirmation: Confirmation,
 }
 
 fn parse_source(text: &str) -> Result<SourceId, String> {
@@ -143,28 +137,33 @@ fn parse_days(text: &str) -> Result<u8, String> {
 /// When the stack is not found, the partner or source cannot be deleted like this, or a call of AWS
 /// fails.
 pub(crate) async fn run(
-    command: &DeleteCommand,
+    options: &DeleteOptions,
     context: &CommandContext,
 ) -> Result<CommandOutcome> {
     let target = context.open(&ResourceNames::default()).await?;
     let remover = Remover::new(&target, context.format)?;
-    let (plan, is_confirmed) = match command {
+    let plan = plan(&options.command, &remover).await?;
+    let removal = delete(&remover, &plan, options.yes).await?;
+    context
+        .format
+        .print(&removal, || render::removal(&removal))?;
+    Ok(CommandOutcome::Done)
+}
+
+async fn plan(command: &DeleteCommand, remover: &Remover) -> Result<RemovalPlan> {
+    match command {
         DeleteCommand::Partner(options) => {
             let days = options.secrets.recovery_days;
-            let plan = remover.plan_partner(&options.partner, days).await?;
-            (plan, options.confirmation.yes)
+            remover.plan_partner(&options.partner, days).await
         }
         DeleteCommand::Source(options) => {
             let days = options.secrets.recovery_days;
-            let plan = remover
-                .plan_source(&options.source, &options.partners, days)
-                .await?;
-            (plan, options.confirmation.yes)
+            let (source, partners) = (&options.source, &options.partners);
+            remover.plan_source(source, partners, days).await
         }
         DeleteCommand::Tenant(options) => {
             let scope = DeletionScope::Tenant(options.tenant.clone());
-            let plan = remover.plan_of_partner(&options.partner, scope).await?;
-            (plan, options.confirmation.yes)
+            remover.plan_of_partner(&options.partner, scope).await
         }
         DeleteCommand::Alert(options) => {
             let key = AlertKey {
@@ -174,15 +173,9 @@ pub(crate) async fn run(
                 alert_id: options.alert_id.clone(),
             };
             let scope = DeletionScope::Alert(key);
-            let plan = remover.plan_of_partner(&options.partner, scope).await?;
-            (plan, options.confirmation.yes)
+            remover.plan_of_partner(&options.partner, scope).await
         }
-    };
-    let removal = delete(&remover, &plan, is_confirmed).await?;
-    context
-        .format
-        .print(&removal, || render::removal(&removal))?;
-    Ok(CommandOutcome::Done)
+    }
 }
 
 async fn delete(remover: &Remover, plan: &RemovalPlan, is_confirmed: bool) -> Result<Removal> {

@@ -110,7 +110,7 @@ impl Remover {
             due: Due::new(&target.aws, config),
             history: HistoryWriter::new(target)?,
             secrets: SecretsClient::new(&target.aws),
-            secret_prefix: format!("ticketbridge/{}/", target.stack_name()?),
+            secret_prefix: target.secret_prefix()?.to_owned(),
             format,
         })
     }

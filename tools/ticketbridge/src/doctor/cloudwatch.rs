@@ -2,11 +2,12 @@
 //! a licence that is not on the project's list, for two calls.
 
 use anyhow::{Context as _, Result, bail};
+use aws::signing::Signer;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::signing::{Signer, http_client};
+use crate::http_client;
 use crate::target::TargetStack;
 
 /// The name of CloudWatch's API, with its version.
@@ -60,7 +61,7 @@ impl CloudWatch {
             None => endpoint(&region),
         };
         Ok(Self {
-            http: http_client(&url)?,
+            http: http_client::create(&url)?,
             signer: Signer {
                 credentials: target.credentials().await?,
                 region,
@@ -107,7 +108,10 @@ impl CloudWatch {
             .post(&self.url)
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-target", format!("{API}.{action}"));
-        for (name, value) in self.signer.headers(&method, &self.url, body.as_bytes())? {
+        let signature = self
+            .signer
+            .headers(method.as_str(), &self.url, body.as_bytes())?;
+        for (name, value) in signature {
             request = request.header(name, value);
         }
         let answer = request.body(body).send().await?;

@@ -1,4 +1,4 @@
-//! The functions: each is active, `tickets` reads its queue, and they have this program's version.
+//! The functions: each is active and of this program's version, and `tickets` reads its queue.
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{LastUpdateStatus, State};
@@ -8,6 +8,9 @@ use super::finding::Finding;
 use super::stack::StackResource;
 use super::{Examination, each};
 use crate::operator_api::OperatorApi;
+
+/// What to do about functions of another release.
+const OTHER_VERSION: &str = "Use the program of the functions' release, or deploy this release.";
 
 pub(super) async fn check(of: &Examination<'_>) -> Vec<Finding> {
     let functions = of.stack.of_kind("AWS::Lambda::Function");
@@ -27,35 +30,53 @@ async fn check_one(client: &Client, function: &StackResource) -> Finding {
     match call.function_name(&function.physical_id).send().await {
         Err(err) => Finding::unread(check, "lambda:GetFunctionConfiguration", &err),
         Ok(found) => {
-            let deployed = found.last_modified.unwrap_or_default();
-            let updated = found.last_update_status.as_ref();
-            judge(check, found.state.as_ref(), updated, &deployed)
+            let variables = found.environment.and_then(|of| of.variables);
+            let version = variables.and_then(|mut of| of.remove("VERSION"));
+            let deployed = DeployedFunction {
+                state: found.state,
+                last_update: found.last_update_status,
+                version,
+                at: found.last_modified.unwrap_or_default(),
+            };
+            judge(check, &deployed)
         }
     }
 }
 
-fn judge(
-    check: String,
-    state: Option<&State>,
-    updated: Option<&LastUpdateStatus>,
-    deployed: &str,
-) -> Finding {
+/// What Lambda says about a function.
+struct DeployedFunction {
+    state: Option<State>,
+    last_update: Option<LastUpdateStatus>,
+    /// The version of the template that deployed it.
+    version: Option<String>,
+    at: String,
+}
+
+fn judge(check: String, function: &DeployedFunction) -> Finding {
     let to_do = "See the function in Lambda, and deploy the template again.";
-    match (state, updated) {
+    match (&function.state, &function.last_update) {
         (Some(State::Failed), _) => Finding::problem(check, "its state is Failed", to_do),
         (_, Some(LastUpdateStatus::Failed)) => {
             Finding::problem(check, "its last update failed", to_do)
         }
         // Lambda makes an idle function inactive, and active again with its next call.
-        (Some(State::Active | State::Inactive), _) => {
-            Finding::ok(check, format!("deployed {deployed}"))
-        }
+        (Some(State::Active | State::Inactive), _) => judge_deployed(check, function),
         (state, _) => {
-            let state = state.map_or("unknown", State::as_str);
+            let state = state.as_ref().map_or("unknown", State::as_str);
             let to_do = "Wait a minute, then run this again.";
             Finding::warning(check, format!("its state is {state}"), to_do)
         }
     }
+}
+
+/// Whether an active function was deployed with the release of this program.
+fn judge_deployed(check: String, function: &DeployedFunction) -> Finding {
+    let version = function.version.as_deref().unwrap_or("unknown");
+    let found = format!("version {version}, deployed {}", function.at);
+    if version == env!("CARGO_PKG_VERSION") {
+        return Finding::ok(check, found);
+    }
+    Finding::warning(check, found, OTHER_VERSION)
 }
 
 /// The event source mapping: Lambda reads the queue for `tickets`.
@@ -119,7 +140,7 @@ fn judge_version(answer: &Value) -> Finding {
                 "the functions have version {}, this program {own}",
                 version.unwrap_or("unknown")
             ),
-            "Use the program of the functions' release, or deploy this release.",
+            OTHER_VERSION,
         ),
     }
 }
@@ -131,9 +152,39 @@ mod tests {
     use super::super::finding::Level;
     use super::*;
 
+    fn own() -> Option<String> {
+        Some(env!("CARGO_PKG_VERSION").to_owned())
+    }
+
+    fn function(
+        state: State,
+        last_update: LastUpdateStatus,
+        version: Option<String>,
+    ) -> DeployedFunction {
+        DeployedFunction {
+            state: Some(state),
+            last_update: Some(last_update),
+            version,
+            at: "2026-11-27".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_function_of_another_release_is_a_warning() {
+        let judged = |version| {
+            let function = function(State::Active, LastUpdateStatus::Successful, version);
+            judge("f".into(), &function)
+        };
+        assert_eq!(judged(own()).level, Level::Ok);
+        let older = judged(Some("0.0.1".to_owned()));
+        assert_eq!(older.level, Level::Warning);
+        assert!(older.found.contains("0.0.1"), "{}", older.found);
+        assert_eq!(judged(None).level, Level::Warning);
+    }
+
     #[test]
     fn a_failed_function_is_a_problem() {
-        let level = |state, updated| judge("f".into(), Some(&state), Some(&updated), "").level;
+        let level = |state, updated| judge("f".into(), &function(state, updated, own())).level;
         let success = LastUpdateStatus::Successful;
         assert_eq!(level(State::Active, success.clone()), Level::Ok);
         assert_eq!(level(State::Inactive, success.clone()), Level::Ok);

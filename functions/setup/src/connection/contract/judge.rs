@@ -50,35 +50,9 @@ impl Reliance {
     ) -> ContractCheck {
         match answer {
             Ok(answer) => self.check(judge(answer)),
-            Err(err) if is_temporary(err) => self.not_known(err.to_string()),
+            Err(err) if err.is_temporary() => self.not_known(err.to_string()),
             Err(err) => self.check(Err(err.to_string())),
         }
-    }
-}
-
-/// Whether another attempt may have another result.
-fn is_temporary(err: &Error) -> bool {
-    match err {
-        Error::NotSent { .. }
-        | Error::DeadlineTooShort
-        | Error::TimedOut { .. }
-        | Error::NoAnswer { .. }
-        | Error::Throttled { .. }
-        | Error::ServerError { .. } => true,
-        Error::KeysRefused
-        | Error::ClientIdRefused
-        | Error::NotRouted { .. }
-        | Error::EndpointMissing { .. }
-        | Error::Forbidden { .. }
-        | Error::MissingRight { .. }
-        | Error::NotFound { .. }
-        | Error::TargetMissing { .. }
-        | Error::Rejected { .. }
-        | Error::Conflict { .. }
-        | Error::RedirectRefused { .. }
-        | Error::HostRefused { .. }
-        | Error::AnswerTooLarge { .. }
-        | Error::AnswerUnreadable { .. } => false,
     }
 }
 
@@ -234,7 +208,7 @@ pub(super) fn missing_ticket(answer: &Result<Ticket, Error>) -> ContractCheck {
     match answer {
         Ok(_) => reliance.not_known("a ticket with this number exists"),
         Err(Error::NotFound { .. }) => reliance.check(Ok("404".to_owned())),
-        Err(err) if is_temporary(err) => reliance.not_known(err.to_string()),
+        Err(err) if err.is_temporary() => reliance.not_known(err.to_string()),
         Err(err) => reliance.check(Err(err.to_string())),
     }
 }

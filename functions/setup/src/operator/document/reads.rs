@@ -108,7 +108,7 @@ fn alerts(document: &mut ApiDocument) {
         example.extend(members);
     }
     let get = get.response::<AlertTimelineResponse>("200", "The alert.", example);
-    let missing = "There is no such alert. It may have ended over 90 days ago.";
+    let missing = "There is no such alert. It may have ended long ago.";
     let get = fails(get, "There is no such alert.", &Problem::not_found(missing));
     add(document, "GET", "alerts/{alert}", get);
 }

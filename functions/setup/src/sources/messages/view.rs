@@ -99,7 +99,7 @@ pub(super) fn render_list(view: &MessagesView) -> Result<Markup, Problem> {
         h2 { "Messages that could not be read" }
         p {
             "No ticket was created for these messages. Correct the mapping of the source, or ask the vendor to send what is missing. \
-             Then replay the messages: their tickets are created as if they had just arrived. They are stored for 14 days."
+             Then replay the messages: their tickets are created as if they had just arrived. They are stored for a limited time."
         }
         @if rows.is_empty() { p { "No message waits." } }
         @for (source, count, only, of) in &replays {

@@ -11,16 +11,14 @@ use crate::time::{later, sortable};
 /// A claim that no worker has looked at for this long lost its message. It is longer than any
 /// back-off and than ConnectWise's settling time.
 const ABANDONED: SignedDuration = SignedDuration::from_mins(30);
-/// A record is kept whole for this long after its ticket was closed.
-pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 impl Record {
-    /// Long after its ticket was closed, reduces the record to a tombstone: its occurrence, its
+    /// This long after its ticket was closed, reduces the record to a tombstone: its occurrence, its
     /// ticket and the last event, so that an old event makes no second ticket. A tombstone stays
     /// for ever.
     #[must_use]
-    pub fn shrink(mut self, now: Timestamp) -> Self {
-        if self.shrinks_at().is_some_and(|at| at <= now) {
+    pub fn shrink(mut self, retention: SignedDuration, now: Timestamp) -> Self {
+        if self.shrinks_at(retention).is_some_and(|at| at <= now) {
             self.desired.active = false;
             self.desired.details = None;
             self.desired.resolution = None;
@@ -32,9 +30,10 @@ impl Record {
         self
     }
 
-    /// When only a tombstone is needed. `None` while something is still to be done, or if the
-    /// record is a tombstone.
-    fn shrinks_at(&self) -> Option<Timestamp> {
+    /// When only a tombstone is needed, this long after the ticket was closed. `None` while
+    /// something is still to be done, or if the record is a tombstone.
+    #[must_use]
+    pub fn shrinks_at(&self, retention: SignedDuration) -> Option<Timestamp> {
         let is_over = self.claim.is_none()
             && self.blocked.is_none()
             && self.pending_rechecks().next().is_none()
@@ -49,7 +48,7 @@ impl Record {
                     .filter(|_| self.desired.active);
                 Some(later(
                     repeated.map_or(closed.at, |at| at.max(closed.at)),
-                    KEPT,
+                    retention,
                 ))
             }
             Some(Actual::Open(_) | Actual::Closed(_)) | None => None,
@@ -57,16 +56,16 @@ impl Record {
     }
 
     /// When reconcile must look at the record even if no message comes: for a recheck, for a claim
-    /// whose message was lost, or to shrink it.
+    /// whose message was lost, or to shrink it after its retention.
     #[must_use]
-    pub fn next_check_at(&self) -> Option<Timestamp> {
+    pub fn next_check_at(&self, retention: SignedDuration) -> Option<Timestamp> {
         let abandoned = self.claim.as_ref().map(|claim| {
             let seen = claim.until.max(claim.uncertain_since());
             let seen = claim.visited_at.map_or(seen, |at| seen.max(at));
             later(seen, ABANDONED)
         });
         let rechecks = self.pending_rechecks().map(|recheck| recheck.at);
-        let shrinks = self.shrinks_at();
+        let shrinks = self.shrinks_at(retention);
         rechecks.chain(abandoned).chain(shrinks).min()
     }
 

@@ -1,7 +1,6 @@
-use super::listing::KEPT;
 use super::*;
 use crate::alert::fold::fold;
-use crate::fixtures::{SETTLE, at, claim, duplicate, key, open, raised, resolved};
+use crate::fixtures::{RETENTION, SETTLE, at, claim, duplicate, key, open, raised, resolved};
 
 /// A record with a close that was given up.
 fn close_given_up() -> Record {
@@ -141,9 +140,25 @@ fn a_record_is_indexed_by_its_state() {
     let closed = fold(open, &resolved(8)).with_closed(77, 1, ClosedBy::Us, at(9));
     assert_eq!(state(&closed).as_deref(), Some("closed"));
     assert_eq!(state(&Record::new(key())), None);
-    let shrink = closed.clone().shrink(at(9 + KEPT.as_secs()));
+    let shrink = closed
+        .clone()
+        .shrink(RETENTION, at(9 + RETENTION.as_secs()));
     assert_eq!(state(&shrink), None, "a tombstone");
     assert!(shrink.desired.details.is_none() && closed.desired.details.is_some());
+}
+
+#[test]
+fn a_record_stays_whole_for_its_retention() {
+    let closed = fold(open(&[raised(1)]), &resolved(8)).with_closed(77, 1, ClosedBy::Us, at(9));
+    for days in [7, 90] {
+        let retention = SignedDuration::from_hours(24 * days);
+        let end = at(9 + retention.as_secs());
+        assert_eq!(closed.next_check_at(retention), Some(end));
+        let before = at(8 + retention.as_secs());
+        assert_eq!(closed.clone().shrink(retention, before), closed);
+        let tombstone = closed.clone().shrink(retention, end);
+        assert_eq!(tombstone.next_check_at(retention), None);
+    }
 }
 
 /// A late close changes nothing if its ticket stayed closed.
@@ -152,6 +167,12 @@ fn a_close_that_may_still_come_keeps_no_ended_record_whole() {
     let record = close_given_up();
     let mut closed = record.with_closed(77, 1, ClosedBy::Us, at(800));
     closed.rechecks = close_given_up().rechecks;
-    let much_later = at(800 + KEPT.as_secs());
-    assert!(closed.shrink(much_later).desired.details.is_none());
+    let much_later = at(800 + RETENTION.as_secs());
+    assert!(
+        closed
+            .shrink(RETENTION, much_later)
+            .desired
+            .details
+            .is_none()
+    );
 }

@@ -4,7 +4,7 @@ use crate::alert::figures::DayCounts;
 use crate::alert::fold::fold;
 use crate::alert::op::NoteKind;
 use crate::alert::record::{Claim, OpenTicket};
-use crate::fixtures::{at, key, new_claim, raised, resolved};
+use crate::fixtures::{RETENTION, at, key, new_claim, raised, resolved};
 
 /// What a technician would read, a line a step.
 fn lines(record: &Record) -> Vec<String> {
@@ -166,7 +166,7 @@ fn a_tombstone_has_no_trail() {
         .with_closed(ticket, 1, ClosedBy::Us, at(20))
         .to_stored();
     let later = at(20 + 91 * 24 * 3600);
-    let tombstone = record.shrink(later).to_stored();
+    let tombstone = record.shrink(RETENTION, later).to_stored();
     assert!(tombstone.trail.is_empty() && tombstone.summary.is_none());
     assert_eq!(tombstone.listed_at(), None);
     let again = fold(tombstone, &raised(20 + 92 * 24 * 3600)).to_stored();

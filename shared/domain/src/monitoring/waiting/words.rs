@@ -196,7 +196,7 @@ fn unreadable(source: &SourceId, item: &WaitingItem, names: WaitingNames<'_>) ->
     };
     WaitingPoint {
         what: format!(
-            "{messages} of {} could not be read, {first} {}. The reason of the newest: {}. There are no tickets for them yet. No alert is lost: each message is stored for 14 days.",
+            "{messages} of {} could not be read, {first} {}. The reason of the newest: {}. There are no tickets for them yet. No alert is lost if they are handled soon: each message is stored for a limited time.",
             (names.source)(source),
             at(item.oldest),
             quote(&item.words),

@@ -11,7 +11,9 @@ use crate::alert::key::TicketRef;
 use crate::alert::kind::Category;
 use crate::alert::record::{NoteKind, TicketEnd};
 use crate::connection::breaker::Breaker;
-use crate::fixtures::{self, SETTLE, at, duplicate, event, key, new_claim, raised, resolved};
+use crate::fixtures::{
+    self, RETENTION, SETTLE, at, duplicate, event, key, new_claim, raised, resolved,
+};
 use crate::setup::mapping::Mapping;
 use crate::setup::settings::Settings;
 use crate::ticketing::manual_change::ManualChange;

@@ -3,7 +3,7 @@ use crate::TicketRef;
 use crate::alert::event::{Event, Severity};
 use crate::alert::fold::fold;
 use crate::alert::record::Recheck;
-use crate::fixtures::{SETTLE, at, claim, key, open, raised, resolved};
+use crate::fixtures::{RETENTION, SETTLE, at, claim, key, open, raised, resolved};
 use crate::ticketing::manual_change::TicketFields;
 
 fn found() -> FoundTicket {
@@ -232,7 +232,7 @@ fn a_given_up_close_that_takes_effect_was_ticketbridges() {
     );
     let [recheck] = record.rechecks.to_vec().try_into().unwrap();
     assert_eq!(
-        (recheck.op, record.next_check_at()),
+        (recheck.op, record.next_check_at(RETENTION)),
         (Op::Close, Some(recheck.at))
     );
 

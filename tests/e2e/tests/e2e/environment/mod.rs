@@ -120,6 +120,8 @@ impl TestEnvironment {
                 model_version: ModelVersion::default(),
             },
             settle: SETTLE,
+            timeline_retention: days(90),
+            quarantine_retention: days(13),
         };
         let ingest_config = ingest::Config {
             queue_url: queue.url.clone(),
@@ -417,7 +419,13 @@ fn setup_config(tickets: &tickets::Config) -> ::setup::Config {
         source_secret_prefix: "tb/source/".into(),
         mail_from: MAIL_FROM.into(),
         function_name: "setup".into(),
+        quarantine_retention: tickets.quarantine_retention,
+        history_retention: days(399),
     }
+}
+
+fn days(days: i64) -> SignedDuration {
+    SignedDuration::from_hours(24 * days)
 }
 
 fn connection(origin: String) -> Connection {

@@ -47,7 +47,7 @@ async fn quarantined_messages_are_one_mail_until_they_are_handled() {
         .test
         .assert_text(&[
             "New at Northwind: the following waits for a person.",
-            "No alert is lost: each message is stored for 14 days.",
+            "No alert is lost if they are handled soon: each message is stored for a limited time.",
             "- 3 messages of Scanner could not be read, the first received on ",
             "The reason of the newest: mapping: the source has no mapping yet.",
             "/setup/partners/northwind/source-messages\n",

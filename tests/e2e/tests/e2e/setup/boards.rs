@@ -519,14 +519,8 @@ impl SetupProcess {
         let config = ConfigTable::new(&env.aws, through.connections.config_table.clone());
         let access = AccessTable::new(&env.aws, through.connections.access_table.clone());
         let setup = setup::Config {
-            page_origin: PAGE.into(),
-            webhook_url: "https://events.example/v1/events/{source}".into(),
-            queue_url: env.queue.url.clone(),
-            alerts_table: "alerts".into(),
             connections: through.connections,
-            source_secret_prefix: "tb/source/".into(),
-            mail_from: "ticketbridge@mail.example".into(),
-            function_name: "setup".into(),
+            ..env.setup_config()
         };
         let now = Timestamp::now();
         let item = Partner {

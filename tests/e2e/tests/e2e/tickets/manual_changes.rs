@@ -1,9 +1,8 @@
 //! Tickets on which a person works, or a workflow rule, when their alerts are resolved.
 
 use crate::environment::{
-    TENANT, TestEnvironment, key, raised_event, resolved_event, settings,
+    TENANT, TestEnvironment, key, raised_event, reconsider, resolved_event, settings,
 };
-use crate::environment::worker::reconsider;
 use domain::setup::settings::OnResolve;
 use serde_json::{Value, json};
 

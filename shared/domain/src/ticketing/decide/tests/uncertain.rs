@@ -180,7 +180,7 @@ fn a_given_up_create_is_rechecked_when_due() {
     record.rechecks.push(recheck.clone());
     assert_eq!(next(&record, 3599), Decision::Nothing(Idle::UpToDate));
     assert_eq!(next(&record, 3600), Decision::Recheck(recheck));
-    assert_eq!(record.next_check_at(), Some(at(3600)));
+    assert_eq!(record.next_check_at(RETENTION), Some(at(3600)));
     let view = ConnectionView {
         breaker: broken(),
         ..view()

@@ -1,0 +1,432 @@
+//! Runs each command of the program `ticketbridge` against a stack, as an operator does, and checks
+//! its JSON and exit codes. At the end it deletes a tenant, and searches everything for its data.
+
+mod deleted_data;
+mod program;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use local_stack::empty_stack::StackTimes;
+use local_stack::emulator::sdk_config;
+use local_stack::inspector::Inspector;
+use local_stack::progress::wait_for;
+use local_stack::source::{AlertSource, SourceAlert};
+use local_stack::stack::Stack;
+use serde_json::Value;
+
+use deleted_data::search;
+use program::Program;
+
+/// The time limit of each step.
+const WITHIN: Duration = Duration::from_secs(60);
+/// A message that no function can parse.
+const POISON: &str = "this is not JSON";
+/// What only the deleted tenant's alert has.
+const TITLE: &str = "Disk Q: on WS-ORCHID is 93 % full";
+const DEVICE: &str = "SRV-01";
+
+/// Runs the test on a stack of its own.
+///
+/// # Errors
+/// At the first command that does something else than documented.
+pub async fn run() -> Result<()> {
+    let stack = Stack::start("operator-program", StackTimes::DEMO).await?;
+    println!("- each command of ticketbridge");
+    let program = Program::build(&stack).await?;
+    let mut test = ProgramTest {
+        source: AlertSource::seeded(&stack)?,
+        stack: &stack,
+        program,
+        last_check: Instant::now(),
+    };
+    let result = test.run().await;
+    if result.is_err() {
+        stack.save_function_logs().await;
+    }
+    result
+}
+
+struct ProgramTest<'a> {
+    stack: &'a Stack,
+    source: AlertSource,
+    program: Program,
+    last_check: Instant,
+}
+
+impl ProgramTest<'_> {
+    async fn run(&mut self) -> Result<()> {
+        self.version().await?;
+        self.partners().await?;
+        let scanner = self.sources_and_links().await?;
+        let ticket = self.alerts().await?;
+        self.checks().await?;
+        self.dead_letters().await?;
+        self.replay(ticket).await?;
+        self.rebuild().await?;
+        self.export_and_import().await?;
+        self.doctor().await?;
+        self.delete_source_and_partner(&scanner).await?;
+        self.delete_tenant(ticket).await
+    }
+
+    async fn version(&mut self) -> Result<()> {
+        let version = self.program.json(&["version", "--stack"]).await?;
+        let own = env!("CARGO_PKG_VERSION");
+        ensure!(version["version"] == own, "{version}");
+        ensure!(version["functions"] == own, "{version}");
+        self.passed("version");
+        Ok(())
+    }
+
+    async fn partners(&mut self) -> Result<()> {
+        let program = &self.program;
+        let listed = program.json(&["partners", "list"]).await?;
+        ensure!(listed["partners"][0]["id"] == "northwind", "{listed}");
+        let shown = program.json(&["partners", "show", "northwind"]).await?;
+        let contact = &shown["contacts"][0]["address"];
+        ensure!(contact == "oncall@northwind.example", "{shown}");
+        program
+            .fails(1, "There is no", &["partners", "show", "nobody"])
+            .await?;
+        let create = ["partners", "create", "contoso", "--name", "Contoso IT"];
+        let created = program.json(&create).await?;
+        ensure!(created["name"] == "Contoso IT", "{created}");
+        program.json(&create).await?;
+        let other = ["partners", "create", "contoso", "--name", "Another"];
+        program.fails(1, "other values", &other).await?;
+        let change = ["partners", "change", "contoso", "--name", "Contoso"];
+        let changed = program.json(&change).await?;
+        ensure!(changed["name"] == "Contoso", "{changed}");
+        for (command, enabled) in [("suspend", false), ("resume", true)] {
+            let saved = program.json(&["partners", command, "contoso"]).await?;
+            ensure!(saved["enabled"] == enabled, "{saved}");
+        }
+        self.passed("partners: list, show, create, change, suspend, resume");
+        Ok(())
+    }
+
+    /// Returns the id of a source of contoso.
+    async fn sources_and_links(&mut self) -> Result<String> {
+        let program = &self.program;
+        let create = [
+            "sources",
+            "create",
+            "--name",
+            "Scanner",
+            "--partner",
+            "contoso",
+        ];
+        let created = program.json(&create).await?;
+        let secret = created["secret"].as_str().unwrap_or_default();
+        ensure!(secret.starts_with("whsec_"), "no secret of a new source");
+        let id = created["id"].as_str().context("no id")?.to_owned();
+        let shown = program.json(&["sources", "show", &id]).await?;
+        ensure!(shown["name"] == "Scanner", "{shown}");
+        ensure!(shown.get("secret").is_none(), "a secret is shown again");
+        let list = ["sources", "list", "--partner", "contoso"];
+        let listed = program.json(&list).await?;
+        ensure!(
+            listed["sources"].as_array().map(Vec::len) == Some(1),
+            "{listed}"
+        );
+        let change = ["sources", "change", &id, "--enabled", "false"];
+        let changed = program.json(&change).await?;
+        ensure!(changed["enabled"] == false, "{changed}");
+        let rotated = program.json(&["sources", "rotate-secret", &id]).await?;
+        let new = rotated["secret"].as_str().unwrap_or_default();
+        ensure!(!new.is_empty() && new != secret, "the secret is the same");
+        let link = program.json(&["links", "create", "contoso"]).await?;
+        let url = link["url"].as_str().unwrap_or_default();
+        ensure!(url.contains("/setup/open#"), "{link}");
+        let ended = program.json(&["links", "end-sessions", "contoso"]).await?;
+        ensure!(ended["sessions_ended"] == true, "{ended}");
+        self.passed("sources: create, show, list, change, rotate-secret; links");
+        Ok(id)
+    }
+
+    fn alert(&self) -> Result<SourceAlert<'_>> {
+        Ok(SourceAlert {
+            tenant: self.stack.seeded.tenants.first().context("no tenant")?,
+            id: "disk-orchid",
+            kind: "disk",
+            severity: "medium",
+            title: TITLE,
+        })
+    }
+
+    /// Returns the number of the alert's ticket.
+    async fn alerts(&mut self) -> Result<u64> {
+        let raised = AlertSource::raised(&self.alert()?, "evt-1");
+        self.source.post(&raised).await?;
+        let program = &self.program;
+        let search = ["alerts", "search", "orchid", "--partner", "northwind"];
+        let found = wait_for("the alert's ticket", WITHIN, async || {
+            let found = program.json(&search).await?;
+            Ok(found["alerts"][0]["ticket"].is_u64().then_some(found))
+        })
+        .await?;
+        ensure!(found["complete"] == true, "{found}");
+        let ticket = found["alerts"][0]["ticket"].as_u64().context("no ticket")?;
+        let id = found["alerts"][0]["id"].as_str().context("no id")?;
+        let shown = program.json(&["alerts", "show", id]).await?;
+        ensure!(
+            shown["state"] == "open" && shown["title"] == TITLE,
+            "{shown}"
+        );
+        let search = ["alerts", "search", "--state", "closed"];
+        let closed = program.json(&search).await?;
+        ensure!(
+            closed["alerts"].as_array().is_some_and(Vec::is_empty),
+            "{closed}"
+        );
+        let search = ["alerts", "search", "--state", "nonsense"];
+        program.fails(2, "in_progress", &search).await?;
+        self.passed("alerts: search, show");
+        Ok(ticket)
+    }
+
+    async fn checks(&mut self) -> Result<()> {
+        let program = &self.program;
+        let checked = program.json(&["check", "northwind"]).await?;
+        ensure!(checked["verdict"] == "good", "{checked}");
+        let checked = program.json_with(3, &["check", "contoso"]).await?;
+        ensure!(checked["verdict"] == "not_connected", "{checked}");
+        let contract = program.json(&["check", "northwind", "--contract"]).await?;
+        ensure!(contract["as_expected"] == true, "{contract}");
+        self.passed("check, and check --contract");
+        Ok(())
+    }
+
+    async fn dead_letters(&mut self) -> Result<()> {
+        let program = &self.program;
+        let none = program.json(&["dead-letters", "show"]).await?;
+        ensure!(none.as_array().is_some_and(Vec::is_empty), "{none}");
+        let client = aws_sdk_sqs::Client::new(&sdk_config(self.stack.emulator.endpoint())?);
+        let send = client.send_message().message_body(POISON);
+        let send = send.queue_url(&self.stack.deployed.queue_url);
+        send.send().await.context("cannot send a message")?;
+        let one = async || {
+            let shown = program.json(&["dead-letters", "show"]).await?;
+            Ok((shown[0]["body"] == POISON).then_some(shown))
+        };
+        let shown = wait_for("the dead letter", WITHIN, one).await?;
+        ensure!(shown[0]["reason"].is_string(), "{shown}");
+        let dry = program
+            .json(&["dead-letters", "redrive", "--dry-run"])
+            .await?;
+        ensure!(dry["found"] == 1 && dry["moved"] == 0, "{dry}");
+        let moved = program.json(&["dead-letters", "redrive"]).await?;
+        ensure!(moved["moved"] == 1, "{moved}");
+        wait_for("the dead letter again", WITHIN, one).await?;
+        self.passed("dead-letters: show, redrive");
+        Ok(())
+    }
+
+    async fn replay(&mut self, ticket: u64) -> Result<()> {
+        let seeded = &self.stack.seeded;
+        let source = seeded.source.as_str();
+        let tenant = self.alert()?.tenant.as_str();
+        let of = |id| {
+            [
+                "replay",
+                "--partner",
+                "northwind",
+                "--tenant",
+                tenant,
+                "--source",
+                source,
+                "--alert-id",
+                id,
+            ]
+        };
+        let replayed = self.program.json(&of("disk-orchid")).await?;
+        let replayed_text = replayed.to_string();
+        ensure!(replayed_text.contains(&ticket.to_string()), "{replayed}");
+        let (program, unknown) = (&self.program, of("no-such-alert"));
+        program.fails(1, "no record", &unknown).await?;
+        self.passed("replay");
+        Ok(())
+    }
+
+    async fn rebuild(&mut self) -> Result<()> {
+        let program = &self.program;
+        let dry = program.json(&["rebuild", "--dry-run"]).await?;
+        ensure!(dry["rebuilding"] == 1 && dry["unconnected"] == 1, "{dry}");
+        let rebuilt = ["rebuild", "--partner", "northwind"];
+        let rebuilt = program.json(&rebuilt).await?;
+        ensure!(rebuilt["rebuilding"] == 1, "{rebuilt}");
+        self.passed("rebuild");
+        Ok(())
+    }
+
+    async fn export_and_import(&mut self) -> Result<()> {
+        let program = &self.program;
+        let file = self.stack.folder().join("northwind.json");
+        let file = file.to_str().context("a path that is no text")?;
+        let exported = program
+            .run(&["export", "northwind", "--output", file])
+            .await?;
+        ensure!(exported.code == Some(0), "{}", exported.errors);
+        let text = fs::read_to_string(file)?;
+        ensure!(!text.contains("whsec_"), "an export has a secret");
+        let same = program.json(&["import", file, "--dry-run"]).await?;
+        let is_same = |result: &Value| result["changes"].as_array().is_some_and(Vec::is_empty);
+        ensure!(
+            is_same(&same),
+            "an import of an export changes something: {same}"
+        );
+        let import = [
+            "import",
+            file,
+            "--partner",
+            "fabrikam",
+            "--without-connectwise",
+            "--yes",
+        ];
+        let imported = program.json(&import).await?;
+        ensure!(imported["applied"] == true, "{imported}");
+        let created = imported["created_sources"].as_array();
+        ensure!(
+            created.is_some_and(|sources| sources.len() == 1),
+            "a source"
+        );
+        let again = program.json(&import).await?;
+        ensure!(
+            is_same(&again),
+            "a repeated import changes something: {again}"
+        );
+        self.passed("export, import, and both again");
+        Ok(())
+    }
+
+    async fn doctor(&mut self) -> Result<()> {
+        let run = self.program.run(&["doctor"]).await?;
+        let findings = run.json["findings"].as_array();
+        let findings = findings.with_context(|| format!("no findings: {}", run.errors))?;
+        let has_problem = findings.iter().any(|finding| finding["level"] == "problem");
+        let code = if has_problem { 3 } else { 0 };
+        ensure!(
+            run.code == Some(code),
+            "exit code {:?}: {}",
+            run.code,
+            run.json
+        );
+        let functions: Vec<_> = findings
+            .iter()
+            .filter(|finding| {
+                let check = finding["check"].as_str().unwrap_or_default();
+                check.starts_with("function ")
+            })
+            .collect();
+        ensure!(functions.len() == 5, "not five functions: {}", run.json);
+        let version = format!("version {}", env!("CARGO_PKG_VERSION"));
+        for finding in functions {
+            let found = finding["found"].as_str().unwrap_or_default();
+            ensure!(
+                finding["level"] == "ok" && found.contains(&version),
+                "{finding}"
+            );
+        }
+        for check in ["event source mapping", "version"] {
+            let is_ok = |finding: &&Value| finding["check"] == check && finding["level"] == "ok";
+            ensure!(
+                findings.iter().any(|one| is_ok(&one)),
+                "{check}: {}",
+                run.json
+            );
+        }
+        self.passed("doctor");
+        Ok(())
+    }
+
+    async fn delete_source_and_partner(&mut self, scanner: &str) -> Result<()> {
+        let program = &self.program;
+        let delete = ["delete", "source", scanner, "--recovery-days", "0"];
+        let shown = program.json(&delete).await?;
+        ensure!(shown["is_deleted"] == false, "{shown}");
+        let deleted = program.json(&[&delete[..], &["--yes"]].concat()).await?;
+        ensure!(deleted["is_deleted"] == true, "{deleted}");
+        let delete = ["delete", "partner", "contoso", "--yes"];
+        program.fails(1, "suspend it first", &delete).await?;
+        program.json(&["partners", "suspend", "contoso"]).await?;
+        let deleted = program.json(&delete).await?;
+        ensure!(deleted["is_deleted"] == true, "{deleted}");
+        program
+            .fails(1, "There is no", &["partners", "show", "contoso"])
+            .await?;
+        let found = search(self.stack, &["contoso", scanner]).await?;
+        let left = found.iter().filter(|one| !one.place.starts_with("log of "));
+        let left: Vec<_> = left.collect();
+        ensure!(left.is_empty(), "a deleted partner is in {left:?}");
+        self.passed("delete source, delete partner; nothing but logs has their ids");
+        Ok(())
+    }
+
+    async fn delete_tenant(&mut self, ticket: u64) -> Result<()> {
+        self.queue_is_empty().await?;
+        let tenant = self.alert()?.tenant.as_str();
+        let texts = [tenant, "Acme", TITLE, "disk-orchid", DEVICE];
+        let before = search(self.stack, &texts).await?;
+        for text in [tenant, TITLE, "disk-orchid", DEVICE] {
+            let is_found = before.iter().any(|one| one.text == text);
+            ensure!(
+                is_found,
+                "the search does not find {text} before the deletion"
+            );
+        }
+        let program = &self.program;
+        let delete = [
+            "delete",
+            "tenant",
+            "--partner",
+            "northwind",
+            "--tenant",
+            tenant,
+        ];
+        let shown = program.json(&delete).await?;
+        ensure!(
+            shown["is_deleted"] == false && shown["records"] == 1,
+            "{shown}"
+        );
+        ensure!(shown["open_tickets"][0] == ticket, "{shown}");
+        let confirmed = [&delete[..], &["--yes"]].concat();
+        let deleted = program.json(&confirmed).await?;
+        ensure!(deleted["is_deleted"] == true, "{deleted}");
+        self.queue_is_empty().await?;
+        let again = program.json(&delete).await?;
+        ensure!(again["config_items"] == 0, "{again}");
+        let found = search(self.stack, &texts).await?;
+        let left = found
+            .iter()
+            .filter(|one| !remains(&one.place, &one.text, tenant));
+        let left: Vec<_> = left.collect();
+        ensure!(left.is_empty(), "a deleted tenant is in {left:?}");
+        self.passed("delete tenant; nothing has its data but what docs/privacy.md names");
+        Ok(())
+    }
+
+    async fn queue_is_empty(&self) -> Result<()> {
+        let inspector = Inspector::new(self.stack)?;
+        wait_for("the empty queue", WITHIN, async || {
+            Ok((inspector.queue().await?.total() == 0).then_some(()))
+        })
+        .await
+    }
+
+    /// Prints a check that passed.
+    fn passed(&mut self, what: &str) {
+        let seconds = self.last_check.elapsed().as_secs_f64();
+        println!("  {seconds:5.1} s  {what}");
+        self.last_check = Instant::now();
+    }
+}
+
+/// Whether docs/privacy.md says that this text of a deleted tenant remains there.
+fn remains(place: &str, text: &str, tenant: &str) -> bool {
+    let is_id_in_log = place.starts_with("log of ") && text == tenant;
+    let is_history = place.starts_with("access ") && place.contains(" audit#");
+    let is_company_list = place.starts_with("config ") && place.contains(" companies#");
+    is_id_in_log || is_history || (is_company_list && text == "Acme")
+}
