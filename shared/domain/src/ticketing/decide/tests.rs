@@ -12,6 +12,7 @@ use crate::alert::kind::Category;
 use crate::alert::record::{NoteKind, TicketEnd};
 use crate::connection::breaker::Breaker;
 use crate::fixtures::{self, SETTLE, at, duplicate, event, key, new_claim, raised, resolved};
+use crate::maintenance::windows::MaintenanceWindows;
 use crate::setup::mapping::Mapping;
 use crate::setup::settings::Settings;
 use crate::ticketing::write_effect::{WriteEffect, apply_effect};
@@ -68,6 +69,7 @@ fn view() -> ConnectionView {
         breaker: Breaker::default(),
         ticket_index: Some(TicketIndexState::Complete),
         source_since: None,
+        maintenance: MaintenanceWindows::default(),
     }
 }
 
