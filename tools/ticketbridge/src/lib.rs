@@ -10,6 +10,7 @@ mod deletion;
 mod doctor;
 mod history;
 mod links;
+mod maintenance;
 pub mod operator_api;
 pub mod output;
 mod partners;
