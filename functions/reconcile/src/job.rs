@@ -152,7 +152,13 @@ impl ScheduledJob for ReconcileJob {
             times.next_minute(&found.progress)
         } else {
             let retry = found.progress.refusals.next_at(times.now);
-            let look = retry.into_iter().chain(found.next_look).min();
+            // Then alerts are released that maintenance holds.
+            let maintenance_end = config.items.maintenance.next_end(times.now);
+            let look = retry
+                .into_iter()
+                .chain(found.next_look)
+                .chain(maintenance_end)
+                .min();
             times.next(&found.progress, look)
         };
         Ok((totals, next))

@@ -198,6 +198,7 @@ mod tests {
     use domain::alert::event::Severity;
     use domain::alert::kind::Category;
     use domain::connection::view::LiveConnection;
+    use domain::maintenance::windows::MaintenanceWindows;
     use domain::setup::mapping::Mapping;
     use domain::setup::settings::Settings;
 
@@ -243,6 +244,7 @@ mod tests {
             breaker: domain::connection::breaker::Breaker::default(),
             ticket_index: None,
             source_since: None,
+            maintenance: MaintenanceWindows::default(),
         }
     }
 

@@ -19,6 +19,7 @@ mod held;
 mod history;
 mod http;
 mod mails;
+mod maintenance;
 mod operator;
 mod overview;
 mod page;

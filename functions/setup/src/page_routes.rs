@@ -14,8 +14,8 @@ use crate::http::problem::Problem;
 use crate::http::routes::{Route, RouteAccess, Routes};
 use crate::page::assets;
 use crate::{
-    activity, backlog, boards, confirm, connection, contacts, held, history, overview, paths,
-    sources, tenants, test_ticket, tickets,
+    activity, backlog, boards, confirm, connection, contacts, held, history, maintenance, overview,
+    paths, sources, tenants, test_ticket, tickets,
 };
 
 /// The page's router, and the list of its routes.
@@ -127,6 +127,11 @@ fn session_routes() -> Routes {
         .get(paths::WAITING_TENANT, backlog::handlers::show_tenant)
         .post(paths::RELEASE, backlog::handlers::release)
         .post(paths::APPROVE_CLOSINGS, held::handlers::approve)
+        .get("maintenance", maintenance::handlers::show)
+        .post("maintenance", maintenance::handlers::save)
+        .post(paths::PREVIEW_MAINTENANCE, maintenance::handlers::preview)
+        .post(paths::END_MAINTENANCE, maintenance::handlers::end)
+        .post(paths::DELETE_MAINTENANCE, maintenance::handlers::delete)
         .get("history", history::handlers::show)
         .get("test", test_ticket::handlers::show)
         .post("test", test_ticket::handlers::create)

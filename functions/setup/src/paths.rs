@@ -56,6 +56,11 @@ pub(crate) const BOARDS_PROGRESS: &str = "boards-progress";
 pub(crate) const STOP_BOARDS: &str = "boards-stop";
 pub(crate) const EXISTING_BOARDS: &str = "boards-existing";
 pub(crate) const DEDICATED_BOARDS: &str = "boards-dedicated";
+/// Shows when a window would be, before it is saved.
+pub(crate) const PREVIEW_MAINTENANCE: &str = "maintenance-preview";
+/// Ends the running occurrence of a window.
+pub(crate) const END_MAINTENANCE: &str = "maintenance-end";
+pub(crate) const DELETE_MAINTENANCE: &str = "maintenance-delete";
 pub(crate) const CONFIRM_CONTACT: &str = "/setup/contact/confirm";
 pub(crate) const CHANGE_CONTACT: &str = "contact-change";
 pub(crate) const REMOVE_CONTACT: &str = "contact-remove";

@@ -14,11 +14,12 @@ pub(crate) enum SetupStep {
     Confirm,
     Test,
     Waiting,
+    Maintenance,
     History,
 }
 
 impl SetupStep {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Overview,
         Self::Activity,
         Self::Connection,
@@ -31,6 +32,7 @@ impl SetupStep {
         Self::Confirm,
         Self::Test,
         Self::Waiting,
+        Self::Maintenance,
         Self::History,
     ];
 
@@ -49,6 +51,7 @@ impl SetupStep {
             Self::Confirm => "confirm",
             Self::Test => "test",
             Self::Waiting => "waiting",
+            Self::Maintenance => "maintenance",
             Self::History => "history",
         }
     }
@@ -74,6 +77,7 @@ impl SetupStep {
             Self::Confirm => "Confirm",
             Self::Test => "Test ticket",
             Self::Waiting => "Waiting alerts",
+            Self::Maintenance => "Maintenance",
             Self::History => "History",
         }
     }
@@ -93,6 +97,7 @@ impl SetupStep {
             | Self::Confirm
             | Self::Test
             | Self::Waiting
+            | Self::Maintenance
             | Self::History => None,
         }
     }

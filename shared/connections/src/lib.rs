@@ -152,10 +152,11 @@ impl Connections {
     /// As for [`Self::partner_config`].
     pub async fn shared_config(&self, partner: &PartnerId) -> Result<PartnerConfig, store::Error> {
         let (table, access) = (&self.table, &self.access);
-        let (connection, settings, breaker, sources) = tokio::join!(
+        let (connection, settings, breaker, maintenance, sources) = tokio::join!(
             access.connections.get(partner),
             table.settings.get(partner),
             table.breaker.get(partner),
+            table.maintenance.get_or_none(partner),
             access.partner_sources.get_all(partner),
         );
         if let Err(err) = &breaker {
@@ -168,6 +169,7 @@ impl Connections {
                 mapping: None,
                 breaker: breaker.ok(),
                 source_since: None,
+                maintenance: maintenance?,
             },
             mappings: HashMap::new(),
             sources: sources?,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use domain::alert::kind::{KindInfo, with_added};
 use domain::connection::view::{ConnectionView, LiveConnection};
+use domain::maintenance::windows::MaintenanceWindows;
 use domain::setup::mapping::Mapping;
 use domain::setup::settings::OnResolve;
 use domain::{AlertKey, SourceId, TenantId};
@@ -31,7 +32,8 @@ impl AlertView {
     /// company there may be any record here.
     ///
     /// A test alert may come before the partner confirms and for a disabled tenant, since it is a
-    /// reason to confirm and to enable. Its ticket is always closed, whatever the board's setting.
+    /// reason to confirm and to enable. No maintenance holds it. Its ticket is always closed, whatever
+    /// the board's setting.
     #[must_use]
     pub fn of(items: PartnerItems, source: &SourceId) -> Self {
         let is_test = source.is_for_test_alerts();
@@ -71,6 +73,10 @@ impl AlertView {
                 breaker: items.breaker.unwrap_or_default(),
                 ticket_index: None,
                 source_since: items.source_since,
+                maintenance: match is_test {
+                    true => MaintenanceWindows::default(),
+                    false => items.maintenance,
+                },
             },
             site: site.map(|connection| ConnectionSite {
                 connection,
@@ -83,7 +89,7 @@ impl AlertView {
 /// A partner's whole configuration, for a caller that goes through a list of its alerts.
 #[derive(Debug, Clone)]
 pub struct PartnerConfig {
-    /// The items that all tenants share. It holds no mapping.
+    /// The items that all tenants share. It holds no mapping, and all maintenance windows.
     pub items: PartnerItems,
     pub mappings: HashMap<TenantId, Mapping>,
     pub sources: BTreeMap<SourceId, PartnerSource>,
@@ -131,9 +137,11 @@ impl AlertViews<'_> {
             Some(last) if last.0 == key => self.last.insert(last),
             Some(_) | None => {
                 let source = self.config.sources.get(&alert.source);
+                let windows = &self.config.items.maintenance;
                 let items = PartnerItems {
                     mapping: self.config.mappings.get(&alert.tenant).cloned(),
                     source_since: source.map(|source| source.since),
+                    maintenance: windows.clone().of_tenant(&alert.tenant),
                     ..self.config.items.clone()
                 };
                 let view = AlertView::of(items, &alert.source).view;

@@ -128,6 +128,14 @@ text_id!(
 );
 
 text_id!(
+    /// A maintenance window of a partner.
+    WindowId,
+    "a window id",
+    slug,
+    slug_schema
+);
+
+text_id!(
     /// The right to make one write to ConnectWise. Never reused.
     ClaimId,
     "a claim id",

@@ -75,6 +75,15 @@ pub mod connection {
     pub mod view;
 }
 
+/// Maintenance windows: while one applies, an alert waits and makes no ticket.
+pub mod maintenance {
+    pub mod recurrence;
+    pub mod scope;
+    pub mod window;
+    pub mod windows;
+    pub mod zone;
+}
+
 /// What a partner and the operator configure.
 pub mod setup {
     pub mod access;
@@ -132,7 +141,8 @@ pub use alert::blocked::{Blocked, TicketTarget};
 pub use alert::key::{AlertKey, TicketRef};
 pub use email::{EmailAddress, InvalidAddress};
 pub use ids::{
-    AlertId, ClaimId, EventId, InvalidId, Kind, PartnerId, RecordId, SnapshotId, SourceId, TenantId,
+    AlertId, ClaimId, EventId, InvalidId, Kind, PartnerId, RecordId, SnapshotId, SourceId,
+    TenantId, WindowId,
 };
 pub use secret::Secret;
 pub use setup::source_keys::SourceKeys;

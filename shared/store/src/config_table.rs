@@ -8,8 +8,8 @@ use crate::operations::{
     RejectedEventStore, SourceActivityStore, WaitingStore, WeeklyReportStore,
 };
 use crate::partners::{
-    BoardRequestStore, CompanyListStore, SampleStore, SettingsStore, TenantChangeStore,
-    TenantStore, TestTicketStore,
+    BoardRequestStore, CompanyListStore, MaintenanceStore, SampleStore, SettingsStore,
+    TenantChangeStore, TenantStore, TestTicketStore,
 };
 use crate::table::Table;
 
@@ -17,6 +17,7 @@ use crate::table::Table;
 #[derive(Debug, Clone)]
 pub struct ConfigTable {
     pub settings: SettingsStore,
+    pub maintenance: MaintenanceStore,
     pub tenants: TenantStore,
     pub breaker: BreakerStore,
     pub health: HealthStore,
@@ -41,6 +42,7 @@ impl ConfigTable {
         let table = &Table::new(config, table);
         Self {
             settings: SettingsStore::new(table),
+            maintenance: MaintenanceStore::new(table),
             tenants: TenantStore::new(table),
             breaker: BreakerStore::new(table),
             health: HealthStore::new(table),

@@ -47,8 +47,9 @@ pub use pages::{ListEntry, ListPage, PageStart};
 pub use partners::{
     AddedTenant, BoardRequestStore, COMPANIES_OF_PART, CompanyListStore, CompanyScan, Connection,
     ConnectionStore, ContactStore, DedicatedBoard, DedicatedBoards, ListedTenants, MAX_UNMAPPED,
-    MailLimitStore, PartnerItems, PartnerSource, PartnerSourceStore, SamplePlace, SampleStore,
-    SettingsStore, StoredSample, TenantChangeStore, TenantStore, TestTicket, TestTicketStore,
+    MailLimitStore, MaintenanceStore, PartnerItems, PartnerSource, PartnerSourceStore, SamplePlace,
+    SampleStore, SettingsStore, StoredSample, TenantChangeStore, TenantStore, TestTicket,
+    TestTicketStore,
 };
 pub use scheduling::{Due, LeasedRun, RunProgress, TicketScan, spread};
 pub use versions::{SaveOutcome, Versioned};

@@ -11,6 +11,7 @@ use crate::dead_letters::{self, DeadLettersCommand};
 use crate::deletion::{self, DeleteOptions};
 use crate::doctor::{self, DoctorOptions};
 use crate::links::{self, LinksCommand};
+use crate::maintenance::{self, MaintenanceCommand};
 use crate::output::{CommandOutcome, OutputFormat};
 use crate::partners::{self, PartnersCommand};
 use crate::rebuild::{self, RebuildOptions};
@@ -58,6 +59,12 @@ enum OperatorCommand {
         after_help = "Example:\n  ticketbridge links create northwind"
     )]
     Links(LinksCommand),
+    /// Maintenance windows of a partner: new alerts make no tickets while one applies
+    #[command(
+        subcommand,
+        after_help = "Example:\n  ticketbridge maintenance list northwind"
+    )]
+    Maintenance(MaintenanceCommand),
     /// Finds alerts, and shows the timeline of one
     #[command(
         subcommand,
@@ -160,6 +167,7 @@ impl Arguments {
             OperatorCommand::Partners(command) => partners::run(&command, &context).await,
             OperatorCommand::Sources(command) => sources::run(&command, &context).await,
             OperatorCommand::Links(command) => links::run(&command, &context).await,
+            OperatorCommand::Maintenance(command) => maintenance::run(&command, &context).await,
             OperatorCommand::Alerts(command) => alerts::run(&command, &context).await,
             OperatorCommand::Check(options) => check::run(&options, &context).await,
             OperatorCommand::DeadLetters(command) => dead_letters::run(&command, &context).await,

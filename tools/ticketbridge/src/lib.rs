@@ -11,6 +11,7 @@ mod doctor;
 mod history;
 mod http_client;
 mod links;
+mod maintenance;
 pub mod operator_api;
 pub mod output;
 mod partners;

@@ -153,6 +153,9 @@ fn next_step(record: &Record) -> String {
             "One of the alerts that are refused for the same cause is tried again after 5, 15 and 30 minutes, then each hour. If it works, all go on."
         }
         Some(Blocked::OlderThanBackfill) => "Nothing, until you release it.",
+        Some(Blocked::Maintenance(_)) => {
+            "It becomes a ticket if it is still active at the end of the maintenance. A ticket is created at once if you release it."
+        }
         None if record.claim.is_some() => {
             "The call ends within a minute, or its outcome is looked up."
         }

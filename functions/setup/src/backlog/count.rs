@@ -12,6 +12,7 @@ use serde::Serialize;
 use store::BlockedRange;
 
 use crate::context::Setup;
+use crate::page;
 
 /// Alerts that are counted for one page. More than these are reported as "more".
 const MAX_COUNTED: u64 = 20_000;
@@ -101,16 +102,35 @@ impl Backlog {
                 let code = code(&reason);
                 *of.others.entry(code.clone()).or_default() += 1;
                 let words = self.words.entry(code);
-                words.or_insert_with(|| describe(&reason));
+                words.or_insert_with(|| match reason {
+                    // Each alert has its own end.
+                    Blocked::Maintenance(_) => "held by maintenance".to_owned(),
+                    Blocked::NotSetUp
+                    | Blocked::Unmapped
+                    | Blocked::TenantDisabled
+                    | Blocked::KindDisabled
+                    | Blocked::ConnectionBroken
+                    | Blocked::ConnectionUnavailable
+                    | Blocked::Throttled
+                    | Blocked::Deferred
+                    | Blocked::MissingRight(_)
+                    | Blocked::TargetMissing(_)
+                    | Blocked::Rejected(_)
+                    | Blocked::OlderThanBackfill => describe(&reason),
+                });
             }
         }
     }
 }
 
-/// The code of a reason. It does not contain ConnectWise's own words.
+/// The code of a reason, the same for all alerts that it blocks. It does not contain ConnectWise's
+/// own words.
 fn code(reason: &Blocked) -> String {
     if matches!(reason, Blocked::Rejected(_)) {
         return "rejected".to_owned();
+    }
+    if matches!(reason, Blocked::Maintenance(_)) {
+        return "maintenance".to_owned();
     }
     reason.to_string()
 }
@@ -139,6 +159,9 @@ pub(crate) fn describe(reason: &Blocked) -> String {
         }
         Blocked::Rejected(_) => "ConnectWise rejected the ticket".to_owned(),
         Blocked::OlderThanBackfill => "it was raised too long ago".to_owned(),
+        Blocked::Maintenance(hold) => {
+            format!("held by maintenance until {}", page::readable(hold.until))
+        }
     }
 }
 

@@ -137,14 +137,14 @@ fn without_value(err: &str) -> String {
     format!("What was sent cannot be read: {}.", kind.trim())
 }
 
-/// The one variable of the path.
-pub(crate) struct PathParam(pub(crate) String);
+/// The one variable of the path, or a tuple of several.
+pub(crate) struct PathParam<T = String>(pub(crate) T);
 
-impl<S: Send + Sync> FromRequestParts<S> for PathParam {
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathParam<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let path = Path::<String>::from_request_parts(parts, state).await;
+        let path = Path::<T>::from_request_parts(parts, state).await;
         let Path(value) = path.map_err(|_| Problem::not_found("There is no such address."))?;
         Ok(Self(value))
     }

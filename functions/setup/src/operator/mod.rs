@@ -6,6 +6,7 @@ mod configuration;
 mod contacts;
 pub(crate) mod document;
 mod input;
+mod maintenance;
 mod partners;
 mod quarantine;
 mod sources;
@@ -49,6 +50,27 @@ fn all_routes() -> Routes {
         .put("partners/{partner}/tenants", tenants::put)
         .get("partners/{partner}/configuration", configuration::get)
         .put("partners/{partner}/configuration", configuration::put)
+        .get("partners/{partner}/maintenance-windows", maintenance::list)
+        .post(
+            "partners/{partner}/maintenance-windows",
+            maintenance::create,
+        )
+        .get(
+            "partners/{partner}/maintenance-windows/{window}",
+            maintenance::get,
+        )
+        .put(
+            "partners/{partner}/maintenance-windows/{window}",
+            maintenance::put,
+        )
+        .delete(
+            "partners/{partner}/maintenance-windows/{window}",
+            maintenance::delete,
+        )
+        .post(
+            "partners/{partner}/maintenance-windows/{window}/end",
+            maintenance::end,
+        )
         .get("partners/{partner}/status", status::get)
         .get("partners/{partner}/alerts", alerts::list)
         .get("alerts/{alert}", alerts::get)

@@ -32,6 +32,12 @@ impl FlashQuery {
 fn message(code: &str) -> Option<&'static str> {
     Some(match code {
         "saved" => "Saved.",
+        "maintenance_ended" => {
+            "Ended: alerts that are still active become tickets within a few minutes."
+        }
+        "maintenance_deleted" => {
+            "Deleted: alerts that it held and that are still active become tickets within a few minutes."
+        }
         "connected" => "Connected: ConnectWise accepted the keys, and they are saved.",
         "address_changed" => {
             "Connected to the same ConnectWise at another address: boards, mapped tenants and open tickets stay as they are."

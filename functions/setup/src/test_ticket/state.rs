@@ -103,5 +103,7 @@ fn explain(blocked: &Blocked) -> String {
         Blocked::OlderThanBackfill => {
             "It waited for more than two days. Close it, and create a new one.".to_owned()
         }
+        // No maintenance window holds a test alert.
+        Blocked::Maintenance(_) => "A maintenance window applies.".to_owned(),
     }
 }

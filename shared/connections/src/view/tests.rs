@@ -30,6 +30,7 @@ fn items() -> PartnerItems {
         mapping: Some(Mapping::default().with_choice(Some(company), true, Timestamp::UNIX_EPOCH)),
         breaker: None,
         source_since: None,
+        maintenance: MaintenanceWindows::default(),
     }
 }
 

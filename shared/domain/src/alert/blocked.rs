@@ -31,9 +31,30 @@ pub enum Blocked {
     Rejected(String),
     /// It was raised before the back-fill period began.
     OlderThanBackfill,
+    /// A maintenance window applies.
+    Maintenance(MaintenanceHold),
+}
+
+/// A block by maintenance windows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaintenanceHold {
+    /// The end of the windows, as they were when the alert was decided last. A window that is
+    /// changed later moves it.
+    pub until: Timestamp,
+    /// The alert's device, which windows select by pattern: the list of blocked alerts has it here
+    /// only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
 }
 
 impl Blocked {
+    /// Whether both are the same reason. The end of maintenance can move.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let both_maintenance =
+            matches!((self, other), (Self::Maintenance(_), Self::Maintenance(_)));
+        both_maintenance || self == other
+    }
+
     /// Whether ConnectWise could not be used. The block ends without a person at the partner.
     pub(crate) fn is_outage(&self) -> bool {
         match self {
@@ -48,7 +69,8 @@ impl Blocked {
             | Self::MissingRight(_)
             | Self::TargetMissing(_)
             | Self::Rejected(_)
-            | Self::OlderThanBackfill => false,
+            | Self::OlderThanBackfill
+            | Self::Maintenance(_) => false,
         }
     }
 
@@ -67,7 +89,8 @@ impl Blocked {
             | Self::Deferred
             | Self::MissingRight(_)
             | Self::TargetMissing(_)
-            | Self::Rejected(_) => false,
+            | Self::Rejected(_)
+            | Self::Maintenance(_) => false,
         }
     }
 }
@@ -110,6 +133,7 @@ impl fmt::Display for Blocked {
             Self::TargetMissing(target) => write!(f, "target_missing({target})"),
             Self::Rejected(words) => write!(f, "rejected({words})"),
             Self::OlderThanBackfill => f.write_str("older_than_backfill"),
+            Self::Maintenance(hold) => write!(f, "maintenance(until {})", hold.until),
         }
     }
 }
@@ -147,11 +171,15 @@ impl BlockedSince {
         }
     }
 
-    /// Whether a person may release the alert: it is older than the back-fill, or ConnectWise
-    /// refused a call because of it.
+    /// Whether a person may release the alert: it is older than the back-fill, maintenance holds it,
+    /// or ConnectWise refused a call because of it.
     #[must_use]
     pub fn can_be_released(&self) -> bool {
-        self.is_refusal() || self.reason == Blocked::OlderThanBackfill
+        let waits = matches!(
+            self.reason,
+            Blocked::OlderThanBackfill | Blocked::Maintenance(_)
+        );
+        self.is_refusal() || waits
     }
 
     /// Whether ConnectWise refused a call because of this alert. Such a call is retried only at the
@@ -169,7 +197,8 @@ impl BlockedSince {
             | Blocked::Throttled
             | Blocked::Deferred
             | Blocked::MissingRight(_)
-            | Blocked::OlderThanBackfill => false,
+            | Blocked::OlderThanBackfill
+            | Blocked::Maintenance(_) => false,
         }
     }
 

@@ -52,6 +52,7 @@ mod tests {
     use crate::alert::kind::Category;
     use crate::connection::breaker::Breaker;
     use crate::connection::view::LiveConnection;
+    use crate::maintenance::windows::MaintenanceWindows;
     use crate::setup::mapping::Mapping;
     use crate::setup::settings::Settings;
     use crate::{Kind, TicketTarget};
@@ -92,6 +93,7 @@ mod tests {
             breaker: Breaker::default(),
             ticket_index: None,
             source_since: None,
+            maintenance: MaintenanceWindows::default(),
         }
     }
 

@@ -141,7 +141,8 @@ impl Record {
         }
     }
 
-    /// Blocks the alert. `since` stays if the reason is the same.
+    /// Blocks the alert. `since` stays if the reason is the same: the index sorts by it, and it limits
+    /// how long maintenance holds an alert.
     #[must_use]
     pub fn with_blocked(
         mut self,
@@ -149,16 +150,15 @@ impl Record {
         payload: Option<&Payload>,
         now: Timestamp,
     ) -> Self {
-        if self
-            .blocked
-            .as_ref()
-            .is_none_or(|blocked| blocked.reason != reason)
-        {
-            self.blocked = Some(BlockedSince {
-                reason,
-                since: now,
-                refusal: None,
-            });
+        match &mut self.blocked {
+            Some(blocked) if blocked.reason.is_same(&reason) => blocked.reason = reason,
+            Some(_) | None => {
+                self.blocked = Some(BlockedSince {
+                    reason,
+                    since: now,
+                    refusal: None,
+                });
+            }
         }
         self.with_payload(payload)
     }

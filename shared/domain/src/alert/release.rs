@@ -63,15 +63,45 @@ pub fn block_status(
         Blocked::TargetMissing(_) | Blocked::Rejected(_) => BlockStatus::Refused,
         // Only a person releases it.
         Blocked::OlderThanBackfill => BlockStatus::Blocked,
+        Blocked::Maintenance(hold) => {
+            let held = details.and_then(|details| {
+                let (kind, device) = (&details.kind, hold.device.as_deref());
+                view.maintenance.hold(kind, device, blocked.since, now)
+            });
+            waits(held.is_some())
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
+    use crate::alert::blocked::MaintenanceHold;
+    use crate::alert::event::Severity;
+    use crate::alert::kind::Category;
     use crate::connection::breaker::Breaker;
     use crate::connection::view::LiveConnection;
+    use crate::maintenance::recurrence::Recurrence;
+    use crate::maintenance::scope::MaintenanceScope;
+    use crate::maintenance::window::WindowDefinition;
+    use crate::maintenance::windows::MaintenanceWindows;
     use crate::setup::settings::Settings;
+    use crate::{Kind, WindowId};
+
+    fn details() -> AlertDetails {
+        AlertDetails {
+            kind: Kind::parse("disk").unwrap(),
+            category: Category::Operations,
+            severity: Severity::High,
+            raised_at: at(0),
+            raise_received_at: at(0),
+            previous_event_at: None,
+            repeats: 0,
+            expires_at: None,
+        }
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_790_000_000 + second).unwrap()
@@ -94,6 +124,7 @@ mod tests {
             },
             ticket_index: None,
             source_since: None,
+            maintenance: MaintenanceWindows::default(),
         }
     }
 
@@ -139,6 +170,53 @@ mod tests {
                 expected,
                 "{second}"
             );
+        }
+    }
+
+    #[test]
+    fn an_alert_in_maintenance_continues_when_no_window_holds_it() {
+        use BlockStatus::{Blocked as Waits, Cleared};
+
+        let definition = |minutes| WindowDefinition {
+            name: "Patch night".to_owned(),
+            zone: "UTC".to_owned(),
+            starts: at(0).to_zoned(TimeZone::UTC).datetime(),
+            minutes: Some(minutes),
+            repeats: Recurrence::Once,
+            scope: MaintenanceScope {
+                devices: ["srv-*".to_owned()].into(),
+                ..MaintenanceScope::default()
+            },
+            ended_at: None,
+        };
+        let in_window = |minutes| {
+            let id = WindowId::parse("patch-night").unwrap();
+            let window = definition(minutes).try_into().unwrap();
+            ConnectionView {
+                maintenance: MaintenanceWindows::default().with(id, window).unwrap(),
+                ..view(None)
+            }
+        };
+        let held = |device: &str| {
+            since(Blocked::Maintenance(MaintenanceHold {
+                until: at(600),
+                device: Some(device.to_owned()),
+            }))
+        };
+        let details = details();
+        let status = |device, view: &ConnectionView, second| {
+            block_status(&held(device), Some(&details), view, at(second))
+        };
+        for (device, view, second, expected) in [
+            ("srv-1", in_window(10), 599, Waits),
+            ("srv-1", in_window(10), 600, Cleared),
+            // The window was shortened, made longer, deleted, or covers other devices now.
+            ("srv-1", in_window(5), 300, Cleared),
+            ("srv-1", in_window(20), 600, Waits),
+            ("srv-1", view(None), 1, Cleared),
+            ("wks-1", in_window(10), 1, Cleared),
+        ] {
+            assert_eq!(status(device, &view, second), expected, "{device} {second}");
         }
     }
 }

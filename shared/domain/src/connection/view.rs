@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::connection::breaker::Breaker;
+use crate::maintenance::windows::MaintenanceWindows;
 use crate::setup::mapping::Mapping;
 use crate::setup::settings::Settings;
 use crate::ticketing::ticket_index::TicketIndexState;
@@ -25,6 +26,8 @@ pub struct ConnectionView {
     pub ticket_index: Option<TicketIndexState>,
     /// When the alert's source started to post for the partner, if recorded.
     pub source_since: Option<Timestamp>,
+    /// The maintenance windows that cover the alert's tenant.
+    pub maintenance: MaintenanceWindows,
 }
 
 /// A confirmed connection.
@@ -84,7 +87,7 @@ impl ConnectionView {
         from.is_some_and(|from| raised_at < earlier(from, BACKFILL))
     }
 
-    /// The view for an alert that a person released, whatever its age.
+    /// The view for an alert that a person released, whatever its age, and in maintenance too.
     #[must_use]
     pub fn released(mut self) -> Self {
         if let Some(connection) = &mut self.connection {
@@ -95,6 +98,7 @@ impl ConnectionView {
             mapping.enabled_at = None;
         }
         self.source_since = None;
+        self.maintenance = MaintenanceWindows::default();
         self
     }
 }

@@ -45,7 +45,8 @@ impl IncidentScope {
             | Blocked::Rejected(_)
             | Blocked::TenantDisabled
             | Blocked::KindDisabled
-            | Blocked::OlderThanBackfill => None,
+            | Blocked::OlderThanBackfill
+            | Blocked::Maintenance(_) => None,
         }
     }
 }

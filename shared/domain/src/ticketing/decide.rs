@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::alert::blocked::BlockedSince;
+use crate::alert::blocked::{BlockedSince, MaintenanceHold};
 use crate::alert::record::{
     Actual, AlertDetails, Claim, ClosedBy, ClosedTicket, Duplicate, Op, OpenTicket, Recheck, Record,
 };
@@ -32,6 +32,7 @@ const LATE_VISITS: SignedDuration = SignedDuration::from_secs(30);
 /// use domain::alert::{fold::fold, test_alert};
 /// use domain::connection::breaker::Breaker;
 /// use domain::connection::view::ConnectionView;
+/// use domain::maintenance::windows::MaintenanceWindows;
 /// use domain::ticketing::decide::decide;
 /// use domain::ticketing::decision::Decision;
 /// use domain::{AlertId, Blocked, Kind, PartnerId, TenantId};
@@ -52,6 +53,7 @@ const LATE_VISITS: SignedDuration = SignedDuration::from_secs(30);
 ///     breaker: Breaker::default(),
 ///     ticket_index: None,
 ///     source_since: None,
+///     maintenance: MaintenanceWindows::default(),
 /// };
 /// let settle = SignedDuration::from_mins(10);
 /// let decision = decide(&record, &view, settle, now);
@@ -303,6 +305,9 @@ pub(crate) fn create_ticket(
     if view.is_older_than_backfill(blocked, &details.kind, details.raised_at, now) {
         return Decision::Block(Blocked::OlderThanBackfill);
     }
+    if let Some(hold) = maintenance_hold(record, details, view, now) {
+        return Decision::Block(Blocked::Maintenance(hold));
+    }
     let target = connection.settings.board(details.category);
     let before = before.filter(|before| before.epoch == connection.epoch);
     if let Some(before) = before.filter(|before| may_reopen(before, company, target, now)) {
@@ -333,6 +338,26 @@ pub(crate) fn create_ticket(
         raised_at: details.raised_at,
         previous: before.map(|before| before.ticket_id),
     })))
+}
+
+/// The maintenance that holds the alert now. It concerns only alerts without an open ticket.
+fn maintenance_hold(
+    record: &Record,
+    details: &AlertDetails,
+    view: &ConnectionView,
+    now: Timestamp,
+) -> Option<MaintenanceHold> {
+    let device = record
+        .summary
+        .as_ref()
+        .and_then(|summary| summary.device.clone());
+    let since = match &record.blocked {
+        Some(blocked) if matches!(blocked.reason, Blocked::Maintenance(_)) => blocked.since,
+        Some(_) | None => now,
+    };
+    let windows = &view.maintenance;
+    let until = windows.hold(&details.kind, device.as_deref(), since, now)?;
+    Some(MaintenanceHold { until, device })
 }
 
 /// Whether the ticket of the previous occurrence is reopened instead of creating a new one.

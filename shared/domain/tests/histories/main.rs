@@ -70,6 +70,8 @@ enum Op {
     Pass(i64),
     Map(bool),
     Enable(bool),
+    /// A maintenance window of this many minutes begins, or all windows are deleted.
+    Maintain(Option<u32>),
     /// ConnectWise refuses the connection, or accepts it again and a probe has seen that.
     Break(bool),
     /// The table is lost, or restored from the last back-up.
@@ -221,7 +223,17 @@ fn history(seed: u64) -> Vec<Op> {
         true => listing(&mut rng),
         false => op(&mut rng, set_up),
     });
-    ops.collect()
+    let mut ops: Vec<_> = ops.collect();
+    // A quarter has maintenance windows. They are drawn last, so that the other histories stay as
+    // they are.
+    if seed.is_multiple_of(4) {
+        for _ in 0..=rng.below(3) {
+            let place = rng.below(ops.len() + 1);
+            let minutes = rng.pick(&[None, Some(1), Some(10), Some(60), Some(1440)]);
+            ops.insert(place, Op::Maintain(minutes));
+        }
+    }
+    ops
 }
 
 fn listing(rng: &mut Rng) -> Op {

@@ -8,17 +8,24 @@ use domain::alert::event::{AlertChange, Event, EventOrder, Particulars, Payload,
 use domain::alert::figures::DayCounts;
 use domain::alert::kind::Category;
 use domain::alert::record::{Actual, ClosedBy, NoteKind, Op as Write, Record};
+use domain::alert::release::{BlockStatus, block_status};
 use domain::alert::resolution::Resolution;
 use domain::connection::breaker::Breaker;
 use domain::connection::view::{ConnectionView, LiveConnection};
+use domain::maintenance::recurrence::Recurrence;
+use domain::maintenance::scope::MaintenanceScope;
+use domain::maintenance::window::WindowDefinition;
+use domain::maintenance::windows::MaintenanceWindows;
 use domain::setup::mapping::Mapping;
 use domain::setup::settings::{BoardTarget, OnResolve, Settings};
 use domain::ticketing::found_ticket::FoundTicket;
 use domain::ticketing::ticket_index::TicketIndexState;
 use domain::{
     AlertId, AlertKey, Blocked, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, TicketRef,
+    WindowId,
 };
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::reconcile::Snapshot;
 use crate::worker::Worker;
@@ -132,6 +139,8 @@ pub(crate) struct Model {
     /// A raise overtook the preceding resolve and was counted as a repeat of the earlier raise.
     pub(crate) is_overtaken: bool,
     pub(crate) view: ConnectionView,
+    /// When the last maintenance window ends.
+    maintenance_ends: Option<i64>,
     pub(crate) broken: bool,
     /// The tickets of all ConnectWise sites. A ticket's id is its position, from 1.
     pub(crate) tickets: Vec<Ticket>,
@@ -247,7 +256,9 @@ impl Model {
                 breaker: Breaker::default(),
                 ticket_index: (!seed.is_multiple_of(3)).then_some(TicketIndexState::Complete),
                 source_since: None,
+                maintenance: MaintenanceWindows::default(),
             },
+            maintenance_ends: None,
             broken: false,
             tickets: vec![],
             pending: vec![],
@@ -315,6 +326,7 @@ impl Model {
                 mapping.enabled = *yes;
                 mapping.enabled_at = Some(at(self.now));
             }
+            Op::Maintain(minutes) => self.maintain(*minutes),
             Op::Break(yes) => {
                 self.broken = *yes;
                 if !yes {
@@ -339,6 +351,50 @@ impl Model {
             Op::Technician(change) => self.change_tickets(*change),
         }
         self.invariants()
+    }
+
+    /// A window replaces all others, or there is none from now on.
+    fn maintain(&mut self, minutes: Option<u32>) {
+        self.view.maintenance = MaintenanceWindows::default();
+        self.maintenance_ends = None;
+        let Some(minutes) = minutes else { return };
+        let starts = at(self.now).to_zoned(TimeZone::UTC).datetime();
+        let window = WindowDefinition {
+            name: "Window".to_owned(),
+            zone: "UTC".to_owned(),
+            starts,
+            minutes: Some(minutes),
+            repeats: Recurrence::Once,
+            scope: MaintenanceScope::default(),
+            ended_at: None,
+        };
+        let id = WindowId::parse("window").unwrap();
+        let windows = MaintenanceWindows::default();
+        self.view.maintenance = windows.with(id, window.try_into().unwrap()).unwrap();
+        self.maintenance_ends = Some(self.now + 60 * i64::from(minutes));
+    }
+
+    /// At the end of the window reconcile finds that the alert may go on.
+    fn release_held(&self) -> Result<(), String> {
+        let Some(record) = &self.stored else {
+            return Ok(());
+        };
+        let is_held = |blocked: &&BlockedSince| matches!(blocked.reason, Blocked::Maintenance(_));
+        let Some(blocked) = record.blocked.as_ref().filter(is_held) else {
+            return Ok(());
+        };
+        let details = record.desired.details.as_ref();
+        let status = block_status(blocked, details, &self.view, at(self.now));
+        hold!(
+            status == BlockStatus::Cleared,
+            "{status:?} after maintenance: {blocked:?}"
+        );
+        Ok(())
+    }
+
+    /// Whether a maintenance window applies now.
+    pub(crate) fn is_in_maintenance(&self) -> bool {
+        self.maintenance_ends.is_some_and(|end| self.now < end)
     }
 
     /// A person asks for a ticket again, on a page that may be old.
@@ -534,7 +590,10 @@ impl Model {
         let which = delivery.which % self.queue.len();
         let message = self.queue[which].clone();
         let mut worker = Worker {
-            view: self.view.clone(),
+            view: match message {
+                Message::Release => self.view.clone().released(),
+                Message::Event(_) | Message::Command(_) | Message::Reconsider => self.view.clone(),
+            },
             model: self,
             message: &message,
             event: match &message {
@@ -737,6 +796,10 @@ impl Model {
         }
         // Every block ends, a person releases old alerts, and the given-up writes are searched for
         // again.
+        if let Some(end) = self.maintenance_ends {
+            self.pass((end - self.now).max(0));
+            self.release_held()?;
+        }
         self.queue = vec![Message::Reconsider, Message::Release];
         self.drain()?;
         for _ in 0..10 {

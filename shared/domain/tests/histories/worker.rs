@@ -219,6 +219,11 @@ impl Worker<'_> {
     }
 
     /// No write is made that was not allowed when the worker started.
+    /// Whether maintenance holds the alert. A person may release it nevertheless.
+    fn is_held(&self) -> bool {
+        self.model.is_in_maintenance() && !matches!(self.message, Message::Release)
+    }
+
     fn may_write(&self, step: &TicketWrite) -> Result<(), String> {
         let model = &*self.model;
         let breaker = &self.view.breaker;
@@ -229,6 +234,7 @@ impl Worker<'_> {
                 let mapping = model.view.mapping.as_ref().unwrap();
                 let may = mapping.company == Some(COMPANY) && mapping.enabled;
                 hold!(may, "a ticket for a tenant that has none");
+                hold!(!self.is_held(), "a ticket in maintenance");
                 return Ok(());
             }
             TicketWrite::Note { ticket_id, .. }
@@ -237,6 +243,9 @@ impl Worker<'_> {
             TicketWrite::Reopen(reopen) => reopen.ticket_id,
             TicketWrite::Repair(duplicate) => duplicate.ticket_id,
         };
+        if matches!(step, TicketWrite::Reopen(_)) {
+            hold!(!self.is_held(), "a ticket is reopened in maintenance");
+        }
         let site = model.ticket(ticket).site;
         hold!(
             site == model.site,

@@ -2,6 +2,7 @@
 //! request.
 
 use domain::connection::breaker::Breaker;
+use domain::maintenance::windows::MaintenanceWindows;
 use domain::setup::mapping::Mapping;
 use domain::setup::settings::Settings;
 use domain::{PartnerId, SourceId, TenantId};
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
 use super::connection::{CONNECTION, Connection};
+use super::maintenance::{self, MAINTENANCE};
 use super::partner_source::{PartnerSource, source_sk};
 use super::settings::SETTINGS;
 use crate::operations::BREAKER;
@@ -26,6 +28,8 @@ pub struct PartnerItems {
     pub breaker: Option<Breaker>,
     /// When the alert's source began to post for the partner, if that is recorded.
     pub source_since: Option<Timestamp>,
+    /// Those that cover the tenant, or all if the items are not of one tenant.
+    pub maintenance: MaintenanceWindows,
 }
 
 impl PartnerItems {
@@ -46,7 +50,7 @@ impl PartnerItems {
         let [mut config, mut access] = batch_get([
             (
                 &config.settings.table,
-                keys(&[SETTINGS, BREAKER, &tenant_sk]),
+                keys(&[SETTINGS, BREAKER, MAINTENANCE, &tenant_sk]),
             ),
             (&access.connections.table, keys(&[CONNECTION, &source_sk])),
         ])
@@ -57,6 +61,7 @@ impl PartnerItems {
             tracing::error!(partner = %partner, error = %err, "failed to read the breaker");
         }
         let (settings, mapping) = (take(&mut config, SETTINGS), take(&mut config, &tenant_sk));
+        let windows = take(&mut config, MAINTENANCE);
         let connection = take(&mut access, CONNECTION);
         let source = take(&mut access, &source_sk);
         let malformed = |err| Error::malformed(format!("of {partner}"), &err);
@@ -67,6 +72,7 @@ impl PartnerItems {
             mapping: mapping.map(from_item).transpose().map_err(malformed)?,
             breaker: breaker.ok(),
             source_since: source.map(|source| source.since),
+            maintenance: maintenance::parse(partner, windows).of_tenant(tenant),
         })
     }
 }

@@ -58,6 +58,7 @@ mod reconcile {
     pub(crate) mod fan_out;
     pub(crate) mod held_closings;
     pub(crate) mod leases;
+    mod maintenance;
     pub(crate) mod rebuild;
     pub(crate) mod release;
     pub(crate) mod restore_drill;

@@ -125,6 +125,10 @@ async fn apply(partner: &PartnerId, change: &Change, api: &OperatorApi) -> Resul
             let body = json!({ "contacts": contacts });
             api.put(&format!("{path}/contacts"), &body).await
         }
+        Change::MaintenanceWindow { id, body } => {
+            let path = format!("{path}/maintenance-windows/{id}");
+            api.put(&path, body).await
+        }
         Change::NewSource(body) => api.post("sources", body).await,
         Change::Source { id, body, .. } => api.patch(&format!("sources/{id}"), body).await,
         Change::Configuration { body, .. } => api.put(&format!("{path}/configuration"), body).await,

@@ -6,10 +6,10 @@ pub(crate) mod import;
 mod plan;
 mod state;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
-use domain::PartnerId;
+use domain::{PartnerId, WindowId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -32,6 +32,9 @@ struct SetupFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     settings: Option<Value>,
     tenants: Vec<TenantPart>,
+    /// The definitions of maintenance windows by their ids, as the operator's API has them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    maintenance_windows: BTreeMap<WindowId, Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,6 +175,7 @@ mod tests {
                 company_name: Some("Acme Dental Ltd".to_owned()),
                 enabled: true,
             }],
+            maintenance_windows: BTreeMap::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail, ensure};
-use domain::PartnerId;
+use domain::{PartnerId, WindowId};
 use serde_json::{Value, json};
 
 use super::state::PartnerState;
@@ -31,6 +31,10 @@ pub(super) enum Change {
         body: Value,
         what: String,
     },
+    MaintenanceWindow {
+        id: WindowId,
+        body: Value,
+    },
 }
 
 /// The changes, in the order in which they are made.
@@ -53,6 +57,7 @@ impl Change {
                 let addresses = addresses.collect::<Vec<_>>().join(", ");
                 format!("replace the contacts by: {addresses}")
             }
+            Self::MaintenanceWindow { id, .. } => format!("save the maintenance window {id}"),
             Self::NewSource(body) => {
                 format!("create the source {} with a new secret", body["name"])
             }
@@ -80,6 +85,7 @@ pub(super) fn plan(
         plan.changes.push(Change::Contacts(file.contacts.clone()));
     }
     sources(partner, state, file, &mut plan)?;
+    maintenance_windows(state, file, &mut plan);
     if without_connectwise {
         plan.remarks
             .push("settings and tenants are left out".to_owned());
@@ -163,6 +169,25 @@ fn sources(
         plan.remarks.push(remark);
     }
     Ok(())
+}
+
+/// Windows of the file that the stage has not, or has otherwise. Others stay.
+fn maintenance_windows(state: Option<&PartnerState>, file: &SetupFile, plan: &mut Plan) {
+    for (id, body) in &file.maintenance_windows {
+        let known = state.and_then(|state| state.setup.maintenance_windows.get(id));
+        if known != Some(body) {
+            let (id, body) = (id.clone(), body.clone());
+            plan.changes.push(Change::MaintenanceWindow { id, body });
+        }
+    }
+    let known = state
+        .into_iter()
+        .flat_map(|state| state.setup.maintenance_windows.keys());
+    for id in known.filter(|id| !file.maintenance_windows.contains_key(*id)) {
+        plan.remarks.push(format!(
+            "the maintenance window {id} is not in the file, and stays"
+        ));
+    }
 }
 
 fn new_source(partner: &PartnerId, source: &SourcePart) -> Value {
@@ -329,6 +354,28 @@ mod tests {
         let other = ("Manual".to_owned(), "src_2".to_owned());
         state.source_ids.push(other);
         insta::assert_snapshot!(described(Some(&state), &desired));
+    }
+
+    #[test]
+    fn maintenance_windows_that_differ_are_saved_and_others_stay() {
+        let id = |id: &str| WindowId::parse(id).unwrap();
+        let mut state = state();
+        let windows = &mut state.setup.maintenance_windows;
+        windows.insert(id("same"), json!({ "name": "Same" }));
+        windows.insert(id("other"), json!({ "name": "Other" }));
+        windows.insert(id("stays"), json!({ "name": "Stays" }));
+        let mut desired = file();
+        desired.maintenance_windows = [
+            (id("same"), json!({ "name": "Same" })),
+            (id("other"), json!({ "name": "Another" })),
+            (id("new"), json!({ "name": "New" })),
+        ]
+        .into();
+        assert_eq!(
+            described(Some(&state), &desired),
+            "save the maintenance window new\nsave the maintenance window other\n\
+             (the maintenance window stays is not in the file, and stays)"
+        );
     }
 
     #[test]

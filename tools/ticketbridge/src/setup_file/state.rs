@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use domain::PartnerId;
+use domain::{PartnerId, WindowId};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -44,6 +44,12 @@ struct ApiConfiguration {
     tenants: Vec<TenantPart>,
 }
 
+#[derive(Deserialize)]
+struct ApiWindow {
+    id: WindowId,
+    definition: Value,
+}
+
 impl PartnerState {
     /// Returns `None` if there is no such partner.
     pub(super) async fn read(api: &OperatorApi, partner: &PartnerId) -> Result<Option<Self>> {
@@ -65,6 +71,8 @@ impl PartnerState {
         contacts.sort();
         let configuration = api.get(&format!("{path}/configuration"), &[]).await?;
         let configuration = ApiConfiguration::deserialize(&configuration)?;
+        let windows = api.get(&format!("{path}/maintenance-windows"), &[]).await?;
+        let windows = Vec::<ApiWindow>::deserialize(&windows["windows"])?.into_iter();
         let (mut parts, mut source_ids, mut shared_sources) = (vec![], vec![], vec![]);
         for listed in sources::of_partner(api, partner).await? {
             let (id, name) = (text(&listed, "id")?, text(&listed, "name")?);
@@ -90,6 +98,7 @@ impl PartnerState {
             connectwise: configuration.connectwise,
             settings: configuration.settings,
             tenants: configuration.tenants,
+            maintenance_windows: windows.map(|of| (of.id, of.definition)).collect(),
         };
         Ok(Some(Self {
             setup,

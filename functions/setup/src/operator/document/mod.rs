@@ -2,6 +2,7 @@
 //! handlers, and the examples of problems from the functions that make them. No request needs this.
 
 mod contacts;
+mod maintenance;
 mod partners;
 mod quarantine;
 mod reads;
@@ -38,6 +39,7 @@ pub(super) async fn get() -> Response {
 pub(crate) fn describe(document: &mut ApiDocument) {
     partners::describe(document);
     contacts::describe(document);
+    maintenance::describe(document);
     tenants::describe(document);
     quarantine::describe(document);
     sources::describe(document);

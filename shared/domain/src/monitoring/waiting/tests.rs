@@ -10,6 +10,7 @@ use crate::alert::op::Op;
 use crate::alert::record::AlertDetails;
 use crate::connection::breaker::Breaker;
 use crate::connection::view::LiveConnection;
+use crate::maintenance::windows::MaintenanceWindows;
 use crate::setup::mapping::Mapping;
 use crate::setup::settings::Settings;
 use crate::{Kind, PartnerId, TicketTarget};
@@ -61,6 +62,7 @@ fn view(mapping: Option<Mapping>) -> ConnectionView {
         breaker: Breaker::default(),
         ticket_index: None,
         source_since: None,
+        maintenance: MaintenanceWindows::default(),
     }
 }
 

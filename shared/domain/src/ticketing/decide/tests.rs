@@ -14,6 +14,7 @@ use crate::connection::breaker::Breaker;
 use crate::fixtures::{
     self, RETENTION, SETTLE, at, duplicate, event, key, new_claim, raised, resolved,
 };
+use crate::maintenance::windows::MaintenanceWindows;
 use crate::setup::mapping::Mapping;
 use crate::setup::settings::Settings;
 use crate::ticketing::manual_change::ManualChange;
@@ -71,6 +72,7 @@ fn view() -> ConnectionView {
         breaker: Breaker::default(),
         ticket_index: Some(TicketIndexState::Complete),
         source_since: None,
+        maintenance: MaintenanceWindows::default(),
     }
 }
 

@@ -69,7 +69,8 @@ impl RefusalGroupId {
             | Blocked::Throttled
             | Blocked::Deferred
             | Blocked::MissingRight(_)
-            | Blocked::OlderThanBackfill => return None,
+            | Blocked::OlderThanBackfill
+            | Blocked::Maintenance(_) => return None,
         };
         let op = blocked.refusal.as_ref().and_then(|refusal| refusal.op);
         // A person fixes all notes at once, so they are one group.

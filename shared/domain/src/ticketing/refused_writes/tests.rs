@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::group::outcome;
 use super::group_id::normalize_message;
 use super::*;
-use crate::alert::blocked::{Blocked, CallRefusal, TicketTarget};
+use crate::alert::blocked::{Blocked, CallRefusal, MaintenanceHold, TicketTarget};
 use crate::alert::event::Severity;
 use crate::alert::kind::Category;
 use crate::alert::record::{Actual, Claim, ClosedBy, ClosedTicket, NoteKind, Op, OpenTicket};
@@ -449,6 +449,10 @@ fn every_reason_behaves_as_docs_reliability_says() {
         COMPANY,
         rejected(),
         Blocked::OlderThanBackfill,
+        Blocked::Maintenance(MaintenanceHold {
+            until: at(0),
+            device: None,
+        }),
     ];
     let table = include_str!("../../../../../docs/reliability.md");
     for (n, reason) in all.iter().enumerate() {
@@ -466,6 +470,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
             Blocked::TargetMissing(_) => 9,
             Blocked::Rejected(_) => 10,
             Blocked::OlderThanBackfill => 11,
+            Blocked::Maintenance(_) => 12,
         };
         assert_eq!(n, place);
         let name = reason.to_string();
@@ -478,7 +483,10 @@ fn every_reason_behaves_as_docs_reliability_says() {
                 Blocked::Unmapped | Blocked::Rejected(_) | Blocked::OlderThanBackfill => {
                     "a mail about waiting alerts"
                 }
-                Blocked::NotSetUp | Blocked::TenantDisabled | Blocked::KindDisabled => "the page",
+                Blocked::NotSetUp
+                | Blocked::TenantDisabled
+                | Blocked::KindDisabled
+                | Blocked::Maintenance(_) => "the page",
                 Blocked::ConnectionBroken
                 | Blocked::ConnectionUnavailable
                 | Blocked::Throttled
@@ -503,7 +511,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
         let retried = rows[0].contains("a retry of its group");
         assert_eq!(retried, blocked.is_refusal(), "{name}");
     }
-    assert_eq!(all.len(), 12);
+    assert_eq!(all.len(), 13);
 }
 
 proptest! {

@@ -61,6 +61,7 @@ impl AuditedRoutes {
         left: &[(&str, &str)],
     ) -> Answer {
         let path = route.replace("{partner}", id).replace("{source}", id);
+        let path = path.replace("{window}", "patch-night");
         let answer = self.env.setup.operator(method, &path, &body).await;
         self.left(method, route, answer, left).await
     }
@@ -137,6 +138,7 @@ async fn by_the_operator(routes: &mut AuditedRoutes) {
             .operator("PUT", contacts, (OTHER, only.clone()), left)
             .await;
     }
+    maintenance_by_the_operator(routes).await;
     // A call that changes nothing leaves no entry.
     let same = (OTHER, json!({ "enabled": true }));
     routes.operator("PUT", PARTNERS, same, &[]).await;
@@ -222,6 +224,54 @@ async fn by_the_operator(routes: &mut AuditedRoutes) {
             json!({ "token": token }),
             &["session_began"],
         )
+        .await;
+}
+
+async fn maintenance_by_the_operator(routes: &mut AuditedRoutes) {
+    const ALL: &str = "/v1/operator/partners/{partner}/maintenance-windows";
+    const ONE: &str = "/v1/operator/partners/{partner}/maintenance-windows/{window}";
+    const END: &str = "/v1/operator/partners/{partner}/maintenance-windows/{window}/end";
+    let now = Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .datetime();
+    let window = json!({
+        "name": "Patch night", "zone": "UTC", "starts": now.to_string(), "repeats": { "kind": "once" },
+    });
+    for (method, route, body, left) in [
+        ("POST", ALL, window.clone(), Some("maintenance_saved")),
+        ("PUT", ONE, window.clone(), Some("maintenance_saved")),
+        ("PUT", ONE, window, None),
+        ("POST", END, json!({}), Some("maintenance_ended")),
+        ("POST", END, json!({}), None),
+        ("DELETE", ONE, json!({}), Some("maintenance_deleted")),
+        ("DELETE", ONE, json!({}), None),
+    ] {
+        let left: Vec<_> = left.map(|what| (OTHER, what)).into_iter().collect();
+        routes.operator(method, route, (OTHER, body), &left).await;
+    }
+}
+
+async fn maintenance(routes: &mut AuditedRoutes) {
+    let now = Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .datetime();
+    let form = json!({
+        "name": "Patch night", "zone": "UTC", "starts": now.strftime("%Y-%m-%dT%H:%M").to_string(),
+        "hours": "2", "repeats": "once",
+    });
+    let preview = routes.post("maintenance-preview", form.clone(), &[]).await;
+    assert_eq!(preview["preview"].as_array().unwrap().len(), 1, "{preview}");
+    routes
+        .post("maintenance", form, &["maintenance_saved"])
+        .await;
+    let view = routes.view("maintenance").await;
+    let window = json!({ "window": view["windows"][0]["id"] });
+    assert_eq!(view["windows"][0]["is_running"], true, "{view}");
+    routes
+        .post("maintenance-end", window.clone(), &["maintenance_ended"])
+        .await;
+    routes
+        .post("maintenance-delete", window, &["maintenance_deleted"])
         .await;
 }
 
@@ -449,6 +499,7 @@ fn ended_by_person(alert: &str) -> Record {
 }
 
 async fn of_what_waits(routes: &mut AuditedRoutes) {
+    maintenance(routes).await;
     let now = Timestamp::now();
     let record = Record::new(key(TENANT, "old"));
     let record = record.with_blocked(Blocked::OlderThanBackfill, None, now);

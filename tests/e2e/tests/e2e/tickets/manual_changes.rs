@@ -53,34 +53,91 @@ fn manual_changes() -> Vec<(Vec<Value>, &'static str)> {
         (act(json!({ "status": 222 })), status),
         (act(json!({ "status": 223 })), status),
         (act(json!({ "assign": 152 })), "its owner was changed"),
-        (set(json!({ "resources": "JMiller" })), "members were assigned"),
-        (set(json!({ "resources": "JMiller, TSmith" })), "members were assigned"),
-        (act(json!({ "note": "Called the customer." })), "it has a note of a person"),
+        (
+            set(json!({ "resources": "JMiller" })),
+            "members were assigned",
+        ),
+        (
+            set(json!({ "resources": "JMiller, TSmith" })),
+            "members were assigned",
+        ),
+        (
+            act(json!({ "note": "Called the customer." })),
+            "it has a note of a person",
+        ),
         (act(json!({ "note": quoted })), "it has a note of a person"),
-        (act(json!({ "reply": "It works again, thanks." })), "the customer replied"),
-        (act(json!({ "time_entry": [0.5, "Checked the disk."] })), hours),
+        (
+            act(json!({ "reply": "It works again, thanks." })),
+            "the customer replied",
+        ),
+        (
+            act(json!({ "time_entry": [0.5, "Checked the disk."] })),
+            hours,
+        ),
         (act(json!({ "time_entry": [0.25, ""] })), hours),
         (act(json!({ "time_entry": [0.0, "No charge."] })), hours),
-        (set(json!({ "hasChildTicket": true })), "it has child tickets"),
-        (set(json!({ "parentTicketId": 7 })), "it is a child of another"),
-        (set(json!({ "hasMergedChildTicketFlag": true })), "another ticket was merged"),
-        (set(json!({ "customerUpdatedFlag": true })), "the customer replied"),
+        (
+            set(json!({ "hasChildTicket": true })),
+            "it has child tickets",
+        ),
+        (
+            set(json!({ "parentTicketId": 7 })),
+            "it is a child of another",
+        ),
+        (
+            set(json!({ "hasMergedChildTicketFlag": true })),
+            "another ticket was merged",
+        ),
+        (
+            set(json!({ "customerUpdatedFlag": true })),
+            "the customer replied",
+        ),
         (act(json!({ "priority": 31 })), "its priority was changed"),
         (act(json!({ "type": 2201 })), type_),
-        (set(json!({ "subType": { "id": 5, "name": "Volume" } })), type_),
+        (
+            set(json!({ "subType": { "id": 5, "name": "Volume" } })),
+            type_,
+        ),
         (set(json!({ "item": { "id": 6, "name": "C:" } })), type_),
-        (act(json!({ "summary": "Disk of web-1: waits for parts" })), "its summary was changed"),
-        (set(json!({ "team": { "id": 9, "name": "Night shift" } })), "its team was changed"),
-        (set(json!({ "contact": { "id": 3, "name": "Ann" } })), details),
+        (
+            act(json!({ "summary": "Disk of web-1: waits for parts" })),
+            "its summary was changed",
+        ),
+        (
+            set(json!({ "team": { "id": 9, "name": "Night shift" } })),
+            "its team was changed",
+        ),
+        (
+            set(json!({ "contact": { "id": 3, "name": "Ann" } })),
+            details,
+        ),
         (set(json!({ "severity": "High" })), details),
         (set(json!({ "impact": "Low" })), details),
-        (set(json!({ "requiredDate": "2026-12-01T09:00:00Z" })), details),
-        (act(json!({ "move_to_board": 23 })), "it was moved to another board"),
+        (
+            set(json!({ "requiredDate": "2026-12-01T09:00:00Z" })),
+            details,
+        ),
+        (
+            act(json!({ "move_to_board": 23 })),
+            "it was moved to another board",
+        ),
         (act(json!("touch")), "a person updated it last"),
-        (set(json!({ "budgetHours": 3.0 })), "a person updated it last"),
-        (vec![json!("close"), json!("reopen")], "a person updated it last"),
-        (vec![json!({ "status": 222 }), json!({ "assign": 152 })], status),
-        (vec![json!({ "status": 222 }), json!({ "status": 221 })], "a person updated it last"),
+        (
+            set(json!({ "budgetHours": 3.0 })),
+            "a person updated it last",
+        ),
+        (
+            vec![json!("close"), json!("reopen")],
+            "a person updated it last",
+        ),
+        (
+            vec![json!({ "status": 222 }), json!({ "assign": 152 })],
+            status,
+        ),
+        (
+            vec![json!({ "status": 222 }), json!({ "status": 221 })],
+            "a person updated it last",
+        ),
     ]
 }
 
@@ -125,7 +182,10 @@ async fn a_persons_change_counts_although_ticketbridge_or_a_rule_wrote_last() {
     .into_iter()
     .enumerate()
     {
-        for rule in [json!([]), json!([{ "after": "note", "do": { "priority": 31 } }])] {
+        for rule in [
+            json!([]),
+            json!([{ "after": "note", "do": { "priority": 31 } }]),
+        ] {
             let alert = format!("a{number}-{}", rule.as_array().unwrap().len());
             let id = raise(&mut env, &alert).await;
             env.connectwise.act_on_ticket(id, &action).await;

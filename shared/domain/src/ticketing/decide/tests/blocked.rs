@@ -1,6 +1,11 @@
 //! When an alert is blocked, and which calls are made meanwhile.
 
 use super::*;
+use crate::WindowId;
+use crate::alert::blocked::MaintenanceHold;
+use crate::maintenance::recurrence::Recurrence;
+use crate::maintenance::scope::MaintenanceScope;
+use crate::maintenance::window::WindowDefinition;
 
 #[test]
 fn each_block_has_its_reason() {
@@ -339,4 +344,96 @@ fn nothing_is_looked_up_over_an_open_breaker() {
     assert!(can_look_up(&view, at(30)));
     view.breaker.missing_rights = [rights::TICKETS_INQUIRE.to_owned()].into();
     assert!(!can_look_up(&view, at(30)));
+}
+
+/// A view in which a window applies until this many seconds after the epoch of the fixtures.
+fn in_maintenance(seconds: i64) -> ConnectionView {
+    let starts = at(0).to_zoned(jiff::tz::TimeZone::UTC).datetime();
+    let window = WindowDefinition {
+        name: "Patch night".to_owned(),
+        zone: "UTC".to_owned(),
+        starts,
+        minutes: Some(u32::try_from(seconds / 60).unwrap()),
+        repeats: Recurrence::Once,
+        scope: MaintenanceScope::default(),
+        ended_at: None,
+    };
+    let id = WindowId::parse("patch-night").unwrap();
+    let windows = MaintenanceWindows::default();
+    ConnectionView {
+        maintenance: windows.with(id, window.try_into().unwrap()).unwrap(),
+        ..view()
+    }
+}
+
+fn held_until(seconds: i64) -> Decision {
+    Decision::Block(Blocked::Maintenance(MaintenanceHold {
+        until: at(seconds),
+        device: None,
+    }))
+}
+
+#[test]
+fn maintenance_holds_an_alert_until_its_end() {
+    let record = folded(&[raised(1)]);
+    let view = in_maintenance(600);
+    assert_eq!(next_in(&record, &view, 2), held_until(600));
+    assert_eq!(next_in(&record, &view, 599), held_until(600));
+    assert!(matches!(
+        next_in(&record, &view, 600),
+        Decision::Write(TicketWrite::Create(_))
+    ));
+    // A reason that a person must remove comes first.
+    let unmapped = ConnectionView {
+        mapping: None,
+        ..view.clone()
+    };
+    assert_eq!(
+        next_in(&record, &unmapped, 2),
+        Decision::Block(Blocked::Unmapped)
+    );
+    let released = view.clone().released();
+    assert!(matches!(
+        next_in(&record, &released, 2),
+        Decision::Write(TicketWrite::Create(_))
+    ));
+    let gone = folded(&[raised(1), resolved(2)]);
+    assert_eq!(next_in(&gone, &view, 3), Decision::Nothing(Idle::Cleared));
+}
+
+#[test]
+fn a_window_that_is_longer_moves_the_end_and_not_the_start_of_the_hold() {
+    let record = folded(&[raised(1)]);
+    let hold = |record: Record, seconds, now| {
+        let decision = next_in(&record, &in_maintenance(seconds), now);
+        let Decision::Block(reason) = decision else {
+            panic!("{decision:?}");
+        };
+        record.with_blocked(reason, None, at(now))
+    };
+    let held = hold(hold(record, 600, 2), 1200, 300);
+    let blocked = held.blocked.unwrap();
+    assert_eq!(blocked.since, at(2));
+    assert_eq!(
+        blocked.reason.to_string(),
+        format!("maintenance(until {})", at(1200))
+    );
+}
+
+#[test]
+fn maintenance_does_not_touch_a_ticket_that_exists() {
+    let mut record = folded(&[raised(1), worse(2)]);
+    record.actual = Some(Actual::Open(open()));
+    let view = in_maintenance(6000);
+    assert!(matches!(
+        next_in(&record, &view, 20),
+        Decision::Write(TicketWrite::Patch { .. })
+    ));
+    let record = fold(record, &resolved(30));
+    assert_eq!(
+        next_in(&record, &view, 31),
+        Decision::Write(note(NoteContent::Closing {
+            only_untouched: false
+        }))
+    );
 }

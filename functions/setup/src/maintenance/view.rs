@@ -1,0 +1,319 @@
+//! The page "Maintenance".
+
+use std::collections::BTreeSet;
+
+use connections::PartnerConfig;
+use domain::maintenance::recurrence::{Recurrence, Weekday};
+use domain::maintenance::window::{MaintenanceWindow, Occurrence};
+use domain::maintenance::windows::{MAX_WINDOWS, MaintenanceWindows};
+use domain::maintenance::zone::ZoneName;
+use domain::setup::mapping::Mapping;
+use domain::time::duration;
+use domain::{Kind, TenantId, WindowId};
+use jiff::Timestamp;
+use maud::{Markup, html};
+use serde::Serialize;
+
+use super::form::{FormRecurrence, WindowForm};
+use super::reader::HeldAlerts;
+use crate::step::SetupStep;
+use crate::{page, paths};
+
+/// Occurrences that the page names.
+const NEXT: usize = 3;
+
+#[derive(Serialize)]
+pub(super) struct MaintenanceView {
+    windows: Vec<WindowView>,
+    unreadable: Vec<WindowId>,
+    /// Whether the numbers of held alerts are exact.
+    is_complete: bool,
+    form: WindowForm,
+    /// When the window of the form would be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preview: Option<Vec<OccurrenceView>>,
+    #[serde(skip)]
+    tenants: Vec<(TenantId, String)>,
+    #[serde(skip)]
+    kinds: Vec<Kind>,
+}
+
+#[derive(Serialize)]
+struct WindowView {
+    id: WindowId,
+    name: String,
+    when: String,
+    covers: String,
+    is_running: bool,
+    next: Vec<OccurrenceView>,
+    held: usize,
+}
+
+#[derive(Serialize)]
+struct OccurrenceView {
+    starts_at: Timestamp,
+    ends_at: Timestamp,
+}
+
+impl OccurrenceView {
+    fn new(of: &Occurrence) -> Self {
+        Self {
+            starts_at: of.starts_at,
+            ends_at: of.ends_at,
+        }
+    }
+}
+
+impl MaintenanceView {
+    pub(super) fn new(
+        windows: &MaintenanceWindows,
+        held: &HeldAlerts,
+        config: &PartnerConfig,
+        form: WindowForm,
+        now: Timestamp,
+    ) -> Self {
+        let title = |tenant: &TenantId, mapping: &Mapping| mapping.title(tenant).to_owned();
+        let mappings = config.mappings.iter();
+        let mut tenants: Vec<_> = mappings
+            .map(|(tenant, mapping)| (tenant.clone(), title(tenant, mapping)))
+            .collect();
+        tenants.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0)));
+        let kinds = config.kinds().into_iter().map(|info| info.kind);
+        let view = |(id, window): (&WindowId, &MaintenanceWindow)| WindowView {
+            id: id.clone(),
+            name: window.definition().name.clone(),
+            when: when(window),
+            covers: covers(window, &tenants),
+            is_running: window.occurrence_at(now).is_some(),
+            next: occurrences(window, now),
+            held: held.by_window.get(id).copied().unwrap_or_default(),
+        };
+        Self {
+            windows: windows.readable().map(view).collect(),
+            unreadable: windows.unreadable().cloned().collect(),
+            is_complete: held.is_complete,
+            form,
+            preview: None,
+            tenants,
+            kinds: kinds.collect(),
+        }
+    }
+
+    pub(super) fn with_preview(mut self, window: &MaintenanceWindow, now: Timestamp) -> Self {
+        self.preview = Some(occurrences(window, now));
+        self
+    }
+}
+
+fn occurrences(window: &MaintenanceWindow, now: Timestamp) -> Vec<OccurrenceView> {
+    let next = window.next_occurrences(now, NEXT);
+    next.iter().map(OccurrenceView::new).collect()
+}
+
+/// When a window is, in words.
+fn when(window: &MaintenanceWindow) -> String {
+    let definition = window.definition();
+    let time = definition.starts.strftime("%H:%M");
+    let zone = window.zone();
+    let length = match definition.minutes {
+        Some(minutes) => format!("for {}", duration(minutes.saturating_mul(60))),
+        None => "until it is ended, 30 days at most".to_owned(),
+    };
+    match &definition.repeats {
+        Recurrence::Once => {
+            let day = definition.starts.strftime("%Y-%m-%d");
+            format!("Once, {day} at {time} ({zone}), {length}")
+        }
+        Recurrence::Daily => format!("Each day at {time} ({zone}), {length}"),
+        Recurrence::Weekly { days } => {
+            let days: Vec<_> = days.iter().map(|day| day.title()).collect();
+            format!("Each {} at {time} ({zone}), {length}", days.join(", "))
+        }
+        Recurrence::Monthly { day } => {
+            format!("On day {day} of each month at {time} ({zone}), {length}")
+        }
+    }
+}
+
+/// What a window covers, in words.
+fn covers(window: &MaintenanceWindow, tenants: &[(TenantId, String)]) -> String {
+    let scope = window.scope();
+    let title = |id: &TenantId| {
+        let known = tenants.iter().find(|(tenant, _)| tenant == id);
+        known.map_or_else(|| id.to_string(), |(_, title)| title.clone())
+    };
+    let list = |all: Vec<String>, what: &str| match all.is_empty() {
+        true => format!("all {what}"),
+        false => format!("{what} {}", all.join(", ")),
+    };
+    let of_tenants = list(scope.tenants.iter().map(title).collect(), "tenants");
+    let of_kinds = list(scope.kinds.iter().map(Kind::to_string).collect(), "kinds");
+    let of_devices = list(scope.devices.iter().cloned().collect(), "devices");
+    format!("Covers {of_tenants}; {of_kinds}; {of_devices}")
+}
+
+pub(super) fn render(view: &MaintenanceView) -> Markup {
+    html! {
+        p {
+            "While a window applies, a new alert that it covers makes no ticket. An alert that is resolved meanwhile never makes one. "
+            "An alert that is still active at the end becomes a ticket then. Tickets that exist are not affected."
+        }
+        @if view.windows.is_empty() && view.unreadable.is_empty() { p { "There is no maintenance window." } }
+        @if !view.is_complete {
+            p class="note" { "There are too many waiting alerts to count all of them: each number of held alerts is a minimum." }
+        }
+        @for (n, window) in view.windows.iter().enumerate() { (render_window(n, window)) }
+        @for id in &view.unreadable {
+            section class="card" {
+                p class="note" { "The window " (id) " cannot be read. It holds no alert. Delete it, and create it again." }
+                (button(paths::DELETE_MAINTENANCE, id, "Delete"))
+            }
+        }
+        (render_form(view))
+    }
+}
+
+fn render_window(n: usize, window: &WindowView) -> Markup {
+    let id = format!("window-{n}");
+    html! {
+        section class="card" aria-labelledby=(id) {
+            h2 id=(id) { (window.name) }
+            p { (window.when) }
+            p { (window.covers) "." }
+            @if window.is_running {
+                p class="note" {
+                    "It applies now, and holds " (window.held) @if window.held == 1 { " alert" } @else { " alerts" } ". "
+                    @if window.held > 0 { a href=(SetupStep::Waiting.path()) { "Waiting alerts" } " lists them." }
+                }
+            }
+            (render_occurrences(&window.next, window.is_running))
+            div class="actions" {
+                a href={ (SetupStep::Maintenance.path()) "?window=" (window.id) "#form" } { "Change" }
+                @if window.is_running { (button(paths::END_MAINTENANCE, &window.id, "End now")) }
+                (button(paths::DELETE_MAINTENANCE, &window.id, "Delete"))
+            }
+        }
+    }
+}
+
+fn render_occurrences(next: &[OccurrenceView], is_running: bool) -> Markup {
+    html! {
+        @if next.is_empty() { p { "It is over." } } @else {
+            ul {
+                @for (n, of) in next.iter().enumerate() {
+                    li {
+                        @if is_running && n == 0 { "Now: " }
+                        (page::time(of.starts_at)) " to " (page::time(of.ends_at))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn button(path: &str, id: &WindowId, words: &str) -> Markup {
+    html! {
+        form method="post" action=(path) {
+            input type="hidden" name="window" value=(id);
+            button class="plain" { (words) }
+        }
+    }
+}
+
+fn render_form(view: &MaintenanceView) -> Markup {
+    let form = &view.form;
+    let is_new = form.id.as_deref().is_none_or(str::is_empty);
+    html! {
+        h2 id="form" { @if is_new { "Add a window" } @else { "Change the window" } }
+        @if is_new && view.windows.len() + view.unreadable.len() >= MAX_WINDOWS {
+            p { "There are " (MAX_WINDOWS) " windows. Delete one to add another." }
+        } @else {
+            form method="post" action=(SetupStep::Maintenance.path()) {
+                @if let Some(id) = &form.id { input type="hidden" name="id" value=(id); }
+                label for="name" { "Name" }
+                input id="name" name="name" required maxlength="100" value=(form.name);
+                (render_time(form))
+                (render_recurrence(form))
+                (render_scope(view))
+                @if let Some(preview) = &view.preview {
+                    section aria-label="Preview" {
+                        h3 { "Next times" }
+                        (render_occurrences(preview, false))
+                    }
+                }
+                div class="actions" {
+                    button { "Save" }
+                    button class="plain" formaction=(paths::PREVIEW_MAINTENANCE) { "Show the next times" }
+                }
+            }
+        }
+    }
+}
+
+fn render_time(form: &WindowForm) -> Markup {
+    html! {
+        label for="starts" { "Begins" }
+        input id="starts" name="starts" type="datetime-local" required value=(form.starts) aria-describedby="starts-help";
+        small id="starts-help" { "By the clocks of the time zone. A window that recurs begins at this time from this day on." }
+        label for="zone" { "Time zone" }
+        input id="zone" name="zone" list="zones" required value=(form.zone) placeholder="Europe/Berlin" autocomplete="off";
+        datalist id="zones" { @for zone in ZoneName::all() { option value=(zone) {} } }
+        label for="hours" { "Length in hours" }
+        input id="hours" name="hours" type="number" min="0" max="720" value=(form.hours) aria-describedby="length-help";
+        label for="minutes" { "and minutes" }
+        input id="minutes" name="minutes" type="number" min="0" max="59" value=(form.minutes) aria-describedby="length-help";
+        small id="length-help" {
+            "22:00 for 8 hours ends at 06:00, also when the clocks change. "
+            "Leave both empty for a window that happens once and that you end yourself. It ends after 30 days at the latest."
+        }
+    }
+}
+
+fn render_recurrence(form: &WindowForm) -> Markup {
+    html! {
+        fieldset {
+            legend { "Repeats" }
+            @for of in FormRecurrence::ALL {
+                label {
+                    input type="radio" name="repeats" value=(of.name()) checked[form.repeats == of];
+                    " " (of.title())
+                }
+            }
+        }
+        fieldset {
+            legend { "Days of the week" }
+            @for day in Weekday::ALL {
+                label {
+                    input type="checkbox" name="days[]" value=(day.name()) checked[form.days.contains(&day)];
+                    " " (day.title())
+                }
+            }
+        }
+        label for="month_day" { "Day of the month" }
+        input id="month_day" name="month_day" type="number" min="1" max="31" value=(form.month_day) aria-describedby="month-help";
+        small id="month-help" { "In a shorter month: its last day." }
+    }
+}
+
+fn render_scope(view: &MaintenanceView) -> Markup {
+    let form = &view.form;
+    let is_chosen = |set: &BTreeSet<TenantId>, id: &TenantId| set.contains(id);
+    html! {
+        label for="tenants" { "Tenants" }
+        select id="tenants" name="tenants[]" multiple size="6" aria-describedby="scope-help" {
+            @for (id, title) in &view.tenants {
+                option value=(id) selected[is_chosen(&form.tenants, id)] { (title) }
+            }
+        }
+        label for="kinds" { "Kinds of alerts" }
+        select id="kinds" name="kinds[]" multiple size="6" aria-describedby="scope-help" {
+            @for kind in &view.kinds { option value=(kind) selected[form.kinds.contains(kind)] { (kind) } }
+        }
+        label for="devices" { "Devices, one a line" }
+        textarea id="devices" name="devices" rows="3" placeholder="SRV-*" aria-describedby="scope-help" { (form.devices) }
+        small id="scope-help" {
+            "Nothing chosen covers all. In a device's name, * is any text and ? one character. "
+            "A window without kinds also holds security alerts: choose kinds if they must not wait."
+        }
+    }
+}
