@@ -143,7 +143,7 @@ impl TicketWrites<'_> {
         let partner = record.key.partner.clone();
         let board = ticket.board.as_ref().map(|board| board.id);
         let open = OpenTicket {
-            made: Some(ticket_fields(ticket)),
+            made: Some(Box::new(ticket_fields(ticket))),
             ..OpenTicket::new(ticket.id, board, claim, now)
         };
         let recorded = |record: Record, _| record.with_created(open.clone(), claim);

@@ -48,7 +48,7 @@ pub struct OpenTicket {
     /// Its fields after Ticketbridge last set one. `None` if it was found by its reference: a person
     /// may have changed it before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub made: Option<TicketFields>,
+    pub made: Option<Box<TicketFields>>,
     /// What a person did with it, if it was not closed for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manual_change: Option<ManualChange>,

@@ -21,7 +21,7 @@ fn fields() -> TicketFields {
 fn open(made: Option<TicketFields>) -> OpenTicket {
     let claim = new_claim(Op::Create, TicketRef::new(&key(), 1), at(0));
     OpenTicket {
-        made,
+        made: made.map(Box::new),
         ..OpenTicket::new(77, Some(2), &claim, at(1))
     }
 }

@@ -460,7 +460,7 @@ fn a_priority_that_ticketbridge_set_is_no_change_by_a_person() {
         priority: Some(3),
         ..TicketFields::default()
     };
-    let record = with_ticket(|ticket| ticket.made = Some(made));
+    let record = with_ticket(|ticket| ticket.made = Some(Box::new(made)));
     let claim = claim(Op::Patch, &record);
     let record = record.with_claim(claim.clone());
     let done = WriteEffect::Patched { priority: 1 };
