@@ -21,6 +21,7 @@ STEPS = {
     "confirm": "Confirm",
     "test": "Test ticket",
     "waiting": "Waiting alerts",
+    "maintenance": "Maintenance",
     "history": "History",
 }
 
@@ -208,6 +209,38 @@ class SetupPage:
     def try_file(self):
         """Sends a file that is refused."""
         self._button("Show what will change").click()
+
+    # Maintenance.
+
+    def fill_window(self, name, starts, zone, hours, tenant=None):
+        """Fills the form of a window that happens once; `starts` is by the clocks of the zone."""
+        self._field("Name").fill(name)
+        self._field("Begins").fill(starts)
+        self._field("Time zone").fill(zone)
+        self._field("Length in hours").fill(hours)
+        if tenant:
+            self._field("Tenants").select_option(label=tenant)
+
+    def repeat_window(self, repeats, days=()):
+        self.page.get_by_role("radio", name=repeats, exact=True).check()
+        for day in days:
+            self._field(day).check()
+
+    def preview_window(self):
+        self._press("Show the next times")
+
+    def save_window(self):
+        self._press("Save")
+
+    def try_window(self):
+        """Sends a window that is refused. The page's script shows why."""
+        self._button("Save").click()
+
+    def end_window(self):
+        self._press("End now")
+
+    def delete_window(self):
+        self._press("Delete")
 
     # Waiting alerts.
 

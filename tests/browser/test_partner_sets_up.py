@@ -233,6 +233,48 @@ def test_the_simulators_page_shows_the_tickets(page, inspector, stack):
     page.go_back()
 
 
+def test_a_maintenance_window_is_previewed_and_saved(setup_page):
+    setup_page.go_to("maintenance")
+    setup_page.expect_text("There is no maintenance window.")
+    setup_page.fill_window("Patch night", "2030-03-30T22:00", "Europe/Berlin", "8")
+    setup_page.repeat_window("Weekly", ["Saturday"])
+    setup_page.preview_window()
+    setup_page.expect_text("Next times")
+    setup_page.inspect("maintenance-preview")
+    setup_page.save_window()
+    setup_page.expect_text("Each Saturday at 22:00 (Europe/Berlin), for 8 h")
+    setup_page.inspect("maintenance-weekly")
+
+
+def test_a_window_in_an_unknown_zone_is_refused(setup_page):
+    setup_page.fill_window("Move", "2030-01-01T10:00", "Europe/Atlantis", "1")
+    setup_page.try_window()
+    expect(setup_page.alert).to_be_visible()
+    setup_page.expect_refusal(422)
+    setup_page.inspect("maintenance-refused")
+
+
+def test_an_alert_is_held_by_a_window_and_becomes_a_ticket_when_it_ends(setup_page, stack, partner):
+    setup_page.go_to("maintenance")
+    begun = datetime.now(timezone.utc) - timedelta(minutes=5)
+    starts = begun.strftime("%Y-%m-%dT%H:%M")
+    setup_page.fill_window("Server room", starts, "Etc/UTC", "2", tenant="acme-dental")
+    setup_page.save_window()
+    setup_page.expect_text("It applies now")
+    now = datetime.now(timezone.utc)
+    partner.source.raise_alert("held", "acme-dental", now)
+    stack.expect_blocked("held", "maintenance")
+    setup_page.go_to("activity")
+    setup_page.inspect("activity-held")
+    setup_page.go_to("maintenance")
+    setup_page.expect_text("holds 1 alert")
+    setup_page.inspect("maintenance-running")
+    before = len(stack.tickets())
+    setup_page.end_window()
+    setup_page.inspect("maintenance-ended")
+    stack.wait_for_tickets(before + 1)
+
+
 @pytest.mark.parametrize("path", ["waiting", "history", "overview"])
 def test_the_other_pages_are_in_order(setup_page, path):
     setup_page.go_to(path)

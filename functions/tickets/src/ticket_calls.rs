@@ -130,8 +130,8 @@ impl TicketCalls<'_> {
                 only_untouched: true
             }
         );
-        if only_untouched && let Some(change) = self.manual_change(&ticket).await? {
-            return Ok(WriteEffect::LeftOpen(change));
+        if let Some(left) = self.left_open(&ticket, only_untouched).await? {
+            return Ok(left);
         }
         let new = self.new_note(note)?;
         let writer = self.writer();
@@ -200,8 +200,8 @@ impl TicketCalls<'_> {
         if let Some(ended) = self.ended(&ticket) {
             return Ok(WriteEffect::Ended(ended));
         }
-        if only_untouched && let Some(change) = self.manual_change(&ticket).await? {
-            return Ok(WriteEffect::LeftOpen(change));
+        if let Some(left) = self.left_open(&ticket, only_untouched).await? {
+            return Ok(left);
         }
         let writer = self.writer();
         let patched = writer
@@ -229,8 +229,8 @@ impl TicketCalls<'_> {
             return Ok(WriteEffect::Ended(ended));
         }
         // It was looked at before the note, and a person may have begun since.
-        if only_untouched && let Some(change) = self.manual_change(&ticket).await? {
-            return Ok(WriteEffect::LeftOpen(change));
+        if let Some(left) = self.left_open(&ticket, only_untouched).await? {
+            return Ok(left);
         }
         let ended = self.set_closed(&ticket).await?;
         let by = match ended.by {
@@ -238,6 +238,20 @@ impl TicketCalls<'_> {
             by @ (ClosedBy::Us | ClosedBy::Deleted | ClosedBy::Moved | ClosedBy::OutOfReach) => by,
         };
         Ok(WriteEffect::Ended(TicketEnd { by, ..ended }))
+    }
+
+    /// The effect of a write that is not made because a person worked on the ticket.
+    async fn left_open(
+        &self,
+        ticket: &Ticket,
+        only_untouched: bool,
+    ) -> Result<Option<WriteEffect>, TicketError> {
+        if !only_untouched {
+            return Ok(None);
+        }
+        // Boxed: a test thread has a small stack, and futures of debug builds are large.
+        let change = Box::pin(self.manual_change(ticket)).await?;
+        Ok(change.map(WriteEffect::LeftOpen))
     }
 
     /// What a person did with the ticket, if anything: one or two GETs. If ConnectWise does not show

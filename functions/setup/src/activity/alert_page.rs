@@ -161,14 +161,20 @@ fn next_step(record: &Record) -> String {
         }
         None => match (record.desired.active, record.open()) {
             (true, Some(_)) => {
-                "A repeat becomes a note. The ticket is closed when the alert is resolved."
+                "A repeat becomes a note. When the alert is resolved, the ticket is closed or gets a note, as you chose for its board."
             }
             (true, None) if record.is_occurrence_over() => {
                 "Nothing. A repeat creates no new ticket, since its ticket was ended by a person. The next raise after a resolve does."
             }
             (true, None) => "Its ticket is created.",
             (false, Some(open)) if open.noted_resolved => {
-                "Nothing, until a technician closes the ticket."
+                return match open.manual_change {
+                    Some(change) => format!(
+                        "Nothing, until a technician closes the ticket. A person worked on it: {}.",
+                        change.words()
+                    ),
+                    None => "Nothing, until a technician closes the ticket.".to_owned(),
+                };
             }
             (false, Some(_)) => "The ticket is closed.",
             (false, None) => "Nothing, until the alert is raised again.",

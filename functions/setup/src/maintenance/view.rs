@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use connections::PartnerConfig;
+use domain::alert::kind::KindInfo;
 use domain::maintenance::recurrence::{Recurrence, Weekday};
 use domain::maintenance::window::{MaintenanceWindow, Occurrence};
 use domain::maintenance::windows::{MAX_WINDOWS, MaintenanceWindows};
@@ -35,7 +36,7 @@ pub(super) struct MaintenanceView {
     #[serde(skip)]
     tenants: Vec<(TenantId, String)>,
     #[serde(skip)]
-    kinds: Vec<Kind>,
+    kinds: Vec<KindInfo>,
 }
 
 #[derive(Serialize)]
@@ -78,7 +79,6 @@ impl MaintenanceView {
             .map(|(tenant, mapping)| (tenant.clone(), title(tenant, mapping)))
             .collect();
         tenants.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0)));
-        let kinds = config.kinds().into_iter().map(|info| info.kind);
         let view = |(id, window): (&WindowId, &MaintenanceWindow)| WindowView {
             id: id.clone(),
             name: window.definition().name.clone(),
@@ -95,7 +95,7 @@ impl MaintenanceView {
             form,
             preview: None,
             tenants,
-            kinds: kinds.collect(),
+            kinds: config.kinds(),
         }
     }
 
@@ -307,7 +307,7 @@ fn render_scope(view: &MaintenanceView) -> Markup {
         }
         label for="kinds" { "Kinds of alerts" }
         select id="kinds" name="kinds[]" multiple size="6" aria-describedby="scope-help" {
-            @for kind in &view.kinds { option value=(kind) selected[form.kinds.contains(kind)] { (kind) } }
+            @for info in &view.kinds { option value=(info.kind) selected[form.kinds.contains(&info.kind)] { (info.type_name) } }
         }
         label for="devices" { "Devices, one a line" }
         textarea id="devices" name="devices" rows="3" placeholder="SRV-*" aria-describedby="scope-help" { (form.devices) }

@@ -135,8 +135,23 @@ impl Trail {
         if let StepKind::Opened { ticket } = step.what {
             return self.ticket == Some(ticket);
         }
+        if let StepKind::Reopened { ticket } = step.what
+            && self.is_out_of_reach(ticket)
+        {
+            return true;
+        }
         let is_old = self.dropped_until.is_some_and(|until| step.at <= until);
         is_old || self.steps.iter().any(|known| known.is_same(step))
+    }
+
+    /// Whether this ticket was in a ConnectWise that the connection no longer pointed at. It is
+    /// never reopened then, only found again.
+    fn is_out_of_reach(&self, ticket: RecordId) -> bool {
+        let end = self.steps.iter().rev().find_map(|step| match step.what {
+            StepKind::Closed { ticket, by } => Some((ticket, by)),
+            _ => None,
+        });
+        end == Some((ticket, ClosedBy::OutOfReach))
     }
 
     fn push(&mut self, mut step: TrailStep) {

@@ -193,10 +193,17 @@ impl TicketWrite {
     }
 
     fn reason(&self) -> &'static str {
+        if let Self::Patch {
+            only_untouched: true,
+            ..
+        } = self
+        {
+            return "less severe";
+        }
         match self.op() {
             Op::Create => "raised",
             Op::Note(NoteKind::Repeats) => "repeated",
-            Op::Patch => "another severity",
+            Op::Patch => "more severe",
             Op::Note(NoteKind::Resolved) | Op::Note(NoteKind::Closing) | Op::Close => "resolved",
             Op::Note(NoteKind::Reopened) | Op::Reopen => "raised again",
             Op::Note(NoteKind::Duplicate) | Op::Note(NoteKind::Kept) | Op::Repair => "duplicate",

@@ -266,3 +266,24 @@ fn figures_of_an_alert_go_back_90_days() {
     let size = serde_json::to_string(&record.figures).unwrap().len();
     assert!(size < 4_000, "{size} bytes");
 }
+
+#[test]
+fn a_reopened_ticket_that_is_in_reach_again_was_reopened_once() {
+    let record = fold(with_ticket(), &resolved(12)).to_stored();
+    let record = record.with_closed(77, 1, ClosedBy::Us, at(20)).to_stored();
+    let record = fold(record, &raised(30)).to_stored();
+    let reopen = started(Op::Reopen, &record, 31);
+    let reopened = |second| OpenTicket::reopened(77, None, &reopen, at(second));
+    let record = record.with_open(reopened(32)).to_stored();
+    let record = record.with_closed(77, 1, ClosedBy::OutOfReach, at(40));
+    let found = record.to_stored().with_open(reopened(50)).to_stored();
+    let counts = found.figures.days.values();
+    assert_eq!(counts.map(|counts| counts.reopened).sum::<u32>(), 1);
+    // It can be closed and reopened once more.
+    let closed = found.with_closed(77, 1, ClosedBy::Us, at(60)).to_stored();
+    let again = fold(closed, &raised(70))
+        .with_open(reopened(72))
+        .to_stored();
+    let counts = again.figures.days.values();
+    assert_eq!(counts.map(|counts| counts.reopened).sum::<u32>(), 2);
+}
