@@ -237,7 +237,7 @@ def test_a_maintenance_window_is_previewed_and_saved(setup_page):
     setup_page.go_to("maintenance")
     setup_page.expect_text("There is no maintenance window.")
     setup_page.fill_window("Patch night", "2030-03-30T22:00", "Europe/Berlin", "8")
-    setup_page.repeat_window("Weekly", ["Saturday"])
+    setup_page.repeat_window("On days of the week", ["Saturday"])
     setup_page.preview_window()
     setup_page.expect_text("Next times")
     setup_page.inspect("maintenance-preview")

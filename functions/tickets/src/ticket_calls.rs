@@ -249,8 +249,7 @@ impl TicketCalls<'_> {
         if !only_untouched {
             return Ok(None);
         }
-        // Boxed: a test thread has a small stack, and futures of debug builds are large.
-        let change = Box::pin(self.manual_change(ticket)).await?;
+        let change = self.manual_change(ticket).await?;
         Ok(change.map(WriteEffect::LeftOpen))
     }
 
