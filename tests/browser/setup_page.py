@@ -227,7 +227,8 @@ class SetupPage:
             self._field(day).check()
 
     def preview_window(self):
-        self._press("Show the next times")
+        """Shows when the window will be. The page's script shows it in place of the form."""
+        self._button("Show the next times").click()
 
     def save_window(self):
         self._press("Save")

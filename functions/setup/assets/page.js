@@ -72,12 +72,18 @@ function fieldOf(form, name) {
   return field instanceof HTMLElement && field.type !== "hidden" ? field : null;
 }
 
+/** Where the form goes. A button can have an address of its own. */
+function actionOf(form, submitter) {
+  return submitter?.getAttribute("formaction") ?? form.getAttribute("action");
+}
+
 /** Sends the form. The browser leaves the page only if there is no problem. */
 async function submitForm(event) {
   const form = event.target;
-  if (form.method !== "post" && !("render" in form.dataset)) return;
+  const renders = "render" in form.dataset || "render" in (event.submitter?.dataset ?? {});
+  if (form.method !== "post" && !renders) return;
   event.preventDefault();
-  if ("render" in form.dataset) {
+  if (renders) {
     await renderForm(form, event.submitter);
     return;
   }
@@ -85,7 +91,7 @@ async function submitForm(event) {
   for (const button of buttons) button.disabled = true;
   form.setAttribute("aria-busy", "true");
   const fields = new FormData(form, event.submitter);
-  const path = form.getAttribute("action") ?? location.pathname;
+  const path = actionOf(form, event.submitter) ?? location.pathname;
   const result =
     form.enctype === "multipart/form-data"
       ? await send(path, fields)
@@ -104,7 +110,7 @@ async function renderForm(form, submitter) {
   form.setAttribute("aria-busy", "true");
   const doing = form.querySelector("[data-doing]");
   if (doing) doing.textContent = doing.dataset.doing;
-  const action = form.getAttribute("action");
+  const action = actionOf(form, submitter);
   const headers = { accept: "text/html" };
   let answer;
   let page;

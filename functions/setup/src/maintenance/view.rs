@@ -236,14 +236,14 @@ fn render_form(view: &MaintenanceView) -> Markup {
                 (render_recurrence(form))
                 (render_scope(view))
                 @if let Some(preview) = &view.preview {
-                    section aria-label="Preview" {
+                    section id="result" aria-label="Preview" {
                         h3 { "Next times" }
                         (render_occurrences(preview, false))
                     }
                 }
                 div class="actions" {
                     button { "Save" }
-                    button class="plain" formaction=(paths::PREVIEW_MAINTENANCE) { "Show the next times" }
+                    button class="plain" formaction=(paths::PREVIEW_MAINTENANCE) data-render { "Show the next times" }
                 }
             }
         }
@@ -307,7 +307,7 @@ fn render_scope(view: &MaintenanceView) -> Markup {
         }
         label for="kinds" { "Kinds of alerts" }
         select id="kinds" name="kinds[]" multiple size="6" aria-describedby="scope-help" {
-            @for info in &view.kinds { option value=(info.kind) selected[form.kinds.contains(&info.kind)] { (info.type_name) } }
+            @for info in &view.kinds { option value=(info.kind) selected[form.kinds.contains(&info.kind)] { (info.type_name) " (" (info.kind) ")" } }
         }
         label for="devices" { "Devices, one a line" }
         textarea id="devices" name="devices" rows="3" placeholder="SRV-*" aria-describedby="scope-help" { (form.devices) }

@@ -186,7 +186,7 @@ impl MaintenanceWindow {
                 // One day more, because the clocks may go back over midnight.
                 let before = i32::try_from(self.minutes() / (24 * 60)).unwrap_or_default() + 2;
                 let from = today.saturating_sub(before.days()).max(first);
-                let to = today.saturating_add(days_after.days());
+                let to = today.max(first).saturating_add(days_after.days());
                 (from, from.until(to).map_or(-1, |span| span.get_days()))
             }
         };

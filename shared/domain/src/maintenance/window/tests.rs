@@ -273,3 +273,22 @@ fn a_definition_is_plain_json() {
     let unknown = text.replace("\"minutes\"", "\"hours\"");
     assert!(serde_json::from_str::<MaintenanceWindow>(&unknown).is_err());
 }
+
+#[test]
+fn a_window_that_begins_in_years_is_not_over() {
+    for repeats in [
+        Recurrence::Once,
+        Recurrence::Daily,
+        Recurrence::Weekly {
+            days: [Weekday::Saturday].into(),
+        },
+        Recurrence::Monthly { day: 30 },
+    ] {
+        let window = window("UTC", "2030-03-30T22:00", 60, repeats);
+        assert_eq!(
+            following(&window, "2026-12-20T00:00:00Z", 1),
+            ["2030-03-30T22:00:00Z to 2030-03-30T23:00:00Z"]
+        );
+        assert_eq!(window.occurrence_at(time("2026-12-20T00:00:00Z")), None);
+    }
+}
