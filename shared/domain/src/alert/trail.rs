@@ -147,9 +147,11 @@ impl Trail {
     /// Whether this ticket was in a ConnectWise that the connection no longer pointed at. It is
     /// never reopened then, only found again.
     fn is_out_of_reach(&self, ticket: RecordId) -> bool {
-        let end = self.steps.iter().rev().find_map(|step| match step.what {
-            StepKind::Closed { ticket, by } => Some((ticket, by)),
-            _ => None,
+        let end = self.steps.iter().rev().find_map(|step| {
+            let StepKind::Closed { ticket, by } = step.what else {
+                return None;
+            };
+            Some((ticket, by))
         });
         end == Some((ticket, ClosedBy::OutOfReach))
     }
