@@ -73,7 +73,6 @@ impl TicketsHandler {
                 alerts: alerts.with_retention(config.timeline_retention),
                 connections,
                 settle: config.settle,
-                retention: config.timeline_retention,
             },
             consumer: QueueConsumer::new(aws, config.queue_url.clone()),
             dead_letters: DeadLetters::new(aws, config.dead_letter_queue_url.clone()),

@@ -69,13 +69,9 @@ impl TicketCalls<'_> {
             TicketWrite::Patch {
                 ticket_id,
                 priority,
-                only_untouched,
                 ..
-            } => self.patch(*ticket_id, *priority, *only_untouched).await,
-            TicketWrite::Close {
-                ticket_id,
-                only_untouched,
-            } => self.close(*ticket_id, *only_untouched).await,
+            } => self.patch(*ticket_id, *priority).await,
+            TicketWrite::Close { ticket_id, .. } => self.close(*ticket_id).await,
             TicketWrite::Reopen(reopen) => self.reopen(reopen).await,
             TicketWrite::Repair(duplicate) => self.repair(duplicate.ticket_id).await,
         };
@@ -124,13 +120,7 @@ impl TicketCalls<'_> {
         if let Some(ended) = self.ended(&ticket) {
             return Ok(WriteEffect::Ended(ended));
         }
-        let only_untouched = matches!(
-            note,
-            NoteContent::Closing {
-                only_untouched: true
-            }
-        );
-        if let Some(left) = self.left_open(&ticket, only_untouched).await? {
+        if let Some(left) = self.left_open(&ticket).await? {
             return Ok(left);
         }
         let new = self.new_note(note)?;
@@ -194,13 +184,12 @@ impl TicketCalls<'_> {
         &self,
         ticket_id: RecordId,
         priority: RecordId,
-        only_untouched: bool,
     ) -> Result<WriteEffect, TicketError> {
         let ticket = self.ticket(ticket_id).await?;
         if let Some(ended) = self.ended(&ticket) {
             return Ok(WriteEffect::Ended(ended));
         }
-        if let Some(left) = self.left_open(&ticket, only_untouched).await? {
+        if let Some(left) = self.left_open(&ticket).await? {
             return Ok(left);
         }
         let writer = self.writer();
@@ -219,17 +208,13 @@ impl TicketCalls<'_> {
         }
     }
 
-    async fn close(
-        &self,
-        ticket_id: RecordId,
-        only_untouched: bool,
-    ) -> Result<WriteEffect, TicketError> {
+    async fn close(&self, ticket_id: RecordId) -> Result<WriteEffect, TicketError> {
         let ticket = self.ticket(ticket_id).await?;
         if let Some(ended) = self.ended(&ticket) {
             return Ok(WriteEffect::Ended(ended));
         }
         // It was looked at before the note, and a person may have begun since.
-        if let Some(left) = self.left_open(&ticket, only_untouched).await? {
+        if let Some(left) = self.left_open(&ticket).await? {
             return Ok(left);
         }
         let ended = self.set_closed(&ticket).await?;
@@ -240,13 +225,9 @@ impl TicketCalls<'_> {
         Ok(WriteEffect::Ended(TicketEnd { by, ..ended }))
     }
 
-    /// The effect of a write that is not made because a person worked on the ticket.
-    async fn left_open(
-        &self,
-        ticket: &Ticket,
-        only_untouched: bool,
-    ) -> Result<Option<WriteEffect>, TicketError> {
-        if !only_untouched {
+    /// The effect of the step if it is not made because a person worked on the ticket.
+    async fn left_open(&self, ticket: &Ticket) -> Result<Option<WriteEffect>, TicketError> {
+        if !self.work.step.is_only_for_untouched() {
             return Ok(None);
         }
         let change = self.manual_change(ticket).await?;

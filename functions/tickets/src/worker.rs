@@ -28,8 +28,6 @@ pub(crate) struct AlertWorker {
     pub(crate) connections: Connections,
     /// How long ConnectWise may take to show a ticket whose creation it did not confirm.
     pub(crate) settle: SignedDuration,
-    /// How long a record is kept whole after its ticket was closed.
-    pub(crate) retention: SignedDuration,
 }
 
 impl AlertWorker {
@@ -130,7 +128,7 @@ impl AlertWorker {
             Decision::Nothing(idle) => {
                 tracing::info!(idle = ?idle, "nothing to do");
                 let rest = record.with_nothing_to_do(case.request.event());
-                let rest = rest.shrink(self.retention, case.invocation.now());
+                let rest = rest.shrink(self.alerts.retention(), case.invocation.now());
                 if rest == *stored && self.is_looked_at_early(&rest, case) {
                     return records.rewrite(&rest, MessageOutcome::Done).await;
                 }
@@ -162,7 +160,7 @@ impl AlertWorker {
     /// Whether reconcile looked at a record that is to be kept whole for longer, since the retention
     /// was shorter when it was written. Only a new write gives it a later time.
     fn is_looked_at_early(&self, record: &Record, case: &AlertCase<'_>) -> bool {
-        let ends = record.shrinks_at(self.retention);
+        let ends = record.shrinks_at(self.alerts.retention());
         matches!(case.request, AlertRequest::Reconsider)
             && ends.is_some_and(|at| at > case.invocation.now())
     }

@@ -1,6 +1,6 @@
 //! Converts ConnectWise's tickets to the type that `domain::ticketing::adopt` works on.
 
-use connectwise::{Error, ExternalXref, Reference, Ticket};
+use connectwise::{Error, ExternalXref, Reference, ServiceTicketNote, Ticket};
 use domain::TicketRef;
 use domain::ticketing::found_ticket::FoundTicket;
 use domain::ticketing::manual_change::{TicketActivity, TicketEntry, TicketFields, field_hash};
@@ -66,7 +66,7 @@ pub fn ticket_fields(ticket: &Ticket) -> TicketFields {
 }
 
 #[must_use]
-pub fn ticket_entry(entry: &connectwise::TicketEntry) -> TicketEntry {
+pub fn ticket_entry(entry: &ServiceTicketNote) -> TicketEntry {
     let member = entry
         .member
         .as_ref()

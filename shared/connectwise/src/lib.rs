@@ -44,8 +44,8 @@ pub use paging::RecordPage;
 pub use records::{
     AuditTrailEntry, Board, BoardItem, BoardStatus, BoardSubType, BoardTeam, BoardType,
     BoardTypeAssociation, CompanyRecord, CompanyReference, CompanyStatus, Department, Location,
-    MemberRecord, MemberReference, MyMember, MySecurity, Priority, RecordInfo, Reference, Team,
-    Ticket, TicketEntry, TicketNote, TicketSource,
+    MemberRecord, MemberReference, MyMember, MySecurity, Priority, RecordInfo, Reference,
+    ServiceTicketNote, Team, Ticket, TicketNote, TicketSource,
 };
 pub use setup_writer::{NewBoard, NewStatus, NewTeam, SetupWriter};
 pub use tables::COMPANIES_AT_ONCE;

@@ -125,7 +125,7 @@ pub struct TicketNote {
 /// One of all notes of a ticket: a note, or the text of a time entry or a meeting.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TicketEntry {
+pub struct ServiceTicketNote {
     /// `TicketNote`, `TimeEntryNote` or `MeetingNote`.
     #[serde(default, deserialize_with = "or_default")]
     pub note_type: String,

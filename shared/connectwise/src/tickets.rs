@@ -10,7 +10,7 @@ use crate::conditions::{ConditionField, Conditions, ExternalXref};
 use crate::error::Error;
 use crate::link_header::RecordCursor;
 use crate::paging::{LongList, PAGE_SIZE, RecordPage};
-use crate::records::{AuditTrailEntry, Ticket, TicketEntry, TicketNote};
+use crate::records::{AuditTrailEntry, ServiceTicketNote, Ticket, TicketNote};
 
 /// References in one search. Each has up to a hundred characters, so the address stays under the
 /// 2,000 that ConnectWise takes.
@@ -73,7 +73,7 @@ impl Client {
         &self,
         id: RecordId,
         deadline: Instant,
-    ) -> Result<Vec<TicketEntry>, Error> {
+    ) -> Result<Vec<ServiceTicketNote>, Error> {
         let path = format!("/service/tickets/{id}/allNotes");
         self.list(&path, "", rights::TICKETS_INQUIRE, deadline)
             .await

@@ -102,37 +102,30 @@ impl Backlog {
                 let code = code(&reason);
                 *of.others.entry(code.clone()).or_default() += 1;
                 let words = self.words.entry(code);
-                words.or_insert_with(|| match reason {
-                    // Each alert has its own end.
-                    Blocked::Maintenance(_) => "held by maintenance".to_owned(),
-                    Blocked::NotSetUp
-                    | Blocked::Unmapped
-                    | Blocked::TenantDisabled
-                    | Blocked::KindDisabled
-                    | Blocked::ConnectionBroken
-                    | Blocked::ConnectionUnavailable
-                    | Blocked::Throttled
-                    | Blocked::Deferred
-                    | Blocked::MissingRight(_)
-                    | Blocked::TargetMissing(_)
-                    | Blocked::Rejected(_)
-                    | Blocked::OlderThanBackfill => describe(&reason),
-                });
+                words.or_insert_with(|| describe_all(&reason));
             }
         }
     }
 }
 
-/// The code of a reason, the same for all alerts that it blocks. It does not contain ConnectWise's
-/// own words.
+/// The code of a reason, the same for all alerts that it blocks: without ConnectWise's own words, and
+/// without the end of maintenance.
 fn code(reason: &Blocked) -> String {
-    if matches!(reason, Blocked::Rejected(_)) {
-        return "rejected".to_owned();
+    let all = reason.to_string();
+    let is_of_one_alert = matches!(reason, Blocked::Rejected(_) | Blocked::Maintenance(_));
+    match all.split_once('(') {
+        Some((code, _)) if is_of_one_alert => code.to_owned(),
+        Some(_) | None => all,
     }
-    if matches!(reason, Blocked::Maintenance(_)) {
-        return "maintenance".to_owned();
+}
+
+/// Why alerts have no ticket yet.
+fn describe_all(reason: &Blocked) -> String {
+    if let Blocked::Maintenance(_) = reason {
+        // Each alert has its own end.
+        return "held by maintenance".to_owned();
     }
-    reason.to_string()
+    describe(reason)
 }
 
 /// Why an alert has no ticket yet.
@@ -244,7 +237,23 @@ pub(crate) async fn count_backlog(
 
 #[cfg(test)]
 mod tests {
+    use domain::alert::blocked::MaintenanceHold;
+
     use super::*;
+
+    #[test]
+    fn maintenance_is_counted_without_its_end() {
+        let hold = |second| {
+            Blocked::Maintenance(MaintenanceHold {
+                until: Timestamp::from_second(second).unwrap(),
+                device: None,
+            })
+        };
+        assert_eq!(code(&hold(0)), "maintenance");
+        assert_eq!(code(&hold(0)), code(&hold(60)));
+        assert_eq!(describe_all(&hold(0)), describe_all(&hold(60)));
+        assert_ne!(describe(&hold(0)), describe(&hold(60)));
+    }
 
     #[test]
     fn a_rejection_is_counted_without_connectwises_words() {

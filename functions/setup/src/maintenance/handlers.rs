@@ -43,15 +43,7 @@ pub(crate) async fn show(
         None => WindowForm::default(),
     };
     let view = read_view(&setup, partner, form, now).await?;
-    let flash = FlashQuery::new(query.done);
-    let content = render(&view);
-    Ok(page::step(
-        &session,
-        SetupStep::Maintenance,
-        &flash,
-        &view,
-        &content,
-    ))
+    Ok(page_of(&session, &FlashQuery::new(query.done), &view))
 }
 
 /// Shows the form again, with the next occurrences of what it describes. It changes nothing.
@@ -65,15 +57,11 @@ pub(crate) async fn preview(
     let window = form.parse()?;
     let view = read_view(&setup, partner, form, now).await?;
     let view = view.with_preview(&window, now);
-    let flash = FlashQuery::default();
-    let content = render(&view);
-    Ok(page::step(
-        &session,
-        SetupStep::Maintenance,
-        &flash,
-        &view,
-        &content,
-    ))
+    Ok(page_of(&session, &FlashQuery::default(), &view))
+}
+
+fn page_of(session: &PartnerSession, flash: &FlashQuery, view: &MaintenanceView) -> PageResponse {
+    page::step(session, SetupStep::Maintenance, flash, view, &render(view))
 }
 
 pub(crate) async fn save(

@@ -404,7 +404,7 @@ fn update_ticket(
         return Decision::Write(TicketWrite::Note { ticket_id, note });
     }
     let severity = details.severity;
-    // A higher priority is set in any case: nobody should miss that an alert is worse now.
+    // A higher priority is always set, so that technicians see that the alert became worse.
     let is_lower = severity < open.severity;
     let may_lower = settings.lowers_priority && open.manual_change.is_none();
     let changed_priority = settings

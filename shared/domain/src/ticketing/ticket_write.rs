@@ -125,6 +125,20 @@ impl TicketWrite {
         }
     }
 
+    /// Whether it is made only if no person worked on the ticket.
+    #[must_use]
+    pub fn is_only_for_untouched(&self) -> bool {
+        match self {
+            Self::Patch { only_untouched, .. }
+            | Self::Close { only_untouched, .. }
+            | Self::Note {
+                note: NoteContent::Closing { only_untouched },
+                ..
+            } => *only_untouched,
+            Self::Create(_) | Self::Note { .. } | Self::Reopen(_) | Self::Repair(_) => false,
+        }
+    }
+
     /// The claim for this write. `None` if the record does not fit the write.
     #[must_use]
     pub fn claim(

@@ -120,6 +120,12 @@ impl Alerts {
         Self { retention, ..self }
     }
 
+    /// How long a record is kept whole after its ticket was closed.
+    #[must_use]
+    pub fn retention(&self) -> SignedDuration {
+        self.retention
+    }
+
     /// Reads the alert's record consistently.
     pub async fn get(&self, key: &AlertKey) -> Result<Option<Record>, Error> {
         let item = self.table.item(alert_key(&key.item_key())).await?;

@@ -88,7 +88,7 @@ impl ProgramTest<'_> {
         let contact = &shown["contacts"][0]["address"];
         ensure!(contact == "oncall@northwind.example", "{shown}");
         program
-            .fails(1, "There is no", &["partners", "show", "nobody"])
+            .fails(1, "There is no", &["partners", "show", "unknown"])
             .await?;
         let create = ["partners", "create", "contoso", "--name", "Contoso IT"];
         let created = program.json(&create).await?;

@@ -11,7 +11,7 @@ use local_stack::stack::Stack;
 use serde_json::Value;
 use tokio::process::Command;
 
-/// The program, and the stack that it is told to work on.
+/// The program with the stack that its arguments name.
 pub(super) struct Program {
     path: PathBuf,
     variables: Vec<(&'static str, String)>,
