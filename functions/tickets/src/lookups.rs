@@ -99,11 +99,10 @@ impl Lookups<'_> {
         let (Some(claim), Some(live)) = (record.claim.clone(), &case.view.connection) else {
             return Ok(StepOutcome::Reread);
         };
-        let priority = live.settings.priorities.get(&claim.severity).copied();
         let connection = self.connection(&record, case);
         let observed = connection
             .read(async |client, deadline| {
-                observe_ticket(client, &claim, ticket_id, priority, deadline).await
+                observe_ticket(client, &claim, ticket_id, &live.settings, deadline).await
             })
             .await;
         let observed = match observed {

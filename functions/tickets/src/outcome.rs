@@ -35,7 +35,7 @@ pub(crate) enum StepOutcome {
 pub(crate) fn count_effect(effect: &WriteEffect) {
     let metric = match effect {
         WriteEffect::Noted => Metric::TicketsNoted,
-        WriteEffect::Patched { .. } => Metric::TicketsPatched,
+        WriteEffect::Patched { .. } | WriteEffect::TypeSet(_) => Metric::TicketsPatched,
         WriteEffect::Reopened { .. } => Metric::TicketsReopened,
         WriteEffect::Ended(ended) if ended.by == ClosedBy::Us => Metric::TicketsClosed,
         WriteEffect::Repaired => Metric::DuplicateRepaired,

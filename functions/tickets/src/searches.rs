@@ -1,10 +1,11 @@
 //! Searches for tickets of Ticketbridge, by their reference in `externalXRef`. Closed tickets are
 //! found too. A failed search is an error, never an empty result.
 
-use connections::{found_ticket, reference_prefix};
+use connections::{found_ticket, reference_prefix, ticket_type};
 use connectwise::{Client, Error, ExternalXref, InvalidXref, MySecurity};
 use domain::alert::record::{Claim, Op, Record};
 use domain::setup::rights::{self, ListedRights, RightStatus};
+use domain::setup::settings::{Settings, TicketType};
 use domain::ticketing::found_ticket::FoundTicket;
 use domain::ticketing::note_mark::is_note_of;
 use domain::ticketing::ticket_index::Sentinel;
@@ -89,7 +90,7 @@ pub(crate) async fn observe_ticket(
     client: &Client,
     claim: &Claim,
     ticket_id: RecordId,
-    priority: Option<RecordId>,
+    settings: &Settings,
     deadline: Instant,
 ) -> Result<ObservedTicket, TicketError> {
     let ticket = match client.ticket(ticket_id, deadline).await {
@@ -99,6 +100,7 @@ pub(crate) async fn observe_ticket(
                 ticket: None,
                 is_noted: false,
                 priority: None,
+                ticket_type: None,
             });
         }
         Err(err) => return Err(TicketError::Read(err)),
@@ -112,11 +114,25 @@ pub(crate) async fn observe_ticket(
         is_noted = notes.iter().any(|note| is_note_of(&note.text, kind, claim));
     }
     let actual = ticket.priority.as_ref().map(|priority| priority.id);
+    let priority = settings.priorities.get(&claim.severity).copied();
     let priority = priority.filter(|priority| actual == Some(*priority));
+    let ticket_type = ticket_type(&ticket).filter(|actual| is_type_of(claim, *actual, settings));
     Ok(ObservedTicket {
         is_noted,
         priority,
+        ticket_type,
         ticket: Some(found_ticket(&ticket)),
+    })
+}
+
+/// Whether this is the type of the claim's kind, on a board of Ticketbridge.
+fn is_type_of(claim: &Claim, actual: TicketType, settings: &Settings) -> bool {
+    let boards = [&settings.operations, &settings.cyber_alerts];
+    let kind = claim.kind.as_ref();
+    kind.is_some_and(|kind| {
+        boards
+            .iter()
+            .any(|target| target.ticket_type(kind) == Some(actual))
     })
 }
 

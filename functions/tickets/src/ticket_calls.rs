@@ -1,7 +1,7 @@
 //! The calls of one claimed step: its one write, with the reads before and after it. Nothing is
 //! recorded here.
 
-use connections::{found_ticket, ticket_activity, ticket_entry};
+use connections::{found_ticket, ticket_activity, ticket_entry, ticket_type};
 use connectwise::{
     BoardStatus, Client, Error, NewNote, NewTicket, NoteDisplay, Suspicion, Ticket, TicketWriter,
 };
@@ -9,7 +9,7 @@ use domain::RecordId;
 use domain::alert::event::Payload;
 use domain::alert::record::{Claim, ClosedBy, Record, TicketEnd};
 use domain::connection::breaker::CallOutcome;
-use domain::setup::settings::Settings;
+use domain::setup::settings::{Settings, TicketType};
 use domain::ticketing::manual_change::{
     Finding, ManualChange, TicketEntry, find_manual_change, is_without_person,
 };
@@ -71,6 +71,10 @@ impl TicketCalls<'_> {
                 priority,
                 ..
             } => self.patch(*ticket_id, *priority).await,
+            TicketWrite::SetType {
+                ticket_id,
+                ticket_type,
+            } => self.set_type(*ticket_id, *ticket_type).await,
             TicketWrite::Close { ticket_id, .. } => self.close(*ticket_id).await,
             TicketWrite::Reopen(reopen) => self.reopen(reopen).await,
             TicketWrite::Repair(duplicate) => self.repair(duplicate.ticket_id).await,
@@ -94,9 +98,9 @@ impl TicketCalls<'_> {
             company: create.company,
             board: create.board,
             status: create.status,
-            type_: create.kind_type,
-            sub_type: create.subtype,
-            item: create.item,
+            type_: create.ticket_type.map(|chosen| chosen.kind_type),
+            sub_type: create.ticket_type.and_then(|chosen| chosen.subtype),
+            item: create.ticket_type.and_then(|chosen| chosen.item),
             priority: create.priority,
             source: create.source,
             estimated_start_date: create.raised_at,
@@ -154,7 +158,11 @@ impl TicketCalls<'_> {
         let details = desired.details.as_ref().ok_or(TicketError::NoText);
         let text = match note {
             NoteContent::Repeats { unreported, .. } => {
-                repeat_note(*unreported, details?, self.work.text, &mark)
+                let flaps = self.work.settings.flapping.and_then(|rule| {
+                    let now = self.work.invocation.now();
+                    Some((rule, rule.count(&self.record.raises, now)?))
+                });
+                repeat_note(*unreported, details?, self.work.text, flaps, &mark)
             }
             NoteContent::Resolved { change } => resolved_note(false, *change, desired, &mark),
             NoteContent::Closing { .. } => resolved_note(true, None, desired, &mark),
@@ -205,6 +213,34 @@ impl TicketCalls<'_> {
         match ticket.priority {
             Some(actual) if actual.id != priority => Err(TicketError::PriorityWithoutEffect),
             Some(_) | None => Ok(WriteEffect::Patched { priority }),
+        }
+    }
+
+    /// GET, GET, PATCH.
+    async fn set_type(
+        &self,
+        ticket_id: RecordId,
+        chosen: TicketType,
+    ) -> Result<WriteEffect, TicketError> {
+        let ticket = self.ticket(ticket_id).await?;
+        if let Some(ended) = self.ended(&ticket) {
+            return Ok(WriteEffect::Ended(ended));
+        }
+        if let Some(left) = self.left_open(&ticket).await? {
+            return Ok(left);
+        }
+        let writer = self.writer();
+        let deadline = self.write_deadline()?;
+        let set = writer.set_type(&ticket, chosen, deadline).await;
+        let ticket = set.map_err(TicketError::Write)?;
+        if let Some(ended) = self.ended(&ticket) {
+            return Ok(WriteEffect::Ended(ended));
+        }
+        match ticket_type(&ticket) {
+            Some(actual) if actual.kind_type != chosen.kind_type => {
+                Err(TicketError::TypeWithoutEffect)
+            }
+            Some(_) | None => Ok(WriteEffect::TypeSet(chosen)),
         }
     }
 

@@ -34,6 +34,9 @@ pub(crate) enum TicketError {
     /// ConnectWise answered 200, but the ticket has another priority.
     #[error("the ticket did not take the priority")]
     PriorityWithoutEffect,
+    /// ConnectWise answered 200, but the ticket has another type.
+    #[error("the ticket did not take the type")]
+    TypeWithoutEffect,
 }
 
 /// ConnectWise's words about a write without effect: it reports none.
@@ -64,6 +67,7 @@ impl TicketError {
             }
             Self::StatusWithoutEffect => without_effect(TicketTarget::Status),
             Self::PriorityWithoutEffect => without_effect(TicketTarget::Priority),
+            Self::TypeWithoutEffect => without_effect(TicketTarget::Type),
         }
     }
 
@@ -72,7 +76,7 @@ impl TicketError {
         let words = match (reason, self) {
             (
                 Blocked::TargetMissing(_),
-                Self::StatusWithoutEffect | Self::PriorityWithoutEffect,
+                Self::StatusWithoutEffect | Self::PriorityWithoutEffect | Self::TypeWithoutEffect,
             ) => NO_WORDS,
             (
                 Blocked::TargetMissing(_),
@@ -96,7 +100,8 @@ impl TicketError {
             | Self::NoTime
             | Self::NoText
             | Self::StatusWithoutEffect
-            | Self::PriorityWithoutEffect => None,
+            | Self::PriorityWithoutEffect
+            | Self::TypeWithoutEffect => None,
         }
     }
 }

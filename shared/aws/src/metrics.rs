@@ -39,7 +39,7 @@ pub enum Metric {
     TicketsClosed,
     /// Notes that were added to tickets.
     TicketsNoted,
-    /// Tickets whose priority was raised.
+    /// Tickets whose priority or type was set.
     TicketsPatched,
     TicketsReopened,
     /// Duplicate tickets of an alert that were closed.

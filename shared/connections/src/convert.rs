@@ -2,6 +2,7 @@
 
 use connectwise::{Error, ExternalXref, Reference, ServiceTicketNote, Ticket};
 use domain::TicketRef;
+use domain::setup::settings::TicketType;
 use domain::ticketing::found_ticket::FoundTicket;
 use domain::ticketing::manual_change::{TicketActivity, TicketEntry, TicketFields, field_hash};
 
@@ -63,6 +64,17 @@ pub fn ticket_fields(ticket: &Ticket) -> TicketFields {
         summary: field_hash(&[&ticket.summary]),
         details: field_hash(&details.map(String::as_str)),
     }
+}
+
+/// The type of a ticket, with subtype and item. `None` if it has none.
+#[must_use]
+pub fn ticket_type(ticket: &Ticket) -> Option<TicketType> {
+    let id = |reference: &Option<Reference>| reference.as_ref().map(|reference| reference.id);
+    Some(TicketType {
+        kind_type: id(&ticket.type_)?,
+        subtype: id(&ticket.sub_type),
+        item: id(&ticket.item),
+    })
 }
 
 #[must_use]

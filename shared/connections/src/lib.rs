@@ -25,7 +25,9 @@ use store::{AccessTable, ConfigTable, Due, OperatorEvent, PartnerItems};
 pub use clients::{ClientError, Clients};
 pub use confirm::{RefusalScope, RefusedCall};
 pub use connectwise::ModelVersion;
-pub use convert::{found_ticket, reference_prefix, ticket_activity, ticket_entry, ticket_fields};
+pub use convert::{
+    found_ticket, reference_prefix, ticket_activity, ticket_entry, ticket_fields, ticket_type,
+};
 pub use figures::FiguresCounter;
 pub use schedule::RunSchedule;
 pub use view::{AlertView, AlertViews, ConnectionSite, PartnerConfig};

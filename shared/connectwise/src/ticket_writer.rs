@@ -6,6 +6,7 @@
 
 use domain::RecordId;
 use domain::setup::rights;
+use domain::setup::settings::TicketType;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde::Serialize;
@@ -168,6 +169,30 @@ impl TicketWriter {
     ) -> Result<Ticket, Error> {
         self.replace(id, "priority", priority, rights::TICKETS_EDIT, deadline)
             .await
+    }
+
+    /// Sets a ticket's type, subtype and item. What the ticket has beyond them is removed, since it
+    /// belongs to another type. If the process dies right after, the write can be repeated safely.
+    pub async fn set_type(
+        &self,
+        ticket: &Ticket,
+        chosen: TicketType,
+        deadline: Instant,
+    ) -> Result<Ticket, Error> {
+        let path = format!("/service/tickets/{}", ticket.id);
+        let call = ApiCall::write(Method::PATCH, path, rights::TICKETS_EDIT);
+        let fields = [
+            ("type", Some(chosen.kind_type), ticket.type_.is_some()),
+            ("subType", chosen.subtype, ticket.sub_type.is_some()),
+            ("item", chosen.item, ticket.item.is_some()),
+        ];
+        let changed = fields
+            .into_iter()
+            .filter(|(_, value, has_one)| value.is_some() || *has_one);
+        let body: Vec<_> = changed
+            .map(|(path, value, _)| ReplaceOp::new(path, value.map(|id| RecordRef { id })))
+            .collect();
+        self.0.send_json(&call, &body, deadline).await?.parse()
     }
 
     /// Adds a note. If the process dies right after, the note may exist: it must be looked for by

@@ -69,6 +69,7 @@ pub(crate) fn new_claim(op: Op, ticket_ref: TicketRef, began_at: Timestamp) -> C
         company_id: 19,
         epoch: 1,
         severity: Severity::Medium,
+        kind: None,
         began_at,
         raise_received_at: None,
         repeats: 0,

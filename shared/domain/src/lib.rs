@@ -23,6 +23,7 @@ pub mod alert {
     pub mod command;
     pub mod event;
     pub mod figures;
+    pub mod flapping;
     pub mod fold;
     pub mod folded_events;
     pub mod forecast;

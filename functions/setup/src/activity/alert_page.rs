@@ -153,6 +153,9 @@ fn next_step(record: &Record) -> String {
             "One of the alerts that are refused for the same cause is tried again after 5, 15 and 30 minutes, then each hour. If it works, all go on."
         }
         Some(Blocked::OlderThanBackfill) => "Nothing, until you release it.",
+        Some(Blocked::Flapping(_)) => {
+            "If it is not raised again, its ticket is closed or gets a note, as you chose for its board."
+        }
         Some(Blocked::Maintenance(_)) => {
             "It becomes a ticket if it is still active at the end of the maintenance. A ticket is created at once if you release it."
         }
@@ -246,6 +249,7 @@ fn op_words(op: Op) -> &'static str {
         Op::Create => "a ticket is created",
         Op::Note(_) => "a note is written",
         Op::Patch => "the priority is set",
+        Op::SetType => "the type is set",
         Op::Close => "the ticket is closed",
         Op::Reopen => "the ticket is reopened",
         Op::Repair => "a duplicate is closed",

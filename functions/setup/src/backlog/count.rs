@@ -109,21 +109,30 @@ impl Backlog {
 }
 
 /// The code of a reason, the same for all alerts that it blocks: without ConnectWise's own words, and
-/// without the end of maintenance.
+/// without an end.
 fn code(reason: &Blocked) -> String {
     let all = reason.to_string();
-    let is_of_one_alert = matches!(reason, Blocked::Rejected(_) | Blocked::Maintenance(_));
+    let is_of_one_alert = matches!(
+        reason,
+        Blocked::Rejected(_) | Blocked::Maintenance(_) | Blocked::Flapping(_)
+    );
     match all.split_once('(') {
         Some((code, _)) if is_of_one_alert => code.to_owned(),
         Some(_) | None => all,
     }
 }
 
+/// An alert that is resolved and whose ticket stays open.
+const FLAPPING: &str = "raised and resolved again and again, so its ticket stays open";
+
 /// Why alerts have no ticket yet.
 fn describe_all(reason: &Blocked) -> String {
+    // Each alert has its own end.
     if let Blocked::Maintenance(_) = reason {
-        // Each alert has its own end.
         return "held by maintenance".to_owned();
+    }
+    if let Blocked::Flapping(_) = reason {
+        return FLAPPING.to_owned();
     }
     describe(reason)
 }
@@ -152,6 +161,9 @@ pub(crate) fn describe(reason: &Blocked) -> String {
         }
         Blocked::Rejected(_) => "ConnectWise rejected the ticket".to_owned(),
         Blocked::OlderThanBackfill => "it was raised too long ago".to_owned(),
+        Blocked::Flapping(until) => {
+            format!("{FLAPPING} until {}", page::readable(*until))
+        }
         Blocked::Maintenance(hold) => {
             format!("held by maintenance until {}", page::readable(hold.until))
         }

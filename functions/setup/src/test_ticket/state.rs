@@ -104,6 +104,7 @@ fn explain(blocked: &Blocked) -> String {
             "It waited for more than two days. Close it, and create a new one.".to_owned()
         }
         // No maintenance window holds a test alert.
+        Blocked::Flapping(_) => "It is flapping.".to_owned(),
         Blocked::Maintenance(_) => "A maintenance window applies.".to_owned(),
     }
 }

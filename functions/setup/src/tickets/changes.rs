@@ -59,6 +59,10 @@ fn words(settings: &Settings, lists: &TicketLists) -> BTreeMap<String, String> {
         false => "ignored",
     };
     words.insert("lower_severities_are".to_owned(), lower.to_owned());
+    if let Some(rule) = settings.flapping {
+        let rule = format!("{} raises within {} minutes", rule.raises, rule.minutes);
+        words.insert("alerts_are_flapping_after".to_owned(), rule);
+    }
     let minutes = settings.note_interval_minutes;
     words.insert("minutes_between_notes".to_owned(), minutes.to_string());
     let readers = match settings.notes_for_customers {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::alert::event::Severity;
+use domain::alert::flapping::{FlapRule, MAX_RAISES};
 use domain::alert::kind::{Category, KindInfo, category_of};
 use domain::setup::choices::{BoardChoice, find_target_issues, merge_types};
 use domain::setup::rights;
@@ -24,6 +25,9 @@ pub(super) const MAX_RENEW_AFTER_HOURS: u32 = 8760;
 /// The longest interval between two notes: a week.
 pub(super) const MAX_NOTE_MINUTES: u32 = 10_080;
 
+/// The longest time within which raises are counted: a day.
+pub(super) const MAX_FLAP_MINUTES: u32 = 1440;
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct TicketsForm {
     operations: TicketBoardForm,
@@ -43,6 +47,11 @@ pub(crate) struct TicketsForm {
     notes_for_customers: bool,
     #[serde(default)]
     lowers_priority: bool,
+    /// How many raises within how many minutes make an alert flap. 0 raises never do.
+    #[serde(default)]
+    flap_raises: u32,
+    #[serde(default)]
+    flap_minutes: u32,
     pub(super) version: u64,
 }
 
@@ -89,6 +98,11 @@ impl TicketsForm {
             let words = "From 1 minute to 10080, which is a week.";
             return Err(Problem::invalid("note_interval_minutes", words));
         }
+        let flapping = (self.flap_raises > 0).then_some(FlapRule {
+            raises: self.flap_raises,
+            minutes: self.flap_minutes,
+        });
+        check_flapping(flapping)?;
         let mut priorities = before.priorities.clone();
         for (severity, OptionalId(picked)) in self.priorities {
             match picked {
@@ -110,6 +124,7 @@ impl TicketsForm {
             priorities,
             lowers_priority: self.lowers_priority,
             note_interval_minutes: self.note_interval_minutes,
+            flapping,
             notes_for_customers: self.notes_for_customers,
             source: match self.source {
                 SentChoice(Some(OptionalId(picked))) => picked,
@@ -191,6 +206,22 @@ impl TicketBoardForm {
     }
 }
 
+/// Whether the rule for flapping alerts is within its limits.
+fn check_flapping(rule: Option<FlapRule>) -> Result<(), Problem> {
+    let Some(rule) = rule else {
+        return Ok(());
+    };
+    if !(2..=MAX_RAISES).contains(&rule.raises) {
+        let words = format!("From 2 to {MAX_RAISES}, or 0 for never.");
+        return Err(Problem::invalid("flap_raises", words));
+    }
+    if !(1..=MAX_FLAP_MINUTES).contains(&rule.minutes) {
+        let words = format!("From 1 minute to {MAX_FLAP_MINUTES}, which is a day.");
+        return Err(Problem::invalid("flap_minutes", words));
+    }
+    Ok(())
+}
+
 /// Checks the choices against what ConnectWise has. Where the API member lacks the right to read
 /// it, only the choices from before are accepted.
 ///
@@ -229,6 +260,7 @@ pub(crate) fn check_limits(settings: &Settings) -> Result<(), Problem> {
         let words = "It is at least 1.";
         return Err(Problem::invalid("note_interval_minutes", words));
     }
+    check_flapping(settings.flapping)?;
     match numbers.into_iter().find(|(_, number, max)| number > max) {
         Some((field, _, max)) => Err(Problem::invalid(field, format!("It is at most {max}."))),
         None => Ok(()),

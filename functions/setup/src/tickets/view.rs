@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use connectwise::Board;
 use domain::alert::event::Severity;
+use domain::alert::flapping::{FlapRule, MAX_RAISES};
 use domain::alert::kind::{Category, KindInfo};
 use domain::setup::choices::{TargetIssue, check_closing_status, check_start_status, check_type};
 use domain::setup::found_board::{FoundStatus, FoundType};
@@ -14,7 +15,9 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::step::SetupStep;
-use crate::tickets::form::{MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS};
+use crate::tickets::form::{
+    MAX_FLAP_MINUTES, MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS,
+};
 use crate::tickets::lists::{TicketBoard, TicketLists};
 
 const SEVERITIES: [Severity; 5] = [
@@ -47,6 +50,7 @@ pub(super) struct TicketChoices {
     note_interval_minutes: u32,
     notes_for_customers: bool,
     lowers_priority: bool,
+    flapping: Option<FlapRule>,
 }
 
 #[derive(Debug, Serialize)]
@@ -133,6 +137,7 @@ impl TicketChoices {
             note_interval_minutes: settings.note_interval_minutes,
             notes_for_customers: settings.notes_for_customers,
             lowers_priority: settings.lowers_priority,
+            flapping: settings.flapping,
         }
     }
 }
@@ -233,6 +238,21 @@ pub(super) fn render(view: &TicketsView) -> Markup {
     }
 }
 
+fn flapping_fields(rule: Option<FlapRule>) -> Markup {
+    let raises = rule.map_or(0, |rule| rule.raises);
+    let minutes = rule.map_or(60, |rule| rule.minutes);
+    html! {
+        fieldset {
+            legend { "Flapping alerts" }
+            p { "An alert that is raised and resolved again and again keeps its ticket open until it is calm. It gets one note for several raises." }
+            label for="flap_raises" { "It is flapping after this many raises (0 for never)" }
+            input id="flap_raises" name="flap_raises" type="number" min="0" max=(MAX_RAISES) required value=(raises);
+            label for="flap_minutes" { "within this many minutes" }
+            input id="flap_minutes" name="flap_minutes" type="number" min="1" max=(MAX_FLAP_MINUTES) required value=(minutes);
+        }
+    }
+}
+
 fn form(version: u64, chosen: &TicketChoices) -> Markup {
     html! {
         form method="post" action=(SetupStep::Tickets.path()) {
@@ -255,6 +275,7 @@ fn form(version: u64, chosen: &TicketChoices) -> Markup {
                     (select("source", "Source of new tickets", chosen.source, &chosen.sources))
                 }
             }
+            (flapping_fields(chosen.flapping))
             fieldset {
                 legend { "Notes" }
                 label for="note_interval_minutes" { "Minimum number of minutes between two notes about repeats of an alert" }
@@ -472,6 +493,7 @@ mod tests {
                 note_interval_minutes: 60,
                 notes_for_customers: false,
                 lowers_priority: false,
+                flapping: None,
             }),
             off: vec!["Priorities cannot be read.".to_owned()],
         };

@@ -33,6 +33,8 @@ pub enum Blocked {
     OlderThanBackfill,
     /// A maintenance window applies.
     Maintenance(MaintenanceHold),
+    /// It was resolved, but it is flapping, so its ticket stays open until this time.
+    Flapping(Timestamp),
 }
 
 /// A block by maintenance windows.
@@ -48,11 +50,14 @@ pub struct MaintenanceHold {
 }
 
 impl Blocked {
-    /// Whether both are the same reason. The end of maintenance can move.
+    /// Whether both are the same reason. Its end can move.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let both_maintenance =
-            matches!((self, other), (Self::Maintenance(_), Self::Maintenance(_)));
-        both_maintenance || self == other
+        self == other
+            || matches!(
+                (self, other),
+                (Self::Maintenance(_), Self::Maintenance(_))
+                    | (Self::Flapping(_), Self::Flapping(_))
+            )
     }
 
     /// Whether ConnectWise could not be used. The block ends without a person at the partner.
@@ -70,7 +75,8 @@ impl Blocked {
             | Self::TargetMissing(_)
             | Self::Rejected(_)
             | Self::OlderThanBackfill
-            | Self::Maintenance(_) => false,
+            | Self::Maintenance(_)
+            | Self::Flapping(_) => false,
         }
     }
 
@@ -90,7 +96,8 @@ impl Blocked {
             | Self::MissingRight(_)
             | Self::TargetMissing(_)
             | Self::Rejected(_)
-            | Self::Maintenance(_) => false,
+            | Self::Maintenance(_)
+            | Self::Flapping(_) => false,
         }
     }
 }
@@ -133,6 +140,7 @@ impl fmt::Display for Blocked {
             Self::TargetMissing(target) => write!(f, "target_missing({target})"),
             Self::Rejected(words) => write!(f, "rejected({words})"),
             Self::OlderThanBackfill => f.write_str("older_than_backfill"),
+            Self::Flapping(until) => write!(f, "flapping(until {until})"),
             Self::Maintenance(hold) => write!(f, "maintenance(until {})", hold.until),
         }
     }
@@ -198,7 +206,8 @@ impl BlockedSince {
             | Blocked::Deferred
             | Blocked::MissingRight(_)
             | Blocked::OlderThanBackfill
-            | Blocked::Maintenance(_) => false,
+            | Blocked::Maintenance(_)
+            | Blocked::Flapping(_) => false,
         }
     }
 

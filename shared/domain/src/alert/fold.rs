@@ -281,6 +281,7 @@ fn start_occurrence(mut record: Record, event: &Event, particulars: &Particulars
     let has_details = record.desired.details.is_some();
     let repeats = u32::from(record.open().is_some() && has_details);
     let previous = record.desired.last.as_ref().map(|last| last.occurred_at);
+    record.raises.add(event.occurred_at);
     record.desired.active = true;
     record.desired.details = Some(details_of(event, particulars, previous, repeats));
     if record.open().is_some() || record.claim.is_some() {

@@ -12,6 +12,8 @@ pub enum Op {
     Note(NoteKind),
     /// Patches the priority.
     Patch,
+    /// Patches type, subtype and item.
+    SetType,
     /// Patches the status to the closing one.
     Close,
     /// Patches the status to an open one.

@@ -22,6 +22,7 @@ pub use recheck::{Recheck, Rechecks};
 
 use crate::alert::event::{Event, Payload};
 use crate::alert::figures::AlertFigures;
+use crate::alert::flapping::RecentRaises;
 use crate::alert::folded_events::FoldedEvents;
 use crate::alert::kind::Category;
 use crate::alert::summary::AlertSummary;
@@ -66,6 +67,9 @@ pub struct Record {
     pub summary: Option<AlertSummary>,
     #[serde(default, skip_serializing_if = "Trail::is_empty")]
     pub trail: Trail,
+    /// When it was raised lately. It is not part of `desired`, which the index carries.
+    #[serde(default, skip_serializing_if = "RecentRaises::is_empty")]
+    pub raises: RecentRaises,
     /// What happened on each day. The index by time carries it.
     #[serde(default, skip_serializing_if = "AlertFigures::is_empty")]
     pub figures: AlertFigures,
@@ -89,6 +93,7 @@ impl Record {
             folded: FoldedEvents::default(),
             summary: None,
             trail: Trail::default(),
+            raises: RecentRaises::default(),
             figures: AlertFigures::default(),
         }
     }

@@ -63,6 +63,10 @@ pub fn block_status(
         Blocked::TargetMissing(_) | Blocked::Rejected(_) => BlockStatus::Refused,
         // Only a person releases it.
         Blocked::OlderThanBackfill => BlockStatus::Blocked,
+        Blocked::Flapping(until) => {
+            let rule = connection.and_then(|connection| connection.settings.flapping);
+            waits(rule.is_some() && now < *until)
+        }
         Blocked::Maintenance(hold) => {
             let held = details.and_then(|details| {
                 let (kind, device) = (&details.kind, hold.device.as_deref());

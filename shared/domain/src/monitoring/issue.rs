@@ -46,7 +46,8 @@ impl IncidentScope {
             | Blocked::TenantDisabled
             | Blocked::KindDisabled
             | Blocked::OlderThanBackfill
-            | Blocked::Maintenance(_) => None,
+            | Blocked::Maintenance(_)
+            | Blocked::Flapping(_) => None,
         }
     }
 }

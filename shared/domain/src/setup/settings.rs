@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::event::Severity;
+use crate::alert::flapping::FlapRule;
 use crate::alert::kind::Category;
 use crate::{Kind, RecordId};
 
@@ -33,6 +34,9 @@ pub struct Settings {
     /// The minimum number of minutes between two notes about repeats of an alert.
     #[serde(default = "one_hour")]
     pub note_interval_minutes: u32,
+    /// When an alert counts as flapping. Then its ticket stays open until it is calm. Absent never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flapping: Option<FlapRule>,
     /// Whether customers can read the notes. By default they are internal.
     #[serde(default)]
     pub notes_for_customers: bool,
@@ -57,6 +61,7 @@ impl Default for Settings {
             priorities: BTreeMap::new(),
             lowers_priority: false,
             note_interval_minutes: one_hour(),
+            flapping: None,
             notes_for_customers: false,
             source: None,
             epoch: None,
@@ -111,6 +116,30 @@ pub enum OnResolve {
     CloseUntouched,
     /// It gets a note, and a person closes it.
     Note,
+}
+
+/// The type of a ticket, with its subtype and item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TicketType {
+    pub kind_type: RecordId,
+    pub subtype: Option<RecordId>,
+    /// Only below a subtype.
+    pub item: Option<RecordId>,
+}
+
+impl BoardTarget {
+    /// The type of tickets of this kind, if one is chosen.
+    #[must_use]
+    pub fn ticket_type(&self, kind: &Kind) -> Option<TicketType> {
+        let kind_type = self.types.get(kind).copied()?;
+        let subtype = self.subtypes.get(kind).copied();
+        let item = subtype.and_then(|_| self.items.get(kind).copied());
+        Some(TicketType {
+            kind_type,
+            subtype,
+            item,
+        })
+    }
 }
 
 impl Settings {

@@ -125,6 +125,7 @@ fn of_recheck(
         severity: severity
             .filter(|_| is_new)
             .unwrap_or(Severity::Informational),
+        kind: None,
         last_note_at: None,
         noted_repeats: 0,
         noted_resolved: false,

@@ -9,7 +9,7 @@ use crate::alert::record::{
 use crate::connection::breaker;
 use crate::connection::view::{ConnectionView, LiveConnection};
 use crate::setup::rights;
-use crate::setup::settings::{BoardTarget, OnResolve};
+use crate::setup::settings::{BoardTarget, OnResolve, Settings};
 use crate::ticketing::decision::{Decision, Idle};
 use crate::ticketing::ticket_index::TicketIndexState;
 use crate::ticketing::ticket_write::{NoteContent, TicketCreation, TicketReopening, TicketWrite};
@@ -137,7 +137,7 @@ fn needed_rights(decision: &Decision) -> &'static [&'static str] {
         | Decision::DetectExistingTickets => &[rights::TICKETS_INQUIRE],
         Decision::Write(step) => match step.op() {
             Op::Create | Op::Note(_) => &[rights::TICKETS_ADD],
-            Op::Patch | Op::Reopen => &[rights::TICKETS_EDIT],
+            Op::Patch | Op::SetType | Op::Reopen => &[rights::TICKETS_EDIT],
             Op::Close | Op::Repair => &[rights::TICKETS_CLOSE],
         },
     }
@@ -272,7 +272,9 @@ fn by_desired(record: &Record, view: &ConnectionView, now: Timestamp) -> Decisio
     match (&record.actual, details) {
         (None, None) => Decision::Nothing(Idle::Cleared),
         (None, Some(details)) => create_ticket(record, details, None, view, now),
-        (Some(Actual::Open(open)), Some(details)) => update_ticket(open, details, view, now),
+        (Some(Actual::Open(open)), Some(details)) => {
+            update_ticket(record, open, details, view, now)
+        }
         (Some(Actual::Open(_)), None) if record.desired.last.is_none() || record.desired.active => {
             Decision::Nothing(Idle::NoEventYet)
         }
@@ -318,16 +320,11 @@ pub(crate) fn create_ticket(
             epoch: connection.epoch,
         }));
     }
-    let kind_type = target.types.get(&details.kind).copied();
-    let subtype = kind_type.and_then(|_| target.subtypes.get(&details.kind).copied());
-    let item = subtype.and_then(|_| target.items.get(&details.kind).copied());
     Decision::Write(TicketWrite::Create(Box::new(TicketCreation {
         company,
         board: target.board,
         status: target.start_status,
-        kind_type,
-        subtype,
-        item,
+        ticket_type: target.ticket_type(&details.kind),
         source: connection.settings.source,
         priority: connection
             .settings
@@ -389,6 +386,7 @@ fn connection_of<'a>(
 }
 
 fn update_ticket(
+    record: &Record,
     open: &OpenTicket,
     details: &AlertDetails,
     view: &ConnectionView,
@@ -419,25 +417,65 @@ fn update_ticket(
             only_untouched: is_lower,
         });
     }
+    let written = match unreported_repeats(record, open, details, settings, now) {
+        Ok(note) => Ok(TicketWrite::Note { ticket_id, note }),
+        Err(idle) => changed_type(open, details, settings).ok_or(idle),
+    };
+    written.map_or_else(Decision::Nothing, Decision::Write)
+}
+
+/// The note about repeats, if one is due.
+fn unreported_repeats(
+    record: &Record,
+    open: &OpenTicket,
+    details: &AlertDetails,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<NoteContent, Idle> {
     let unreported = details.repeats.saturating_sub(open.noted_repeats);
     if unreported == 0 {
-        return Decision::Nothing(Idle::UpToDate);
+        return Err(Idle::UpToDate);
     }
     let interval = SignedDuration::from_mins(i64::from(settings.note_interval_minutes));
     // The first repeat is reported at once: the alert may have been resolved in between, and a
-    // person may have closed the ticket since.
+    // person may have closed the ticket since. Each raise of a flapping alert is a first repeat.
+    let flaps_until = flaps_until(record, settings, now);
     let next_note = open
         .last_note_at
-        .filter(|_| open.noted_repeats > 0)
+        .filter(|_| open.noted_repeats > 0 || flaps_until.is_some())
         .map(|at| later(at, interval));
     if next_note.is_some_and(|next| now < next) {
-        return Decision::Nothing(Idle::NotedRecently);
+        return Err(Idle::NotedRecently);
     }
-    let note = NoteContent::Repeats {
+    Ok(NoteContent::Repeats {
         repeats: details.repeats,
         unreported,
-    };
-    Decision::Write(TicketWrite::Note { ticket_id, note })
+    })
+}
+
+/// The type of the alert's new kind, if its ticket has that of another kind. Types belong to a
+/// board, and another category has another board: the ticket stays where it is. This is the last
+/// step, so that a type that ConnectWise refuses holds up no note.
+fn changed_type(
+    open: &OpenTicket,
+    details: &AlertDetails,
+    settings: &Settings,
+) -> Option<TicketWrite> {
+    let kind = open.kind.as_ref()?;
+    let target = settings.board(details.category);
+    let is_open = open.manual_change.is_none() && open.board_id == target.board;
+    let is_other =
+        *kind != details.kind && target.ticket_type(kind) != target.ticket_type(&details.kind);
+    let ticket_type = target.ticket_type(&details.kind)?;
+    (is_open && is_other).then_some(TicketWrite::SetType {
+        ticket_id: open.ticket_id,
+        ticket_type,
+    })
+}
+
+/// Until when the alert counts as flapping, if the partner chose a rule for that.
+fn flaps_until(record: &Record, settings: &Settings, now: Timestamp) -> Option<Timestamp> {
+    settings.flapping?.flaps_until(&record.raises, now)
 }
 
 fn resolve_ticket(
@@ -450,6 +488,9 @@ fn resolve_ticket(
         Ok(connection) => &connection.settings,
         Err(decision) => return decision,
     };
+    if let Some(until) = flaps_until(record, settings, now).filter(|_| !open.noted_resolved) {
+        return Decision::Block(Blocked::Flapping(until));
+    }
     let category = record.category();
     let on_resolve = settings.board_of_ticket(category, open.board_id).on_resolve;
     let ticket_id = open.ticket_id;

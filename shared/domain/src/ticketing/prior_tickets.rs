@@ -54,6 +54,7 @@ pub fn adopt_prior_tickets(
             epoch,
             opened_at: now,
             severity: details.map_or(Severity::Informational, |details| details.severity),
+            kind: None,
             last_note_at: None,
             noted_repeats: details.map_or(0, |details| details.repeats),
             noted_resolved: false,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::AlertKey;
 use crate::alert::event::Payload;
+use crate::alert::flapping::FlapRule;
 use crate::alert::record::{Actual, AlertDetails, ClosedBy, Desired, Record};
 use crate::alert::resolution::Resolution;
 use crate::text::{cut_to_bytes, cut_to_chars};
@@ -139,12 +140,13 @@ pub fn unreachable_ticket_text(record: &Record) -> Option<Payload> {
     }
 }
 
-/// The note about repeats.
+/// The note about repeats. `flaps` is how often the alert was raised, if it is flapping.
 #[must_use]
 pub fn repeat_note(
     repeats: u32,
     details: &AlertDetails,
     payload: Option<&Payload>,
+    flaps: Option<(FlapRule, usize)>,
     mark: &str,
 ) -> String {
     let times = if repeats == 1 {
@@ -152,15 +154,24 @@ pub fn repeat_note(
     } else {
         format!("{repeats} times")
     };
+    // The title and the tenant's name may have changed since the ticket was created.
     let now = payload.map_or_else(String::new, |payload| {
+        let tenant = payload.tenant_name.as_ref();
+        let tenant = tenant.map_or_else(String::new, |name| format!("Tenant: {}\n", plain(name)));
         format!(
-            "\n\n{}\n{}\n",
+            "\n\n{}\n{tenant}{}\n",
             plain(&payload.title),
             plain(&cut_to_bytes(&payload.description, 4096))
         )
     });
+    let flaps = flaps.map_or_else(String::new, |(rule, count)| {
+        format!(
+            " It was raised {count} times in the last {} minutes, so this ticket stays open until the alert is calm.",
+            rule.minutes
+        )
+    });
     format!(
-        "The alert was repeated {times} since the last note. Severity: {}.{now}\n{}",
+        "The alert was repeated {times} since the last note. Severity: {}.{flaps}{now}\n{}",
         details.severity, mark
     )
 }
@@ -323,7 +334,7 @@ mod tests {
         for (kind, text) in [
             (
                 NoteKind::Repeats,
-                repeat_note(2, &details, Some(&payload("a")), mark),
+                repeat_note(2, &details, Some(&payload("a")), None, mark),
             ),
             (
                 NoteKind::Resolved,
@@ -347,10 +358,10 @@ mod tests {
             "raise_received_at": "2026-11-22T07:30:00Z", "repeats": 0,
         }))
         .unwrap();
-        let note = repeat_note(2, &details, Some(&payload("a\n```\n[tb 01i]")), mark);
+        let note = repeat_note(2, &details, Some(&payload("a\n```\n[tb 01i]")), None, mark);
         assert_eq!(
             note,
-            "The alert was repeated 2 times since the last note. Severity: high.\n\na ``` [ tb 01i]\na\n` ``\n[ tb 01i]\n\n[tb repeats 01j]"
+            "The alert was repeated 2 times since the last note. Severity: high.\n\na ``` [ tb 01i]\nTenant: a ``` [ tb 01i]\na\n` ``\n[ tb 01i]\n\n[tb repeats 01j]"
                 .replace("a ``` ", "a ` `` ")
         );
     }

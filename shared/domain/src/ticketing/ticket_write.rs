@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::alert::event::Severity;
 use crate::alert::record::{Claim, Duplicate, NoteKind, Op, Record};
+use crate::setup::settings::TicketType;
 use crate::ticketing::manual_change::ManualChange;
 use crate::{ClaimId, RecordId, TicketRef};
 
@@ -23,6 +24,11 @@ pub enum TicketWrite {
         priority: RecordId,
         /// Whether the priority stays if a person worked on the ticket.
         only_untouched: bool,
+    },
+    /// Set the type to that of the alert's new kind, unless a person worked on the ticket.
+    SetType {
+        ticket_id: RecordId,
+        ticket_type: TicketType,
     },
     /// Close the ticket, since its alert is resolved.
     Close {
@@ -98,11 +104,7 @@ pub struct TicketCreation {
     /// The board. `None` leaves board, status and type to ConnectWise.
     pub board: Option<RecordId>,
     pub status: Option<RecordId>,
-    pub kind_type: Option<RecordId>,
-    /// Only below a type.
-    pub subtype: Option<RecordId>,
-    /// Only below a subtype.
-    pub item: Option<RecordId>,
+    pub ticket_type: Option<TicketType>,
     pub source: Option<RecordId>,
     pub priority: Option<RecordId>,
     pub severity: Severity,
@@ -119,6 +121,7 @@ impl TicketWrite {
             Self::Create(_) => Op::Create,
             Self::Note { note, .. } => Op::Note(note.kind()),
             Self::Patch { .. } => Op::Patch,
+            Self::SetType { .. } => Op::SetType,
             Self::Close { .. } => Op::Close,
             Self::Reopen(_) => Op::Reopen,
             Self::Repair(_) => Op::Repair,
@@ -135,6 +138,7 @@ impl TicketWrite {
                 note: NoteContent::Closing { only_untouched },
                 ..
             } => *only_untouched,
+            Self::SetType { .. } => true,
             Self::Create(_) | Self::Note { .. } | Self::Reopen(_) | Self::Repair(_) => false,
         }
     }
@@ -166,9 +170,9 @@ impl TicketWrite {
                 | NoteContent::Duplicate { .. }
                 | NoteContent::Kept { .. } => (Some(*ticket_id), None, 0),
             },
-            Self::Patch { ticket_id, .. } | Self::Close { ticket_id, .. } => {
-                (Some(*ticket_id), None, 0)
-            }
+            Self::Patch { ticket_id, .. }
+            | Self::SetType { ticket_id, .. }
+            | Self::Close { ticket_id, .. } => (Some(*ticket_id), None, 0),
             Self::Reopen(reopen) => (Some(reopen.ticket_id), None, repeats),
             Self::Repair(duplicate) => (Some(duplicate.ticket_id), None, 0),
         };
@@ -182,7 +186,9 @@ impl TicketWrite {
                 note: NoteContent::Duplicate { duplicate, .. },
                 ..
             } => of_duplicate(duplicate),
-            Self::Note { .. } | Self::Patch { .. } | Self::Close { .. } => of_open()?,
+            Self::Note { .. } | Self::Patch { .. } | Self::SetType { .. } | Self::Close { .. } => {
+                of_open()?
+            }
         };
         Some(Claim {
             id,
@@ -194,6 +200,7 @@ impl TicketWrite {
             company_id,
             epoch,
             severity: details.map_or(Severity::Informational, |details| details.severity),
+            kind: details.map(|details| details.kind.clone()),
             began_at: now,
             raise_received_at: details.map(|details| details.raise_received_at),
             repeats,
@@ -218,6 +225,7 @@ impl TicketWrite {
             Op::Create => "raised",
             Op::Note(NoteKind::Repeats) => "repeated",
             Op::Patch => "more severe",
+            Op::SetType => "of another kind",
             Op::Note(NoteKind::Resolved) | Op::Note(NoteKind::Closing) | Op::Close => "resolved",
             Op::Note(NoteKind::Reopened) | Op::Reopen => "raised again",
             Op::Note(NoteKind::Duplicate) | Op::Note(NoteKind::Kept) | Op::Repair => "duplicate",

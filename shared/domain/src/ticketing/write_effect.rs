@@ -6,6 +6,7 @@ use crate::RecordId;
 use crate::alert::record::{
     Actual, Claim, ClosedBy, Duplicate, NoteKind, Op, OpenTicket, Record, TicketEnd,
 };
+use crate::setup::settings::TicketType;
 use crate::ticketing::found_ticket::FoundTicket;
 use crate::ticketing::manual_change::ManualChange;
 
@@ -19,6 +20,8 @@ pub enum WriteEffect {
     Patched {
         priority: RecordId,
     },
+    /// The ticket has this type.
+    TypeSet(TicketType),
     /// The ticket is open again, on this board.
     Reopened {
         board_id: Option<RecordId>,
@@ -39,6 +42,8 @@ pub struct ObservedTicket {
     pub is_noted: bool,
     /// The priority of the claim's severity, if the ticket has it.
     pub priority: Option<RecordId>,
+    /// The type of the claim's kind, if the ticket has it.
+    pub ticket_type: Option<TicketType>,
 }
 
 impl ObservedTicket {
@@ -99,6 +104,7 @@ pub fn observed_effect(claim: &Claim, seen: &ObservedTicket) -> Option<WriteEffe
         Op::Patch => seen
             .priority
             .map(|priority| WriteEffect::Patched { priority }),
+        Op::SetType => seen.ticket_type.map(WriteEffect::TypeSet),
         // It was closed while a close was under way, so Ticketbridge closed it.
         Op::Close if is_closed => Some(WriteEffect::Ended(TicketEnd {
             by: ClosedBy::Us,
@@ -205,6 +211,17 @@ pub fn apply_effect(
             }
             record.with_open(OpenTicket {
                 severity: claim.severity,
+                ..open
+            })
+        }
+        (Op::SetType, WriteEffect::TypeSet(set), Some(mut open)) => {
+            if let Some(made) = &mut open.made {
+                made.kind_type = Some(set.kind_type);
+                made.subtype = set.subtype;
+                made.item = set.item;
+            }
+            record.with_open(OpenTicket {
+                kind: claim.kind.clone(),
                 ..open
             })
         }

@@ -6,6 +6,7 @@ use domain::alert::blocked::BlockedSince;
 use domain::alert::command::{Command, CommandAction};
 use domain::alert::event::{AlertChange, Event, EventOrder, Particulars, Payload, Severity};
 use domain::alert::figures::DayCounts;
+use domain::alert::flapping::FlapRule;
 use domain::alert::kind::Category;
 use domain::alert::record::{Actual, ClosedBy, NoteKind, Op as Write, Record};
 use domain::alert::release::{BlockStatus, block_status};
@@ -217,6 +218,10 @@ impl Model {
             cyber_alerts: target,
             priorities: [(Severity::Critical, 1), (Severity::Medium, 3)].into(),
             lowers_priority: seed.is_multiple_of(2),
+            flapping: (seed % 3 == 1).then_some(FlapRule {
+                raises: 2,
+                minutes: 10,
+            }),
             ..Settings::default()
         };
         Self {
@@ -374,12 +379,26 @@ impl Model {
         self.maintenance_ends = Some(self.now + 60 * i64::from(minutes));
     }
 
-    /// At the end of the window reconcile finds that the alert may go on.
+    /// When the alert is calm, if it is flapping. Until then its ticket stays open.
+    fn calm_at(&self) -> Option<Timestamp> {
+        let blocked = self.stored.as_ref()?.blocked.as_ref()?;
+        let Blocked::Flapping(until) = blocked.reason else {
+            return None;
+        };
+        Some(until)
+    }
+
+    /// At the end of a window, or when the alert is calm, reconcile finds that it may go on.
     fn release_held(&self) -> Result<(), String> {
         let Some(record) = &self.stored else {
             return Ok(());
         };
-        let is_held = |blocked: &&BlockedSince| matches!(blocked.reason, Blocked::Maintenance(_));
+        let is_held = |blocked: &&BlockedSince| {
+            matches!(
+                blocked.reason,
+                Blocked::Maintenance(_) | Blocked::Flapping(_)
+            )
+        };
         let Some(blocked) = record.blocked.as_ref().filter(is_held) else {
             return Ok(());
         };
@@ -387,7 +406,7 @@ impl Model {
         let status = block_status(blocked, details, &self.view, at(self.now));
         hold!(
             status == BlockStatus::Cleared,
-            "{status:?} after maintenance: {blocked:?}"
+            "{status:?} after its end: {blocked:?}"
         );
         Ok(())
     }
@@ -798,13 +817,17 @@ impl Model {
         // again.
         if let Some(end) = self.maintenance_ends {
             self.pass((end - self.now).max(0));
-            self.release_held()?;
         }
+        if let Some(calm_at) = self.calm_at() {
+            self.pass((calm_at.as_second() - at(self.now).as_second()).max(0));
+        }
+        self.release_held()?;
         self.queue = vec![Message::Reconsider, Message::Release];
         self.drain()?;
         for _ in 0..10 {
             let stored = self.stored.as_ref();
-            let Some(due) = stored.and_then(|record| record.next_check_at(crate::RETENTION)) else {
+            let due = stored.and_then(|record| record.next_check_at(crate::RETENTION));
+            let Some(due) = due.into_iter().chain(self.calm_at()).min() else {
                 break;
             };
             self.pass((due.as_second() - at(self.now).as_second()).max(0) + 1);

@@ -239,6 +239,7 @@ impl Worker<'_> {
             }
             TicketWrite::Note { ticket_id, .. }
             | TicketWrite::Patch { ticket_id, .. }
+            | TicketWrite::SetType { ticket_id, .. }
             | TicketWrite::Close { ticket_id, .. } => *ticket_id,
             TicketWrite::Reopen(reopen) => reopen.ticket_id,
             TicketWrite::Repair(duplicate) => duplicate.ticket_id,
@@ -376,6 +377,7 @@ impl Worker<'_> {
                 .iter()
                 .any(|note| note.claim == claim.id && note.op == claim.op),
             priority: (there.severity == claim.severity).then_some(PRIORITY),
+            ticket_type: None,
         };
         let verified = apply_observation(record, &claim, &seen, SETTLE, began, began);
         self.save(stored, &verified)?;
@@ -403,6 +405,10 @@ impl Worker<'_> {
                 only_untouched,
                 ..
             } => self.patch(*ticket_id, *only_untouched, &claim),
+            TicketWrite::SetType { ticket_type, .. } => {
+                self.model.violation = Some("sets a type, although no kind has one");
+                Ok(WriteOutcome::Done(WriteEffect::TypeSet(*ticket_type)))
+            }
             TicketWrite::Close {
                 ticket_id,
                 only_untouched,

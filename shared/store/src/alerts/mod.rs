@@ -44,7 +44,7 @@ const MAX_BATCH: usize = 100;
 
 /// The attributes of a record. Each is set or removed as a whole. Attributes that a newer version
 /// added stay.
-const ATTRIBUTES: [&str; 15] = [
+const ATTRIBUTES: [&str; 16] = [
     "key",
     "schema",
     "occurrence",
@@ -58,6 +58,7 @@ const ATTRIBUTES: [&str; 15] = [
     "folded",
     "summary",
     "trail",
+    "raises",
     "figures",
     "rev",
 ];

@@ -31,6 +31,7 @@ fn every_member_of_a_record_is_written() {
         company_id: 19,
         epoch: 1,
         severity: domain::alert::event::Severity::High,
+        kind: None,
         began_at: now,
         raise_received_at: None,
         repeats: 0,
@@ -102,7 +103,7 @@ fn an_attribute_that_a_record_lacks_is_removed() {
     assert!(
         expression.ends_with(
             "REMOVE #actual, #claim, #blocked, #rechecks, #duplicates, #payload, #folded, \
-             #summary, #trail, #figures, #state_of, #tenant_since, #look_of, #look_at, #list_of, #listed_at"
+             #summary, #trail, #raises, #figures, #state_of, #tenant_since, #look_of, #look_at, #list_of, #listed_at"
         ),
         "{expression}"
     );
@@ -112,5 +113,5 @@ fn an_attribute_that_a_record_lacks_is_removed() {
         .unwrap()
         .matches(" = ")
         .count();
-    assert_eq!(set + 16, ATTRIBUTES.len() + INDEX_ATTRIBUTES.len());
+    assert_eq!(set + 17, ATTRIBUTES.len() + INDEX_ATTRIBUTES.len());
 }

@@ -8,7 +8,7 @@ use crate::table::{Table, partner_pk};
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 
 pub(crate) const SETTINGS: &str = "settings";
-const OPTIONAL: &[&str] = &["epoch", "source"];
+const OPTIONAL: &[&str] = &["epoch", "flapping", "source"];
 
 #[derive(Debug, Clone)]
 pub struct SettingsStore {
@@ -57,6 +57,7 @@ fn item(pk: &str) -> VersionedItem<'_> {
 mod tests {
     use domain::Kind;
     use domain::alert::event::Severity;
+    use domain::alert::flapping::FlapRule;
     use domain::setup::settings::BoardTarget;
     use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
@@ -90,10 +91,22 @@ mod tests {
     #[test]
     fn optional_attributes_are_those_that_may_be_absent() {
         let bare = Settings::default();
+        // Every field is named, so that a new optional one is set here too.
         let full = Settings {
+            operations: BoardTarget::default(),
+            cyber_alerts: BoardTarget::default(),
+            kinds_off: [].into(),
+            kinds_on_since: [].into(),
+            priorities: [].into(),
+            lowers_priority: false,
+            flapping: Some(FlapRule {
+                raises: 3,
+                minutes: 30,
+            }),
+            note_interval_minutes: bare.note_interval_minutes,
+            notes_for_customers: false,
             source: Some(6),
             epoch: Some(1),
-            ..bare.clone()
         };
         assert_optional(&full, &bare, OPTIONAL);
     }

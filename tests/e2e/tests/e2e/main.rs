@@ -56,6 +56,7 @@ mod reconcile {
     pub(crate) mod closing;
     pub(crate) mod drift;
     pub(crate) mod fan_out;
+    mod flapping;
     pub(crate) mod held_closings;
     pub(crate) mod leases;
     mod maintenance;

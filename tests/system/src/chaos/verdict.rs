@@ -262,6 +262,7 @@ mod tests {
             epoch: 1,
             opened_at: Timestamp::UNIX_EPOCH,
             severity: Severity::High,
+            kind: None,
             last_note_at: None,
             noted_repeats: 0,
             noted_resolved: false,

@@ -133,6 +133,7 @@ fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> 
         epoch: 1,
         opened_at: at,
         severity: Severity::Medium,
+        kind: None,
         last_note_at: None,
         noted_repeats: 0,
         noted_resolved: false,

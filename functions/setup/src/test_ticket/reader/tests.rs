@@ -36,6 +36,7 @@ fn claim() -> Claim {
         company_id: 301,
         epoch: 1,
         severity: Severity::Informational,
+        kind: None,
         began_at: at(1),
         raise_received_at: None,
         repeats: 0,

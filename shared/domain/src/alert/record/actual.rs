@@ -7,7 +7,7 @@ use super::claim::Claim;
 use crate::alert::event::Severity;
 use crate::alert::key::TicketRef;
 use crate::ticketing::manual_change::{ManualChange, TicketFields};
-use crate::{AlertKey, RecordId};
+use crate::{AlertKey, Kind, RecordId};
 
 /// The ticket of an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct OpenTicket {
     pub opened_at: Timestamp,
     /// The severity for which its priority was set.
     pub severity: Severity,
+    /// The kind for which its type was set. `None` if that is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_note_at: Option<Timestamp>,
     /// How many repeats its notes report.
@@ -116,6 +119,7 @@ impl OpenTicket {
             epoch: claim.epoch,
             opened_at: now,
             severity: claim.severity,
+            kind: claim.kind.clone(),
             last_note_at: None,
             noted_repeats: 0,
             noted_resolved: false,
@@ -145,6 +149,8 @@ impl OpenTicket {
         Self {
             // Its priority is not known any more, so it is set again.
             severity: Severity::Informational,
+            // Nor is its type, which a person may have chosen.
+            kind: None,
             last_note_at: Some(now),
             owes_reopened_note: true,
             ticket_ref: Some(claim.ticket_ref.clone()),

@@ -7,7 +7,7 @@ use crate::alert::blocked::BlockedSince;
 use crate::alert::event::Severity;
 use crate::alert::op::Op;
 use crate::time::later;
-use crate::{ClaimId, RecordId, TicketRef};
+use crate::{ClaimId, Kind, RecordId, TicketRef};
 
 /// Complete searches or looks without an effect, begun after the settling time, that end a claim.
 const EMPTY_VISITS: u32 = 2;
@@ -35,6 +35,9 @@ pub struct Claim {
     pub epoch: u32,
     /// The severity of the ticket.
     pub severity: Severity,
+    /// The kind of the alert. `None` if only a resolve was ever received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
     /// When the write started.
     pub began_at: Timestamp,
     /// When the raise of this write was received. `None` if only a resolve was ever received. Some

@@ -24,6 +24,7 @@ impl Record {
             self.desired.resolution = None;
             self.folded.shrink();
             self.summary = None;
+            self.raises.clear();
             self.trail = Trail::default();
             self.figures = AlertFigures::default();
         }

@@ -16,7 +16,7 @@ use crate::fixtures::{
 };
 use crate::maintenance::windows::MaintenanceWindows;
 use crate::setup::mapping::Mapping;
-use crate::setup::settings::Settings;
+use crate::setup::settings::{Settings, TicketType};
 use crate::ticketing::manual_change::ManualChange;
 use crate::ticketing::write_effect::{WriteEffect, apply_effect};
 use crate::{ClaimId, Kind};
@@ -84,6 +84,7 @@ fn open() -> OpenTicket {
         epoch: 1,
         opened_at: at(10),
         severity: Severity::Medium,
+        kind: None,
         last_note_at: None,
         noted_repeats: 0,
         noted_resolved: false,
@@ -287,6 +288,49 @@ fn a_lower_severity_lowers_the_priority_only_where_the_partner_wants_it() {
     assert_eq!(lower(true, None), patch);
     assert_ne!(lower(false, None), patch);
     assert_ne!(lower(true, Some(ManualChange::Status)), patch);
+}
+
+#[test]
+fn the_type_follows_the_kind_on_the_same_board() {
+    let kind = |name: &str| Kind::parse(name).unwrap();
+    let next = |had: Option<&'static str>, board_id, manual_change| {
+        let mut view = view();
+        let settings = &mut view.connection.as_mut().unwrap().settings;
+        settings.operations.types = [(kind("disk"), 5), (kind("cpu"), 6), (kind("ram"), 5)].into();
+        let open = OpenTicket {
+            kind: had.map(kind),
+            board_id,
+            manual_change,
+            ..open()
+        };
+        let record = folded(&[raised(1)]).with_open(open);
+        next_in(&record, &view, 13)
+    };
+    let board = view().connection.unwrap().settings.operations.board;
+    let set = Decision::Write(TicketWrite::SetType {
+        ticket_id: 77,
+        ticket_type: TicketType {
+            kind_type: 5,
+            subtype: None,
+            item: None,
+        },
+    });
+    assert_eq!(next(Some("cpu"), board, None), set);
+    // Its type is that of the kind, or the same, or unknown; or it is on another board.
+    for (had, board_id, change) in [
+        (Some("disk"), board, None),
+        (Some("ram"), board, None),
+        (None, board, None),
+        (Some("cpu"), Some(99), None),
+        (Some("cpu"), board, Some(ManualChange::Note)),
+    ] {
+        let idle = Decision::Nothing(Idle::UpToDate);
+        assert_eq!(
+            next(had, board_id, change),
+            idle,
+            "{had:?} {board_id:?} {change:?}"
+        );
+    }
 }
 
 #[test]

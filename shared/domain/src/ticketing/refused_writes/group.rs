@@ -286,9 +286,13 @@ fn is_accepted(op: Option<Op>, record: &Record, refused_at: Timestamp) -> bool {
             let details = record.desired.details.as_ref();
             details.is_some_and(|details| open.severity >= details.severity)
         }
+        (Some(Op::SetType), Some(Actual::Open(open))) => {
+            let details = record.desired.details.as_ref();
+            details.is_some_and(|details| open.kind.as_ref() == Some(&details.kind))
+        }
         (Some(Op::Repair), _) => record.duplicates.is_empty(),
         (
-            Some(Op::Create | Op::Reopen | Op::Close | Op::Patch | Op::Note(_)),
+            Some(Op::Create | Op::Reopen | Op::Close | Op::Patch | Op::SetType | Op::Note(_)),
             Some(Actual::Closed(_) | Actual::Open(_)) | None,
         ) => false,
     }

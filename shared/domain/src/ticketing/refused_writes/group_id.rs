@@ -70,13 +70,14 @@ impl RefusalGroupId {
             | Blocked::Deferred
             | Blocked::MissingRight(_)
             | Blocked::OlderThanBackfill
-            | Blocked::Maintenance(_) => return None,
+            | Blocked::Maintenance(_)
+            | Blocked::Flapping(_) => return None,
         };
         let op = blocked.refusal.as_ref().and_then(|refusal| refusal.op);
         // A person fixes all notes at once, so they are one group.
         let op = op.map(|op| match op {
             Op::Note(_) => Op::Note(NoteKind::Repeats),
-            Op::Create | Op::Patch | Op::Close | Op::Reopen | Op::Repair => op,
+            Op::Create | Op::Patch | Op::SetType | Op::Close | Op::Reopen | Op::Repair => op,
         });
         Some(Self { op, cause })
     }
@@ -89,6 +90,7 @@ pub fn refused_action(op: Option<Op>) -> &'static str {
         Some(Op::Create) => "create tickets",
         Some(Op::Note(_)) => "add notes to tickets",
         Some(Op::Patch) => "change the priority of tickets",
+        Some(Op::SetType) => "change the type of tickets",
         Some(Op::Close | Op::Repair) => "close tickets",
         Some(Op::Reopen) => "reopen tickets",
         None => "search for tickets",
@@ -109,6 +111,7 @@ pub fn refused_effect(op: Option<Op>) -> (&'static str, &'static str) {
             "ticket keeps its old priority",
             "tickets keep their old priority",
         ),
+        Some(Op::SetType) => ("ticket keeps its old type", "tickets keep their old type"),
         Some(Op::Reopen) => (
             "ticket stays closed although its alert is active again",
             "tickets stay closed although their alerts are active again",

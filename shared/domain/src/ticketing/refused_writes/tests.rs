@@ -160,6 +160,7 @@ fn open(now: Timestamp) -> OpenTicket {
         epoch: 1,
         opened_at: now,
         severity: Severity::High,
+        kind: None,
         last_note_at: None,
         noted_repeats: 0,
         noted_resolved: false,
@@ -338,6 +339,7 @@ fn the_outcome_of_a_retry_is_read_from_the_record() {
         company_id: 301,
         epoch: 1,
         severity: Severity::High,
+        kind: None,
         began_at: at(1),
         raise_received_at: None,
         repeats: 0,
@@ -453,6 +455,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
             until: at(0),
             device: None,
         }),
+        Blocked::Flapping(at(0)),
     ];
     let table = include_str!("../../../../../docs/reliability.md");
     for (n, reason) in all.iter().enumerate() {
@@ -471,6 +474,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
             Blocked::Rejected(_) => 10,
             Blocked::OlderThanBackfill => 11,
             Blocked::Maintenance(_) => 12,
+            Blocked::Flapping(_) => 13,
         };
         assert_eq!(n, place);
         let name = reason.to_string();
@@ -486,7 +490,8 @@ fn every_reason_behaves_as_docs_reliability_says() {
                 Blocked::NotSetUp
                 | Blocked::TenantDisabled
                 | Blocked::KindDisabled
-                | Blocked::Maintenance(_) => "the page",
+                | Blocked::Maintenance(_)
+                | Blocked::Flapping(_) => "the page",
                 Blocked::ConnectionBroken
                 | Blocked::ConnectionUnavailable
                 | Blocked::Throttled
@@ -511,7 +516,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
         let retried = rows[0].contains("a retry of its group");
         assert_eq!(retried, blocked.is_refusal(), "{name}");
     }
-    assert_eq!(all.len(), 13);
+    assert_eq!(all.len(), 14);
 }
 
 proptest! {

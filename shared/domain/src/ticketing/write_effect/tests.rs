@@ -34,6 +34,7 @@ fn seen(ticket: FoundTicket) -> ObservedTicket {
         ticket: Some(ticket),
         is_noted: false,
         priority: None,
+        ticket_type: None,
     }
 }
 
@@ -180,6 +181,7 @@ fn a_deleted_ticket_ends_the_claim() {
             ticket: None,
             is_noted: false,
             priority: None,
+            ticket_type: None,
         };
         let record = looked(record, &claim, &deleted, &ALL_LOOKS[..1]);
         assert_eq!(ended(&record), Some(ClosedBy::Deleted), "{op:?}");

@@ -147,6 +147,7 @@ async fn hold(env: &TestEnvironment, key: &AlertKey) {
         company_id: 301,
         epoch: 1,
         severity: domain::alert::event::Severity::High,
+        kind: None,
         began_at: now,
         raise_received_at: None,
         repeats: 0,

@@ -304,3 +304,49 @@ async fn a_lower_severity_leaves_a_priority_that_a_person_chose() {
     env.deliver(&low).await;
     assert_eq!(ticket(&env, id).await["priority"]["id"], 31);
 }
+
+/// A repeat that says that the alert is of another kind, with other words.
+fn changed(alert: &str, kind: &str, second: i64) -> Value {
+    let mut event = raised_event(&format!("{alert}-{kind}"), alert, second);
+    event["data"]["kind"] = kind.into();
+    event["data"]["title"] = "Processor at its limit".into();
+    event["data"]["tenant_name"] = "Acme Dental Group".into();
+    event
+}
+
+#[tokio::test]
+async fn a_changed_alert_changes_the_type_of_its_ticket_and_is_noted() {
+    let mut env = environment().await;
+    let id = raise(&mut env, "a").await;
+    assert_eq!(ticket(&env, id).await["type"]["id"], 2203);
+    env.deliver(&changed("a", "cpu", 3)).await;
+    assert_eq!(ticket(&env, id).await["type"]["id"], 2201);
+    let notes = env.connectwise.notes(&ticket(&env, id).await).await;
+    let noted = notes.last().unwrap()["text"].as_str().unwrap();
+    for words in ["Processor at its limit", "Tenant: Acme Dental Group"] {
+        assert!(noted.contains(words), "{noted}");
+    }
+    // Ticketbridge wrote that type, so the ticket is still untouched.
+    resolve(&mut env, "a").await;
+    assert_eq!(ticket(&env, id).await["closedFlag"], true);
+    assert_eq!(env.connectwise.tickets().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_type_that_does_not_follow_the_kind() {
+    let mut env = environment().await;
+    // A person chose a type or worked on the ticket.
+    let types = json!({ "set": { "type": { "id": 2202 } } });
+    for (alert, action, kept) in [("a", types, 2202), ("b", json!({ "assign": 152 }), 2203)] {
+        let id = raise(&mut env, alert).await;
+        env.connectwise.act_on_ticket(id, &action).await;
+        env.deliver(&changed(alert, "cpu", 3)).await;
+        assert_eq!(ticket(&env, id).await["type"]["id"], kept, "{alert}");
+    }
+    // The new kind has no type, or belongs to another board.
+    for (alert, kind) in [("c", "microsoft_updates"), ("d", "ransomware_encryption")] {
+        let id = raise(&mut env, alert).await;
+        env.deliver(&changed(alert, kind, 3)).await;
+        assert_eq!(ticket(&env, id).await["type"]["id"], 2203, "{alert}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Targets for boards that the partner already has.
 
 use super::*;
+use crate::alert::flapping::FlapRule;
 use crate::alert::kind::with_added;
 
 /// A kind that a source adds.
@@ -148,6 +149,10 @@ fn other_boards_keep_decisions_but_no_foreign_ids() {
         kinds_on_since: BTreeMap::new(),
         priorities: [(Severity::Critical, 31)].into(),
         lowers_priority: true,
+        flapping: Some(FlapRule {
+            raises: 3,
+            minutes: 30,
+        }),
         note_interval_minutes: 30,
         notes_for_customers: true,
         source: Some(6),

@@ -1,6 +1,7 @@
 //! The next occurrence of an alert.
 
 use super::*;
+use crate::alert::flapping::FlapRule;
 
 #[test]
 fn a_recurrence_is_a_new_ticket_that_names_the_old_one() {
@@ -233,4 +234,70 @@ fn a_recurrence_reopens_its_ticket_if_configured() {
     assert!(
         matches!(remapped, Decision::Write(TicketWrite::Create(create)) if create.company == 20)
     );
+}
+
+/// An alert with a ticket that was raised at these seconds, and resolved a second after each.
+fn flapping(seconds: &[i64]) -> Record {
+    let events = |second: &i64| [raised(*second), resolved(second + 1)];
+    let events: Vec<Event> = seconds.iter().flat_map(events).collect();
+    let (first, rest) = events.split_first().unwrap();
+    let record = fold(folded(&[]), first).with_open(open());
+    rest.iter().fold(record, fold)
+}
+
+#[test]
+fn the_ticket_of_a_flapping_alert_stays_open_until_it_is_calm() {
+    let mut view = view();
+    view.connection.as_mut().unwrap().settings.flapping = Some(FlapRule {
+        raises: 3,
+        minutes: 10,
+    });
+    let calm = flapping(&[100, 200]);
+    assert!(matches!(next_in(&calm, &view, 202), Decision::Write(_)));
+    let flaps = flapping(&[100, 200, 300]);
+    let held = Decision::Block(Blocked::Flapping(at(700)));
+    assert_eq!(next_in(&flaps, &view, 302), held);
+    assert_eq!(next_in(&flaps, &view, 699), held);
+    let closing = Decision::Write(TicketWrite::Note {
+        ticket_id: 77,
+        note: NoteContent::Closing {
+            only_untouched: false,
+        },
+    });
+    assert_eq!(next_in(&flaps, &view, 700), closing);
+    // Without the rule it is closed at once, and a close that has begun is finished.
+    assert_eq!(next_in(&flaps, &super::view(), 302), closing);
+    let noted = OpenTicket {
+        noted_resolved: true,
+        ..open()
+    };
+    let begun = flaps.with_open(noted);
+    assert!(matches!(
+        next_in(&begun, &view, 302),
+        Decision::Write(TicketWrite::Close { .. })
+    ));
+}
+
+#[test]
+fn several_raises_of_a_flapping_alert_are_one_note() {
+    let mut view = view();
+    let settings = &mut view.connection.as_mut().unwrap().settings;
+    settings.flapping = Some(FlapRule {
+        raises: 3,
+        minutes: 10,
+    });
+    settings.note_interval_minutes = 5;
+    let noted = OpenTicket {
+        last_note_at: Some(at(310)),
+        ..open()
+    };
+    let raised_again = |view: &ConnectionView, now| {
+        let record = flapping(&[100, 200, 300]).with_open(noted.clone());
+        next_in(&fold(record, &raised(400)), view, now)
+    };
+    let idle = Decision::Nothing(Idle::NotedRecently);
+    assert_eq!(raised_again(&view, 401), idle);
+    assert!(matches!(raised_again(&view, 611), Decision::Write(_)));
+    let calm = super::view();
+    assert!(matches!(raised_again(&calm, 401), Decision::Write(_)));
 }
