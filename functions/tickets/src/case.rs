@@ -2,42 +2,14 @@
 
 use connections::{AlertView, ConnectionSite};
 use domain::AlertKey;
-use domain::alert::command::{Command, CommandAction};
-use domain::alert::event::{Event, EventOrder};
-use domain::alert::fold::fold;
-use domain::alert::record::{OpenTicket, Record};
+use domain::alert::record::Record;
 use domain::connection::view::ConnectionView;
-use domain::ticketing::decide::can_look_up;
+use domain::ticketing::alert_request::AlertRequest;
 use domain::ticketing::ticket_index::TicketIndex;
+use domain::ticketing::worker_step::{WorkerContext, WorkerStep, next_step};
 use jiff::SignedDuration;
 
 use crate::BatchInvocation;
-
-/// What a message asks for.
-#[derive(Debug)]
-pub(crate) enum AlertRequest {
-    /// Fold this event into the record.
-    Event(Box<Event>),
-    /// Decide again: the reason for which the alert was blocked may be over.
-    Reconsider,
-    /// An operator releases the alert.
-    Release,
-    /// Do what reconcile asks for.
-    Command(Box<Command>),
-}
-
-impl AlertRequest {
-    pub(crate) fn event(&self) -> Option<&Event> {
-        match self {
-            Self::Event(event) => Some(event),
-            Self::Reconsider | Self::Release | Self::Command(_) => None,
-        }
-    }
-
-    pub(crate) fn order(&self) -> Option<EventOrder> {
-        self.event().map(Event::order)
-    }
-}
 
 /// A request, with its partner's configuration and connection as they were read for it.
 pub(crate) struct AlertCase<'a> {
@@ -56,16 +28,10 @@ impl<'a> AlertCase<'a> {
         invocation: &'a BatchInvocation,
         partner: AlertView,
     ) -> Self {
-        let view = match request {
-            AlertRequest::Release => partner.view.released(),
-            AlertRequest::Event(_) | AlertRequest::Reconsider | AlertRequest::Command(_) => {
-                partner.view
-            }
-        };
         Self {
             request,
             invocation,
-            view,
+            view: request.view(partner.view),
             site: partner.site,
             ticket_index: None,
         }
@@ -74,43 +40,31 @@ impl<'a> AlertCase<'a> {
 
 impl AlertCase<'_> {
     /// Applies the request to the stored record.
-    pub(crate) fn fold(&self, stored: &Record, settle: SignedDuration) -> Record {
+    pub(crate) fn apply(&self, stored: Record, settle: SignedDuration) -> Record {
         let now = self.invocation.now();
-        let record = match self.request {
-            AlertRequest::Event(event) => fold(stored.clone(), event),
-            AlertRequest::Reconsider => stored.clone(),
-            AlertRequest::Command(command) => command.apply(stored.clone(), now),
-            AlertRequest::Release => stored.clone().released(),
-        };
-        match &self.view.connection {
-            Some(connection) => record
-                .in_epoch(connection.epoch, settle, now)
-                .renew(&connection.settings),
-            None => record,
-        }
+        self.request.apply(stored, &self.view, settle, now)
     }
 
-    /// Marks a command as applied, so that it is applied once. The record holds its effect.
+    /// The next step for the stored record.
+    pub(crate) fn next_step(
+        &self,
+        stored: &Record,
+        settle: SignedDuration,
+        retention: SignedDuration,
+    ) -> WorkerStep {
+        let context = WorkerContext {
+            view: &self.view,
+            settle,
+            retention,
+            has_time: self.invocation.has_time(),
+            now: self.invocation.now(),
+        };
+        next_step(self.request, stored, &context)
+    }
+
+    /// Marks a command as applied. The record holds its effect.
     pub(crate) fn complete_command(&mut self) {
-        if matches!(self.request, AlertRequest::Command(_)) {
-            self.request = &AlertRequest::Reconsider;
-        }
-    }
-
-    /// The ticket that the command asks to inspect, if it is still the alert's and may be read.
-    pub(crate) fn ticket_to_inspect<'a>(&self, record: &'a Record) -> Option<&'a OpenTicket> {
-        let AlertRequest::Command(command) = self.request else {
-            return None;
-        };
-        let epoch = self.view.connection.as_ref().map(|live| live.epoch);
-        let open = record.open().filter(|open| Some(open.epoch) == epoch)?;
-        // A worker that holds the claim reads the ticket anyway.
-        let is_asked_for = command.action == CommandAction::Look
-            && command.applies_to(record)
-            && record.claim.is_none();
-        let is_possible =
-            can_look_up(&self.view, self.invocation.now()) && self.invocation.has_time();
-        (is_asked_for && is_possible).then_some(open)
+        self.request = self.request.once_stored();
     }
 
     /// Sets the partner's ticket index. An index of another epoch is ignored.

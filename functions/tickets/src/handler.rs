@@ -10,6 +10,7 @@ use connections::{BuildError, Connections};
 use domain::AlertKey;
 use domain::closing::snapshot_part::SnapshotPart;
 use domain::source::activity::SourceReport;
+use domain::ticketing::alert_request::AlertRequest;
 use domain::wire::message::{Message, QuarantineEntry, RejectedEvents, UnreadableMessage};
 use domain::wire::tenant_list::TenantList;
 use futures_util::future::join_all;
@@ -18,7 +19,6 @@ use store::Alerts;
 use tracing::Instrument as _;
 
 use crate::backoff::{MAX_RECEIPTS, delay};
-use crate::case::AlertRequest;
 use crate::oldest_message::{OldestMessage, sent_at, sent_times};
 use crate::outcome::MessageOutcome;
 use crate::source_activity::{ActivityRecorder, LastMessages};

@@ -5,10 +5,10 @@ use aws::metrics::{Metric, count};
 use connections::{Connections, found_ticket};
 use connectwise::Error;
 use domain::alert::blocked::BlockedSince;
-use domain::alert::record::{ClosedBy, OpenTicket, Recheck, Record, TicketEnd};
+use domain::alert::record::{Claim, OpenTicket, Recheck, Record};
 use domain::connection::breaker::CallOutcome;
 use domain::setup::rights;
-use domain::ticketing::adopt::{adopt, apply_recheck};
+use domain::ticketing::lookup::{Search, apply_inspection, apply_recheck_search, apply_search};
 use domain::ticketing::prior_tickets::adopt_prior_tickets;
 use domain::ticketing::ticket_index::{TicketIndex, TicketIndexState};
 use domain::ticketing::write_effect::{apply_observation, observed_effect};
@@ -20,9 +20,7 @@ use crate::case::AlertCase;
 use crate::connection::PartnerConnection;
 use crate::outcome::{MessageOutcome, StepOutcome, count_effect};
 use crate::records::RecordWriter;
-use crate::searches::{
-    Search, find_tickets, find_tickets_of_alert, has_any_ticket, observe_ticket,
-};
+use crate::searches::{find_tickets, find_tickets_of_alert, has_any_ticket, observe_ticket};
 use crate::sentinels::SentinelStore;
 use crate::ticket_error::TicketError;
 use crate::ticket_writes::refusal;
@@ -43,11 +41,9 @@ impl Lookups<'_> {
         &self,
         stored: &Record,
         record: Record,
+        claim: &Claim,
         case: &AlertCase<'_>,
     ) -> Result<StepOutcome, store::Error> {
-        let Some(claim) = record.claim.clone() else {
-            return Ok(StepOutcome::Reread);
-        };
         let connection = self.connection(&record, case);
         let found = self
             .find(
@@ -65,20 +61,11 @@ impl Lookups<'_> {
         let (began, now) = (connection.began(), case.invocation.now());
         tracing::info!(search = ?found, visits = claim.visits + 1, "searched for the ticket of a create");
         let partner = record.key.partner.clone();
-        let record = match found {
-            Search::Found(tickets) => adopt(record, &claim, &tickets, now),
-            Search::None => record
-                .unblock_claimed()
-                .with_empty_visit(self.settle, began),
-            Search::Blind => {
-                let record = record.with_blind_visit(began);
-                if claim.is_blind_too_long(self.settle, now) {
-                    let reason = Blocked::MissingRight(rights::TICKETS_INQUIRE.to_owned());
-                    return self.records.block(stored, record, reason, case).await;
-                }
-                record
-            }
-        };
+        let record = apply_search(record, claim, &found, self.settle, began, now);
+        if found == Search::Blind && claim.is_blind_too_long(self.settle, now) {
+            let reason = Blocked::MissingRight(rights::TICKETS_INQUIRE.to_owned());
+            return self.records.block(stored, record, reason, case).await;
+        }
         let blocked = record.blocked.as_ref();
         if blocked.is_some_and(BlockedSince::is_refusal) && record.claim.is_none() {
             count(Metric::AlertsBlocked, 1);
@@ -93,16 +80,17 @@ impl Lookups<'_> {
         &self,
         stored: &Record,
         record: Record,
+        claim: &Claim,
         ticket_id: RecordId,
         case: &AlertCase<'_>,
     ) -> Result<StepOutcome, store::Error> {
-        let (Some(claim), Some(live)) = (record.claim.clone(), &case.view.connection) else {
+        let Some(live) = &case.view.connection else {
             return Ok(StepOutcome::Reread);
         };
         let connection = self.connection(&record, case);
         let observed = connection
             .read(async |client, deadline| {
-                observe_ticket(client, &claim, ticket_id, &live.settings, deadline).await
+                observe_ticket(client, claim, ticket_id, &live.settings, deadline).await
             })
             .await;
         let observed = match observed {
@@ -110,12 +98,12 @@ impl Lookups<'_> {
             Err(err) => return self.fail(stored, record, &err, &connection, case).await,
         };
         let (began, now) = (connection.began(), case.invocation.now());
-        let effect = observed_effect(&claim, &observed);
+        let effect = observed_effect(claim, &observed);
         tracing::info!(op = ?claim.op, effect = ?effect, visits = claim.visits + 1, "looked for the effect of a write");
         if let Some(effect) = &effect {
             count_effect(effect);
         }
-        let record = apply_observation(record, &claim, &observed, self.settle, began, now);
+        let record = apply_observation(record, claim, &observed, self.settle, began, now);
         self.records.save(&record).await
     }
 
@@ -138,17 +126,11 @@ impl Lookups<'_> {
             )
             .await;
         let now = case.invocation.now();
-        let record = match found {
-            Ok(Search::Found(tickets)) => apply_recheck(record, recheck, &tickets, now),
-            Ok(Search::None) => apply_recheck(record, recheck, &[], now),
-            // The alert goes on meanwhile.
-            Ok(Search::Blind) => record.with_recheck_delayed(recheck, now),
-            Err(err) => {
-                tracing::warn!(error = %err, "failed to look again for a write that was given up");
-                connection.judge(&err).await;
-                record.with_recheck_delayed(recheck, now)
-            }
-        };
+        if let Err(err) = &found {
+            tracing::warn!(error = %err, "failed to look again for a write that was given up");
+            connection.judge(err).await;
+        }
+        let record = apply_recheck_search(record, recheck, found.as_ref().ok(), now);
         tracing::info!(
             duplicates = record.duplicates.len(),
             "looked again for a write that was given up"
@@ -255,13 +237,8 @@ impl Lookups<'_> {
                 },
             )
             .await;
-        let (ended, board_id) = match ticket {
-            Ok(Some(ticket)) => {
-                let found = found_ticket(&ticket);
-                let ended = found.ended(&record.ticket_ref(), open.company_id);
-                (ended, found.board_id)
-            }
-            Ok(None) => (Some(TicketEnd::from(ClosedBy::Deleted)), open.board_id),
+        let ticket = match ticket {
+            Ok(ticket) => ticket.as_ref().map(found_ticket),
             Err(err) => {
                 tracing::warn!(error = %err, "failed to read a ticket");
                 connection.judge(&err).await;
@@ -269,14 +246,13 @@ impl Lookups<'_> {
                 return Ok(StepOutcome::Again);
             }
         };
-        tracing::info!(ticket.id = open.ticket_id, ended = ?ended, "read a ticket");
         let now = case.invocation.now();
-        let seen = match ended {
-            Some(ended) => record
-                .clone()
-                .with_closed(open.ticket_id, open.epoch, ended, now),
-            None => record.clone().with_board(board_id),
-        };
+        let seen = apply_inspection(record.clone(), open, ticket.as_ref(), now);
+        tracing::info!(
+            ticket.id = open.ticket_id,
+            ended = seen.open().is_none(),
+            "read a ticket"
+        );
         if seen == record {
             case.complete_command();
             return Ok(StepOutcome::Again);

@@ -5,6 +5,7 @@ use aws::metrics::{Metric, count};
 use connections::Connections;
 use domain::alert::blocked::CallRefusal;
 use domain::alert::record::{Claim, Record};
+use domain::ticketing::claimed_write::{ClaimedOutcome, apply_outcome};
 use domain::time::later;
 use domain::{Blocked, PartnerId, Reaction};
 use jiff::{SignedDuration, Timestamp};
@@ -72,10 +73,10 @@ impl RecordWriter<'_> {
         tracing::warn!(reason = %reason, "alert blocked");
         count(Metric::AlertsBlocked, usize::from(stored.blocked.is_none()));
         let key = &record.key;
-        let text = record.text(case.request.event()).cloned();
         if case.view.mapping.is_none() {
             // The page lists unmapped tenants.
-            let name = text.as_ref().and_then(|text| text.tenant_name.as_deref());
+            let text = record.text(case.request.event());
+            let name = text.and_then(|text| text.tenant_name.as_deref());
             let listed = self
                 .connections
                 .table
@@ -87,24 +88,20 @@ impl RecordWriter<'_> {
                 count(Metric::TenantsNotListed, 1);
             }
         }
-        // Only a ticket that is still to be created needs the text.
-        let text = text.filter(|_| record.desired.active);
-        let blocked = record.with_blocked(reason, text.as_ref(), case.invocation.now());
+        let blocked = case.request.block(record, reason, case.invocation.now());
         self.end(stored, blocked, MessageOutcome::Done).await
     }
 
-    /// Changes a record whose claim this worker holds. If another worker wrote the record
-    /// meanwhile, the change applies to what it is now. `change` gets whether the claim is
-    /// still held.
+    /// Changes a record. If another worker wrote the record meanwhile, the change applies to what it
+    /// is now.
     pub(crate) async fn change(
         &self,
         record: Record,
-        claim: &Claim,
-        change: impl Fn(Record, Holds) -> Record,
+        change: impl Fn(Record) -> Record,
     ) -> Result<StepOutcome, store::Error> {
         let mut current = record;
         for _ in 0..MAX_WRITES {
-            let changed = change(current.clone(), Holds::of(&current, claim));
+            let changed = change(current.clone());
             if changed == current {
                 return Ok(StepOutcome::Written(Box::new(current)));
             }
@@ -136,28 +133,16 @@ impl RecordWriter<'_> {
             refusal,
             text,
         } = failure;
-        let released = |record: Record, holds: Holds| {
-            let Holds::Claim = holds else {
-                return record;
-            };
-            let record = Record {
-                claim: None,
-                ..record
-            };
-            match (&reaction, &refusal) {
-                (Reaction::Block { reason }, Some(refusal)) => {
-                    record.with_refusal(reason.clone(), refusal.clone(), text, now)
-                }
-                (Reaction::Block { reason }, None) => {
-                    record.with_blocked(reason.clone(), text, now)
-                }
-                (Reaction::Retry { .. } | Reaction::DeadLetter { .. }, _) => record,
-            }
+        let is_refused = refusal.is_some();
+        let outcome = ClaimedOutcome::NotMade {
+            reaction: reaction.clone(),
+            refusal,
         };
-        Ok(match self.change(record, claim, released).await? {
+        let released = |record| apply_outcome(record, claim, &outcome, text, now);
+        Ok(match self.change(record, released).await? {
             StepOutcome::Written(record) => {
                 count(Metric::AlertsBlocked, usize::from(record.blocked.is_some()));
-                if refusal.is_some() {
+                if is_refused {
                     self.schedule_reconcile(&partner, now).await?;
                 }
                 StepOutcome::End(outcome_of(reaction))
@@ -174,24 +159,6 @@ impl RecordWriter<'_> {
     ) -> Result<(), store::Error> {
         let soon = later(now, REFUSAL_DELAY);
         self.connections.schedule.reconcile(partner, soon).await
-    }
-}
-
-/// Whether a record still carries the worker's claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Holds {
-    Claim,
-    Nothing,
-}
-
-impl Holds {
-    fn of(record: &Record, claim: &Claim) -> Self {
-        let held = record.claim.as_ref();
-        if held.is_some_and(|held| held.id == claim.id) {
-            Self::Claim
-        } else {
-            Self::Nothing
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use domain::alert::record::{Claim, Op, Record};
 use domain::setup::rights::{self, ListedRights, RightStatus};
 use domain::setup::settings::{Settings, TicketType};
 use domain::ticketing::found_ticket::FoundTicket;
+use domain::ticketing::lookup::Search;
 use domain::ticketing::note_mark::is_note_of;
 use domain::ticketing::ticket_index::Sentinel;
 use domain::ticketing::write_effect::ObservedTicket;
@@ -14,17 +15,6 @@ use domain::{RecordId, TicketRef};
 use tokio::time::Instant;
 
 use crate::ticket_error::TicketError;
-
-/// The result of a search for a ticket reference.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Search {
-    /// These tickets carry it.
-    Found(Vec<FoundTicket>),
-    /// No ticket carries it.
-    None,
-    /// The search did not return the sentinels either, so it says nothing.
-    Blind,
-}
 
 /// Searches for the tickets that carry this reference. The same search must return one of the
 /// sentinels.

@@ -10,9 +10,9 @@ use domain::alert::blocked::CallRefusal;
 use domain::alert::event::Payload;
 use domain::alert::record::{Claim, Op, OpenTicket, Record};
 use domain::connection::breaker::CallOutcome;
-use domain::ticketing::ticket_text::unreachable_ticket_text;
+use domain::ticketing::claimed_write::{ClaimedOutcome, apply_outcome};
 use domain::ticketing::ticket_write::TicketWrite;
-use domain::ticketing::write_effect::{WriteEffect, apply_effect};
+use domain::ticketing::write_effect::WriteEffect;
 use domain::{Blocked, Reaction};
 use jiff::Timestamp;
 use store::{Alerts, RecordWrite};
@@ -20,7 +20,7 @@ use store::{Alerts, RecordWrite};
 use crate::case::AlertCase;
 use crate::connection::PartnerConnection;
 use crate::outcome::{MessageOutcome, StepOutcome, count_effect};
-use crate::records::{Holds, RecordWriter, WriteFailure};
+use crate::records::{RecordWriter, WriteFailure};
 use crate::sentinels::SentinelStore;
 use crate::ticket_calls::{TicketCalls, Work, WriteResult, is_optional};
 use crate::ticket_error::TicketError;
@@ -40,15 +40,9 @@ impl TicketWrites<'_> {
         &self,
         record: Record,
         step: &TicketWrite,
+        text: Option<&Payload>,
         case: &AlertCase<'_>,
     ) -> Result<StepOutcome, store::Error> {
-        let text = record.text(case.request.event()).cloned();
-        let text = text.or_else(|| unreachable_ticket_text(&record));
-        if matches!(step, TicketWrite::Create(_)) && text.is_none() {
-            // The message that raised the alert is still in the queue. It has the text.
-            tracing::warn!("no ticket created: no message has the alert's text yet");
-            return Ok(StepOutcome::End(MessageOutcome::Later(None)));
-        }
         let (invocation, connection) = (case.invocation, case.view.connection.as_ref());
         let claim = connection.and_then(|connection| {
             let (now, until) = (invocation.now(), invocation.holds_until());
@@ -61,7 +55,7 @@ impl TicketWrites<'_> {
         };
         let work = Work {
             step,
-            text: text.as_ref(),
+            text,
             settings: &connection.settings,
             invocation,
         };
@@ -90,11 +84,8 @@ impl TicketWrites<'_> {
             Ok(WriteResult::Effect(effect)) => {
                 tracing::info!(effect = ?effect, op = ?claim.op, "wrote to ConnectWise");
                 count_effect(&effect);
-                let recorded = |record, holds| match holds {
-                    Holds::Claim => apply_effect(record, claim, &effect, now),
-                    Holds::Nothing => record,
-                };
-                let recorded = self.records.change(record, claim, recorded).await?;
+                let outcome = ClaimedOutcome::Effect(effect);
+                let recorded = self.record(record, claim, &outcome, work.text, now).await?;
                 connection.record_outcome(CallOutcome::Works).await;
                 Ok(recorded)
             }
@@ -105,11 +96,8 @@ impl TicketWrites<'_> {
             }
             Err(err) if err.classify().is_uncertain() => {
                 tracing::warn!(error = %err, op = ?claim.op, "outcome of a write is unknown");
-                let uncertain = |record: Record, holds| match holds {
-                    Holds::Claim => record.with_unknown_outcome(work.text, now),
-                    Holds::Nothing => record,
-                };
-                let recorded = self.records.change(record, claim, uncertain).await?;
+                let outcome = ClaimedOutcome::Unknown { suspected: None };
+                let recorded = self.record(record, claim, &outcome, work.text, now).await?;
                 connection.record_outcome(err.classify().outcome).await;
                 Ok(recorded)
             }
@@ -146,8 +134,8 @@ impl TicketWrites<'_> {
             made: Some(Box::new(ticket_fields(ticket))),
             ..OpenTicket::new(ticket.id, board, claim, now)
         };
-        let recorded = |record: Record, _| record.with_created(open.clone(), claim);
-        let recorded = self.records.change(record, claim, recorded).await?;
+        let outcome = ClaimedOutcome::Created(open);
+        let recorded = self.record(record, claim, &outcome, None, now).await?;
         // The ticket is recorded first, so a failure from here on causes no second ticket.
         connection.record_outcome(CallOutcome::Works).await;
         let sentinels = SentinelStore {
@@ -169,17 +157,21 @@ impl TicketWrites<'_> {
     ) -> Result<StepOutcome, store::Error> {
         let reason = Blocked::Rejected(err.call().map(Error::answer_summary).unwrap_or_default());
         let refusal = err.refusal(Some(claim.op), &reason);
-        let suspected = |record: Record, holds| {
-            let Holds::Claim = holds else {
-                return record;
-            };
-            let record = record.with_unknown_outcome(text, now);
-            match refusal.clone() {
-                Some(refusal) => record.with_suspected_refusal(reason.clone(), refusal, now),
-                None => record,
-            }
-        };
-        self.records.change(record, claim, suspected).await
+        let suspected = refusal.map(|refusal| (reason, refusal));
+        let outcome = ClaimedOutcome::Unknown { suspected };
+        self.record(record, claim, &outcome, text, now).await
+    }
+
+    async fn record(
+        &self,
+        record: Record,
+        claim: &Claim,
+        outcome: &ClaimedOutcome,
+        text: Option<&Payload>,
+        now: Timestamp,
+    ) -> Result<StepOutcome, store::Error> {
+        let applied = |record| apply_outcome(record, claim, outcome, text, now);
+        self.records.change(record, applied).await
     }
 }
 

@@ -1,25 +1,22 @@
-//! Processes one message about one alert: read, fold, decide, act, and decide again until there is
-//! nothing left to do.
+//! Processes one message about one alert: read the record, make the step that `domain` names, store
+//! what follows, and ask for the next one until there is nothing left to do.
 
 use std::time::Duration;
 
 use connections::Connections;
 use domain::alert::record::Record;
-use domain::ticketing::decide::decide;
-use domain::ticketing::decision::Decision;
+use domain::ticketing::alert_request::AlertRequest;
+use domain::ticketing::worker_step::{MAX_STEPS, WorkerStep};
 use domain::{AlertKey, Blocked};
 use jiff::SignedDuration;
 use store::Alerts;
 
 use crate::BatchInvocation;
-use crate::case::{AlertCase, AlertRequest};
+use crate::case::AlertCase;
 use crate::lookups::Lookups;
 use crate::outcome::{MessageOutcome, StepOutcome, outcome_of};
 use crate::records::RecordWriter;
 use crate::ticket_writes::TicketWrites;
-
-/// More steps than any alert needs. It bounds the damage of a bug.
-const MAX_STEPS: usize = 16;
 
 /// Processes messages about alerts.
 #[derive(Debug)]
@@ -70,14 +67,8 @@ impl AlertWorker {
     ) -> Result<MessageOutcome, store::Error> {
         let (mut stored, mut case) = self.read(key, request, invocation).await?;
         for _ in 0..MAX_STEPS {
-            let record = case.fold(&stored, self.settle);
-            let outcome = match case.ticket_to_inspect(&record).cloned() {
-                Some(open) => self.lookups().inspect(record, &open, &mut case).await?,
-                None => {
-                    let decision = decide(&record, &case.view, self.settle, invocation.now());
-                    self.act(&stored, record, decision, &mut case).await?
-                }
-            };
+            let step = case.next_step(&stored, self.settle, self.alerts.retention());
+            let outcome = self.act(&stored, step, &mut case).await?;
             match outcome {
                 StepOutcome::Written(record) => {
                     case.complete_command();
@@ -115,26 +106,24 @@ impl AlertWorker {
     async fn act(
         &self,
         stored: &Record,
-        record: Record,
-        decision: Decision,
+        step: WorkerStep,
         case: &mut AlertCase<'_>,
     ) -> Result<StepOutcome, store::Error> {
-        if calls_connectwise(&decision) && !case.invocation.has_time() {
-            let later = MessageOutcome::Later(Some(Duration::from_secs(1)));
-            return Ok(StepOutcome::End(later));
-        }
         let (records, lookups) = (self.records(), self.lookups());
-        match decision {
-            Decision::Nothing(idle) => {
+        let end = |outcome| Ok(StepOutcome::End(outcome));
+        match step {
+            WorkerStep::Finish {
+                record,
+                idle,
+                rewrites,
+            } => {
                 tracing::info!(idle = ?idle, "nothing to do");
-                let rest = record.with_nothing_to_do(case.request.event());
-                let rest = rest.shrink(self.alerts.retention(), case.invocation.now());
-                if rest == *stored && self.is_looked_at_early(&rest, case) {
-                    return records.rewrite(&rest, MessageOutcome::Done).await;
+                match rewrites {
+                    true => records.rewrite(&record, MessageOutcome::Done).await,
+                    false => records.end(stored, record, MessageOutcome::Done).await,
                 }
-                records.end(stored, rest, MessageOutcome::Done).await
             }
-            Decision::Wait { until } => {
+            WorkerStep::Wait { record, until } => {
                 let wait = until.duration_since(case.invocation.now());
                 let wait = Duration::try_from(wait).unwrap_or_default();
                 tracing::info!(
@@ -142,27 +131,49 @@ impl AlertWorker {
                     "alert waits for a ConnectWise write to settle"
                 );
                 let later = MessageOutcome::Later(Some(wait + Duration::from_secs(1)));
-                // The record need not keep a text that is needed later: the message has it.
-                records.end(stored, record.unblock_claimed(), later).await
+                records.end(stored, record, later).await
             }
-            Decision::Block(reason) => records.block(stored, record, reason, case).await,
-            Decision::Search => lookups.search(stored, record, case).await,
-            Decision::Verify(ticket_id) => lookups.verify(stored, record, ticket_id, case).await,
-            Decision::Recheck(recheck) => lookups.recheck(stored, record, &recheck, case).await,
-            Decision::FindPriorTickets => lookups.find_prior_tickets(stored, record, case).await,
-            Decision::DetectExistingTickets => {
+            WorkerStep::Block { record, reason } => {
+                records.block(stored, record, reason, case).await
+            }
+            WorkerStep::OutOfTime => end(MessageOutcome::Later(Some(Duration::from_secs(1)))),
+            WorkerStep::AwaitText => {
+                tracing::warn!("no ticket created: no message has the alert's text yet");
+                end(MessageOutcome::Later(None))
+            }
+            WorkerStep::Inspect { record, open } => lookups.inspect(record, &open, case).await,
+            WorkerStep::Search { record, claim } => {
+                lookups.search(stored, record, &claim, case).await
+            }
+            WorkerStep::Verify {
+                record,
+                claim,
+                ticket_id,
+            } => {
+                lookups
+                    .verify(stored, record, &claim, ticket_id, case)
+                    .await
+            }
+            WorkerStep::Recheck { record, recheck } => {
+                lookups.recheck(stored, record, &recheck, case).await
+            }
+            WorkerStep::FindPriorTickets { record } => {
+                lookups.find_prior_tickets(stored, record, case).await
+            }
+            WorkerStep::DetectExistingTickets { record } => {
                 lookups.detect_existing_tickets(stored, record, case).await
             }
-            Decision::Write(step) => self.writes().claim_and_write(record, &step, case).await,
+            WorkerStep::Write {
+                record,
+                write,
+                text,
+            } => {
+                let writes = self.writes();
+                writes
+                    .claim_and_write(record, &write, text.as_ref(), case)
+                    .await
+            }
         }
-    }
-
-    /// Whether reconcile looked at a record that is to be kept whole for longer, since the retention
-    /// was shorter when it was written. Only a new write gives it a later time.
-    fn is_looked_at_early(&self, record: &Record, case: &AlertCase<'_>) -> bool {
-        let ends = record.shrinks_at(self.alerts.retention());
-        matches!(case.request, AlertRequest::Reconsider)
-            && ends.is_some_and(|at| at > case.invocation.now())
     }
 
     async fn block_deferred(
@@ -175,7 +186,7 @@ impl AlertWorker {
         let case = AlertCase::new(request, invocation, partner);
         for _ in 0..MAX_STEPS {
             let stored = AlertCase::stored_or_new(self.alerts.get(key).await?, key);
-            let record = case.fold(&stored, self.settle);
+            let record = case.apply(stored.clone(), self.settle);
             let blocked = self
                 .records()
                 .block(&stored, record, Blocked::Deferred, &case)
@@ -210,17 +221,5 @@ impl AlertWorker {
             connections: &self.connections,
             records: self.records(),
         }
-    }
-}
-
-fn calls_connectwise(decision: &Decision) -> bool {
-    match decision {
-        Decision::Search
-        | Decision::Verify(_)
-        | Decision::Recheck(_)
-        | Decision::FindPriorTickets
-        | Decision::DetectExistingTickets
-        | Decision::Write(_) => true,
-        Decision::Nothing(_) | Decision::Wait { .. } | Decision::Block(_) => false,
     }
 }

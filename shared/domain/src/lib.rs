@@ -43,9 +43,12 @@ pub mod alert {
 /// Tickets: the decision about the next step, its effect, and tickets that are found.
 pub mod ticketing {
     pub mod adopt;
+    pub mod alert_request;
+    pub mod claimed_write;
     pub mod decide;
     pub mod decision;
     pub mod found_ticket;
+    pub mod lookup;
     pub mod manual_change;
     pub mod note_mark;
     pub mod prior_tickets;
@@ -54,6 +57,7 @@ pub mod ticketing {
     pub mod ticket_index;
     pub mod ticket_text;
     pub mod ticket_write;
+    pub mod worker_step;
     pub mod write_effect;
 }
 

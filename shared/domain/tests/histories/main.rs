@@ -20,8 +20,10 @@ macro_rules! hold {
     };
 }
 
+mod invariants;
 mod model;
 mod reconcile;
+mod settle;
 mod worker;
 
 use domain::alert::event::Severity;

@@ -1,14 +1,13 @@
-//! The model: the source, the queue, the table and a small ConnectWise, and the invariants.
+//! The model: the source, the queue, the table and a small ConnectWise.
 
 use std::fmt::Debug;
 
 use domain::alert::blocked::BlockedSince;
 use domain::alert::command::{Command, CommandAction};
 use domain::alert::event::{AlertChange, Event, EventOrder, Particulars, Payload, Severity};
-use domain::alert::figures::DayCounts;
 use domain::alert::flapping::FlapRule;
 use domain::alert::kind::Category;
-use domain::alert::record::{Actual, ClosedBy, NoteKind, Op as Write, Record};
+use domain::alert::record::{Op as Write, Record};
 use domain::alert::release::{BlockStatus, block_status};
 use domain::alert::resolution::Resolution;
 use domain::connection::breaker::Breaker;
@@ -19,6 +18,7 @@ use domain::maintenance::window::WindowDefinition;
 use domain::maintenance::windows::MaintenanceWindows;
 use domain::setup::mapping::Mapping;
 use domain::setup::settings::{BoardTarget, OnResolve, Settings};
+use domain::ticketing::alert_request::AlertRequest;
 use domain::ticketing::found_ticket::FoundTicket;
 use domain::ticketing::ticket_index::TicketIndexState;
 use domain::{
@@ -30,10 +30,7 @@ use jiff::tz::TimeZone;
 
 use crate::reconcile::Snapshot;
 use crate::worker::Worker;
-use crate::{
-    BEHIND, COMPANY, Clock, Delivery, List, Op, PATIENCE, Run, Searches, SourceEvent,
-    TechnicianChange,
-};
+use crate::{BEHIND, COMPANY, Clock, Delivery, Op, SourceEvent, TechnicianChange};
 
 /// A ticket in one of the ConnectWise sites.
 #[derive(Debug, Clone)]
@@ -106,15 +103,6 @@ impl Ticket {
     }
 }
 
-/// A message in the queue.
-#[derive(Debug, Clone)]
-pub(crate) enum Message {
-    Event(Box<Event>),
-    Command(Box<Command>),
-    Reconsider,
-    Release,
-}
-
 pub(crate) struct Model {
     pub(crate) now: i64,
     /// The source's last event, and all its events.
@@ -123,7 +111,7 @@ pub(crate) struct Model {
     pub(crate) began: i64,
     pub(crate) clock: Clock,
     pub(crate) sent: Vec<Event>,
-    pub(crate) queue: Vec<Message>,
+    pub(crate) queue: Vec<AlertRequest>,
     /// Since when the alert is active or not, and when it expires.
     pub(crate) there: Vec<(i64, bool)>,
     pub(crate) ends: Option<i64>,
@@ -141,7 +129,7 @@ pub(crate) struct Model {
     pub(crate) is_overtaken: bool,
     pub(crate) view: ConnectionView,
     /// When the last maintenance window ends.
-    maintenance_ends: Option<i64>,
+    pub(crate) maintenance_ends: Option<i64>,
     pub(crate) broken: bool,
     /// The tickets of all ConnectWise sites. A ticket's id is its position, from 1.
     pub(crate) tickets: Vec<Ticket>,
@@ -291,7 +279,7 @@ impl Model {
     }
 
     /// Whether a person is to close this ticket when its alert is resolved.
-    fn stays_open(&self, ticket: u64) -> bool {
+    pub(crate) fn stays_open(&self, ticket: u64) -> bool {
         match self.on_resolve() {
             OnResolve::Note => true,
             OnResolve::CloseUntouched => self.ticket(ticket).worked,
@@ -313,11 +301,11 @@ impl Model {
             Op::Again(which) => {
                 let sent = self.sent.get(which % self.sent.len().max(1));
                 self.queue
-                    .extend(sent.cloned().map(Box::new).map(Message::Event));
+                    .extend(sent.cloned().map(Box::new).map(AlertRequest::Event));
             }
             Op::Retry(which) => self.retry(*which),
-            Op::Reconsider => self.queue.push(Message::Reconsider),
-            Op::Release => self.queue.push(Message::Release),
+            Op::Reconsider => self.queue.push(AlertRequest::Reconsider),
+            Op::Release => self.queue.push(AlertRequest::Release),
             Op::OpenAgain => self.open_again(),
             Op::Deliver(delivery) => self.deliver(delivery)?,
             Op::Pass(seconds) => self.pass(*seconds),
@@ -380,7 +368,7 @@ impl Model {
     }
 
     /// When the alert is calm, if it is flapping. Until then its ticket stays open.
-    fn calm_at(&self) -> Option<Timestamp> {
+    pub(crate) fn calm_at(&self) -> Option<Timestamp> {
         let blocked = self.stored.as_ref()?.blocked.as_ref()?;
         let Blocked::Flapping(until) = blocked.reason else {
             return None;
@@ -389,7 +377,7 @@ impl Model {
     }
 
     /// At the end of a window, or when the alert is calm, reconcile finds that it may go on.
-    fn release_held(&self) -> Result<(), String> {
+    pub(crate) fn release_held(&self) -> Result<(), String> {
         let Some(record) = &self.stored else {
             return Ok(());
         };
@@ -426,7 +414,7 @@ impl Model {
             ticket_id: None,
             action: CommandAction::OpenAgain,
         };
-        self.queue.push(Message::Command(Box::new(command)));
+        self.queue.push(AlertRequest::Command(Box::new(command)));
     }
 
     /// A person changes the open tickets.
@@ -467,7 +455,7 @@ impl Model {
         }
     }
 
-    fn is_there(&self) -> bool {
+    pub(crate) fn is_there(&self) -> bool {
         self.there.last().is_some_and(|(_, there)| *there)
     }
 
@@ -529,7 +517,8 @@ impl Model {
         // Without the record, an old resolve that is received again looks like the only resolve of
         // the newest raise, by a clock that is slow.
         let sent = |event: &Event| self.sent.iter().any(|sent| sent.receipt == event.receipt);
-        let is_retry = |message: &Message| matches!(message, Message::Event(event) if !sent(event));
+        let is_retry =
+            |message: &AlertRequest| matches!(message, AlertRequest::Event(event) if !sent(event));
         // A lost table cannot know which events without times it had.
         if self.clock != Clock::True
             || self.stored.iter().chain(&self.backup).any(uncertain)
@@ -556,9 +545,9 @@ impl Model {
         if self.is_set_back {
             return;
         }
-        let is_same = |message: &Message| match message {
-            Message::Event(event) => event.digest == sent.digest,
-            Message::Command(_) | Message::Reconsider | Message::Release => false,
+        let is_same = |message: &AlertRequest| match message {
+            AlertRequest::Event(event) => event.digest == sent.digest,
+            AlertRequest::Command(_) | AlertRequest::Reconsider | AlertRequest::Release => false,
         };
         if self.queue.iter().any(is_same) {
             return;
@@ -569,7 +558,7 @@ impl Model {
         if matches!(self.clock, Clock::None | Clock::Fast) {
             again.occurred_at = at(self.now);
         }
-        self.queue.push(Message::Event(Box::new(again)));
+        self.queue.push(AlertRequest::Event(Box::new(again)));
     }
 
     fn send(&mut self, kind: SourceEvent) {
@@ -599,26 +588,19 @@ impl Model {
             (Clock::True | Clock::None | Clock::Creation, _) => {}
         }
         self.sent.push(event.clone());
-        self.queue.push(Message::Event(Box::new(event)));
+        self.queue.push(AlertRequest::Event(Box::new(event)));
     }
 
-    fn deliver(&mut self, delivery: &Delivery) -> Result<(), String> {
+    pub(crate) fn deliver(&mut self, delivery: &Delivery) -> Result<(), String> {
         if self.queue.is_empty() {
             return Ok(());
         }
         let which = delivery.which % self.queue.len();
         let message = self.queue[which].clone();
         let mut worker = Worker {
-            view: match message {
-                Message::Release => self.view.clone().released(),
-                Message::Event(_) | Message::Command(_) | Message::Reconsider => self.view.clone(),
-            },
+            view: message.view(self.view.clone()),
             model: self,
             message: &message,
-            event: match &message {
-                Message::Event(event) => Some(event),
-                Message::Command(_) | Message::Reconsider | Message::Release => None,
-            },
             delivery,
             touches: 0,
             writes: 0,
@@ -633,409 +615,6 @@ impl Model {
         }
     }
 
-    fn invariants(&self) -> Result<(), String> {
-        hold!(
-            self.violation.is_none(),
-            "{:?}: {:?}",
-            self.violation,
-            self.stored
-        );
-        // A very late one cannot be foreseen. It is found and closed later.
-        let tickets: Vec<_> = self
-            .tickets
-            .iter()
-            .filter(|ticket| !ticket.too_late && !ticket.deleted)
-            .collect();
-        // Tickets of another ConnectWise are out of reach.
-        let open = tickets
-            .iter()
-            .filter(|ticket| ticket.open && ticket.is_ours() && ticket.site == self.site);
-        let open: Vec<_> = open.collect();
-        hold!(open.len() <= 1, "two open tickets: {open:?}");
-        for (number, ticket) in tickets.iter().enumerate() {
-            let rest = &tickets[number + 1..];
-            let again = rest
-                .iter()
-                .any(|other| other.ticket_ref == ticket.ticket_ref && other.site == ticket.site);
-            hold!(
-                !again,
-                "two tickets for one occurrence: {}",
-                ticket.ticket_ref
-            );
-            let in_time = ticket.notes.iter().filter(|note| !note.is_late);
-            let mut texts: Vec<_> = in_time
-                .map(|note| (note.epoch, note.op, &note.says))
-                .collect();
-            let all = texts.len();
-            texts.sort_unstable();
-            texts.dedup();
-            hold!(
-                texts.len() == all || self.is_set_back,
-                "a note twice: {:?}",
-                ticket.notes
-            );
-        }
-        // Without a claim no write is under way: each write of unknown outcome was settled first.
-        let is_claimed = self
-            .stored
-            .as_ref()
-            .is_some_and(|record| record.claim.is_some());
-        // Some writes are searched for again.
-        let is_looked_for = |pending: &&PendingEffect| {
-            let rechecks = self.stored.iter().flat_map(|record| record.rechecks.iter());
-            let mut ops = rechecks.map(|recheck| recheck.op);
-            ops.any(|op| match pending.effect {
-                Effect::Ticket(_) => op == Write::Create,
-                Effect::Status { open: true, .. } => op == Write::Reopen,
-                Effect::Status { open: false, .. } => op == Write::Close,
-                Effect::Note { .. } | Effect::Severity { .. } => false,
-            })
-        };
-        let changes = |pending: &&PendingEffect| match pending.effect {
-            Effect::Ticket(_) => true,
-            Effect::Note { ticket, .. } => !self.ticket(ticket).deleted,
-            // A person may have done the same in the meanwhile.
-            Effect::Status { ticket, open } => self.ticket(ticket).open != open,
-            Effect::Severity { ticket, severity } => {
-                let ticket = self.ticket(ticket);
-                !ticket.deleted && ticket.severity != severity
-            }
-        };
-        let mut in_time = self.pending.iter().filter(changes);
-        let in_time = in_time.find(|pending| !pending.is_late && !is_looked_for(pending));
-        hold!(
-            is_claimed || in_time.is_none(),
-            "a write is forgotten before it could take effect: {in_time:?} {:?}",
-            self.stored
-        );
-        Ok(())
-    }
-
-    /// If no message waits, the record has the outcome of the events: a ticket, an end, or a block.
-    fn check_outcome(&self) -> Result<(), String> {
-        let waits = |message: &Message| matches!(message, Message::Event(_));
-        if self.queue.iter().any(waits) || self.is_set_back {
-            return Ok(());
-        }
-        let Some(record) = &self.stored else {
-            hold!(
-                self.sent.is_empty(),
-                "events are lost, and the record does not know them"
-            );
-            return Ok(());
-        };
-        let active = record.desired.active;
-        self.check_desired_state(record)?;
-        let accounted = match (&record.actual, active) {
-            _ if record.blocked.is_some() => true,
-            (Some(Actual::Open(_)), true) | (Some(Actual::Closed(_)) | None, false) => true,
-            (Some(Actual::Closed(closed)), true) => {
-                closed.occurrence == record.occurrence && closed.by != ClosedBy::Us
-            }
-            (Some(Actual::Open(open)), false) => self.stays_open(open.ticket_id),
-            (None, true) => false,
-        };
-        hold!(
-            accounted,
-            "no message waits, and it is not done: {record:?}"
-        );
-        Ok(())
-    }
-
-    /// The source's last event is the desired state, unless something newer shows that the alert is
-    /// resolved.
-    fn check_desired_state(&self, record: &Record) -> Result<(), String> {
-        let desired = &record.desired;
-        // An update that overtook its raise is ignored.
-        let counts = |event: &&Event| !matches!(event.change, AlertChange::Updated(_));
-        let newest = self.sent.iter().filter(counts).map(Event::order).max();
-        let shown = desired.resolution.is_some() && (desired.last >= newest || self.is_set_back);
-        hold!(
-            desired.active == self.active || !desired.active && shown,
-            "the last event does not decide the desired state: {record:?}"
-        );
-        hold!(
-            !desired.active || desired.resolution.is_none(),
-            "the alert is active and resolved at once: {record:?}"
-        );
-        Ok(())
-    }
-
-    /// A correct snapshot, and a run that reads it and all tickets: after its commands the next run
-    /// proposes nothing.
-    fn look(&mut self) -> Result<(), String> {
-        self.pass(601);
-        self.list(&List {
-            on_its_way: 0,
-            behind: 0,
-            is_empty: false,
-            is_torn: false,
-            is_tidied: false,
-            is_counted: false,
-            of_disks: None,
-        });
-        let run = Run {
-            copies: 1,
-            lists_are_late: false,
-            compares: Some(Searches::See),
-        };
-        self.reconcile(&run)?;
-        self.drain()?;
-        let again = self.plan(&run)?;
-        hold!(
-            again.is_empty(),
-            "it asks again: {again:?} of {:?}",
-            self.stored
-        );
-        Ok(())
-    }
-
-    /// Delivers every event again, in order.
-    fn replay(&mut self) -> Result<(), String> {
-        self.queue = self
-            .sent
-            .iter()
-            .cloned()
-            .map(Box::new)
-            .map(Message::Event)
-            .collect();
-        self.drain()?;
-        Ok(())
-    }
-
-    /// Everything is repaired and delivered until the queue is empty. Then ConnectWise must match
-    /// the source.
-    pub(crate) fn settle(&mut self) -> Result<(), String> {
-        self.step(&Op::Break(false))?;
-        self.step(&Op::Map(true))?;
-        self.step(&Op::Enable(true))?;
-        self.drain()?;
-        if self.is_set_back {
-            self.replay()?;
-        }
-        // Every block ends, a person releases old alerts, and the given-up writes are searched for
-        // again.
-        if let Some(end) = self.maintenance_ends {
-            self.pass((end - self.now).max(0));
-        }
-        if let Some(calm_at) = self.calm_at() {
-            self.pass((calm_at.as_second() - at(self.now).as_second()).max(0));
-        }
-        self.release_held()?;
-        self.queue = vec![Message::Reconsider, Message::Release];
-        self.drain()?;
-        for _ in 0..10 {
-            let stored = self.stored.as_ref();
-            let due = stored.and_then(|record| record.next_check_at(crate::RETENTION));
-            let Some(due) = due.into_iter().chain(self.calm_at()).min() else {
-                break;
-            };
-            self.pass((due.as_second() - at(self.now).as_second()).max(0) + 1);
-            self.queue.push(Message::Reconsider);
-            self.drain()?;
-        }
-        self.look()?;
-        self.check_agreement()?;
-        // An update that overtakes the raise of a later occurrence is ignored. It counts when it is
-        // delivered again, once.
-        if self
-            .sent
-            .iter()
-            .any(|event| matches!(event.change, AlertChange::Updated(_)))
-        {
-            self.replay()?;
-            self.look()?;
-            self.check_agreement()?;
-        }
-        // A note that was too early is written at the next decision.
-        self.pass(3700);
-        self.queue.push(Message::Reconsider);
-        self.drain()?;
-        // While the record is blocked, a text may be stored that was not before.
-        let without_text = |record: Option<&Record>| {
-            record.map(|record| Record {
-                payload: None,
-                ..record.clone()
-            })
-        };
-        let (calls, record) = (self.calls, without_text(self.stored.as_ref()));
-        self.replay()?;
-        hold!(self.calls == calls, "a replay calls ConnectWise");
-        let replayed = without_text(self.stored.as_ref());
-        hold!(
-            replayed == record,
-            "a replay changes {record:?}\nto {replayed:?}"
-        );
-        Ok(())
-    }
-
-    fn drain(&mut self) -> Result<(), String> {
-        let undisturbed = Delivery {
-            which: 0,
-            dies_at: None,
-            fates: vec![],
-            searches: Searches::See,
-        };
-        for _ in 0..PATIENCE {
-            if self.queue.is_empty() {
-                return Ok(());
-            }
-            self.deliver(&undisturbed)?;
-            self.invariants()?;
-            if !self.queue.is_empty() {
-                self.queue.rotate_left(1);
-                self.pass(16);
-            }
-        }
-        Err(format!("it does not terminate: {:?}", self.stored))
-    }
-
-    /// Every write that is recorded as done is visible on the ticket, and the recorded person or
-    /// program closed it.
-    fn check_recorded_writes(&self, record: &Record) -> Result<(), String> {
-        let (Some(actual), false) = (&record.actual, self.is_set_back) else {
-            return Ok(());
-        };
-        let has = |ticket: &Ticket, op: Write, says: &str| {
-            let mut notes = ticket.notes.iter();
-            notes.any(|note| note.op == op && note.says.contains(says))
-        };
-        match actual {
-            Actual::Open(open) => {
-                let ticket = self.ticket(open.ticket_id);
-                let details = record.desired.details.as_ref();
-                let raised_at = details.map(|details| details.raise_received_at);
-                let says = match self.is_overtaken {
-                    true => format!("{} since ", open.noted_repeats),
-                    false => format!("{} since {raised_at:?}", open.noted_repeats),
-                };
-                // The notes on a ticket that a search found may report earlier repeats, and a
-                // reopened ticket says so.
-                let is_unreported = open.noted_repeats == 0
-                    || ticket.reopened > 0
-                    || ticket.repeats.contains(&says)
-                    || has(ticket, Write::Note(NoteKind::Repeats), &says)
-                    || self.is_repointed;
-                hold!(
-                    is_unreported,
-                    "repeats are recorded as noted and are not: {ticket:?}"
-                );
-                let is_noted = has(ticket, Write::Note(NoteKind::Resolved), "")
-                    || has(ticket, Write::Note(NoteKind::Closing), "");
-                hold!(
-                    !open.noted_resolved || is_noted,
-                    "the resolution is recorded as noted and is not: {ticket:?}"
-                );
-            }
-            Actual::Closed(closed) => {
-                let ticket = self.ticket(closed.ticket_id);
-                // A close of unknown outcome is forgotten if the connection is changed meanwhile.
-                let may_be_touched = ticket.touched || self.is_repointed;
-                hold!(
-                    closed.by != ClosedBy::Technician || may_be_touched,
-                    "recorded as closed by a technician: {ticket:?}"
-                );
-                hold!(
-                    closed.by != ClosedBy::Us || has(ticket, Write::Note(NoteKind::Closing), ""),
-                    "closed without a note: {ticket:?}"
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// Each ticket that the record had counts once as created, and each end of a ticket once.
-    fn check_figures(&self, record: &Record) -> Result<(), String> {
-        let mut sum = DayCounts::default();
-        record
-            .figures
-            .days
-            .values()
-            .for_each(|counts| sum.add(counts));
-        let tickets = u32::try_from(self.tickets.len()).unwrap();
-        let reopened: usize = self.tickets.iter().map(|ticket| ticket.reopened).sum();
-        hold!(
-            sum.created <= tickets,
-            "{} tickets counted, {tickets} there: {record:?}",
-            sum.created
-        );
-        hold!(
-            sum.closed + sum.closed_by_person <= sum.created + sum.reopened,
-            "more ends than tickets: {record:?}"
-        );
-        hold!(
-            sum.reopened as usize <= reopened,
-            "{} reopened counted, {reopened} there: {record:?}",
-            sum.reopened
-        );
-        let has_ticket = record.actual.is_some() && record.summary.is_some();
-        let is_forgotten = self.now > 80 * 24 * 3600;
-        hold!(
-            !has_ticket || is_forgotten || sum.created > 0,
-            "a ticket is not counted: {record:?}"
-        );
-        Ok(())
-    }
-
-    fn check_agreement(&self) -> Result<(), String> {
-        let Some(record) = &self.stored else {
-            hold!(
-                self.sent.is_empty(),
-                "events are lost, and the record does not know them"
-            );
-            return Ok(());
-        };
-        hold!(
-            record.claim.is_none() || record.blocked.is_some(),
-            "a claim is left: {record:?}"
-        );
-        hold!(
-            record.blocked.is_none(),
-            "blocked without a reason: {record:?}"
-        );
-        self.check_recorded_writes(record)?;
-        self.check_figures(record)?;
-        let left = record.pending_rechecks().count() + record.duplicates.len();
-        hold!(left == 0, "something is left to do: {record:?}");
-        let here = |ticket: &&Ticket| ticket.open && ticket.is_ours() && ticket.site == self.site;
-        let open = self.tickets.iter().filter(here).count();
-        self.check_desired_state(record)?;
-        let ended_by_person = matches!(
-            &record.actual,
-            Some(Actual::Closed(closed)) if closed.occurrence == record.occurrence && closed.by != ClosedBy::Us
-        );
-        if let Some(Actual::Closed(closed)) = record.actual.as_ref().filter(|_| ended_by_person) {
-            // If ConnectWise's clock is hours ahead, a close looks later than it was.
-            let is_true = self.clock_off <= 0;
-            let ended_at = self.ticket(closed.ticket_id).ended_at.filter(|_| is_true);
-            // An alert that expired before a person's change was seen needs no ticket.
-            let is_active = self.active && record.desired.active;
-            hold!(
-                !is_active || self.is_set_back || ended_at.is_none_or(|at| self.began <= at),
-                "it was raised again after a person ended its ticket, and has none: {record:?}"
-            );
-        }
-        let active = record.desired.active;
-        let is_known = record.desired.details.is_some();
-        hold!(
-            !active || self.is_there() || ended_by_person || !is_known,
-            "the alert is resolved and still active: {record:?}"
-        );
-        let kept = record
-            .open()
-            .is_some_and(|open| self.stays_open(open.ticket_id));
-        let desired = usize::from(active && !ended_by_person || kept);
-        // A restored table may not know the ticket of a later occurrence until all tickets are
-        // imported.
-        hold!(
-            open == desired || open <= 1 && self.is_set_back,
-            "{open} open tickets, {desired} desired: {record:?}"
-        );
-        Ok(())
-    }
-}
-
-impl Model {
     /// ConnectWise refuses the keys: no more calls are made.
     pub(crate) fn refuse(&mut self) {
         self.view.breaker.open = Some(BlockedSince {

@@ -11,12 +11,13 @@ use domain::closing::census::Census;
 use domain::closing::proposal::{Proposal, ProposedAction};
 use domain::closing::resolution_plan::ScopeSnapshots;
 use domain::closing::snapshot::{SnapshotMatches as InSnapshots, SnapshotPartHead, Snapshots};
+use domain::ticketing::alert_request::AlertRequest;
 use domain::ticketing::found_ticket::FoundTicket;
 use domain::{AlertId, AlertKey, Kind, SnapshotId};
 
 use jiff::SignedDuration;
 
-use crate::model::{Message, Model, at, key};
+use crate::model::{Model, at, key};
 use crate::{BEHIND, List, Run, Searches};
 
 /// How far snapshots lag behind events at most, in seconds.
@@ -122,7 +123,7 @@ impl Model {
     /// A run of reconcile. Its commands go to the queue, once, twice or never.
     pub(crate) fn reconcile(&mut self, run: &Run) -> Result<(), String> {
         for command in self.plan(run)? {
-            let message = Message::Command(Box::new(command));
+            let message = AlertRequest::Command(Box::new(command));
             self.queue.extend(vec![message; run.copies]);
         }
         Ok(())

@@ -1,36 +1,32 @@
-//! One worker with one message, as `tickets` works.
+//! One worker with one message: the steps that `domain` names, as `tickets` makes them.
 
 use domain::alert::blocked::CallRefusal;
-use domain::alert::command::CommandAction;
-use domain::alert::event::{AlertChange, Event};
+use domain::alert::event::{AlertChange, Payload};
 use domain::alert::fold::fold;
 use domain::alert::record::{Claim, ClosedBy, OpenTicket, Record, TicketEnd};
 use domain::connection::view::ConnectionView;
 use domain::setup::settings::OnResolve;
-use domain::ticketing::adopt::{adopt, apply_recheck};
-use domain::ticketing::decide::{can_look_up, decide};
-use domain::ticketing::decision::Decision;
+use domain::ticketing::alert_request::AlertRequest;
+use domain::ticketing::claimed_write::{ClaimedOutcome, apply_outcome};
 use domain::ticketing::found_ticket::FoundTicket;
+use domain::ticketing::lookup::{Search, apply_inspection, apply_recheck_search, apply_search};
 use domain::ticketing::manual_change::ManualChange;
 use domain::ticketing::prior_tickets::adopt_prior_tickets;
 use domain::ticketing::ticket_index::TicketIndexState;
-use domain::ticketing::ticket_text::unreachable_ticket_text;
 use domain::ticketing::ticket_write::{NoteContent, TicketWrite};
-use domain::ticketing::write_effect::{
-    ObservedTicket, WriteEffect, apply_effect, apply_observation,
-};
-use domain::{Blocked, ClaimId, TicketRef};
+use domain::ticketing::worker_step::{MAX_STEPS, WorkerContext, WorkerStep, next_step};
+use domain::ticketing::write_effect::{ObservedTicket, WriteEffect, apply_observation};
+use domain::{Blocked, ClaimId, Reaction, TicketRef};
 use jiff::Timestamp;
 
-use crate::model::{Died, Effect, Message, Model, ModelNote, PendingEffect, Ticket, at, key};
-use crate::{BEHIND, BOARD, CLAIM, COMPANY, Delivery, Fate, PRIORITY, SETTLE, Searches};
+use crate::model::{Died, Effect, Model, ModelNote, PendingEffect, Ticket, at, key};
+use crate::{BEHIND, BOARD, CLAIM, COMPANY, Delivery, Fate, PRIORITY, RETENTION, SETTLE, Searches};
 
 /// One worker with one message, as `tickets` works.
 pub(crate) struct Worker<'a> {
     pub(crate) view: ConnectionView,
     pub(crate) model: &'a mut Model,
-    pub(crate) message: &'a Message,
-    pub(crate) event: Option<&'a Event>,
+    pub(crate) message: &'a AlertRequest,
     pub(crate) delivery: &'a Delivery,
     pub(crate) touches: usize,
     pub(crate) writes: usize,
@@ -68,9 +64,8 @@ impl From<Died> for Stop {
     }
 }
 
-enum SearchResult {
-    Shown(Vec<FoundTicket>),
-    Blind,
+/// Why a lookup gave no result.
+enum NoSearch {
     Failed,
     Refused,
 }
@@ -78,74 +73,30 @@ enum SearchResult {
 impl Worker<'_> {
     /// Returns whether the message may be deleted, unless the worker dies.
     pub(crate) fn run(&mut self) -> Result<WorkerResult<bool>, String> {
-        // A command is applied once.
-        let mut is_applied = false;
-        for _ in 0..30 {
+        let mut request = self.message;
+        for _ in 0..2 * MAX_STEPS {
             if self.touch().is_err() {
                 return Ok(Err(Died));
             }
             let stored = self.model.stored.clone();
             let stored = stored.unwrap_or_else(|| Record::new(key()));
-            let record = match self.message {
-                Message::Event(event) => self.fold(&stored, event),
-                Message::Command(command) if !is_applied => {
-                    command.apply(stored.clone(), at(self.model.now))
-                }
-                Message::Command(_) | Message::Reconsider => stored.clone(),
-                Message::Release => stored.clone().released(),
+            let context = WorkerContext {
+                view: &self.view,
+                settle: SETTLE,
+                retention: RETENTION,
+                has_time: true,
+                now: at(self.model.now),
             };
-            let now = at(self.model.now);
-            let record = record.in_epoch(self.model.epoch(), SETTLE, now);
-            if let Some(open) = self.to_look_at(&record).filter(|_| !is_applied) {
-                if self.look_at(&stored, record, &open).is_err() {
-                    return Ok(Err(Died));
-                }
-                is_applied = true;
-                continue;
-            }
-            let outcome = match decide(&record, &self.view, SETTLE, now) {
-                Decision::Nothing(_) => {
-                    return Ok(self
-                        .save(&stored, &record.with_nothing_to_do(self.event))
-                        .map(|()| true));
-                }
-                Decision::Wait { .. } => return Ok(self.save(&stored, &record).map(|()| false)),
-                Decision::Block(reason) => {
-                    return Ok(self.block(&stored, record, reason).map(|()| true));
-                }
-                Decision::Search => self.search(&stored, record),
-                Decision::Verify(ticket) => self.verify(&stored, record, ticket),
-                Decision::Recheck(recheck) => {
-                    self.look(Some(&recheck.ticket_ref)).and_then(|looked| {
-                        let looked = match looked {
-                            SearchResult::Shown(found) => {
-                                apply_recheck(record, &recheck, &found, now)
-                            }
-                            SearchResult::Blind | SearchResult::Failed | SearchResult::Refused => {
-                                record.with_recheck_delayed(&recheck, now)
-                            }
-                        };
-                        self.save(&stored, &looked).map(|()| None)
-                    })
-                }
-                Decision::FindPriorTickets => self.find_prior_tickets(&stored, record),
-                Decision::DetectExistingTickets => self.detect_existing_tickets(&stored, record),
-                Decision::Write(step) => {
-                    let has_text = record.text(self.event).is_some()
-                        || unreachable_ticket_text(&record).is_some();
-                    if matches!(step, TicketWrite::Create(_)) && !has_text {
-                        // The message of the raise is still in the queue and has the text.
-                        return Ok(Ok(false));
+            let step = next_step(request, &stored, &context);
+            self.watch_overtaking(&stored, request);
+            self.check(&step)?;
+            let is_inspection = matches!(step, WorkerStep::Inspect { .. });
+            match self.act(&stored, step) {
+                Ok(None) => {
+                    if is_inspection || self.model.stored.as_ref() != Some(&stored) {
+                        request = request.once_stored();
                     }
-                    self.may_write(&step)?;
-                    if matches!(step, TicketWrite::Close { .. }) {
-                        self.model.may_close(&record)?;
-                    }
-                    self.write(&step, record)
                 }
-            };
-            match outcome {
-                Ok(None) => is_applied |= self.model.stored.as_ref() != Some(&stored),
                 Ok(Some(goes)) => return Ok(Ok(goes)),
                 Err(Died) => return Ok(Err(Died)),
             }
@@ -153,45 +104,65 @@ impl Worker<'_> {
         Err(format!("it does not terminate: {:?}", self.model.stored))
     }
 
-    fn fold(&mut self, stored: &Record, event: &Event) -> Record {
-        let folded = fold(stored.clone(), event);
+    /// Makes a step. Returns whether the message may be deleted, or `None` if there is more to do.
+    fn act(&mut self, stored: &Record, step: WorkerStep) -> WorkerResult<Option<bool>> {
+        let now = at(self.model.now);
+        match step {
+            WorkerStep::Finish { record, .. } => self.save(stored, &record).map(|()| Some(true)),
+            WorkerStep::Wait { record, .. } => self.save(stored, &record).map(|()| Some(false)),
+            WorkerStep::Block { record, reason } => self.block(stored, record, reason),
+            WorkerStep::AwaitText | WorkerStep::OutOfTime => Ok(Some(false)),
+            WorkerStep::Inspect { record, open } => {
+                self.inspect(stored, record, &open).map(|()| None)
+            }
+            WorkerStep::Search { record, claim } => self.search(stored, record, &claim),
+            WorkerStep::Verify {
+                record,
+                claim,
+                ticket_id,
+            } => self.verify(stored, record, &claim, ticket_id),
+            WorkerStep::Recheck { record, recheck } => {
+                let found = self.look(Some(&recheck.ticket_ref))?.ok();
+                let looked = apply_recheck_search(record, &recheck, found.as_ref(), now);
+                self.save(stored, &looked).map(|()| None)
+            }
+            WorkerStep::FindPriorTickets { record } => self.find_prior_tickets(stored, record),
+            WorkerStep::DetectExistingTickets { record } => {
+                self.detect_existing_tickets(stored, record)
+            }
+            WorkerStep::Write {
+                record,
+                write,
+                text,
+            } => self.write(&write, record, text.as_ref()),
+        }
+    }
+
+    /// Notes that a resolve moved the raise of the alert.
+    fn watch_overtaking(&mut self, stored: &Record, request: &AlertRequest) {
+        let AlertRequest::Event(event) = request else {
+            return;
+        };
         let raise = |record: &Record| {
             let details = record.desired.details.as_ref();
             details.map(|details| details.raise_received_at)
         };
         let is_resolve = matches!(event.change, AlertChange::Resolved);
+        let folded = fold(stored.clone(), event);
         self.model.is_overtaken |= is_resolve && raise(stored) != raise(&folded);
-        folded
-    }
-
-    /// The ticket that is to be looked at, if it is still recorded and the call is allowed.
-    fn to_look_at(&self, record: &Record) -> Option<OpenTicket> {
-        let Message::Command(command) = self.message else {
-            return None;
-        };
-        let here = |open: &&OpenTicket| open.epoch == self.model.epoch();
-        let open = record.open().filter(here)?;
-        let looks = command.action == CommandAction::Look
-            && command.applies_to(record)
-            && record.claim.is_none();
-        let may = can_look_up(&self.view, at(self.model.now));
-        (looks && may).then(|| open.clone())
     }
 
     /// Looks at a ticket, and records a person's changes.
-    fn look_at(&mut self, stored: &Record, record: Record, open: &OpenTicket) -> WorkerResult<()> {
-        let ended = match self.read(open.ticket_id, &record.ticket_ref()) {
-            Ok(ended) => ended,
+    fn inspect(&mut self, stored: &Record, record: Record, open: &OpenTicket) -> WorkerResult<()> {
+        match self.read(open.ticket_id, &record.ticket_ref()) {
+            Ok(_) => {}
             Err(Stop::Outcome(_)) => return Ok(()),
             Err(Stop::Died) => return Err(Died),
-        };
-        let board = self.model.ticket(open.ticket_id).board;
+        }
+        let is_deleted = self.model.ticket(open.ticket_id).deleted;
+        let found = (!is_deleted).then(|| self.model.found(open.ticket_id));
         let now = at(self.model.now);
-        let seen = match ended {
-            Some(ended) => record.with_closed(open.ticket_id, open.epoch, ended, now),
-            None => record.with_board(Some(board)),
-        };
-        self.save(stored, &seen)
+        self.save(stored, &apply_inspection(record, open, found.as_ref(), now))
     }
 
     /// Counts a call to the table or ConnectWise. The worker may die just before.
@@ -211,19 +182,33 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn block(&mut self, stored: &Record, record: Record, reason: Blocked) -> WorkerResult<()> {
-        let text = record.text(self.event).cloned();
-        let text = text.filter(|_| record.desired.active);
-        let blocked = record.with_blocked(reason, text.as_ref(), at(self.model.now));
-        self.save(stored, &blocked)
+    fn block(
+        &mut self,
+        stored: &Record,
+        record: Record,
+        reason: Blocked,
+    ) -> WorkerResult<Option<bool>> {
+        let blocked = self.message.block(record, reason, at(self.model.now));
+        self.save(stored, &blocked).map(|()| Some(true))
+    }
+
+    /// Whether maintenance holds the alert. A person may release it nevertheless.
+    fn is_held(&self) -> bool {
+        self.model.is_in_maintenance() && !matches!(self.message, AlertRequest::Release)
+    }
+
+    /// A step must be allowed.
+    fn check(&self, step: &WorkerStep) -> Result<(), String> {
+        let WorkerStep::Write { record, write, .. } = step else {
+            return Ok(());
+        };
+        if matches!(write, TicketWrite::Close { .. }) {
+            self.model.may_close(record)?;
+        }
+        self.may_write(write)
     }
 
     /// No write is made that was not allowed when the worker started.
-    /// Whether maintenance holds the alert. A person may release it nevertheless.
-    fn is_held(&self) -> bool {
-        self.model.is_in_maintenance() && !matches!(self.message, Message::Release)
-    }
-
     fn may_write(&self, step: &TicketWrite) -> Result<(), String> {
         let model = &*self.model;
         let breaker = &self.view.breaker;
@@ -256,16 +241,16 @@ impl Worker<'_> {
     }
 
     /// Searches for tickets with a reference, or for any.
-    fn look(&mut self, ticket_ref: Option<&TicketRef>) -> WorkerResult<SearchResult> {
+    fn look(&mut self, ticket_ref: Option<&TicketRef>) -> WorkerResult<Result<Search, NoSearch>> {
         self.touch()?;
         let model = &mut *self.model;
         if model.broken {
             model.refuse();
-            return Ok(SearchResult::Refused);
+            return Ok(Err(NoSearch::Refused));
         }
         let shown_until = match self.delivery.searches {
-            Searches::Fail => return Ok(SearchResult::Failed),
-            Searches::Blind if ticket_ref.is_some() => return Ok(SearchResult::Blind),
+            Searches::Fail => return Ok(Err(NoSearch::Failed)),
+            Searches::Blind if ticket_ref.is_some() => return Ok(Ok(Search::Blind)),
             Searches::See | Searches::Blind => model.now,
             Searches::Stale => model.now - BEHIND,
         };
@@ -273,25 +258,39 @@ impl Worker<'_> {
             let asked = ticket_ref.is_none_or(|ticket_ref| *ticket_ref == ticket.ticket_ref);
             asked && !ticket.deleted && ticket.site == model.site && ticket.entered <= shown_until
         });
-        let there = there.map(|(number, _)| model.found(number));
-        Ok(SearchResult::Shown(there.collect()))
+        let there: Vec<FoundTicket> = there.map(|(number, _)| model.found(number)).collect();
+        Ok(Ok(match there.is_empty() {
+            true => Search::None,
+            false => Search::Found(there),
+        }))
     }
 
-    fn search(&mut self, stored: &Record, record: Record) -> WorkerResult<Option<bool>> {
-        let claim = record.claim.clone().unwrap();
+    /// Ends a step whose lookup gave no result.
+    fn fail(
+        &mut self,
+        stored: &Record,
+        record: Record,
+        why: NoSearch,
+    ) -> WorkerResult<Option<bool>> {
+        match why {
+            NoSearch::Failed => self.save(stored, &record).map(|()| Some(false)),
+            NoSearch::Refused => self.block(stored, record, Blocked::ConnectionBroken),
+        }
+    }
+
+    fn search(
+        &mut self,
+        stored: &Record,
+        record: Record,
+        claim: &Claim,
+    ) -> WorkerResult<Option<bool>> {
         let now = at(self.model.now);
-        let record = match self.look(Some(&claim.ticket_ref))? {
-            SearchResult::Failed => return self.save(stored, &record).map(|()| Some(false)),
-            SearchResult::Refused => {
-                let blocked = self.block(stored, record, Blocked::ConnectionBroken);
-                return blocked.map(|()| Some(true));
-            }
-            SearchResult::Blind => record.with_blind_visit(now),
-            SearchResult::Shown(found) if found.is_empty() => record.with_empty_visit(SETTLE, now),
-            SearchResult::Shown(found) => adopt(record, &claim, &found, now),
+        let found = match self.look(Some(&claim.ticket_ref))? {
+            Ok(found) => found,
+            Err(why) => return self.fail(stored, record, why),
         };
-        self.save(stored, &record)?;
-        Ok(None)
+        let searched = apply_search(record, claim, &found, SETTLE, now, now);
+        self.save(stored, &searched).map(|()| None)
     }
 
     fn find_prior_tickets(
@@ -299,30 +298,19 @@ impl Worker<'_> {
         stored: &Record,
         record: Record,
     ) -> WorkerResult<Option<bool>> {
-        let now = at(self.model.now);
-        match self.look(None)? {
-            SearchResult::Failed | SearchResult::Blind => {
-                self.save(stored, &record).map(|()| Some(false))
-            }
-            SearchResult::Refused => {
-                let blocked = self.block(stored, record, Blocked::ConnectionBroken);
-                blocked.map(|()| Some(true))
-            }
-            SearchResult::Shown(found) => {
-                let with_prior = adopt_prior_tickets(
-                    record.clone(),
-                    &found,
-                    Some(COMPANY),
-                    self.model.epoch(),
-                    now,
-                );
-                if with_prior == record {
-                    self.view.ticket_index = Some(TicketIndexState::Complete);
-                    return Ok(None);
-                }
-                self.save(stored, &with_prior).map(|()| None)
-            }
+        let found = match self.look(None)? {
+            Ok(Search::Found(found)) => found,
+            Ok(Search::None) => vec![],
+            Ok(Search::Blind) => return self.fail(stored, record, NoSearch::Failed),
+            Err(why) => return self.fail(stored, record, why),
+        };
+        let (epoch, now) = (self.model.epoch(), at(self.model.now));
+        let with_prior = adopt_prior_tickets(record.clone(), &found, Some(COMPANY), epoch, now);
+        if with_prior == record {
+            self.view.ticket_index = Some(TicketIndexState::Complete);
+            return Ok(None);
         }
+        self.save(stored, &with_prior).map(|()| None)
     }
 
     fn detect_existing_tickets(
@@ -330,25 +318,16 @@ impl Worker<'_> {
         stored: &Record,
         record: Record,
     ) -> WorkerResult<Option<bool>> {
-        match self.look(None)? {
-            SearchResult::Failed | SearchResult::Blind => {
-                self.save(stored, &record).map(|()| Some(false))
-            }
-            SearchResult::Refused => {
-                let blocked = self.block(stored, record, Blocked::ConnectionBroken);
-                blocked.map(|()| Some(true))
-            }
-            SearchResult::Shown(found) => {
-                self.touch()?;
-                let ticket_index = match found.is_empty() {
-                    true => TicketIndexState::Complete,
-                    false => TicketIndexState::Rebuilding,
-                };
-                self.model.view.ticket_index = Some(ticket_index);
-                self.view.ticket_index = Some(ticket_index);
-                Ok(None)
-            }
-        }
+        let ticket_index = match self.look(None)? {
+            Ok(Search::None) => TicketIndexState::Complete,
+            Ok(Search::Found(_)) => TicketIndexState::Rebuilding,
+            Ok(Search::Blind) => return self.fail(stored, record, NoSearch::Failed),
+            Err(why) => return self.fail(stored, record, why),
+        };
+        self.touch()?;
+        self.model.view.ticket_index = Some(ticket_index);
+        self.view.ticket_index = Some(ticket_index);
+        Ok(None)
     }
 
     /// Looks at the ticket of a write of unknown outcome.
@@ -356,18 +335,17 @@ impl Worker<'_> {
         &mut self,
         stored: &Record,
         record: Record,
+        claim: &Claim,
         ticket: u64,
     ) -> WorkerResult<Option<bool>> {
-        let claim = record.claim.clone().unwrap();
         let began = at(self.model.now);
         self.touch()?;
         if self.model.broken {
             self.model.refuse();
-            let blocked = self.block(stored, record, Blocked::ConnectionBroken);
-            return blocked.map(|()| Some(true));
+            return self.fail(stored, record, NoSearch::Refused);
         }
         if self.delivery.searches == Searches::Fail {
-            return self.save(stored, &record).map(|()| Some(false));
+            return self.fail(stored, record, NoSearch::Failed);
         }
         let there = self.model.ticket(ticket);
         let seen = ObservedTicket {
@@ -379,14 +357,18 @@ impl Worker<'_> {
             priority: (there.severity == claim.severity).then_some(PRIORITY),
             ticket_type: None,
         };
-        let verified = apply_observation(record, &claim, &seen, SETTLE, began, began);
+        let verified = apply_observation(record, claim, &seen, SETTLE, began, began);
         self.save(stored, &verified)?;
         Ok(None)
     }
 
     /// Claims, calls and records. Returns whether the message may be deleted, if known.
-    fn write(&mut self, step: &TicketWrite, record: Record) -> WorkerResult<Option<bool>> {
-        let text = record.text(self.event).cloned();
+    fn write(
+        &mut self,
+        step: &TicketWrite,
+        record: Record,
+        text: Option<&Payload>,
+    ) -> WorkerResult<Option<bool>> {
         self.model.claims += 1;
         let id = ClaimId::parse(format!("c{}", self.model.claims)).unwrap();
         let (now, until) = (at(self.model.now), at(self.model.now + CLAIM));
@@ -420,33 +402,8 @@ impl Worker<'_> {
             Ok(outcome) | Err(Stop::Outcome(outcome)) => outcome,
             Err(Stop::Died) => return Err(Died),
         };
-        let undone = || Record {
-            claim: None,
-            ..record.clone()
-        };
-        let recorded = match &outcome {
-            WriteOutcome::Made(ticket) => {
-                let open = OpenTicket::new(*ticket, Some(BOARD), &claim, now);
-                record.clone().with_created(open, &claim)
-            }
-            WriteOutcome::Done(done) => apply_effect(record.clone(), &claim, done, now),
-            WriteOutcome::Uncertain => record.clone().with_unknown_outcome(text.as_ref(), now),
-            WriteOutcome::Unclear => {
-                let uncertain = record.clone().with_unknown_outcome(text.as_ref(), now);
-                match record.was_given_up_before(&claim) {
-                    true => {
-                        let words = String::from("An error occurred");
-                        let (op, reason) = (Some(claim.op), Blocked::Rejected(words.clone()));
-                        uncertain.with_suspected_refusal(reason, CallRefusal { op, words }, now)
-                    }
-                    false => uncertain,
-                }
-            }
-            WriteOutcome::Throttled | WriteOutcome::Unchanged => undone(),
-            WriteOutcome::Refused => {
-                undone().with_blocked(Blocked::ConnectionBroken, text.as_ref(), now)
-            }
-        };
+        let made = claimed_outcome(&outcome, &claim, &record, now);
+        let recorded = apply_outcome(record.clone(), &claim, &made, text, now);
         self.save(&record, &recorded)?;
         Ok(match outcome {
             WriteOutcome::Made(_)
@@ -662,6 +619,38 @@ impl Worker<'_> {
         };
         self.call(Effect::Note { ticket, note })?;
         Ok(WriteOutcome::Done(WriteEffect::Noted))
+    }
+}
+
+fn claimed_outcome(
+    outcome: &WriteOutcome,
+    claim: &Claim,
+    record: &Record,
+    now: Timestamp,
+) -> ClaimedOutcome {
+    let not_made = |reaction| ClaimedOutcome::NotMade {
+        reaction,
+        refusal: None,
+    };
+    match outcome {
+        WriteOutcome::Made(ticket) => {
+            ClaimedOutcome::Created(OpenTicket::new(*ticket, Some(BOARD), claim, now))
+        }
+        WriteOutcome::Done(done) => ClaimedOutcome::Effect(done.clone()),
+        WriteOutcome::Uncertain => ClaimedOutcome::Unknown { suspected: None },
+        WriteOutcome::Unclear => {
+            let words = String::from("An error occurred");
+            let (op, reason) = (Some(claim.op), Blocked::Rejected(words.clone()));
+            let suspected = (reason, CallRefusal { op, words });
+            let suspected = Some(suspected).filter(|_| record.was_given_up_before(claim));
+            ClaimedOutcome::Unknown { suspected }
+        }
+        WriteOutcome::Throttled | WriteOutcome::Unchanged => {
+            not_made(Reaction::Retry { after: None })
+        }
+        WriteOutcome::Refused => not_made(Reaction::Block {
+            reason: Blocked::ConnectionBroken,
+        }),
     }
 }
 
