@@ -21,8 +21,8 @@ const TEST_AWS: &str = "TICKETBRIDGE_TEST_AWS";
 
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct TestOptions {
-    /// Also runs what takes too long for every change: more fuzzing of parsers and API, a release,
-    /// calls, chaos and large
+    /// Also runs what takes too long for every change: more fuzzing of parsers and API, larger
+    /// models, a release, calls, chaos and large
     #[arg(long)]
     long: bool,
 }
@@ -45,6 +45,7 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
     api_tests::run(&ApiOptions::for_seconds(seconds)).await?;
     browser_tests::run(&browser_tests::BrowserOptions::default()).await?;
     if options.long {
+        model_checks().await?;
         let folder = release::run(&ReleaseOptions::draft()).await?;
         try_release::run(&TryReleaseOptions::of(folder.clone())).await?;
         try_upgrade::run(&TryUpgradeOptions::of(folder)).await?;
@@ -55,6 +56,19 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
     // Repeated at the end, where it is seen.
     lint::print_unchecked(&unchecked);
     Ok(())
+}
+
+/// The larger configurations of the model checker, optimised.
+async fn model_checks() -> Result<()> {
+    let nextest = NEXTEST.ensure().await?;
+    let mut checks = nextest.command();
+    checks.args(["run", "--cargo-profile", "checker", "--package", "domain"]);
+    checks.args(["--test", "model", "--run-ignored", "only", "--no-capture"]);
+    step(
+        "every state of the larger models",
+        run_program("cargo nextest", checks),
+    )
+    .await
 }
 
 async fn tests() -> Result<()> {

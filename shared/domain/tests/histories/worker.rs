@@ -65,6 +65,7 @@ impl From<Died> for Stop {
 }
 
 /// Why a lookup gave no result.
+#[derive(Clone, Copy)]
 enum NoSearch {
     Failed,
     Refused,

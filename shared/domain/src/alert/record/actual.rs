@@ -91,7 +91,7 @@ impl From<ClosedBy> for TicketEnd {
 }
 
 /// Who closed a ticket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClosedBy {
     /// Ticketbridge, since the alert was resolved.
