@@ -557,8 +557,7 @@ fn effect(state: &State, claimed: &Claimed) -> ClaimedOutcome {
             by: ClosedBy::Us,
             at: None,
         }),
-        // All alerts of the model have one severity and one kind, so neither priority nor type is
-        // set.
+        // All alerts of the model have one severity and one kind.
         TicketWrite::Patch { .. } | TicketWrite::SetType { .. } => {
             debug_assert_eq!(claimed.claim.severity, Severity::Medium);
             return ClaimedOutcome::NotMade {
