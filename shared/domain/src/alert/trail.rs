@@ -161,8 +161,8 @@ impl Trail {
             self.ticket = Some(ticket);
         }
         if step.what.is_outcome() {
-            // A new priority leaves no other step.
-            let is_start = |step: &TrailStep| matches!(step.what, StepKind::Started { op, .. } if op != Op::Patch);
+            // A new priority or type leaves no other step.
+            let is_start = |step: &TrailStep| matches!(step.what, StepKind::Started { op, .. } if !matches!(op, Op::Patch | Op::SetType));
             while self.steps.last().is_some_and(is_start) {
                 self.steps.pop();
             }

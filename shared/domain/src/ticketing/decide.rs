@@ -455,7 +455,7 @@ fn unreported_repeats(
 
 /// The type of the alert's new kind, if its ticket has that of another kind. Types belong to a
 /// board, and another category has another board: the ticket stays where it is. This is the last
-/// step, so that a type that ConnectWise refuses holds up no note.
+/// step, so a type that ConnectWise refuses delays no note.
 fn changed_type(
     open: &OpenTicket,
     details: &AlertDetails,

@@ -67,20 +67,23 @@ fn a_write_in_progress_is_a_step_until_its_outcome() {
 }
 
 #[test]
-fn a_new_priority_stays_a_step_when_a_note_follows() {
-    let record = with_ticket();
-    let patch = started(Op::Patch, &record, 20);
-    let open = record.open().unwrap().clone();
-    let record = record.with_claim(patch).to_stored();
-    let noted = OpenTicket {
-        last_note_at: Some(at(30)),
-        ..open
-    };
-    let record = record.with_open(noted).to_stored();
-    assert_eq!(
-        lines(&record),
-        ["1 raised", "3 opened", "20 started", "30 noted"]
-    );
+fn a_new_priority_or_type_stays_a_step_when_a_note_follows() {
+    for op in [Op::Patch, Op::SetType] {
+        let record = with_ticket();
+        let write = started(op, &record, 20);
+        let open = record.open().unwrap().clone();
+        let record = record.with_claim(write).to_stored();
+        let noted = OpenTicket {
+            last_note_at: Some(at(30)),
+            ..open
+        };
+        let record = record.with_open(noted).to_stored();
+        assert_eq!(
+            lines(&record),
+            ["1 raised", "3 opened", "20 started", "30 noted"],
+            "{op:?}"
+        );
+    }
 }
 
 #[test]
