@@ -120,12 +120,8 @@ impl TicketCalls<'_> {
         ticket_id: RecordId,
         note: &NoteContent,
     ) -> Result<WriteEffect, TicketError> {
-        let ticket = self.ticket(ticket_id).await?;
-        if let Some(ended) = self.ended(&ticket) {
-            return Ok(WriteEffect::Ended(ended));
-        }
-        if let Some(left) = self.left_open(&ticket).await? {
-            return Ok(left);
+        if let Err(effect) = self.ticket_to_change(ticket_id).await? {
+            return Ok(effect);
         }
         let new = self.new_note(note)?;
         let writer = self.writer();
@@ -193,12 +189,8 @@ impl TicketCalls<'_> {
         ticket_id: RecordId,
         priority: RecordId,
     ) -> Result<WriteEffect, TicketError> {
-        let ticket = self.ticket(ticket_id).await?;
-        if let Some(ended) = self.ended(&ticket) {
-            return Ok(WriteEffect::Ended(ended));
-        }
-        if let Some(left) = self.left_open(&ticket).await? {
-            return Ok(left);
+        if let Err(effect) = self.ticket_to_change(ticket_id).await? {
+            return Ok(effect);
         }
         let writer = self.writer();
         let patched = writer
@@ -222,13 +214,10 @@ impl TicketCalls<'_> {
         ticket_id: RecordId,
         chosen: TicketType,
     ) -> Result<WriteEffect, TicketError> {
-        let ticket = self.ticket(ticket_id).await?;
-        if let Some(ended) = self.ended(&ticket) {
-            return Ok(WriteEffect::Ended(ended));
-        }
-        if let Some(left) = self.left_open(&ticket).await? {
-            return Ok(left);
-        }
+        let ticket = match self.ticket_to_change(ticket_id).await? {
+            Ok(ticket) => ticket,
+            Err(effect) => return Ok(effect),
+        };
         let writer = self.writer();
         let deadline = self.write_deadline()?;
         let set = writer.set_type(&ticket, chosen, deadline).await;
@@ -245,20 +234,31 @@ impl TicketCalls<'_> {
     }
 
     async fn close(&self, ticket_id: RecordId) -> Result<WriteEffect, TicketError> {
-        let ticket = self.ticket(ticket_id).await?;
-        if let Some(ended) = self.ended(&ticket) {
-            return Ok(WriteEffect::Ended(ended));
-        }
         // It was looked at before the note, and a person may have begun since.
-        if let Some(left) = self.left_open(&ticket).await? {
-            return Ok(left);
-        }
+        let ticket = match self.ticket_to_change(ticket_id).await? {
+            Ok(ticket) => ticket,
+            Err(effect) => return Ok(effect),
+        };
         let ended = self.set_closed(&ticket).await?;
         let by = match ended.by {
             ClosedBy::Technician => ClosedBy::Us,
             by @ (ClosedBy::Us | ClosedBy::Deleted | ClosedBy::Moved | ClosedBy::OutOfReach) => by,
         };
         Ok(WriteEffect::Ended(TicketEnd { by, ..ended }))
+    }
+
+    /// Reads the ticket before it is changed. `Err` is the effect of the step if it is not made: a
+    /// person ended the ticket, or worked on it.
+    async fn ticket_to_change(
+        &self,
+        ticket_id: RecordId,
+    ) -> Result<Result<Ticket, WriteEffect>, TicketError> {
+        let ticket = self.ticket(ticket_id).await?;
+        if let Some(ended) = self.ended(&ticket) {
+            return Ok(Err(WriteEffect::Ended(ended)));
+        }
+        let left = self.left_open(&ticket).await?;
+        Ok(left.map_or(Ok(ticket), Err))
     }
 
     /// The effect of the step if it is not made because a person worked on the ticket.

@@ -50,6 +50,9 @@ fn state_of(record: &Record) -> (AlertState, String) {
                 AlertState::Failed,
                 format!("{}. It answered: {}", sentence(reason), refusal.words),
             ),
+            (reason @ Blocked::Flapping(_), None) => {
+                (AlertState::Open, format!("{}.", sentence(reason)))
+            }
             (reason, None) => (AlertState::Waiting, format!("{}.", sentence(reason))),
         };
     }

@@ -109,21 +109,15 @@ impl Backlog {
 }
 
 /// The code of a reason, the same for all alerts that it blocks: without ConnectWise's own words, and
-/// without an end.
+/// without the end of maintenance.
 fn code(reason: &Blocked) -> String {
     let all = reason.to_string();
-    let is_of_one_alert = matches!(
-        reason,
-        Blocked::Rejected(_) | Blocked::Maintenance(_) | Blocked::Flapping(_)
-    );
+    let is_of_one_alert = matches!(reason, Blocked::Rejected(_) | Blocked::Maintenance(_));
     match all.split_once('(') {
         Some((code, _)) if is_of_one_alert => code.to_owned(),
         Some(_) | None => all,
     }
 }
-
-/// An alert that is resolved and whose ticket stays open.
-const FLAPPING: &str = "raised and resolved again and again, so its ticket stays open";
 
 /// Why alerts have no ticket yet.
 fn describe_all(reason: &Blocked) -> String {
@@ -131,13 +125,10 @@ fn describe_all(reason: &Blocked) -> String {
     if let Blocked::Maintenance(_) = reason {
         return "held by maintenance".to_owned();
     }
-    if let Blocked::Flapping(_) = reason {
-        return FLAPPING.to_owned();
-    }
     describe(reason)
 }
 
-/// Why an alert has no ticket yet.
+/// Why an alert is blocked.
 pub(crate) fn describe(reason: &Blocked) -> String {
     match reason {
         Blocked::NotSetUp => "the set-up is not confirmed".to_owned(),
@@ -162,7 +153,10 @@ pub(crate) fn describe(reason: &Blocked) -> String {
         Blocked::Rejected(_) => "ConnectWise rejected the ticket".to_owned(),
         Blocked::OlderThanBackfill => "it was raised too long ago".to_owned(),
         Blocked::Flapping(until) => {
-            format!("{FLAPPING} until {}", page::readable(*until))
+            format!(
+                "raised and resolved again and again, so its ticket stays open until {}",
+                page::readable(*until)
+            )
         }
         Blocked::Maintenance(hold) => {
             format!("held by maintenance until {}", page::readable(hold.until))

@@ -103,7 +103,7 @@ fn explain(blocked: &Blocked) -> String {
         Blocked::OlderThanBackfill => {
             "It waited for more than two days. Close it, and create a new one.".to_owned()
         }
-        // No maintenance window holds a test alert.
+        // A test alert is raised once, and no maintenance window holds it.
         Blocked::Flapping(_) => "It is flapping.".to_owned(),
         Blocked::Maintenance(_) => "A maintenance window applies.".to_owned(),
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::alert::event::Severity;
-use domain::alert::flapping::{FlapRule, MAX_RAISES};
+use domain::alert::flapping::{FlapRule, MAX_MINUTES, MAX_RAISES, MIN_RAISES};
 use domain::alert::kind::{Category, KindInfo, category_of};
 use domain::setup::choices::{BoardChoice, find_target_issues, merge_types};
 use domain::setup::rights;
@@ -24,9 +24,6 @@ pub(super) const MAX_REOPEN_DAYS: u32 = 365;
 pub(super) const MAX_RENEW_AFTER_HOURS: u32 = 8760;
 /// The longest interval between two notes: a week.
 pub(super) const MAX_NOTE_MINUTES: u32 = 10_080;
-
-/// The longest time within which raises are counted: a day.
-pub(super) const MAX_FLAP_MINUTES: u32 = 1440;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct TicketsForm {
@@ -211,12 +208,12 @@ fn check_flapping(rule: Option<FlapRule>) -> Result<(), Problem> {
     let Some(rule) = rule else {
         return Ok(());
     };
-    if !(2..=MAX_RAISES).contains(&rule.raises) {
-        let words = format!("From 2 to {MAX_RAISES}, or 0 for never.");
+    if !(MIN_RAISES..=MAX_RAISES).contains(&rule.raises) {
+        let words = format!("From {MIN_RAISES} to {MAX_RAISES}, or 0 for never.");
         return Err(Problem::invalid("flap_raises", words));
     }
-    if !(1..=MAX_FLAP_MINUTES).contains(&rule.minutes) {
-        let words = format!("From 1 minute to {MAX_FLAP_MINUTES}, which is a day.");
+    if !(1..=MAX_MINUTES).contains(&rule.minutes) {
+        let words = format!("From 1 minute to {MAX_MINUTES}, which is a day.");
         return Err(Problem::invalid("flap_minutes", words));
     }
     Ok(())

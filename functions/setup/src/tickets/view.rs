@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use connectwise::Board;
 use domain::alert::event::Severity;
-use domain::alert::flapping::{FlapRule, MAX_RAISES};
+use domain::alert::flapping::{FlapRule, MAX_MINUTES, MAX_RAISES};
 use domain::alert::kind::{Category, KindInfo};
 use domain::setup::choices::{TargetIssue, check_closing_status, check_start_status, check_type};
 use domain::setup::found_board::{FoundStatus, FoundType};
@@ -15,9 +15,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::step::SetupStep;
-use crate::tickets::form::{
-    MAX_FLAP_MINUTES, MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS,
-};
+use crate::tickets::form::{MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS};
 use crate::tickets::lists::{TicketBoard, TicketLists};
 
 const SEVERITIES: [Severity; 5] = [
@@ -248,7 +246,7 @@ fn flapping_fields(rule: Option<FlapRule>) -> Markup {
             label for="flap_raises" { "It is flapping after this many raises (0 for never)" }
             input id="flap_raises" name="flap_raises" type="number" min="0" max=(MAX_RAISES) required value=(raises);
             label for="flap_minutes" { "within this many minutes" }
-            input id="flap_minutes" name="flap_minutes" type="number" min="1" max=(MAX_FLAP_MINUTES) required value=(minutes);
+            input id="flap_minutes" name="flap_minutes" type="number" min="1" max=(MAX_MINUTES) required value=(minutes);
         }
     }
 }

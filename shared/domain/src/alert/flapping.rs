@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::later;
 
+/// One raise is what every alert has.
+pub const MIN_RAISES: u32 = 2;
+/// The longest time within which a rule can count raises: a day.
+pub const MAX_MINUTES: u32 = 1440;
 /// The most raises that a rule can count, and that are stored of an alert.
 pub const MAX_RAISES: u32 = 20;
 

@@ -38,7 +38,7 @@ pub fn apply_outcome(
     text: Option<&Payload>,
     now: Timestamp,
 ) -> Record {
-    // A ticket exists, whoever holds the claim.
+    // The ticket exists, even if another worker holds the claim now.
     if let ClaimedOutcome::Created(open) = outcome {
         return record.with_created(open.clone(), claim);
     }
