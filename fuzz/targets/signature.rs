@@ -6,12 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use ring::hmac;
-use signature::{SignatureHeaders, SignedRequest, SigningKey};
-
-/// Only this file: the whole of `ingest` would build and instrument the AWS SDK for minutes.
-#[expect(dead_code, reason = "used by ingest only")]
-#[path = "../../functions/ingest/src/signature.rs"]
-mod signature;
+use webhook_signature::{SignatureHeaders, SignedRequest, SigningKey};
 
 const SECRETS: [&str; 2] = [
     "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",

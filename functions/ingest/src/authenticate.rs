@@ -10,7 +10,7 @@ use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 
 use crate::proof::Proof;
-use crate::signature::SignatureError;
+use webhook_signature::SignatureError;
 
 #[derive(Debug)]
 pub(crate) struct Authenticator {
@@ -186,6 +186,7 @@ pub(crate) fn policy(source: &SourceId, document: &SourceDocument) -> SourcePoli
         source: source.clone(),
         partners: partners_of(document),
         kinds_added: document.kinds_added.clone(),
+        has_webhook: document.webhook.is_some(),
     }
 }
 

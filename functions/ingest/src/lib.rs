@@ -11,7 +11,6 @@ mod document;
 mod mapped;
 mod proof;
 mod response;
-pub mod signature;
 mod source_reports;
 
 use std::collections::BTreeMap;

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use ring::hmac;
 
 use crate::content;
-use crate::signature::{SignatureError, SignatureHeaders, SignedRequest, SigningKey};
+use webhook_signature::{SignatureError, SignatureHeaders, SignedRequest, SigningKey};
 
 /// A rotation has two valid secrets. Dummies fill them up.
 const SECRETS: usize = 2;

@@ -16,6 +16,9 @@ pub struct Config {
     pub connections: ConnectionsConfig,
     /// The name of a source's secret is this prefix and the source's id.
     pub source_secret_prefix: String,
+    pub deliveries_table: String,
+    /// Origins of receivers in the operator's own network.
+    pub webhook_origins: Vec<String>,
     /// The sender of mails.
     pub mail_from: String,
     /// This function, which invokes itself for work that must not delay a response.
@@ -29,8 +32,8 @@ pub struct Config {
 impl Config {
     /// Reads `PAGE_ORIGIN`, `WEBHOOK_URL`, `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`,
     /// `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `SOURCE_SECRET_PREFIX`,
-    /// `MAIL_FROM`, `ALLOWED_ORIGINS` (may be empty), `QUARANTINE_DAYS`, `HISTORY_DAYS`, and Lambda's
-    /// own `AWS_LAMBDA_FUNCTION_NAME`.
+    /// `DELIVERIES_TABLE`, `MAIL_FROM`, `ALLOWED_ORIGINS` and `WEBHOOK_ORIGINS` (may be empty),
+    /// `QUARANTINE_DAYS`, `HISTORY_DAYS`, and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
     /// Names all variables that are missing.
@@ -43,6 +46,8 @@ impl Config {
             alerts_table: environment.text("ALERTS_TABLE"),
             connections: ConnectionsConfig::read(&mut environment),
             source_secret_prefix: environment.text("SOURCE_SECRET_PREFIX"),
+            deliveries_table: environment.text("DELIVERIES_TABLE"),
+            webhook_origins: environment.list("WEBHOOK_ORIGINS"),
             mail_from: environment.text("MAIL_FROM"),
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),
             quarantine_retention: environment.days("QUARANTINE_DAYS"),

@@ -8,13 +8,23 @@ use aws::mail::{Mail, MailError, Mailer};
 use aws::queue::QueueSender;
 use aws::secret_writer::SecretWriter;
 use aws_types::SdkConfig;
-use connections::{BuildError, Connections, RunSchedule};
+use connections::{Connections, RunSchedule};
 use domain::PartnerId;
 use domain::alert::kind::KindInfo;
-use store::{AccessTable, Alerts, ConfigTable, OperatorEvent};
+use public_http::ReceiverOrigins;
+use store::{AccessTable, Alerts, ConfigTable, Deliveries, OperatorEvent};
 
 use crate::config::Config;
 use crate::tenants::{CompanyListCache, TenantListCache};
+
+/// The clients cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error(transparent)]
+    Connections(#[from] connections::BuildError),
+    #[error("WEBHOOK_ORIGINS: {0}")]
+    Receivers(#[from] public_http::InvalidReceiverOrigin),
+}
 
 #[derive(Debug)]
 pub(crate) struct Setup {
@@ -22,6 +32,9 @@ pub(crate) struct Setup {
     pub(crate) connections: Connections,
     pub(crate) alerts: Alerts,
     pub(crate) queue: QueueSender,
+    pub(crate) deliveries: Deliveries,
+    /// The receivers of webhooks that may be in a private network.
+    pub(crate) webhook_origins: ReceiverOrigins,
     pub(crate) secret_writer: SecretWriter,
     pub(crate) mailer: Mailer,
     /// This function. It invokes itself for work that must not delay a response.
@@ -45,6 +58,8 @@ impl Setup {
             connections,
             alerts: Alerts::new(aws, config.alerts_table.clone()),
             queue: QueueSender::new(aws, config.queue_url.clone()),
+            deliveries: Deliveries::new(aws, config.deliveries_table.clone()),
+            webhook_origins: ReceiverOrigins::new(&config.webhook_origins)?,
             secret_writer: SecretWriter::new(aws),
             mailer: Mailer::new(aws, config.mail_from.clone()),
             own_function: Function::new(aws, config.function_name.clone()),

@@ -54,7 +54,7 @@ use crate::http::{gateway, headers, present};
 
 pub use auth::link::LinkError;
 pub use config::Config;
-pub use connections::BuildError;
+pub use context::BuildError;
 pub use http::routes::{Route, RouteAccess};
 
 /// The gateway's key of the routes that require the operator's keys.

@@ -49,14 +49,6 @@ impl PartnerNames {
     /// The address of a ticket in ConnectWise, if the connection still reaches it.
     pub(crate) fn ticket_address(&self, ticket: u64, epoch: u32) -> Option<String> {
         let of = self.connection.as_ref().filter(|of| of.epoch == epoch)?;
-        let query = [
-            ("service_recid", ticket.to_string()),
-            ("companyName", of.company_id.clone()),
-        ];
-        let query = serde_qs::to_string(&BTreeMap::from(query)).ok()?;
-        Some(format!(
-            "{}/v4_6_release/services/system_io/Service/fv_sr100_request.rails?{query}",
-            of.origin
-        ))
+        Some(connections::ticket_address(of, ticket))
     }
 }

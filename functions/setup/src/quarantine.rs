@@ -109,6 +109,7 @@ async fn replay_entry(
         source: entry.source.clone(),
         partners: vec![partner.clone()],
         kinds_added: document.kinds_added.clone(),
+        has_webhook: document.webhook.is_some(),
     };
     let times = RequestTimes {
         sent_at: entry.sent_at,

@@ -10,7 +10,7 @@
 mod start;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_setup");
-const VARIABLES: [(&str, &str); 12] = [
+const VARIABLES: [(&str, &str); 13] = [
     ("PAGE_ORIGIN", "https://alerts.example"),
     ("WEBHOOK_URL", "https://alerts.example/v1/events/{source}"),
     (
@@ -22,6 +22,7 @@ const VARIABLES: [(&str, &str); 12] = [
     ("ACCESS_TABLE", "access"),
     ("CONNECTION_SECRET_PREFIX", "tb/connection/"),
     ("SOURCE_SECRET_PREFIX", "tb/source/"),
+    ("DELIVERIES_TABLE", "deliveries"),
     ("CLIENT_ID_SECRET", "tb/client-id"),
     ("MAIL_FROM", "ticketbridge@mail.example"),
     ("QUARANTINE_DAYS", "14"),

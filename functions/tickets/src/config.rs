@@ -10,6 +10,8 @@ pub struct Config {
     pub queue_url: String,
     /// The queue for messages that can never be processed.
     pub dead_letter_queue_url: String,
+    /// The queue for events to webhooks of sources.
+    pub delivery_queue_url: String,
     pub alerts_table: String,
     pub connections: ConnectionsConfig,
     /// How long ConnectWise may take to show a ticket whose creation it did not confirm.
@@ -21,9 +23,9 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`,
-    /// `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be empty),
-    /// `SETTLE_SECONDS`, `TIMELINE_DAYS` and `QUARANTINE_DAYS`.
+    /// Reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `DELIVERY_QUEUE_URL`, `ALERTS_TABLE`,
+    /// `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`,
+    /// `ALLOWED_ORIGINS` (may be empty), `SETTLE_SECONDS`, `TIMELINE_DAYS` and `QUARANTINE_DAYS`.
     ///
     /// # Errors
     /// Names all variables that are missing.
@@ -32,6 +34,7 @@ impl Config {
         let config = Self {
             queue_url: environment.address("QUEUE_URL"),
             dead_letter_queue_url: environment.address("DEAD_LETTER_QUEUE_URL"),
+            delivery_queue_url: environment.address("DELIVERY_QUEUE_URL"),
             alerts_table: environment.text("ALERTS_TABLE"),
             connections: ConnectionsConfig::read(&mut environment),
             settle: SignedDuration::from_secs(i64::from(environment.number("SETTLE_SECONDS"))),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws::metrics::{Metric, count};
-use aws::queue::{DeadLetters, QueueConsumer};
+use aws::queue::{DeadLetters, QueueConsumer, QueueSender};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_types::SdkConfig;
 use connections::{BuildError, Connections};
@@ -21,6 +21,7 @@ use tracing::Instrument as _;
 use crate::backoff::{MAX_RECEIPTS, delay};
 use crate::oldest_message::{OldestMessage, sent_at, sent_times};
 use crate::outcome::MessageOutcome;
+use crate::outgoing::{OutgoingReporter, PendingReport};
 use crate::source_activity::{ActivityRecorder, LastMessages};
 use crate::worker::AlertWorker;
 use crate::{BatchInvocation, Config};
@@ -73,6 +74,10 @@ impl TicketsHandler {
                 alerts: alerts.with_retention(config.timeline_retention),
                 connections,
                 settle: config.settle,
+                reporter: OutgoingReporter::new(QueueSender::new(
+                    aws,
+                    config.delivery_queue_url.clone(),
+                )),
             },
             consumer: QueueConsumer::new(aws, config.queue_url.clone()),
             dead_letters: DeadLetters::new(aws, config.dead_letter_queue_url.clone()),
@@ -144,14 +149,19 @@ impl TicketsHandler {
             );
             let processed = async {
                 // On the heap, because the future is too large for a thread's stack.
-                match Box::pin(self.worker.process(&key, &request, invocation)).await {
+                let mut report = PendingReport::new(received > 1);
+                let process = self.worker.process(&key, &request, invocation, &mut report);
+                let outcome = match Box::pin(process).await {
                     MessageOutcome::Later(_) if received >= MAX_RECEIPTS => {
-                        self.worker.defer(&key, &request, invocation).await
+                        self.worker
+                            .defer(&key, &request, invocation, &mut report)
+                            .await
                     }
                     outcome @ (MessageOutcome::Done
                     | MessageOutcome::Later(_)
                     | MessageOutcome::DeadLetter(_)) => outcome,
-                }
+                };
+                self.worker.report(&key, report, outcome).await
             };
             let outcome = processed.instrument(span.clone()).await;
             failures.extend(self.settle(&record, outcome).instrument(span).await);

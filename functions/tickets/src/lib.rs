@@ -3,7 +3,7 @@
 //!
 //! A message is acknowledged only after its effect is in DynamoDB. This function sends no messages
 //! to the queue that it reads. It may delay a message, or send one that can never be processed to
-//! the dead-letter queue.
+//! the dead-letter queue. Events for webhooks of sources go to the queue of `deliveries`.
 
 mod backoff;
 mod case;
@@ -14,6 +14,7 @@ mod invocation;
 mod lookups;
 mod oldest_message;
 mod outcome;
+mod outgoing;
 mod records;
 mod searches;
 mod sentinels;

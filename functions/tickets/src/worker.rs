@@ -15,6 +15,7 @@ use crate::BatchInvocation;
 use crate::case::AlertCase;
 use crate::lookups::Lookups;
 use crate::outcome::{MessageOutcome, StepOutcome, outcome_of};
+use crate::outgoing::{OutgoingReporter, PendingReport};
 use crate::records::RecordWriter;
 use crate::ticket_writes::TicketWrites;
 
@@ -25,6 +26,7 @@ pub(crate) struct AlertWorker {
     pub(crate) connections: Connections,
     /// How long ConnectWise may take to show a ticket whose creation it did not confirm.
     pub(crate) settle: SignedDuration,
+    pub(crate) reporter: OutgoingReporter,
 }
 
 impl AlertWorker {
@@ -35,8 +37,9 @@ impl AlertWorker {
         key: &AlertKey,
         request: &AlertRequest,
         invocation: &BatchInvocation,
+        report: &mut PendingReport,
     ) -> MessageOutcome {
-        let outcome = self.run_steps(key, request, invocation).await;
+        let outcome = self.run_steps(key, request, invocation, report).await;
         outcome.unwrap_or_else(|err| {
             tracing::error!(error = %err, "DynamoDB call failed");
             outcome_of(err.reaction())
@@ -51,12 +54,35 @@ impl AlertWorker {
         key: &AlertKey,
         request: &AlertRequest,
         invocation: &BatchInvocation,
+        report: &mut PendingReport,
     ) -> MessageOutcome {
-        let outcome = self.block_deferred(key, request, invocation).await;
+        let outcome = self.block_deferred(key, request, invocation, report).await;
         outcome.unwrap_or_else(|err| {
             tracing::error!(error = %err, "failed to defer an alert");
             outcome_of(err.reaction())
         })
+    }
+
+    /// Sends the outgoing events of an alert whose source has a webhook, before the message is
+    /// acknowledged. If the process dies before, the message is received again, and then all events
+    /// that the record keeps are sent.
+    pub(crate) async fn report(
+        &self,
+        key: &AlertKey,
+        report: PendingReport,
+        outcome: MessageOutcome,
+    ) -> MessageOutcome {
+        match self
+            .reporter
+            .send(&self.alerts, key, &report, &outcome)
+            .await
+        {
+            Ok(()) => outcome,
+            Err(err) => {
+                tracing::error!(error = %err, "failed to queue the outgoing events of an alert");
+                MessageOutcome::Later(None)
+            }
+        }
     }
 
     async fn run_steps(
@@ -64,8 +90,10 @@ impl AlertWorker {
         key: &AlertKey,
         request: &AlertRequest,
         invocation: &BatchInvocation,
+        report: &mut PendingReport,
     ) -> Result<MessageOutcome, store::Error> {
         let (mut stored, mut case) = self.read(key, request, invocation).await?;
+        report.begin(&stored, &case);
         for _ in 0..MAX_STEPS {
             let step = case.next_step(&stored, self.settle, self.alerts.retention());
             let outcome = self.act(&stored, step, &mut case).await?;
@@ -181,11 +209,13 @@ impl AlertWorker {
         key: &AlertKey,
         request: &AlertRequest,
         invocation: &BatchInvocation,
+        report: &mut PendingReport,
     ) -> Result<MessageOutcome, store::Error> {
         let partner = self.connections.view(key, invocation.now()).await?;
         let case = AlertCase::new(request, invocation, partner);
         for _ in 0..MAX_STEPS {
             let stored = AlertCase::stored_or_new(self.alerts.get(key).await?, key);
+            report.begin(&stored, &case);
             let record = case.apply(stored.clone(), self.settle);
             let blocked = self
                 .records()

@@ -10,7 +10,7 @@
 mod start;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_tickets");
-const VARIABLES: [(&str, &str); 10] = [
+const VARIABLES: [(&str, &str); 11] = [
     (
         "QUEUE_URL",
         "https://sqs.eu-central-1.amazonaws.com/1/events",
@@ -18,6 +18,10 @@ const VARIABLES: [(&str, &str); 10] = [
     (
         "DEAD_LETTER_QUEUE_URL",
         "https://sqs.eu-central-1.amazonaws.com/1/events",
+    ),
+    (
+        "DELIVERY_QUEUE_URL",
+        "https://sqs.eu-central-1.amazonaws.com/1/deliveries",
     ),
     ("ALERTS_TABLE", "alerts"),
     ("CONFIG_TABLE", "config"),

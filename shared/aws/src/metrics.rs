@@ -79,14 +79,20 @@ pub enum Metric {
     ReconcileTicks,
     /// Ticks of health's schedule.
     HealthTicks,
+    /// Ticks of the schedule of deliveries.
+    DeliveriesTicks,
     /// Ticks that found another schedule not running.
     SchedulesMissed,
+    /// Outgoing events that receivers confirmed.
+    DeliveriesMade,
+    /// Outgoing events that were given up.
+    DeliveriesFailed,
     /// Panics of a handler or of a background task.
     Panics,
 }
 
 impl Metric {
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 36] = [
         Self::EventsAccepted,
         Self::EventsRejected,
         Self::MessagesQuarantined,
@@ -118,7 +124,10 @@ impl Metric {
         Self::RunsFailed,
         Self::ReconcileTicks,
         Self::HealthTicks,
+        Self::DeliveriesTicks,
         Self::SchedulesMissed,
+        Self::DeliveriesMade,
+        Self::DeliveriesFailed,
         Self::Panics,
     ];
 
@@ -157,7 +166,10 @@ impl Metric {
             Self::RunsFailed => "runs_failed",
             Self::ReconcileTicks => "reconcile_ticks",
             Self::HealthTicks => "health_ticks",
+            Self::DeliveriesTicks => "deliveries_ticks",
             Self::SchedulesMissed => "schedules_missed",
+            Self::DeliveriesMade => "deliveries_made",
+            Self::DeliveriesFailed => "deliveries_failed",
             Self::Panics => "panics",
         }
     }

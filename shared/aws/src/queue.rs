@@ -1,4 +1,5 @@
-//! The queue between `ingest` and `tickets`, and the dead-letter queue.
+//! The queues: between `ingest` and `tickets`, between `tickets` and `deliveries`, and the
+//! dead-letter queues.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use aws_sdk_sqs::types::{
     BatchResultErrorEntry, MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry,
 };
 use aws_types::SdkConfig;
+use domain::PartnerId;
 use domain::text::chain;
 use domain::wire::message::Message;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -75,6 +77,20 @@ impl QueueSender {
             .try_collect()
             .await
             .inspect_err(count_failure)
+    }
+
+    /// Sends one text, for a partner. If the process dies right after, the caller sends it again, and
+    /// its receiver must bear that.
+    ///
+    /// # Errors
+    /// Unless SQS accepted it.
+    pub async fn send_text(&self, partner: &PartnerId, text: String) -> Result<(), Error> {
+        let call = self.client.send_message().queue_url(&self.url);
+        let call = call.message_body(text).message_group_id(partner.as_str());
+        let sent = call.send().await;
+        sent.map_err(|err| call_failed("SendMessage", &err))
+            .inspect_err(count_failure)?;
+        Ok(())
     }
 
     /// Sends the messages of one call, and retries those that SQS refused.

@@ -62,16 +62,40 @@ pub struct SourceDocument {
     pub response: SuccessResponse,
     /// Two during a rotation.
     pub secrets: Vec<SourceSecret>,
+    /// Where the source is notified of what becomes of its alerts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<OutgoingWebhook>,
+}
+
+/// The outgoing webhook of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutgoingWebhook {
+    /// The receiver's whole address.
+    pub url: String,
+    /// What deliveries are signed with, as `whsec_` secrets, the newest first. Two during a
+    /// rotation: then each delivery has two signatures.
+    pub secrets: Vec<SourceSecret>,
+}
+
+impl OutgoingWebhook {
+    /// The secrets that sign at this time.
+    pub fn valid_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+        valid_secrets(&self.secrets, now)
+    }
+}
+
+/// The secrets that are valid at this time.
+fn valid_secrets(secrets: &[SourceSecret], now: Timestamp) -> impl Iterator<Item = &Secret> {
+    let valid = secrets
+        .iter()
+        .filter(move |secret| secret.not_after.is_none_or(|until| now <= until));
+    valid.map(|secret| &secret.value)
 }
 
 impl SourceDocument {
     /// The secrets that are valid at this time, at most two.
     pub fn valid_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
-        let valid = self
-            .secrets
-            .iter()
-            .filter(move |secret| secret.not_after.is_none_or(|until| now <= until));
-        valid.map(|secret| &secret.value)
+        valid_secrets(&self.secrets, now)
     }
 
     /// The document for an unknown source. It has the size of a real one and is parsed the same

@@ -5,6 +5,7 @@ mod confirm;
 mod convert;
 mod figures;
 mod schedule;
+mod ticket_address;
 mod view;
 mod waiting;
 
@@ -30,6 +31,7 @@ pub use convert::{
 };
 pub use figures::FiguresCounter;
 pub use schedule::RunSchedule;
+pub use ticket_address::ticket_address;
 pub use view::{AlertView, AlertViews, ConnectionSite, PartnerConfig};
 pub use waiting::read_waiting;
 

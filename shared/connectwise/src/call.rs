@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::http::Http;
 use crate::link_header::{NextPage, next_page};
 use crate::refusal::{ErrorResponse, error_for};
-use crate::resolver::AddressRefused;
+use public_http::AddressRefused;
 
 /// ConnectWise's guide: from this codebase, a call is routed to the tenant's own version.
 pub(crate) const BASE: &str = "/v4_6_release/apis/3.0";

@@ -16,7 +16,6 @@ mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod http;
-mod ip_ranges;
 mod link_header;
 mod model_version;
 mod origin;
@@ -24,7 +23,6 @@ mod paging;
 mod records;
 mod refusal;
 mod request_body;
-mod resolver;
 mod setup_writer;
 mod tables;
 mod ticket_writer;
@@ -36,11 +34,12 @@ pub use conversions::type_hierarchy;
 pub use credentials::Credentials;
 pub use discovery::{CompanyInfo, company_info};
 pub use error::{Error, Failure, Suspicion, WriteOutcome};
-pub use http::{Http, HttpBuildError};
+pub use http::Http;
 pub use link_header::RecordCursor;
 pub use model_version::ModelVersion;
 pub use origin::{HostError, HostList, InvalidOrigin, Origin};
 pub use paging::RecordPage;
+pub use public_http::HttpBuildError;
 pub use records::{
     AuditTrailEntry, Board, BoardItem, BoardStatus, BoardSubType, BoardTeam, BoardType,
     BoardTypeAssociation, CompanyRecord, CompanyReference, CompanyStatus, Department, Location,

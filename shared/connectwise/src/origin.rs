@@ -1,8 +1,8 @@
 //! Which origins are allowed: ConnectWise's clouds, and the origins that the operator listed.
 //!
 //! A partner types the address of a site, or a response names it, and keys are sent to it. So it is
-//! compared with a list, and nothing is guessed. `resolver` checks the addresses that a host name
-//! resolves to.
+//! compared with a list, and nothing is guessed. `public_http` checks the addresses that a host
+//! name resolves to.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use domain::wire::transport::is_protected;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
-use crate::ip_ranges::is_forbidden_literal;
+use public_http::is_forbidden_literal;
 
 /// The clouds: the host that people see in their browser, and the host of the API.
 ///
@@ -162,10 +162,11 @@ impl HostList {
         })
     }
 
-    /// Whether the operator listed an origin with this host name. For the resolver, which knows
-    /// only names.
-    pub(crate) fn lists_name(&self, name: &str) -> bool {
-        self.listed.iter().any(|origin| origin.host() == name)
+    /// The host names of the origins that the operator listed. For the resolver, which knows only
+    /// names.
+    pub(crate) fn listed_names(&self) -> Vec<String> {
+        let names = self.listed.iter().map(Origin::host);
+        names.map(str::to_owned).collect()
     }
 }
 

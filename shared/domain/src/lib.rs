@@ -118,6 +118,15 @@ pub mod source {
     pub mod presets;
 }
 
+/// Outgoing webhooks: what a source is notified of, and how often a delivery is tried.
+pub mod outgoing {
+    pub mod block_reason;
+    pub mod cloud_event;
+    pub mod events;
+    pub mod request;
+    pub mod retry;
+}
+
 /// Incidents of partners and of Ticketbridge itself, and their notifications.
 pub mod monitoring {
     pub mod figures;

@@ -1,8 +1,8 @@
 //! DynamoDB: alert records, snapshots, what partners configure, who has access, and schedules.
 //!
 //! This crate decides nothing. Pure functions of `domain` change values; this crate reads and
-//! writes them. There are three tables: `alerts` with the key `pk`, and `config` and `access` with
-//! the keys `pk` and `sk`. Only the setup function may write the `access` table.
+//! writes them. There are four tables: `alerts` with the key `pk`, and `config`, `access` and
+//! `deliveries` with the keys `pk` and `sk`. Only the setup function may write the `access` table.
 //!
 //! Each table is a struct of stores, one for each entity: [`Alerts`], [`ConfigTable`] and
 //! [`AccessTable`]. Each write is one conditional request unless its documentation says otherwise.
@@ -16,6 +16,7 @@ mod alerts;
 mod conditional;
 mod config_table;
 mod deletion;
+mod deliveries;
 mod error;
 mod item_update;
 mod lease;
@@ -35,6 +36,10 @@ pub use alerts::{
 };
 pub use config_table::ConfigTable;
 pub use deletion::{DeletionScope, DeletionStore, StoredData};
+pub use deliveries::{
+    Attempt, DELIVERY_DAYS, Deliveries, Delivery, DeliveryState, QueueLease, Receiver,
+    ReceiverLease,
+};
 pub use error::Error;
 pub use lease::Lease;
 pub use operations::{

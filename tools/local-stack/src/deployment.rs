@@ -17,7 +17,14 @@ use crate::emulator::Emulator;
 use crate::environment;
 
 /// The template's functions, by the names of their programs.
-pub const FUNCTIONS: [&str; 5] = ["ingest", "tickets", "reconcile", "health", "setup"];
+pub const FUNCTIONS: [&str; 6] = [
+    "ingest",
+    "tickets",
+    "reconcile",
+    "health",
+    "deliveries",
+    "setup",
+];
 
 pub const STACK: &str = "ticketbridge-local";
 const BUCKET: &str = "ticketbridge-code";
@@ -135,6 +142,7 @@ async fn describe(emulator: &Emulator) -> Result<DeployedStack> {
         ("tickets".to_owned(), output("TicketsFunctionName")?),
         ("reconcile".to_owned(), output("ReconcileFunctionName")?),
         ("health".to_owned(), output("HealthFunctionName")?),
+        ("deliveries".to_owned(), output("DeliveriesFunctionName")?),
         ("setup".to_owned(), output("SetupFunctionName")?),
     ]);
     let members = "Functions[].{name: FunctionName, variables: Environment.Variables}";
@@ -240,6 +248,7 @@ mod tests {
                 "CodeUri: .. -> CodeUri: /somewhere/tickets.zip",
                 "CodeUri: .. -> CodeUri: /somewhere/reconcile.zip",
                 "CodeUri: .. -> CodeUri: /somewhere/health.zip",
+                "CodeUri: .. -> CodeUri: /somewhere/deliveries.zip",
                 "CodeUri: .. -> CodeUri: /somewhere/setup.zip",
             ]
         );

@@ -18,6 +18,11 @@ pub(super) const DEFAULT_LIMIT: u16 = 50;
 pub(super) const MAX_LIMIT: u16 = 100;
 
 impl ListQuery {
+    /// The part of a query that has more members.
+    pub(super) fn new(from: Option<String>, limit: Option<String>) -> Self {
+        Self { from, limit }
+    }
+
     /// The start and the number of entries.
     pub(super) fn parse(self) -> Result<(Option<PageStart>, u16), Problem> {
         let from = self.from.map(PageStart::try_from).transpose();

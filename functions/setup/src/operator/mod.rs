@@ -13,6 +13,7 @@ mod sources;
 mod status;
 mod tenants;
 mod version;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -87,5 +88,12 @@ fn all_routes() -> Routes {
         .get("sources/{source}", sources::handlers::get)
         .patch("sources/{source}", sources::handlers::change)
         .post("sources/{source}/secret", sources::handlers::rotate)
+        .get("sources/{source}/webhook", webhook::get)
+        .put("sources/{source}/webhook", webhook::put)
+        .delete("sources/{source}/webhook", webhook::delete)
+        .post("sources/{source}/webhook/secret", webhook::rotate)
+        .post("sources/{source}/webhook/ping", webhook::ping)
+        .get("sources/{source}/deliveries", webhook::list_deliveries)
+        .post("sources/{source}/deliveries/replay", webhook::replay)
         .get("openapi.json", document::get)
 }

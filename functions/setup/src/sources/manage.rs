@@ -234,7 +234,7 @@ pub(crate) async fn stored_document(
 }
 
 /// Records the same action for each partner of the source.
-async fn record_for_all(
+pub(super) async fn record_for_all(
     setup: &Setup,
     changed: &ChangedSource,
     (actor, what): (Actor, &str),
@@ -274,13 +274,15 @@ async fn record_each<'a>(
 ) {
     let (source, document) = (&changed.source.value, &changed.document);
     let enabled = if source.enabled { "yes" } else { "no" };
-    let detail = [
+    let mut detail = vec![
         ("source", changed.id.to_string()),
         ("name", source.name.clone()),
         ("enabled", enabled.to_owned()),
         ("authentication", describe(&document.authentication)),
         ("secrets", document.secrets.len().to_string()),
     ];
+    let webhook = document.webhook.as_ref();
+    detail.extend(webhook.map(|webhook| ("webhook", webhook.url.clone())));
     let recorded = entries
         .map(|(partner, what)| audit::record(setup, partner, (actor, what), &detail, invocation));
     join_all(recorded).await;

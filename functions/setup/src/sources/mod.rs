@@ -22,5 +22,6 @@ mod reader;
 mod rotation;
 pub(crate) mod samples;
 mod view;
+pub(crate) mod webhook;
 
 pub(crate) use view::one_path;

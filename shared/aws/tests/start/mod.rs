@@ -108,14 +108,20 @@ pub(crate) fn logs_why_it_does_not_start(binary: &str, variables: &[(&str, &str)
 pub(crate) fn refuses_plain_http(binary: &str, variables: &[(&str, &str)]) {
     let addresses = variables.iter().filter(|(_, value)| value.contains("://"));
     let mut names: Vec<_> = addresses.map(|(name, _)| *name).collect();
+    // The lists of origins may be empty.
+    for (sign, list) in [
+        ("CONNECTION_SECRET_PREFIX", "ALLOWED_ORIGINS"),
+        ("DELIVERIES_TABLE", "WEBHOOK_ORIGINS"),
+    ] {
+        names.extend(
+            variables
+                .iter()
+                .any(|(name, _)| *name == sign)
+                .then_some(list),
+        );
+    }
     assert!(!names.is_empty());
     names.push("AWS_ENDPOINT_URL");
-    if variables
-        .iter()
-        .any(|(name, _)| *name == "CONNECTION_SECRET_PREFIX")
-    {
-        names.push("ALLOWED_ORIGINS");
-    }
     for name in names {
         let plain = [(name, "http://plain.example")];
         let line = log_of(binary, &[variables, &plain].concat());

@@ -21,6 +21,9 @@ pub struct Event {
     pub receipt: Receipt,
     #[serde(flatten)]
     pub change: AlertChange,
+    /// Whether the source is notified of what becomes of the alert.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_webhook: bool,
 }
 
 /// Identifies an event: a 64-bit hash of what the source says about its identity.
@@ -212,6 +215,7 @@ impl Event {
             occurred_at: at,
             receipt,
             change,
+            has_webhook: false,
         }
     }
 

@@ -7,6 +7,7 @@ use crate::alert::event::{AlertChange, Event, EventOrder, Particulars, Payload};
 use crate::alert::folded_events::FoldEffect;
 use crate::alert::record::{Actual, AlertDetails, ClosedBy, ClosedTicket, Desired, Record};
 use crate::alert::summary::AlertSummary;
+use crate::outgoing::events::OutgoingEvents;
 
 /// Two clocks of one source may differ by this much.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
@@ -44,6 +45,12 @@ const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 /// ```
 #[must_use]
 pub fn fold(record: Record, event: &Event) -> Record {
+    let mut record = fold_change(record, event);
+    OutgoingEvents::switch(&mut record.outgoing, event);
+    record
+}
+
+fn fold_change(record: Record, event: &Event) -> Record {
     if record.folded.contains(event.digest) {
         return prolong(record, event);
     }

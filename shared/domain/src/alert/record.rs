@@ -27,6 +27,7 @@ use crate::alert::folded_events::FoldedEvents;
 use crate::alert::kind::Category;
 use crate::alert::summary::AlertSummary;
 use crate::alert::trail::Trail;
+use crate::outgoing::events::OutgoingEvents;
 use crate::setup::settings::Settings;
 use crate::time::later;
 use crate::{AlertKey, Blocked, RecordId, TicketRef};
@@ -73,6 +74,9 @@ pub struct Record {
     /// What happened on each day. The index by time carries it.
     #[serde(default, skip_serializing_if = "AlertFigures::is_empty")]
     pub figures: AlertFigures,
+    /// What the source's webhook is notified of. `None` if the source never had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outgoing: Option<OutgoingEvents>,
 }
 
 impl Record {
@@ -95,15 +99,20 @@ impl Record {
             trail: Trail::default(),
             raises: RecentRaises::default(),
             figures: AlertFigures::default(),
+            outgoing: None,
         }
     }
 
-    /// The record as it is stored next: one write later, with the steps that it shows now.
+    /// The record as it is stored next: one write later, with the steps and outgoing events that it
+    /// shows now.
     #[must_use]
     pub fn to_stored(&self) -> Self {
         let mut stored = self.clone();
         stored.rev += 1;
         stored.trail.follow(self, &mut stored.figures);
+        if let Some(outgoing) = &mut stored.outgoing {
+            outgoing.follow(self);
+        }
         stored
     }
 

@@ -46,6 +46,8 @@ pub struct SourcePolicy {
     pub partners: Vec<PartnerId>,
     /// Kinds in addition to the built-in ones.
     pub kinds_added: Vec<KindInfo>,
+    /// Whether it has a webhook of its own, to be notified of what becomes of its alerts.
+    pub has_webhook: bool,
 }
 
 /// When the request was sent and received.
@@ -253,6 +255,7 @@ fn message(
         occurred_at,
         receipt,
         change,
+        has_webhook: policy.has_webhook,
     }))
 }
 

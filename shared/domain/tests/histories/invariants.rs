@@ -1,8 +1,11 @@
 //! What must hold after every step of a history, and at its end.
 
+use std::collections::BTreeSet;
+
 use domain::alert::event::{AlertChange, Event};
 use domain::alert::figures::DayCounts;
 use domain::alert::record::{Actual, ClosedBy, NoteKind, Op as Write, Record};
+use domain::outgoing::events::OutgoingEventKind;
 use domain::ticketing::alert_request::AlertRequest;
 
 use crate::model::{Effect, Model, PendingEffect, Ticket};
@@ -223,6 +226,62 @@ impl Model {
         Ok(())
     }
 
+    /// The outgoing events have no gap, and say each ticket's life in order.
+    fn check_outgoing(&self, record: &Record) -> Result<(), String> {
+        let Some(outgoing) = &record.outgoing else {
+            return Ok(());
+        };
+        let events = outgoing.after(0);
+        let first = events.first().map_or(1, |event| event.sequence);
+        hold!(
+            events
+                .iter()
+                .map(|event| event.sequence)
+                .eq(first..=outgoing.last_sequence())
+                || events.is_empty(),
+            "a gap: {outgoing:?}"
+        );
+        let mut created = BTreeSet::new();
+        // Whether the newest ticket is open. It is not known where older events were dropped.
+        let mut is_open = (first == 1).then_some(false);
+        for event in events {
+            match &event.what {
+                OutgoingEventKind::TicketCreated(ticket) => {
+                    let is_new = created.insert(ticket.number);
+                    hold!(
+                        is_new && is_open != Some(true),
+                        "created twice: {outgoing:?}"
+                    );
+                    is_open = Some(true);
+                }
+                OutgoingEventKind::TicketReopened(_) => {
+                    hold!(is_open != Some(true), "reopened while open: {outgoing:?}");
+                    is_open = Some(true);
+                }
+                OutgoingEventKind::TicketNoted(_) => {
+                    hold!(is_open != Some(false), "noted while closed: {outgoing:?}");
+                }
+                OutgoingEventKind::TicketClosed { .. } => {
+                    hold!(is_open != Some(false), "closed twice: {outgoing:?}");
+                    is_open = Some(false);
+                }
+                OutgoingEventKind::AlertBlocked { .. } | OutgoingEventKind::AlertReleased => {}
+            }
+        }
+        hold!(
+            created.len() <= self.tickets.len(),
+            "more tickets reported than there are: {outgoing:?}"
+        );
+        if let (Some(is_open), Some(actual)) = (is_open, &record.actual) {
+            let has_open = matches!(actual, Actual::Open(_));
+            hold!(
+                events.is_empty() || is_open == has_open,
+                "the events end otherwise than the record: {record:?}"
+            );
+        }
+        Ok(())
+    }
+
     pub(crate) fn check_agreement(&self) -> Result<(), String> {
         let Some(record) = &self.stored else {
             hold!(
@@ -241,6 +300,7 @@ impl Model {
         );
         self.check_recorded_writes(record)?;
         self.check_figures(record)?;
+        self.check_outgoing(record)?;
         let left = record.pending_rechecks().count() + record.duplicates.len();
         hold!(left == 0, "something is left to do: {record:?}");
         let here = |ticket: &&Ticket| ticket.open && ticket.is_ours() && ticket.site == self.site;

@@ -587,6 +587,7 @@ impl Model {
             (Clock::Fast, _) => event.receipt.bounds_time = true,
             (Clock::True | Clock::None | Clock::Creation, _) => {}
         }
+        event.has_webhook = true;
         self.sent.push(event.clone());
         self.queue.push(AlertRequest::Event(Box::new(event)));
     }

@@ -276,6 +276,7 @@ impl<'a, H: Hasher> Canonical<'a, H> {
             summary: _,
             trail: _,
             figures: _,
+            outgoing: _,
         } = record;
         self.add((occurrence, payload.is_some()));
         self.desired(desired);

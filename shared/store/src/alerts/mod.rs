@@ -44,7 +44,7 @@ const MAX_BATCH: usize = 100;
 
 /// The attributes of a record. Each is set or removed as a whole. Attributes that a newer version
 /// added stay.
-const ATTRIBUTES: [&str; 16] = [
+const ATTRIBUTES: [&str; 17] = [
     "key",
     "schema",
     "occurrence",
@@ -60,6 +60,7 @@ const ATTRIBUTES: [&str; 16] = [
     "trail",
     "raises",
     "figures",
+    "outgoing",
     "rev",
 ];
 /// The attributes that list a record in the indexes.

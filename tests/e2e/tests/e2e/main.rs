@@ -14,6 +14,11 @@
 mod environment;
 mod proxy;
 
+mod deliveries {
+    pub(crate) mod delivery;
+    pub(crate) mod outages;
+}
+
 mod health {
     pub(crate) mod inactive_sources;
     pub(crate) mod inactive_tenants;

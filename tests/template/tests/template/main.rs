@@ -102,7 +102,7 @@ fn the_template_keeps_every_rule() {
         .into_values()
         .flat_map(|function| template.reads(function))
         .collect();
-    assert_eq!(read, ["EventQueue"]);
+    assert_eq!(read, ["DeliveryQueue", "EventQueue"]);
     for (open, _) in routes::OPEN_ROUTES {
         assert!(
             text().contains(open),

@@ -9,6 +9,7 @@ mod reads;
 mod reference;
 mod sources;
 mod tenants;
+mod webhook;
 
 use api_document::{Access, ApiDocument, Operation};
 use axum::http::header;
@@ -43,6 +44,7 @@ pub(crate) fn describe(document: &mut ApiDocument) {
     tenants::describe(document);
     quarantine::describe(document);
     sources::describe(document);
+    webhook::describe(document);
     reads::describe(document);
     reference::describe(document);
 }

@@ -116,6 +116,7 @@ impl PreviewContext<'_> {
             source: self.source.clone(),
             partners: vec![self.partner.clone()],
             kinds_added: kinds.to_vec(),
+            has_webhook: false,
         };
         let results = samples
             .iter()
@@ -252,6 +253,7 @@ mod tests {
             source: SourceId::for_test_alerts(),
             partners: vec![PartnerId::parse("northwind").unwrap()],
             kinds_added: preset.kinds_added.clone(),
+            has_webhook: false,
         };
         preview(
             sample.as_bytes(),

@@ -27,6 +27,9 @@ impl Record {
             self.raises.clear();
             self.trail = Trail::default();
             self.figures = AlertFigures::default();
+            if let Some(outgoing) = &mut self.outgoing {
+                outgoing.shrink();
+            }
         }
         self
     }

@@ -9,6 +9,7 @@ mod database;
 mod fixtures;
 mod lambda_proxy;
 mod queue;
+mod receiver;
 mod schedule;
 pub(crate) mod sender;
 mod setup;
@@ -45,6 +46,7 @@ pub(crate) use fixtures::{
 };
 pub(crate) use lambda_proxy::LambdaProxy;
 pub(crate) use queue::Queue;
+pub(crate) use receiver::{ReceiverAnswer, WEBHOOK_SECRET, Webhook};
 pub(crate) use schedule::{Schedules, after, minute, only};
 pub(crate) use setup::{
     Answer, Browser, Call, Lambda, PAGE, SetupPage, record_answers, take_answers,
@@ -71,6 +73,7 @@ pub(crate) struct TestEnvironment {
     pub(crate) source: Source,
     pub(crate) queue: Queue,
     pub(crate) dead_letter_queue: Queue,
+    pub(crate) delivery_queue: Queue,
     pub(crate) worker: Worker,
     pub(crate) setup: SetupPage,
     pub(crate) schedule: Schedules,
@@ -103,13 +106,20 @@ impl TestEnvironment {
         let sqs = aws_sdk_sqs::Client::new(&aws);
         let queue = Queue::create(&sqs, &account.id, "events").await;
         let dead_letter_queue = Queue::create(&sqs, &account.id, "dead-letters").await;
-        for table in ["AlertsTable", "ConfigTable", "AccessTable"] {
+        let delivery_queue = Queue::create(&sqs, &account.id, "deliveries").await;
+        for table in [
+            "AlertsTable",
+            "ConfigTable",
+            "AccessTable",
+            "DeliveriesTable",
+        ] {
             let name = table.trim_end_matches("Table").to_lowercase();
             tables::create(&aws, table, &name).await;
         }
         let tickets_config = tickets::Config {
             queue_url: queue.url.clone(),
             dead_letter_queue_url: dead_letter_queue.url.clone(),
+            delivery_queue_url: delivery_queue.url.clone(),
             alerts_table: "alerts".into(),
             connections: ConnectionsConfig {
                 config_table: "config".into(),
@@ -144,6 +154,7 @@ impl TestEnvironment {
             access,
             queue,
             dead_letter_queue,
+            delivery_queue,
             tickets_config,
             account,
             connectwise,
@@ -417,6 +428,8 @@ fn setup_config(tickets: &tickets::Config) -> ::setup::Config {
         alerts_table: tickets.alerts_table.clone(),
         connections: tickets.connections.clone(),
         source_secret_prefix: "tb/source/".into(),
+        deliveries_table: "deliveries".into(),
+        webhook_origins: vec![],
         mail_from: MAIL_FROM.into(),
         function_name: "setup".into(),
         quarantine_retention: tickets.quarantine_retention,

@@ -8,10 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use domain::alert::record::{Claim, Op, Record};
 use domain::wire::webhook::{RequestTimes, SourcePolicy, parse};
 use domain::{AlertKey, ClaimId};
-use ingest::signature::{SignatureHeaders, SignedRequest, SigningKey};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tickets::BatchInvocation;
+use webhook_signature::{SignatureHeaders, SignedRequest, SigningKey};
 
 macro_rules! samples {
     ($($name:literal),+) => {
@@ -39,6 +39,7 @@ fn source_policy() -> SourcePolicy {
         source,
         partners,
         kinds_added,
+        has_webhook: false,
     }
 }
 

@@ -458,6 +458,7 @@ fn message_of(event: &Value) -> SqsMessage {
         source: SourceId::parse(SOURCE).unwrap(),
         partners: vec![partner()],
         kinds_added: vec![],
+        has_webhook: false,
     };
     let times = RequestTimes {
         sent_at: Timestamp::now(),

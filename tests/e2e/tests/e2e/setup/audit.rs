@@ -178,6 +178,7 @@ async fn by_the_operator(routes: &mut AuditedRoutes) {
             &rotated,
         )
         .await;
+    webhook_by_the_operator(routes, id).await;
     let path = "/v1/operator/partners/{partner}/tenants";
     let tenants = json!({ "source": id, "tenants": [{ "id": "cedar", "name": "Cedar" }] });
     for left in [&[(PARTNER, "tenants_listed")][..], &[]] {
@@ -224,6 +225,64 @@ async fn by_the_operator(routes: &mut AuditedRoutes) {
             json!({ "token": token }),
             &["session_began"],
         )
+        .await;
+}
+
+/// Sets a webhook, rotates its secret, tests it, replays the test and removes it.
+async fn webhook_by_the_operator(routes: &mut AuditedRoutes, id: &str) {
+    const WEBHOOK: &str = "/v1/operator/sources/{source}/webhook";
+    let both = |what| [(PARTNER, what), (OTHER, what)];
+    let private = json!({ "url": "https://10.0.0.1/hooks" });
+    let path = WEBHOOK.replace("{source}", id);
+    let refused = routes.env.setup.operator("PUT", &path, &private).await;
+    assert_eq!(refused.status, 422);
+    let set = both("source_webhook_set");
+    let url = json!({ "url": "https://hooks.example.com/tickets" });
+    let made = routes
+        .operator("PUT", WEBHOOK, (id, url.clone()), &set)
+        .await
+        .json();
+    let secret = made["secret"].as_str().unwrap().to_owned();
+    assert!(secret.starts_with("whsec_"));
+    let again = routes
+        .operator("PUT", WEBHOOK, (id, url), &set)
+        .await
+        .json();
+    assert_eq!(again["secret"], Value::Null, "it is shown once");
+    let path = "/v1/operator/sources/{source}/webhook/secret";
+    let rotated = both("source_webhook_secret_rotated");
+    let rotated = routes
+        .operator("POST", path, (id, json!({})), &rotated)
+        .await
+        .json();
+    assert_ne!(rotated["secret"], secret);
+    assert_eq!(rotated["secrets_until"].as_array().unwrap().len(), 2);
+    let path = "/v1/operator/sources/{source}/webhook/ping";
+    let tested = both("source_webhook_tested");
+    let ping = routes
+        .operator("POST", path, (id, json!({})), &tested)
+        .await
+        .json();
+    let path = format!("/v1/operator/sources/{id}/deliveries?state=pending");
+    let log = routes
+        .env
+        .setup
+        .operator("GET", &path, &json!({}))
+        .await
+        .json();
+    assert_eq!(log["deliveries"][0]["id"], ping["delivery"]);
+    assert_eq!(log["deliveries"][0]["type"], "ping");
+    let path = "/v1/operator/sources/{source}/deliveries/replay";
+    let replayed = both("deliveries_replayed");
+    let one = json!({ "delivery": ping["delivery"] });
+    let answer = routes
+        .operator("POST", path, (id, one), &replayed)
+        .await
+        .json();
+    assert_eq!(answer["replayed"], 0, "it is pending already");
+    let removed = both("source_webhook_removed");
+    routes
+        .operator("DELETE", WEBHOOK, (id, json!({})), &removed)
         .await;
 }
 

@@ -185,7 +185,7 @@ async fn only_the_listed_routes_are_public() {
         assert!(operators || route.path.starts_with("/setup"), "{route:?}");
     }
     assert!(routes_behind(&env, RouteAccess::Session).len() >= 4);
-    assert_eq!(routes_behind(&env, RouteAccess::Operator).len(), 34);
+    assert_eq!(routes_behind(&env, RouteAccess::Operator).len(), 41);
 }
 
 #[tokio::test]

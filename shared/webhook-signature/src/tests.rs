@@ -31,6 +31,13 @@ fn the_vector_of_the_standard_matches() {
     assert_eq!(check(ID, "1649367553", &several, BODY, AT), Ok(true));
 }
 
+#[test]
+fn a_body_is_signed_as_in_the_vector_of_the_standard() {
+    let key = SigningKey::parse(SECRET).unwrap();
+    let sent_at = Timestamp::from_second(AT).unwrap();
+    assert_eq!(key.sign(ID, sent_at, BODY), SIGNATURE);
+}
+
 /// The test vector of the standard's own libraries.
 const PUBLISHED: Parts<'_> = Parts {
     id: b"msg_p5jXN8AQM9LWM0D4loKWxJek",

@@ -1,4 +1,4 @@
-//! Which IP addresses a ConnectWise host may have.
+//! Which IP addresses a host that others name may have.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,12 +8,13 @@ pub(crate) enum AddressClass {
     /// This machine or the operator's own network. Allowed only under a name that the operator
     /// listed.
     Private,
-    /// No ConnectWise can have such an address: link-local (cloud metadata), multicast, reserved.
+    /// No such host can have such an address: link-local (cloud metadata), multicast, reserved.
     Forbidden,
 }
 
 /// Whether a host is written as an IP address that is forbidden even if the operator listed it.
-pub(crate) fn is_forbidden_literal(host: &str) -> bool {
+#[must_use]
+pub fn is_forbidden_literal(host: &str) -> bool {
     host.trim_matches(['[', ']'])
         .parse()
         .is_ok_and(|ip| classify_ip(ip) == AddressClass::Forbidden)

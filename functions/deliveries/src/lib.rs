@@ -1,0 +1,17 @@
+//! Notifies the webhooks of sources of what became of their alerts.
+//!
+//! A message of `tickets` becomes rows of the deliveries table, and then as many POSTs. Each tick
+//! resumes what is due: a receiver that was down, a delivery that was refused, a worker that died.
+//! So no message waits for a receiver, and nothing here reads or writes a record or a ticket.
+//!
+//! The events of an alert are delivered in order and at least once: the next one is posted after
+//! the receiver confirmed the one before, or after that one was given up.
+
+mod config;
+mod deliverer;
+mod handler;
+mod sender;
+mod tick;
+
+pub use config::Config;
+pub use handler::{BuildError, DeliveriesHandler};

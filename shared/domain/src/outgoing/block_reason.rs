@@ -1,0 +1,62 @@
+//! Why an alert is blocked, as its source is notified of it: without what ConnectWise answered and
+//! without the names of the partner's records.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Blocked;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BlockReason {
+    /// The partner has not finished its set-up, or its operator suspended it.
+    NotSetUp,
+    /// The tenant is not mapped to a ConnectWise company.
+    Unmapped,
+    /// The partner switched tickets off for the tenant.
+    TenantDisabled,
+    /// The partner switched tickets off for the kind of alert.
+    KindDisabled,
+    /// ConnectWise refuses the partner's keys.
+    ConnectionBroken,
+    /// ConnectWise is unavailable.
+    ConnectionUnavailable,
+    /// ConnectWise asked for a pause.
+    Throttled,
+    /// The alert is tried again later.
+    Deferred,
+    /// The partner's keys lack a right in ConnectWise.
+    MissingRight,
+    /// A board, status, type, priority or company of the ticket cannot be used.
+    TargetMissing,
+    /// ConnectWise refused the ticket.
+    Rejected,
+    /// The alert was raised before the partner's set-up, so a person decides about it.
+    OlderThanBackfill,
+    /// A maintenance window applies.
+    Maintenance,
+    /// The alert came and went too often. Its ticket stays open until it is calm.
+    Flapping,
+}
+
+impl BlockReason {
+    #[must_use]
+    pub fn of(blocked: &Blocked) -> Self {
+        match blocked {
+            Blocked::NotSetUp => Self::NotSetUp,
+            Blocked::Unmapped => Self::Unmapped,
+            Blocked::TenantDisabled => Self::TenantDisabled,
+            Blocked::KindDisabled => Self::KindDisabled,
+            Blocked::ConnectionBroken => Self::ConnectionBroken,
+            Blocked::ConnectionUnavailable => Self::ConnectionUnavailable,
+            Blocked::Throttled => Self::Throttled,
+            Blocked::Deferred => Self::Deferred,
+            Blocked::MissingRight(_) => Self::MissingRight,
+            Blocked::TargetMissing(_) => Self::TargetMissing,
+            Blocked::Rejected(_) => Self::Rejected,
+            Blocked::OlderThanBackfill => Self::OlderThanBackfill,
+            Blocked::Maintenance(_) => Self::Maintenance,
+            Blocked::Flapping(_) => Self::Flapping,
+        }
+    }
+}

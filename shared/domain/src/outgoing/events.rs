@@ -1,0 +1,273 @@
+//! The outgoing events of an alert: what its source is notified of, if it has a webhook.
+//!
+//! They are derived from the record whenever it is stored, in the same write, as the steps of its
+//! trail are. So a crash loses none, and no decision has to report itself. The record of an alert
+//! whose source has no webhook carries nothing of this.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::RecordId;
+use crate::alert::event::Event;
+use crate::alert::record::{Actual, ClosedBy, Record};
+use crate::outgoing::block_reason::BlockReason;
+
+/// The most events that a record keeps. Older ones were sent long ago.
+const MAX_EVENTS: usize = 32;
+
+/// The newest outgoing events of an alert, and what the last of them said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutgoingEvents {
+    /// Whether the source has a webhook. If not, nothing is added, but the numbers go on later.
+    is_on: bool,
+    /// The receipt of the event that said so.
+    switched_at: Timestamp,
+    /// The number of the newest event. Numbers begin at 1 and are never used again.
+    last_sequence: u32,
+    #[serde(default, skip_serializing_if = "Reported::is_nothing")]
+    reported: Reported,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    events: Vec<OutgoingEvent>,
+}
+
+/// One outgoing event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutgoingEvent {
+    pub sequence: u32,
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub what: OutgoingEventKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum OutgoingEventKind {
+    /// The alert has this new ticket.
+    TicketCreated(ReportedTicket),
+    /// The alert has the ticket of an earlier occurrence again.
+    TicketReopened(ReportedTicket),
+    TicketNoted(ReportedTicket),
+    TicketClosed {
+        #[serde(flatten)]
+        ticket: ReportedTicket,
+        by: ClosedBy,
+    },
+    /// The alert waits, and has no ticket or no newer note for now.
+    AlertBlocked {
+        reason: BlockReason,
+    },
+    /// The alert waits no longer.
+    AlertReleased,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedTicket {
+    #[serde(rename = "ticket")]
+    pub number: RecordId,
+    /// The ConnectWise in which it is. Its number is another ticket in another one.
+    pub epoch: u32,
+}
+
+/// What the events so far said about the alert.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Reported {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ticket: Option<ReportedTicket>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_closed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    noted_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    blocked: Option<BlockReason>,
+}
+
+impl Reported {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl OutgoingEventKind {
+    /// The ticket that it is about.
+    #[must_use]
+    pub fn ticket(&self) -> Option<&ReportedTicket> {
+        match self {
+            Self::TicketCreated(ticket)
+            | Self::TicketReopened(ticket)
+            | Self::TicketNoted(ticket)
+            | Self::TicketClosed { ticket, .. } => Some(ticket),
+            Self::AlertBlocked { .. } | Self::AlertReleased => None,
+        }
+    }
+}
+
+impl OutgoingEvents {
+    /// Starts or stops the events of a record: each event says whether its source has a webhook. An
+    /// event that was received before the last change says nothing new.
+    pub(crate) fn switch(outgoing: &mut Option<Self>, event: &Event) {
+        let received_at = event.receipt.at;
+        match outgoing {
+            None if event.has_webhook => {
+                *outgoing = Some(Self {
+                    is_on: true,
+                    switched_at: received_at,
+                    last_sequence: 0,
+                    reported: Reported::default(),
+                    events: vec![],
+                });
+            }
+            Some(known) if known.is_on != event.has_webhook && known.switched_at < received_at => {
+                known.is_on = event.has_webhook;
+                known.switched_at = received_at;
+                known.events.clear();
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    /// Whether the source has a webhook.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// The number of the newest event, 0 if there was none.
+    #[must_use]
+    pub fn last_sequence(&self) -> u32 {
+        self.last_sequence
+    }
+
+    /// The events after this number, as far as they are kept.
+    #[must_use]
+    pub fn after(&self, sequence: u32) -> &[OutgoingEvent] {
+        let known = self
+            .events
+            .partition_point(|event| event.sequence <= sequence);
+        self.events.get(known..).unwrap_or_default()
+    }
+
+    /// Drops the events of a record that becomes a tombstone. The numbers go on if it is raised
+    /// again.
+    pub(crate) fn shrink(&mut self) {
+        self.events.clear();
+    }
+
+    /// Adds what the record shows and no event has said yet. Following the same record twice adds
+    /// nothing.
+    pub(crate) fn follow(&mut self, record: &Record) {
+        if !self.is_on {
+            return;
+        }
+        self.follow_release(record);
+        match &record.actual {
+            Some(Actual::Open(open)) => {
+                let ticket = ReportedTicket {
+                    number: open.ticket_id,
+                    epoch: open.epoch,
+                };
+                let is_known = self.is_reported(ticket);
+                let is_reopened = is_known || open.ticket_ref.is_some();
+                if is_known {
+                    // The same ConnectWise can be at another address now.
+                    self.reported.ticket = Some(ticket);
+                }
+                if !is_known || self.reported.is_closed {
+                    self.follow_out_of_reach(ticket, open.opened_at);
+                    let what = match is_reopened {
+                        true => OutgoingEventKind::TicketReopened(ticket),
+                        false => OutgoingEventKind::TicketCreated(ticket),
+                    };
+                    self.push_ticket(open.opened_at, ticket, what);
+                }
+                let noted_at = open.last_note_at.filter(|at| *at != open.opened_at);
+                if let Some(at) = noted_at.filter(|at| self.reported.noted_at < Some(*at)) {
+                    self.push(at, OutgoingEventKind::TicketNoted(ticket));
+                    self.reported.noted_at = noted_at;
+                }
+            }
+            Some(Actual::Closed(closed)) => {
+                let ticket = ReportedTicket {
+                    number: closed.ticket_id,
+                    epoch: closed.epoch,
+                };
+                // A ticket can have ended before it was found.
+                if !self.is_reported(ticket) {
+                    self.follow_out_of_reach(ticket, closed.at);
+                    let at = closed.ended_at.min(closed.at);
+                    self.push_ticket(at, ticket, OutgoingEventKind::TicketCreated(ticket));
+                }
+                if !self.reported.is_closed {
+                    let by = closed.by;
+                    self.push(closed.at, OutgoingEventKind::TicketClosed { ticket, by });
+                    self.reported.is_closed = true;
+                }
+            }
+            None => {}
+        }
+        if let Some(blocked) = &record.blocked {
+            let reason = BlockReason::of(&blocked.reason);
+            if self.reported.blocked != Some(reason) {
+                self.push(blocked.since, OutgoingEventKind::AlertBlocked { reason });
+                self.reported.blocked = Some(reason);
+            }
+        }
+    }
+
+    /// Whether the newest ticket of the events is this one, at whatever address of its ConnectWise.
+    fn is_reported(&self, ticket: ReportedTicket) -> bool {
+        let reported = self.reported.ticket;
+        reported.is_some_and(|reported| reported.number == ticket.number)
+    }
+
+    /// A ticket that the connection no longer reaches can be replaced in one write.
+    fn follow_out_of_reach(&mut self, next: ReportedTicket, at: Timestamp) {
+        let open = self.reported.ticket.filter(|_| !self.reported.is_closed);
+        if let Some(ticket) = open.filter(|open| open.epoch != next.epoch) {
+            let by = ClosedBy::OutOfReach;
+            self.push(at, OutgoingEventKind::TicketClosed { ticket, by });
+            self.reported.is_closed = true;
+        }
+    }
+
+    /// A claim ends a block, but the write may be refused for the same reason again. So only the
+    /// outcome of the write releases the alert.
+    fn follow_release(&mut self, record: &Record) {
+        if record.blocked.is_none() && record.claim.is_none() && self.reported.blocked.is_some() {
+            self.push(released_at(record), OutgoingEventKind::AlertReleased);
+            self.reported.blocked = None;
+        }
+    }
+
+    fn push_ticket(&mut self, at: Timestamp, ticket: ReportedTicket, what: OutgoingEventKind) {
+        self.push(at, what);
+        self.reported.ticket = Some(ticket);
+        self.reported.is_closed = false;
+        self.reported.noted_at = None;
+    }
+
+    fn push(&mut self, at: Timestamp, what: OutgoingEventKind) {
+        self.last_sequence = self.last_sequence.saturating_add(1);
+        let sequence = self.last_sequence;
+        self.events.push(OutgoingEvent { sequence, at, what });
+        if self.events.len() > MAX_EVENTS {
+            self.events.remove(0);
+        }
+    }
+}
+
+/// The end of a block has no time of its own: it is that of the newest state, which ended it.
+fn released_at(record: &Record) -> Timestamp {
+    let ticket = match &record.actual {
+        Some(Actual::Open(open)) => open.last_note_at.max(Some(open.opened_at)),
+        Some(Actual::Closed(closed)) => Some(closed.at),
+        None => None,
+    };
+    let desired = &record.desired;
+    let last = desired.last.as_ref().map(|last| last.receipt.at);
+    let resolution = desired.resolution.as_ref().map(|shown| shown.at());
+    let newest = ticket.max(last).max(resolution);
+    newest.unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests;
