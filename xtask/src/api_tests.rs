@@ -7,13 +7,12 @@ use anyhow::{Context, Result, bail, ensure};
 use local_stack::empty_stack::StackTimes;
 use local_stack::emulator::REGION;
 use local_stack::environment;
+use local_stack::npm;
 use local_stack::process::{capture, run as run_program};
 use local_stack::progress::step;
 use local_stack::stack::Stack;
 use local_stack::venv::{PythonTools, Venv};
 use serde_json::json;
-
-use crate::npm;
 
 /// schemathesis, what its hooks need, and two validators of the document, one of which runs in Node.
 const TOOLS: PythonTools = PythonTools {

@@ -4,12 +4,11 @@
 use anyhow::Result;
 use connectwise_sim::{Seed, Simulator};
 use local_stack::environment;
+use local_stack::npm;
 use local_stack::process::capture_stdout;
 use local_stack::progress::step;
 use local_stack::venv::{PythonTools, Venv};
 use tokio::process::Command;
-
-use crate::npm;
 
 /// The Python client, and Node for the other client.
 const CLIENTS: PythonTools = PythonTools {

@@ -11,7 +11,6 @@ mod clients;
 mod docs;
 mod fuzz;
 mod lint;
-mod npm;
 mod package;
 mod programs;
 mod release;

@@ -39,6 +39,7 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
         SystemTest::OperatorProgram,
         SystemTest::IamDenials,
         SystemTest::Alertmanager,
+        SystemTest::OutgoingWebhook,
     ] {
         system_tests::run(test).await?;
     }

@@ -50,6 +50,13 @@ pub(crate) async fn run() -> Result<()> {
                 stack.operator.url()
             ),
         ),
+        (
+            "receiver",
+            format!(
+                "{}   (where a webhook of a source may be received; nothing listens yet)",
+                stack.receiver_origin
+            ),
+        ),
         ("tenants", tenants),
         (
             "",

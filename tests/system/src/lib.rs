@@ -7,6 +7,7 @@ pub mod chaos;
 pub mod iam_denials;
 pub mod isolation;
 pub mod operator_program;
+pub mod outgoing_webhook;
 pub mod restore;
 pub mod scale;
 pub mod smoke;

@@ -47,6 +47,12 @@ async fn alertmanager() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts a stack"]
+async fn outgoing_webhook() -> Result<()> {
+    until_stopped(system::outgoing_webhook::run()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts a stack"]
 async fn calls() -> Result<()> {
     until_stopped(system::calls::run()).await
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::binaries::{self, Compression, Profile};
 use crate::deployment::{self, DeployedStack};
-use crate::emulator::{Emulator, IamMode};
+use crate::emulator::{Emulator, IamMode, free_port};
 use crate::operator::OperatorClient;
 use crate::progress::step;
 use crate::proxy::Proxy;
@@ -76,6 +76,8 @@ pub struct EmptyStack {
     pub other_sites: Vec<SimulatorProcess>,
     pub deployed: DeployedStack,
     pub operator: OperatorClient,
+    /// Where a webhook of a source may be received: an origin at which nothing listens yet.
+    pub receiver_origin: String,
     folder: RunFolder,
 }
 
@@ -101,6 +103,7 @@ impl EmptyStack {
         .await?;
         // The template needs the page's address, so the proxy starts before the deployment.
         let proxy = Proxy::start(emulator.endpoint()).await?;
+        let receiver_origin = format!("http://127.0.0.1:{}", free_port()?);
         let (deployed, operator) = step("deploying infra/template.yaml", async {
             for function in deployment::FUNCTIONS {
                 let program = binaries::program(&built, function)?;
@@ -112,6 +115,7 @@ impl EmptyStack {
             let origins: Vec<_> = sites.map(SimulatorProcess::origin).collect();
             let parameters = [
                 ("AllowedOrigins", origins.join(",")),
+                ("WebhookOrigins", receiver_origin.clone()),
                 ("MailFrom", MAIL_FROM.to_owned()),
                 ("OperatorMail", OPERATOR_MAIL.to_owned()),
                 ("PageOrigin", proxy.origin().to_owned()),
@@ -137,6 +141,7 @@ impl EmptyStack {
             other_sites,
             deployed,
             operator,
+            receiver_origin,
             folder,
         })
     }

@@ -10,6 +10,7 @@ pub mod emulator;
 pub mod environment;
 pub mod inspector;
 pub mod journal;
+pub mod npm;
 pub mod operator;
 pub mod partner_page;
 pub mod process;

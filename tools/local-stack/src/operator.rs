@@ -110,6 +110,36 @@ impl OperatorClient {
         serde_json::from_value(created).context("the operator API returned a source without secret")
     }
 
+    /// Sets the webhook of a source, which must have none. Returns its signing secret.
+    pub async fn put_webhook(&self, source: &SourceId, url: &str) -> Result<String> {
+        let path = format!("/sources/{source}/webhook");
+        let body = json!({ "url": url });
+        signing_secret(&self.call(Method::PUT, &path, Some(&body)).await?)
+    }
+
+    /// Gives the webhook of a source another signing secret, and returns it.
+    pub async fn rotate_webhook_secret(&self, source: &SourceId) -> Result<String> {
+        let path = format!("/sources/{source}/webhook/secret");
+        let body = json!({});
+        signing_secret(&self.call(Method::POST, &path, Some(&body)).await?)
+    }
+
+    /// Asks for a test delivery, and returns its id.
+    pub async fn ping_webhook(&self, source: &SourceId) -> Result<String> {
+        let path = format!("/sources/{source}/webhook/ping");
+        let pinged = self.call(Method::POST, &path, None).await?;
+        let id = pinged["delivery"].as_str().map(str::to_owned);
+        id.context("the operator API returned a test delivery without id")
+    }
+
+    /// The newest deliveries of a source in this state.
+    pub async fn deliveries(&self, source: &SourceId, state: &str) -> Result<Vec<Value>> {
+        let path = format!("/sources/{source}/deliveries?state={state}");
+        let mut page = self.call(Method::GET, &path, None).await?;
+        let deliveries = page["deliveries"].as_array_mut().map(std::mem::take);
+        deliveries.context("the operator API returned no deliveries")
+    }
+
     /// A link to the partner's page. It works once, within a day.
     pub async fn new_link(&self, partner: &PartnerId) -> Result<String> {
         let path = format!("/partners/{partner}/links");
@@ -188,4 +218,10 @@ impl OperatorClient {
         let answer = request.body(body).send().await;
         answer.with_context(|| format!("{method} {url}"))
     }
+}
+
+/// The secret in the response to the request that made it.
+fn signing_secret(response: &Value) -> Result<String> {
+    let secret = response["secret"].as_str().map(str::to_owned);
+    secret.context("the operator API returned a webhook without secret")
 }

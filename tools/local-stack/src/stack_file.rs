@@ -35,6 +35,8 @@ struct StackDescription<'a> {
     operator: OperatorKeys<'a>,
     aws_endpoint_url: &'a str,
     mail_url: &'a str,
+    /// Where a webhook of a source may be received.
+    receiver_origin: &'a str,
     connectwise: ConnectWiseKeys<'a>,
     functions: &'a BTreeMap<String, String>,
     queue_url: &'a str,
@@ -99,6 +101,7 @@ impl StackFile {
             },
             aws_endpoint_url: stack.emulator.endpoint(),
             mail_url: stack.emulator.mail_url(),
+            receiver_origin: &stack.receiver_origin,
             connectwise: ConnectWiseKeys {
                 base_url: stack.simulator.origin(),
                 company_id: &keys.company_id,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::RecordId;
 use crate::alert::event::Event;
 use crate::alert::record::{Actual, ClosedBy, Record};
+use crate::alert::resolution::Resolution;
 use crate::outgoing::block_reason::BlockReason;
 
 /// The most events that a record keeps. Older ones were sent long ago.
@@ -264,7 +265,7 @@ fn released_at(record: &Record) -> Timestamp {
     };
     let desired = &record.desired;
     let last = desired.last.as_ref().map(|last| last.receipt.at);
-    let resolution = desired.resolution.as_ref().map(|shown| shown.at());
+    let resolution = desired.resolution.as_ref().map(Resolution::at);
     let newest = ticket.max(last).max(resolution);
     newest.unwrap_or(Timestamp::UNIX_EPOCH)
 }

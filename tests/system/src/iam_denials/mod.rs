@@ -74,6 +74,7 @@ async fn check(stack: &Stack) -> Result<Results> {
         ("tickets", roles::tickets(&names)),
         ("reconcile", roles::reconcile(&names)),
         ("health", roles::health(&names)),
+        ("deliveries", roles::deliveries(&names)),
         ("setup", roles::setup(&names)),
     ] {
         let arn = role_of(stack, function).await?;

@@ -37,6 +37,23 @@ fn queues_except_send(names: &ResourceNames) -> Vec<IamCall> {
     denied
 }
 
+/// All calls on the table of deliveries but these, and all calls on its queues.
+fn deliveries_except(names: &ResourceNames, allowed: &[&str]) -> Vec<IamCall> {
+    let mut denied = table_except(&names.deliveries_table, allowed);
+    for (queue, url) in [
+        (&names.delivery_queue, &names.delivery_queue_url),
+        (
+            &names.delivery_dead_letters,
+            &names.delivery_dead_letters_url,
+        ),
+    ] {
+        denied.extend(sending(queue, url));
+        denied.extend(consuming(queue, url));
+        denied.extend(administration_of_queue(queue, url));
+    }
+    denied
+}
+
 /// Reads of secrets of sources and of another stack, for a role that reads those of connections.
 fn secrets_of_others(names: &ResourceNames) -> [IamCall; 3] {
     let others = [
@@ -52,6 +69,7 @@ pub(super) fn ingest(names: &ResourceNames) -> RolePermissions {
     denied.extend(table_except(&names.config, &[]));
     denied.extend(access(&names.access, &[]));
     denied.extend(queues_except_send(names));
+    denied.extend(deliveries_except(names, &[]));
     for name in [
         &names.connection_secret,
         &names.client_id_secret,
@@ -85,6 +103,11 @@ pub(super) fn tickets(names: &ResourceNames) -> RolePermissions {
     denied.extend(sending(&names.queue, &names.queue_url));
     denied.extend(administration_of_queue(&names.queue, &names.queue_url));
     denied.extend(consuming(&names.dead_letters, &names.dead_letters_url));
+    let deliveries = deliveries_except(names, &[]).into_iter();
+    let is_sent = |call: &IamCall| {
+        call.on == names.delivery_queue && call.operation.starts_with("SendMessage")
+    };
+    denied.extend(deliveries.filter(|call| !is_sent(call)));
     denied.extend(secrets_of_others(names));
     denied.extend(administration_of_secret(&names.connection_secret));
     denied.extend(unrelated(&names.tickets, &names.ingest));
@@ -95,6 +118,7 @@ pub(super) fn tickets(names: &ResourceNames) -> RolePermissions {
         batch_get_item(&names.config),
         batch_get_item(&names.access),
         queue_attributes(&names.queue, &names.queue_url),
+        send(&names.delivery_queue, &names.delivery_queue_url),
     ];
     RolePermissions {
         prepare: vec![],
@@ -112,6 +136,7 @@ pub(super) fn reconcile(names: &ResourceNames) -> RolePermissions {
     denied.extend(table_except(config, &["GetItem", "Query", "UpdateItem"]));
     denied.extend(access(&names.access, &["GetItem", "Query"]));
     denied.extend(queues_except_send(names));
+    denied.extend(deliveries_except(names, &[]));
     denied.extend(secrets_of_others(names));
     denied.extend(administration_of_secret(&names.connection_secret));
     // It may invoke itself, but no other function.
@@ -147,6 +172,7 @@ pub(super) fn health(names: &ResourceNames) -> RolePermissions {
     denied.extend(table_except(config, &["GetItem", "Query", "UpdateItem"]));
     denied.extend(access(&names.access, &["GetItem", "Query"]));
     denied.extend(queues_except_send(names));
+    denied.extend(deliveries_except(names, &[]));
     denied.extend(secrets_of_others(names));
     denied.extend(administration_of_secret(&names.connection_secret));
     // It may invoke itself, but no other function.
@@ -175,6 +201,50 @@ pub(super) fn health(names: &ResourceNames) -> RolePermissions {
     }
 }
 
+pub(super) fn deliveries(names: &ResourceNames) -> RolePermissions {
+    // It knows no record, no partner and no key of a ConnectWise.
+    let table = &names.deliveries_table;
+    let mut denied = table_except(&names.alerts, &[]);
+    denied.extend(table_except(&names.config, &[]));
+    denied.extend(access(&names.access, &[]));
+    let by_key = ["GetItem", "Query", "PutItem", "UpdateItem"];
+    denied.extend(table_except(table, &by_key));
+    denied.extend(sending(&names.queue, &names.queue_url));
+    denied.extend(queues_except_send(names));
+    // A consumer that sends to its own queue would be a loop.
+    let (queue, url) = (&names.delivery_queue, &names.delivery_queue_url);
+    denied.extend(sending(queue, url));
+    denied.extend(administration_of_queue(queue, url));
+    let (dead_letters, dead_letters_url) = (
+        &names.delivery_dead_letters,
+        &names.delivery_dead_letters_url,
+    );
+    denied.extend(consuming(dead_letters, dead_letters_url));
+    for name in [
+        &names.connection_secret,
+        &names.client_id_secret,
+        &names.other_source_secret,
+        &names.other_connection_secret,
+    ] {
+        denied.push(get_secret(name));
+    }
+    denied.extend(administration_of_secret(&names.source_secret));
+    denied.extend(unrelated(&names.deliveries, &names.tickets));
+    RolePermissions {
+        prepare: vec![],
+        allowed: vec![
+            get_item(table),
+            update_item(table),
+            query(table),
+            list(table, "due", "due_of"),
+            list(table, "by_state", "list_of"),
+            queue_attributes(queue, url),
+            get_secret(&names.source_secret),
+        ],
+        denied,
+    }
+}
+
 pub(super) fn setup(names: &ResourceNames) -> RolePermissions {
     // It lists alerts and reads their records. Only `tickets` writes them.
     let alerts = &names.alerts;
@@ -194,6 +264,10 @@ pub(super) fn setup(names: &ResourceNames) -> RolePermissions {
     denied.extend(of_access);
     denied.extend(administration_of_table(access));
     denied.extend(queues_except_send(names));
+    let deliveries = &names.deliveries_table;
+    let by_key = ["GetItem", "PutItem", "UpdateItem"];
+    denied.extend(deliveries_except(names, &by_key));
+    denied.push(list(deliveries, "due", "due_of"));
     for name in [&names.other_source_secret, &names.other_connection_secret] {
         denied.push(get_secret(name));
         denied.push(put_secret(name));
@@ -207,7 +281,12 @@ pub(super) fn setup(names: &ResourceNames) -> RolePermissions {
             others.filter(|call| !matches!(call.operation, "PutSecretValue" | "RestoreSecret")),
         );
     }
-    for function in [&names.ingest, &names.reconcile, &names.health] {
+    for function in [
+        &names.ingest,
+        &names.reconcile,
+        &names.health,
+        &names.deliveries,
+    ] {
         denied.push(invoke(function));
     }
     // The emulator does not know a mail's sender (see `local_stack::empty_stack`). A rule over the
@@ -227,6 +306,9 @@ pub(super) fn setup(names: &ResourceNames) -> RolePermissions {
         list(alerts, "by_time", "list_of"),
         get_item(alerts),
         batch_get_item(alerts),
+        get_item(deliveries),
+        update_item(deliveries),
+        list(deliveries, "by_state", "list_of"),
         send(&names.queue, &names.queue_url),
         get_secret(&names.client_id_secret),
         get_secret(&names.source_secret),

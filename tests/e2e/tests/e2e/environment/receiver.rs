@@ -189,7 +189,7 @@ pub(crate) struct Webhook {
     pub(crate) receiver: Receiver,
     pub(crate) app: DeliveriesHandler,
     pub(crate) table: Deliveries,
-    config: deliveries::Config,
+    pub(crate) config: deliveries::Config,
     aws: aws_types::SdkConfig,
     queue: Queue,
 }

@@ -184,7 +184,7 @@ impl<'a> ScenarioRun<'a> {
     pub(crate) fn put(&mut self, kinds: &[EventKind], before: usize) {
         let message = |(number, what): (usize, &EventKind)| QueuedMessage {
             number,
-            body: message(&self.alert, *what, before + number),
+            body: Message::Event(event(&self.alert, *what, before + number)).to_json(),
             received: 0,
             visible_at: self.now,
             is_done: false,
@@ -468,8 +468,8 @@ pub(crate) fn unanswered(operation: &str) -> Value {
     json!({ "rules": [{ "when": when, "then": "lost", "times": 1 }] })
 }
 
-/// The queue's message of an alert's event number `number`.
-pub(crate) fn message(alert: &str, what: EventKind, number: usize) -> String {
+/// The event of an alert with this number.
+pub(crate) fn event(alert: &str, what: EventKind, number: usize) -> Event {
     let particulars = || Particulars {
         kind: Kind::parse("disk").unwrap(),
         category: Category::Operations,
@@ -491,8 +491,7 @@ pub(crate) fn message(alert: &str, what: EventKind, number: usize) -> String {
     };
     let occurred_at = Timestamp::from_second(1_790_000_000).unwrap() + seconds;
     let id = EventId::parse(format!("e{number}")).unwrap();
-    let event = Event::immediate(key(TENANT, alert), id, occurred_at, change);
-    Message::Event(event).to_json()
+    Event::immediate(key(TENANT, alert), id, occurred_at, change)
 }
 
 pub(crate) async fn run_scenario(

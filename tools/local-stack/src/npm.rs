@@ -4,13 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use local_stack::environment;
-use local_stack::process::capture_stdout;
-use local_stack::venv::Venv;
+
+use crate::environment;
+use crate::process::capture_stdout;
+use crate::venv::Venv;
 
 /// Installs the packages that `source` locks, and returns the folder with them and with the scripts
 /// of `source`. `name` is that of the folder below `target`.
-pub(crate) async fn install(venv: &Venv, source: &Path, name: &str) -> Result<PathBuf> {
+///
+/// # Errors
+/// When npm fails, with its message.
+pub async fn install(venv: &Venv, source: &Path, name: &str) -> Result<PathBuf> {
     // npm writes beside the scripts. A copy keeps the source tree clean.
     let folder = environment::target(name);
     fs::create_dir_all(&folder)?;
