@@ -23,6 +23,7 @@ use crate::Config;
 use crate::closing::Closing;
 use crate::error::ReconcileError;
 use crate::importer::Importer;
+use crate::incidents::{IncidentFollower, OpenIncidents, next_follow, tenant_names};
 use crate::pacing::{self, DueTimes};
 use crate::releaser::{Releaser, Round};
 use crate::run_context::RunContext;
@@ -131,6 +132,14 @@ impl ScheduledJob for ReconcileJob {
             queue: &self.queue,
         };
         let is_importing = importer.import().await?;
+        let names = tenant_names(&config.mappings);
+        let follower = IncidentFollower {
+            context,
+            alerts: &self.alerts,
+            queue: &self.queue,
+            names: &names,
+        };
+        let incidents = follower.follow().await?;
         if pacing::allowance(&leased.progress, now) == 0 {
             let left = ReconcileTotals {
                 left: 1,
@@ -138,7 +147,9 @@ impl ScheduledJob for ReconcileJob {
             };
             return Ok((left, times.next_minute(&leased.progress)));
         }
-        let found = self.find(leased, &config, context, is_importing).await?;
+        let found = self
+            .find(leased, &config, context, (is_importing, &incidents))
+            .await?;
         self.keep_progress(leased, &found.progress, now).await?;
         self.send(&found, invocation).await?;
         let totals = found.totals();
@@ -158,6 +169,7 @@ impl ScheduledJob for ReconcileJob {
                 .into_iter()
                 .chain(found.next_look)
                 .chain(maintenance_end)
+                .chain(next_follow(&incidents, times.now))
                 .min();
             times.next(&found.progress, look)
         };
@@ -219,7 +231,7 @@ impl ReconcileJob {
         leased: &LeasedRun,
         config: &PartnerConfig,
         context: RunContext<'_>,
-        is_importing: bool,
+        (is_importing, incidents): (bool, &OpenIncidents),
     ) -> Result<Found, ReconcileError> {
         let (partner, now) = (context.partner, context.invocation.now());
         let mut progress = leased.progress.clone();
@@ -249,6 +261,7 @@ impl ReconcileJob {
         let releaser = Releaser {
             alerts: &self.alerts,
             config,
+            incidents,
         };
         releaser.settle_retries(&mut progress, now).await?;
         // A resolved alert is not released as well.

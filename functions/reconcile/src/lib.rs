@@ -11,6 +11,7 @@ mod commands;
 mod config;
 mod error;
 mod importer;
+mod incidents;
 mod job;
 mod pacing;
 mod releaser;

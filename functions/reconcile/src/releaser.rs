@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use connections::PartnerConfig;
 use domain::alert::release::{BlockStatus, block_status};
 use domain::ticketing::refused_writes::{RefusalSurvey, RefusedAlert, fingerprint};
-use domain::{AlertKey, PartnerId};
+use domain::{AlertKey, Blocked, PartnerId};
 use jiff::Timestamp;
 use store::{Alerts, BlockedCursor, BlockedRange, RunProgress};
 
+use crate::incidents::OpenIncidents;
 use crate::targets::TargetChecker;
 
 /// Finds the blocked alerts of one partner that may go on.
 pub(crate) struct Releaser<'a> {
     pub(crate) alerts: &'a Alerts,
     pub(crate) config: &'a PartnerConfig,
+    pub(crate) incidents: &'a OpenIncidents,
 }
 
 /// The limits of one round through the list of blocked alerts.
@@ -56,7 +58,13 @@ impl Releaser<'_> {
             while let Some(listed) = listing.next().await? {
                 let view = views.of(&listed.key);
                 let details = listed.desired.details.as_ref();
-                match block_status(&listed.blocked, details, view, round.now) {
+                let status = match &listed.blocked.reason {
+                    Blocked::Incident(id) if !self.incidents.contains(&listed.key.tenant, id) => {
+                        BlockStatus::Cleared
+                    }
+                    _ => block_status(&listed.blocked, details, view, round.now),
+                };
+                match status {
                     BlockStatus::Cleared if !round.known.contains(&listed.key) => {}
                     BlockStatus::Cleared | BlockStatus::Blocked => continue,
                     BlockStatus::Refused => {

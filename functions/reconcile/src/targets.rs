@@ -245,6 +245,7 @@ mod tests {
             ticket_index: None,
             source_since: None,
             maintenance: MaintenanceWindows::default(),
+            admission: None,
         }
     }
 

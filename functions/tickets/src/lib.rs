@@ -5,6 +5,7 @@
 //! to the queue that it reads. It may delay a message, or send one that can never be processed to
 //! the dead-letter queue. Events for webhooks of sources go to the queue of `deliveries`.
 
+mod admission;
 mod backoff;
 mod case;
 mod config;

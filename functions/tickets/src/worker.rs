@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use store::Alerts;
 
 use crate::BatchInvocation;
+use crate::admission::Admissions;
 use crate::case::AlertCase;
 use crate::lookups::Lookups;
 use crate::outcome::{MessageOutcome, StepOutcome, outcome_of};
@@ -191,6 +192,7 @@ impl AlertWorker {
             WorkerStep::DetectExistingTickets { record } => {
                 lookups.detect_existing_tickets(stored, record, case).await
             }
+            WorkerStep::AdmitNewAlert { record } => self.admissions().admit(&record, case).await,
             WorkerStep::Write {
                 record,
                 write,
@@ -242,6 +244,13 @@ impl AlertWorker {
             connections: &self.connections,
             records: self.records(),
             settle: self.settle,
+        }
+    }
+
+    fn admissions(&self) -> Admissions<'_> {
+        Admissions {
+            connections: &self.connections,
+            records: self.records(),
         }
     }
 

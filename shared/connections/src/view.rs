@@ -77,6 +77,7 @@ impl AlertView {
                     true => MaintenanceWindows::default(),
                     false => items.maintenance,
                 },
+                admission: None,
             },
             site: site.map(|connection| ConnectionSite {
                 connection,

@@ -151,6 +151,9 @@ const TEST_ALERTS: &str = "src_setup000000000000000000000";
 /// either.
 const SOURCE_ALERTS: &str = "src_health00000000000000000000";
 
+/// The source of the alerts of incidents. No real source has this id either.
+const INCIDENTS: &str = "src_storm000000000000000000000";
+
 impl SourceId {
     /// Returns the source of test alerts. The webhook endpoint rejects it.
     #[must_use]
@@ -179,10 +182,21 @@ impl SourceId {
         Self(SOURCE_ALERTS.to_owned())
     }
 
+    /// Returns the source of the alerts of incidents. The webhook endpoint rejects it.
+    #[must_use]
+    pub fn for_incidents() -> Self {
+        Self(INCIDENTS.to_owned())
+    }
+
+    #[must_use]
+    pub fn is_for_incidents(&self) -> bool {
+        self.0 == INCIDENTS
+    }
+
     /// Whether the id belongs to Ticketbridge itself. No sender has it.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
-        self.0 == TEST_ALERTS || self.0 == SOURCE_ALERTS
+        [TEST_ALERTS, SOURCE_ALERTS, INCIDENTS].contains(&self.0.as_str())
     }
 }
 
@@ -192,6 +206,12 @@ impl AlertId {
     pub fn for_test(asked_at: Timestamp) -> Self {
         Self(format!("test-{}", asked_at.as_millisecond()))
     }
+
+    /// Returns the id of the alert of the incident that began at this time.
+    #[must_use]
+    pub fn for_incident(began_at: Timestamp) -> Self {
+        Self(format!("incident-{}", began_at.as_millisecond()))
+    }
 }
 
 impl EventId {
@@ -199,6 +219,12 @@ impl EventId {
     #[must_use]
     pub fn for_test(at: Timestamp) -> Self {
         Self(format!("test-{}", at.as_millisecond()))
+    }
+
+    /// Returns the id of the event with this number of an incident's alert.
+    #[must_use]
+    pub fn for_incident(number: u32) -> Self {
+        Self(format!("incident-{number}"))
     }
 }
 

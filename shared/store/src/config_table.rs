@@ -8,7 +8,7 @@ use crate::operations::{
     RejectedEventStore, SourceActivityStore, WaitingStore, WeeklyReportStore,
 };
 use crate::partners::{
-    BoardRequestStore, CompanyListStore, MaintenanceStore, SampleStore, SettingsStore,
+    BoardRequestStore, CompanyListStore, MaintenanceStore, SampleStore, SettingsStore, StormStore,
     TenantChangeStore, TenantStore, TestTicketStore,
 };
 use crate::table::Table;
@@ -17,6 +17,7 @@ use crate::table::Table;
 #[derive(Debug, Clone)]
 pub struct ConfigTable {
     pub settings: SettingsStore,
+    pub storms: StormStore,
     pub maintenance: MaintenanceStore,
     pub tenants: TenantStore,
     pub breaker: BreakerStore,
@@ -42,6 +43,7 @@ impl ConfigTable {
         let table = &Table::new(config, table);
         Self {
             settings: SettingsStore::new(table),
+            storms: StormStore::new(table),
             maintenance: MaintenanceStore::new(table),
             tenants: TenantStore::new(table),
             breaker: BreakerStore::new(table),

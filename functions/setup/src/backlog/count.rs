@@ -112,7 +112,10 @@ impl Backlog {
 /// without the end of maintenance.
 fn code(reason: &Blocked) -> String {
     let all = reason.to_string();
-    let is_of_one_alert = matches!(reason, Blocked::Rejected(_) | Blocked::Maintenance(_));
+    let is_of_one_alert = matches!(
+        reason,
+        Blocked::Rejected(_) | Blocked::Maintenance(_) | Blocked::Incident(_)
+    );
     match all.split_once('(') {
         Some((code, _)) if is_of_one_alert => code.to_owned(),
         Some(_) | None => all,
@@ -157,6 +160,9 @@ pub(crate) fn describe(reason: &Blocked) -> String {
                 "raised and resolved again and again, so its ticket stays open until {}",
                 page::readable(*until)
             )
+        }
+        Blocked::Incident(_) => {
+            "part of an incident of many alerts, which has one ticket".to_owned()
         }
         Blocked::Maintenance(hold) => {
             format!("held by maintenance until {}", page::readable(hold.until))

@@ -63,6 +63,13 @@ fn words(settings: &Settings, lists: &TicketLists) -> BTreeMap<String, String> {
         let rule = format!("{} raises within {} minutes", rule.raises, rule.minutes);
         words.insert("alerts_are_flapping_after".to_owned(), rule);
     }
+    if let Some(rule) = settings.storm {
+        let rule = format!(
+            "more than {} alerts within {} minutes",
+            rule.alerts, rule.minutes
+        );
+        words.insert("alerts_share_a_ticket_after".to_owned(), rule);
+    }
     let minutes = settings.note_interval_minutes;
     words.insert("minutes_between_notes".to_owned(), minutes.to_string());
     let readers = match settings.notes_for_customers {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::alert::event::Severity;
 use domain::alert::flapping::{FlapRule, MAX_MINUTES, MAX_RAISES, MIN_RAISES};
 use domain::alert::kind::{Category, KindInfo, category_of};
+use domain::alert::storm::{MAX_ALERTS, MAX_STORM_MINUTES, MIN_ALERTS, StormRule};
 use domain::setup::choices::{BoardChoice, find_target_issues, merge_types};
 use domain::setup::rights;
 use domain::setup::settings::{BoardTarget, OnResolve, Settings};
@@ -49,6 +50,11 @@ pub(crate) struct TicketsForm {
     flap_raises: u32,
     #[serde(default)]
     flap_minutes: u32,
+    /// More new alerts of a tenant than this within so many minutes are a storm. 0 is never one.
+    #[serde(default)]
+    storm_alerts: u32,
+    #[serde(default)]
+    storm_minutes: u32,
     pub(super) version: u64,
 }
 
@@ -100,6 +106,11 @@ impl TicketsForm {
             minutes: self.flap_minutes,
         });
         check_flapping(flapping)?;
+        let storm = (self.storm_alerts > 0).then_some(StormRule {
+            alerts: self.storm_alerts,
+            minutes: self.storm_minutes,
+        });
+        check_storm(storm)?;
         let mut priorities = before.priorities.clone();
         for (severity, OptionalId(picked)) in self.priorities {
             match picked {
@@ -122,6 +133,7 @@ impl TicketsForm {
             lowers_priority: self.lowers_priority,
             note_interval_minutes: self.note_interval_minutes,
             flapping,
+            storm,
             notes_for_customers: self.notes_for_customers,
             source: match self.source {
                 SentChoice(Some(OptionalId(picked))) => picked,
@@ -219,6 +231,21 @@ fn check_flapping(rule: Option<FlapRule>) -> Result<(), Problem> {
     Ok(())
 }
 
+fn check_storm(rule: Option<StormRule>) -> Result<(), Problem> {
+    let Some(rule) = rule else {
+        return Ok(());
+    };
+    if !(MIN_ALERTS..=MAX_ALERTS).contains(&rule.alerts) {
+        let words = format!("From {MIN_ALERTS} to {MAX_ALERTS}, or 0 for never.");
+        return Err(Problem::invalid("storm_alerts", words));
+    }
+    if !(1..=MAX_STORM_MINUTES).contains(&rule.minutes) {
+        let words = format!("From 1 minute to {MAX_STORM_MINUTES}, which is an hour.");
+        return Err(Problem::invalid("storm_minutes", words));
+    }
+    Ok(())
+}
+
 /// Checks the choices against what ConnectWise has. Where the API member lacks the right to read
 /// it, only the choices from before are accepted.
 ///
@@ -258,6 +285,7 @@ pub(crate) fn check_limits(settings: &Settings) -> Result<(), Problem> {
         return Err(Problem::invalid("note_interval_minutes", words));
     }
     check_flapping(settings.flapping)?;
+    check_storm(settings.storm)?;
     match numbers.into_iter().find(|(_, number, max)| number > max) {
         Some((field, _, max)) => Err(Problem::invalid(field, format!("It is at most {max}."))),
         None => Ok(()),

@@ -6,6 +6,7 @@ use connectwise::Board;
 use domain::alert::event::Severity;
 use domain::alert::flapping::{FlapRule, MAX_MINUTES, MAX_RAISES};
 use domain::alert::kind::{Category, KindInfo};
+use domain::alert::storm::{MAX_ALERTS, MAX_STORM_MINUTES, StormRule};
 use domain::setup::choices::{TargetIssue, check_closing_status, check_start_status, check_type};
 use domain::setup::found_board::{FoundStatus, FoundType};
 use domain::setup::settings::{OnResolve, Settings};
@@ -49,6 +50,7 @@ pub(super) struct TicketChoices {
     notes_for_customers: bool,
     lowers_priority: bool,
     flapping: Option<FlapRule>,
+    storm: Option<StormRule>,
 }
 
 #[derive(Debug, Serialize)]
@@ -136,6 +138,7 @@ impl TicketChoices {
             notes_for_customers: settings.notes_for_customers,
             lowers_priority: settings.lowers_priority,
             flapping: settings.flapping,
+            storm: settings.storm,
         }
     }
 }
@@ -251,6 +254,21 @@ fn flapping_fields(rule: Option<FlapRule>) -> Markup {
     }
 }
 
+fn storm_fields(rule: Option<StormRule>) -> Markup {
+    let alerts = rule.map_or(0, |rule| rule.alerts);
+    let minutes = rule.map_or(5, |rule| rule.minutes);
+    html! {
+        fieldset {
+            legend { "Alert storms" }
+            p { "When many alerts of one tenant are raised at once, the further ones share one ticket, which lists them. It is finished once all of them are resolved." }
+            label for="storm_alerts" { "It is a storm after this many new alerts of a tenant (0 for never)" }
+            input id="storm_alerts" name="storm_alerts" type="number" min="0" max=(MAX_ALERTS) required value=(alerts);
+            label for="storm_minutes" { "within this many minutes" }
+            input id="storm_minutes" name="storm_minutes" type="number" min="1" max=(MAX_STORM_MINUTES) required value=(minutes);
+        }
+    }
+}
+
 fn form(version: u64, chosen: &TicketChoices) -> Markup {
     html! {
         form method="post" action=(SetupStep::Tickets.path()) {
@@ -274,6 +292,7 @@ fn form(version: u64, chosen: &TicketChoices) -> Markup {
                 }
             }
             (flapping_fields(chosen.flapping))
+            (storm_fields(chosen.storm))
             fieldset {
                 legend { "Notes" }
                 label for="note_interval_minutes" { "Minimum number of minutes between two notes about repeats of an alert" }
@@ -492,6 +511,7 @@ mod tests {
                 notes_for_customers: false,
                 lowers_priority: false,
                 flapping: None,
+                storm: None,
             }),
             off: vec!["Priorities cannot be read.".to_owned()],
         };

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::AlertId;
 use crate::alert::op::Op;
 
 /// Why an alert is blocked.
@@ -35,6 +36,8 @@ pub enum Blocked {
     Maintenance(MaintenanceHold),
     /// It was resolved, but it is flapping, so its ticket stays open until this time.
     Flapping(Timestamp),
+    /// It is part of an incident, whose ticket lists it.
+    Incident(AlertId),
 }
 
 /// A block by maintenance windows.
@@ -76,7 +79,8 @@ impl Blocked {
             | Self::Rejected(_)
             | Self::OlderThanBackfill
             | Self::Maintenance(_)
-            | Self::Flapping(_) => false,
+            | Self::Flapping(_)
+            | Self::Incident(_) => false,
         }
     }
 
@@ -97,7 +101,8 @@ impl Blocked {
             | Self::TargetMissing(_)
             | Self::Rejected(_)
             | Self::Maintenance(_)
-            | Self::Flapping(_) => false,
+            | Self::Flapping(_)
+            | Self::Incident(_) => false,
         }
     }
 }
@@ -141,6 +146,7 @@ impl fmt::Display for Blocked {
             Self::Rejected(words) => write!(f, "rejected({words})"),
             Self::OlderThanBackfill => f.write_str("older_than_backfill"),
             Self::Flapping(until) => write!(f, "flapping(until {until})"),
+            Self::Incident(id) => write!(f, "incident({id})"),
             Self::Maintenance(hold) => write!(f, "maintenance(until {})", hold.until),
         }
     }
@@ -180,12 +186,12 @@ impl BlockedSince {
     }
 
     /// Whether a person may release the alert: it is older than the back-fill, maintenance holds it,
-    /// or ConnectWise refused a call because of it.
+    /// it is part of an incident, or ConnectWise refused a call because of it.
     #[must_use]
     pub fn can_be_released(&self) -> bool {
         let waits = matches!(
             self.reason,
-            Blocked::OlderThanBackfill | Blocked::Maintenance(_)
+            Blocked::OlderThanBackfill | Blocked::Maintenance(_) | Blocked::Incident(_)
         );
         self.is_refusal() || waits
     }
@@ -207,7 +213,8 @@ impl BlockedSince {
             | Blocked::MissingRight(_)
             | Blocked::OlderThanBackfill
             | Blocked::Maintenance(_)
-            | Blocked::Flapping(_) => false,
+            | Blocked::Flapping(_)
+            | Blocked::Incident(_) => false,
         }
     }
 

@@ -94,6 +94,7 @@ mod tests {
             ticket_index: None,
             source_since: None,
             maintenance: MaintenanceWindows::default(),
+            admission: None,
         }
     }
 

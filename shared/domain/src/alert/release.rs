@@ -61,8 +61,8 @@ pub fn block_status(
         Blocked::KindDisabled => waits(details.is_some_and(is_off)),
         Blocked::MissingRight(right) => waits(view.breaker.missing_rights.contains(right)),
         Blocked::TargetMissing(_) | Blocked::Rejected(_) => BlockStatus::Refused,
-        // Only a person releases it.
-        Blocked::OlderThanBackfill => BlockStatus::Blocked,
+        // Only a person releases it, or the end of its incident, which reconcile checks.
+        Blocked::OlderThanBackfill | Blocked::Incident(_) => BlockStatus::Blocked,
         Blocked::Flapping(until) => {
             let rule = connection.and_then(|connection| connection.settings.flapping);
             waits(rule.is_some() && now < *until)
@@ -129,6 +129,7 @@ mod tests {
             ticket_index: None,
             source_since: None,
             maintenance: MaintenanceWindows::default(),
+            admission: None,
         }
     }
 

@@ -138,13 +138,19 @@ mod tests {
     }
 
     #[test]
-    fn no_issued_source_id_is_the_one_for_test_alerts() {
+    fn no_issued_source_id_is_a_reserved_one() {
         assert!(SourceId::for_test_alerts().is_for_test_alerts());
         assert!(!SourceId::for_source_alerts().is_for_test_alerts());
-        let id = SourceId::for_test_alerts();
-        // It is read back from the table and the queue, so it is an id as the others are.
-        assert_eq!(SourceId::parse(id.as_str()), Ok(id.clone()));
-        // Ids without easily misread characters are generated elsewhere; this one has a 0.
-        assert!(id.as_str().contains('0'));
+        for id in [
+            SourceId::for_test_alerts(),
+            SourceId::for_source_alerts(),
+            SourceId::for_incidents(),
+        ] {
+            assert!(id.is_reserved());
+            // It is read back from the table and the queue, so it is an id as the others are.
+            assert_eq!(SourceId::parse(id.as_str()), Ok(id.clone()));
+            // Ids without easily misread characters are generated elsewhere; this one has a 0.
+            assert!(id.as_str().contains('0'));
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::alert::storm::Admission;
 use crate::connection::breaker::Breaker;
 use crate::maintenance::windows::MaintenanceWindows;
 use crate::setup::mapping::Mapping;
@@ -28,6 +29,8 @@ pub struct ConnectionView {
     pub source_since: Option<Timestamp>,
     /// The maintenance windows that cover the alert's tenant.
     pub maintenance: MaintenanceWindows,
+    /// Which ticket the alert gets. `None` before that was decided.
+    pub admission: Option<Admission>,
 }
 
 /// A confirmed connection.
@@ -87,7 +90,8 @@ impl ConnectionView {
         from.is_some_and(|from| raised_at < earlier(from, BACKFILL))
     }
 
-    /// The view for an alert that a person released, whatever its age, and in maintenance too.
+    /// The view for an alert that a person released, whatever its age, in maintenance and in an
+    /// incident too.
     #[must_use]
     pub fn released(mut self) -> Self {
         if let Some(connection) = &mut self.connection {
@@ -99,6 +103,7 @@ impl ConnectionView {
         }
         self.source_since = None;
         self.maintenance = MaintenanceWindows::default();
+        self.admission = Some(Admission::OwnTicket);
         self
     }
 }

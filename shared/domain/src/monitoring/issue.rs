@@ -47,7 +47,8 @@ impl IncidentScope {
             | Blocked::KindDisabled
             | Blocked::OlderThanBackfill
             | Blocked::Maintenance(_)
-            | Blocked::Flapping(_) => None,
+            | Blocked::Flapping(_)
+            | Blocked::Incident(_) => None,
         }
     }
 }

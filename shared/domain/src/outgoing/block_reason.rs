@@ -37,6 +37,8 @@ pub enum BlockReason {
     Maintenance,
     /// The alert came and went too often. Its ticket stays open until it is calm.
     Flapping,
+    /// It is part of an incident of many alerts, which has one ticket.
+    Incident,
 }
 
 impl BlockReason {
@@ -57,6 +59,7 @@ impl BlockReason {
             Blocked::OlderThanBackfill => Self::OlderThanBackfill,
             Blocked::Maintenance(_) => Self::Maintenance,
             Blocked::Flapping(_) => Self::Flapping,
+            Blocked::Incident(_) => Self::Incident,
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::event::Severity;
 use crate::alert::flapping::FlapRule;
 use crate::alert::kind::Category;
+use crate::alert::storm::StormRule;
 use crate::{Kind, RecordId};
 
 /// The settings that a partner makes in set-up.
@@ -37,6 +38,9 @@ pub struct Settings {
     /// When an alert counts as flapping. Then its ticket stays open until it is calm. Absent never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flapping: Option<FlapRule>,
+    /// When alerts of a tenant are a storm. Then they share a ticket. Absent never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storm: Option<StormRule>,
     /// Whether customers can read the notes. By default they are internal.
     #[serde(default)]
     pub notes_for_customers: bool,
@@ -62,6 +66,7 @@ impl Default for Settings {
             lowers_priority: false,
             note_interval_minutes: one_hour(),
             flapping: None,
+            storm: None,
             notes_for_customers: false,
             source: None,
             epoch: None,

@@ -6,6 +6,7 @@ use crate::alert::blocked::{BlockedSince, MaintenanceHold};
 use crate::alert::record::{
     Actual, AlertDetails, Claim, ClosedBy, ClosedTicket, Duplicate, Op, OpenTicket, Recheck, Record,
 };
+use crate::alert::storm::Admission;
 use crate::connection::breaker;
 use crate::connection::view::{ConnectionView, LiveConnection};
 use crate::setup::rights;
@@ -54,6 +55,7 @@ const LATE_VISITS: SignedDuration = SignedDuration::from_secs(30);
 ///     ticket_index: None,
 ///     source_since: None,
 ///     maintenance: MaintenanceWindows::default(),
+///     admission: None,
 /// };
 /// let settle = SignedDuration::from_mins(10);
 /// let decision = decide(&record, &view, settle, now);
@@ -85,7 +87,10 @@ pub fn decide(
 /// Whether ConnectWise refused this call before.
 fn is_refused(blocked: &BlockedSince, decision: &Decision) -> bool {
     match decision {
-        Decision::Nothing(_) | Decision::Wait { .. } | Decision::Block(_) => false,
+        Decision::Nothing(_)
+        | Decision::Wait { .. }
+        | Decision::Block(_)
+        | Decision::AdmitNewAlert => false,
         Decision::Search
         | Decision::Verify(_)
         | Decision::Recheck(_)
@@ -129,7 +134,10 @@ fn check_call(rights: &[&str], view: &ConnectionView, now: Timestamp) -> Result<
 /// The rights that a decision's calls need. Empty if it calls nothing.
 fn needed_rights(decision: &Decision) -> &'static [&'static str] {
     match decision {
-        Decision::Nothing(_) | Decision::Wait { .. } | Decision::Block(_) => &[],
+        Decision::Nothing(_)
+        | Decision::Wait { .. }
+        | Decision::Block(_)
+        | Decision::AdmitNewAlert => &[],
         Decision::Search
         | Decision::Verify(_)
         | Decision::Recheck(_)
@@ -320,6 +328,12 @@ pub(crate) fn create_ticket(
             epoch: connection.epoch,
         }));
     }
+    match &view.admission {
+        Some(Admission::OwnTicket) => {}
+        Some(Admission::Incident(id)) => return Decision::Block(Blocked::Incident(id.clone())),
+        None if needs_admission(record, connection) => return Decision::AdmitNewAlert,
+        None => {}
+    }
     Decision::Write(TicketWrite::Create(Box::new(TicketCreation {
         company,
         board: target.board,
@@ -335,6 +349,20 @@ pub(crate) fn create_ticket(
         raised_at: details.raised_at,
         previous: before.map(|before| before.ticket_id),
     })))
+}
+
+/// Whether the alert may share the ticket of an incident. Ticketbridge's own alerts have tickets of
+/// their own.
+fn needs_admission(record: &Record, connection: &LiveConnection) -> bool {
+    let is_part = matches!(
+        record.blocked,
+        Some(BlockedSince {
+            reason: Blocked::Incident(_),
+            ..
+        })
+    );
+    let is_counted = connection.settings.storm.is_some() && !record.key.source.is_reserved();
+    is_part || is_counted
 }
 
 /// The maintenance that holds the alert now. It concerns only alerts without an open ticket.
@@ -436,7 +464,12 @@ fn unreported_repeats(
     if unreported == 0 {
         return Err(Idle::UpToDate);
     }
-    let interval = SignedDuration::from_mins(i64::from(settings.note_interval_minutes));
+    let minutes = match record.key.source.is_for_incidents() {
+        // Each repeat lists more alerts. Reconcile sends the next one after this one was noted.
+        true => 0,
+        false => settings.note_interval_minutes,
+    };
+    let interval = SignedDuration::from_mins(i64::from(minutes));
     // The first repeat is reported at once: the alert may have been resolved in between, and a
     // person may have closed the ticket since. Each raise of a flapping alert is a first repeat.
     let flaps_until = flaps_until(record, settings, now);

@@ -25,6 +25,9 @@ pub enum Decision {
     FindPriorTickets,
     /// It is unknown whether the table has lost anything: search for any Ticketbridge ticket.
     DetectExistingTickets,
+    /// It is not decided yet whether the new alert gets a ticket of its own: count it among those of
+    /// its tenant.
+    AdmitNewAlert,
     /// Take a claim and make one write.
     Write(TicketWrite),
 }

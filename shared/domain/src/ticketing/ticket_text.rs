@@ -176,6 +176,17 @@ pub fn repeat_note(
     )
 }
 
+/// The note that lists more alerts of an incident. It begins as the note about repeats, since it is
+/// one.
+#[must_use]
+pub fn incident_note(payload: Option<&Payload>, mark: &str) -> String {
+    let list = payload.map_or("", |payload| payload.description.as_str());
+    format!(
+        "The alert was repeated, because more alerts belong to this incident.\n\n{}\n{mark}",
+        plain(list)
+    )
+}
+
 /// The note about a resolved alert: the reason, and the consequence for the ticket. `change` is why
 /// it stays open although resolved alerts' tickets are closed.
 #[must_use]
@@ -335,6 +346,10 @@ mod tests {
             (
                 NoteKind::Repeats,
                 repeat_note(2, &details, Some(&payload("a")), None, mark),
+            ),
+            (
+                NoteKind::Repeats,
+                incident_note(Some(&payload("- high: a")), mark),
             ),
             (
                 NoteKind::Resolved,

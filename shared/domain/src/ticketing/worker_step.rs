@@ -81,6 +81,10 @@ pub enum WorkerStep {
         record: Record,
     },
     /// Store the record with a claim, then make the write.
+    /// Decide whether the alert gets a ticket of its own, and ask again.
+    AdmitNewAlert {
+        record: Record,
+    },
     Write {
         record: Record,
         write: TicketWrite,
@@ -127,6 +131,7 @@ pub fn next_step(
         (Decision::Recheck(recheck), _) => WorkerStep::Recheck { record, recheck },
         (Decision::FindPriorTickets, _) => WorkerStep::FindPriorTickets { record },
         (Decision::DetectExistingTickets, _) => WorkerStep::DetectExistingTickets { record },
+        (Decision::AdmitNewAlert, _) => WorkerStep::AdmitNewAlert { record },
         (Decision::Write(write), _) => {
             let text = record.text(request.event()).cloned();
             let text = text.or_else(|| unreachable_ticket_text(&record));
@@ -172,7 +177,10 @@ fn calls_connectwise(decision: &Decision) -> bool {
         | Decision::FindPriorTickets
         | Decision::DetectExistingTickets
         | Decision::Write(_) => true,
-        Decision::Nothing(_) | Decision::Wait { .. } | Decision::Block(_) => false,
+        Decision::Nothing(_)
+        | Decision::Wait { .. }
+        | Decision::Block(_)
+        | Decision::AdmitNewAlert => false,
     }
 }
 

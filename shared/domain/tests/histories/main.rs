@@ -74,6 +74,10 @@ enum Op {
     Enable(bool),
     /// A maintenance window of this many minutes begins, or all windows are deleted.
     Maintain(Option<u32>),
+    /// As many other alerts of the tenant are raised.
+    RaiseOthers(usize),
+    /// All alerts of incidents but this one are resolved, and reconcile removes the incidents.
+    EndIncidents,
     /// ConnectWise refuses the connection, or accepts it again and a probe has seen that.
     Break(bool),
     /// The table is lost, or restored from the last back-up.
@@ -235,7 +239,22 @@ fn history(seed: u64) -> Vec<Op> {
             ops.insert(place, Op::Maintain(minutes));
         }
     }
+    if has_storms(seed) {
+        for _ in 0..=rng.below(3) {
+            let place = rng.below(ops.len() + 1);
+            let op = match rng.one_in(3) {
+                true => Op::EndIncidents,
+                false => Op::RaiseOthers(rng.pick(&[1, 2, 5])),
+            };
+            ops.insert(place, op);
+        }
+    }
     ops
+}
+
+/// Whether the partner chose a rule for alert storms.
+fn has_storms(seed: u64) -> bool {
+    seed % 5 == 2
 }
 
 fn listing(rng: &mut Rng) -> Op {

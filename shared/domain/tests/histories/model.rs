@@ -10,6 +10,7 @@ use domain::alert::kind::Category;
 use domain::alert::record::{Op as Write, Record};
 use domain::alert::release::{BlockStatus, block_status};
 use domain::alert::resolution::Resolution;
+use domain::alert::storm::{Admission, StormRule, TenantStorms};
 use domain::connection::breaker::Breaker;
 use domain::connection::view::{ConnectionView, LiveConnection};
 use domain::maintenance::recurrence::Recurrence;
@@ -30,7 +31,7 @@ use jiff::tz::TimeZone;
 
 use crate::reconcile::Snapshot;
 use crate::worker::Worker;
-use crate::{BEHIND, COMPANY, Clock, Delivery, Op, SourceEvent, TechnicianChange};
+use crate::{BEHIND, COMPANY, Clock, Delivery, Op, SourceEvent, TechnicianChange, has_storms};
 
 /// A ticket in one of the ConnectWise sites.
 #[derive(Debug, Clone)]
@@ -130,6 +131,9 @@ pub(crate) struct Model {
     pub(crate) view: ConnectionView,
     /// When the last maintenance window ends.
     pub(crate) maintenance_ends: Option<i64>,
+    pub(crate) storms: TenantStorms,
+    /// How many other alerts of the tenant were raised.
+    others: usize,
     pub(crate) broken: bool,
     /// The tickets of all ConnectWise sites. A ticket's id is its position, from 1.
     pub(crate) tickets: Vec<Ticket>,
@@ -210,6 +214,10 @@ impl Model {
                 raises: 2,
                 minutes: 10,
             }),
+            storm: has_storms(seed).then_some(StormRule {
+                alerts: 2,
+                minutes: 10,
+            }),
             ..Settings::default()
         };
         Self {
@@ -250,8 +258,11 @@ impl Model {
                 ticket_index: (!seed.is_multiple_of(3)).then_some(TicketIndexState::Complete),
                 source_since: None,
                 maintenance: MaintenanceWindows::default(),
+                admission: None,
             },
             maintenance_ends: None,
+            storms: TenantStorms::default(),
+            others: 0,
             broken: false,
             tickets: vec![],
             pending: vec![],
@@ -320,6 +331,8 @@ impl Model {
                 mapping.enabled_at = Some(at(self.now));
             }
             Op::Maintain(minutes) => self.maintain(*minutes),
+            Op::RaiseOthers(count) => self.raise_others(*count),
+            Op::EndIncidents => self.end_incidents(),
             Op::Break(yes) => {
                 self.broken = *yes;
                 if !yes {
@@ -344,6 +357,51 @@ impl Model {
             Op::Technician(change) => self.change_tickets(*change),
         }
         self.invariants()
+    }
+
+    fn raise_others(&mut self, count: usize) {
+        for _ in 0..count {
+            self.others += 1;
+            let other = AlertKey {
+                alert_id: AlertId::parse(format!("other-{}", self.others)).unwrap(),
+                ..key()
+            };
+            self.admit(&other, None);
+        }
+    }
+
+    /// Decides which ticket an alert gets, and stores what changed.
+    pub(crate) fn admit(&mut self, alert: &AlertKey, part_of: Option<&AlertId>) -> Admission {
+        let connection = self.view.connection.as_ref();
+        let rule = connection.and_then(|connection| connection.settings.storm);
+        let now = at(self.now);
+        let (admission, changed) = self.storms.admit(rule, alert, part_of, now);
+        if let Some(changed) = changed {
+            self.storms = changed;
+        }
+        admission
+    }
+
+    /// Removes all incidents. An alert that is part of one goes on.
+    pub(crate) fn end_incidents(&mut self) {
+        for incident in self.storms.clone().incidents() {
+            self.storms = std::mem::take(&mut self.storms).without(&incident.id);
+        }
+        let blocked = self
+            .stored
+            .as_ref()
+            .and_then(|record| record.blocked.as_ref());
+        if blocked.is_some_and(|blocked| matches!(blocked.reason, Blocked::Incident(_))) {
+            self.queue.push(AlertRequest::Reconsider);
+        }
+    }
+
+    /// No alerts of the tenant are a storm from now on.
+    pub(crate) fn end_storms(&mut self) {
+        if let Some(connection) = &mut self.view.connection {
+            connection.settings.storm = None;
+        }
+        self.end_incidents();
     }
 
     /// A window replaces all others, or there is none from now on.

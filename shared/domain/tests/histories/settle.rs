@@ -68,6 +68,8 @@ impl Model {
         if let Some(calm_at) = self.calm_at() {
             self.pass((calm_at.as_second() - at(self.now).as_second()).max(0));
         }
+        self.end_storms();
+        self.drain()?;
         self.release_held()?;
         self.queue = vec![AlertRequest::Reconsider, AlertRequest::Release];
         self.drain()?;

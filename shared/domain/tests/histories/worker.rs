@@ -131,6 +131,17 @@ impl Worker<'_> {
             WorkerStep::DetectExistingTickets { record } => {
                 self.detect_existing_tickets(stored, record)
             }
+            WorkerStep::AdmitNewAlert { record } => {
+                self.touch()?;
+                let reason = record.blocked.as_ref().map(|blocked| &blocked.reason);
+                let part_of = match reason {
+                    Some(Blocked::Incident(id)) => Some(id),
+                    Some(_) | None => None,
+                };
+                let admission = self.model.admit(&record.key, part_of);
+                self.view.admission = Some(admission);
+                Ok(None)
+            }
             WorkerStep::Write {
                 record,
                 write,

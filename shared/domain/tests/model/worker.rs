@@ -123,6 +123,7 @@ fn view(reopen_days: u32) -> ConnectionView {
         ticket_index: Some(TicketIndexState::Complete),
         source_since: None,
         maintenance: MaintenanceWindows::default(),
+        admission: None,
     }
 }
 
@@ -196,7 +197,10 @@ impl Worker {
                 let step = Arc::new(step);
                 Some(self.next(NextCall::LookUp { stored, step }))
             }
-            WorkerStep::FindPriorTickets { .. } | WorkerStep::DetectExistingTickets { .. } => {
+            // The partner chose no rule for alert storms.
+            WorkerStep::FindPriorTickets { .. }
+            | WorkerStep::DetectExistingTickets { .. }
+            | WorkerStep::AdmitNewAlert { .. } => {
                 state.violation = Some("it looks for tickets although the table knows all");
                 None
             }
@@ -327,6 +331,7 @@ impl Worker {
             | WorkerStep::AwaitText
             | WorkerStep::FindPriorTickets { .. }
             | WorkerStep::DetectExistingTickets { .. }
+            | WorkerStep::AdmitNewAlert { .. }
             | WorkerStep::Write { .. } => return None,
         };
         let record = Arc::new(record);

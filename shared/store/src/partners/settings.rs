@@ -8,7 +8,7 @@ use crate::table::{Table, partner_pk};
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 
 pub(crate) const SETTINGS: &str = "settings";
-const OPTIONAL: &[&str] = &["epoch", "flapping", "source"];
+const OPTIONAL: &[&str] = &["epoch", "flapping", "source", "storm"];
 
 #[derive(Debug, Clone)]
 pub struct SettingsStore {
@@ -58,6 +58,7 @@ mod tests {
     use domain::Kind;
     use domain::alert::event::Severity;
     use domain::alert::flapping::FlapRule;
+    use domain::alert::storm::StormRule;
     use domain::setup::settings::BoardTarget;
     use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
@@ -102,6 +103,10 @@ mod tests {
             flapping: Some(FlapRule {
                 raises: 3,
                 minutes: 30,
+            }),
+            storm: Some(StormRule {
+                alerts: 20,
+                minutes: 5,
             }),
             note_interval_minutes: bare.note_interval_minutes,
             notes_for_customers: false,

@@ -96,7 +96,6 @@ pub(super) fn tickets(names: &ResourceNames) -> RolePermissions {
     let by_key = ["GetItem", "BatchGetItem", "PutItem", "UpdateItem"];
     let mut denied = table_except(&names.alerts, &by_key);
     denied.push(list(&names.alerts, "by_time", "list_of"));
-    let by_key = ["BatchGetItem", "PutItem", "UpdateItem"];
     denied.extend(table_except(&names.config, &by_key));
     denied.extend(access(&names.access, &["BatchGetItem"]));
     // A consumer that sends to its own queue would be a loop.
@@ -115,6 +114,7 @@ pub(super) fn tickets(names: &ResourceNames) -> RolePermissions {
         get_secret(&names.connection_secret),
         get_secret(&names.client_id_secret),
         get_item(&names.alerts),
+        get_item(&names.config),
         batch_get_item(&names.config),
         batch_get_item(&names.access),
         queue_attributes(&names.queue, &names.queue_url),

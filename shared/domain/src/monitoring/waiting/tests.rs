@@ -63,6 +63,7 @@ fn view(mapping: Option<Mapping>) -> ConnectionView {
         ticket_index: None,
         source_since: None,
         maintenance: MaintenanceWindows::default(),
+        admission: None,
     }
 }
 

@@ -71,7 +71,8 @@ impl RefusalGroupId {
             | Blocked::MissingRight(_)
             | Blocked::OlderThanBackfill
             | Blocked::Maintenance(_)
-            | Blocked::Flapping(_) => return None,
+            | Blocked::Flapping(_)
+            | Blocked::Incident(_) => return None,
         };
         let op = blocked.refusal.as_ref().and_then(|refusal| refusal.op);
         // A person fixes all notes at once, so they are one group.

@@ -456,6 +456,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
             device: None,
         }),
         Blocked::Flapping(at(0)),
+        Blocked::Incident(crate::AlertId::for_incident(at(0))),
     ];
     let table = include_str!("../../../../../docs/reliability.md");
     for (n, reason) in all.iter().enumerate() {
@@ -475,6 +476,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
             Blocked::OlderThanBackfill => 11,
             Blocked::Maintenance(_) => 12,
             Blocked::Flapping(_) => 13,
+            Blocked::Incident(_) => 14,
         };
         assert_eq!(n, place);
         let name = reason.to_string();
@@ -491,7 +493,8 @@ fn every_reason_behaves_as_docs_reliability_says() {
                 | Blocked::TenantDisabled
                 | Blocked::KindDisabled
                 | Blocked::Maintenance(_)
-                | Blocked::Flapping(_) => "the page",
+                | Blocked::Flapping(_)
+                | Blocked::Incident(_) => "the page",
                 Blocked::ConnectionBroken
                 | Blocked::ConnectionUnavailable
                 | Blocked::Throttled
@@ -516,7 +519,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
         let retried = rows[0].contains("a retry of its group");
         assert_eq!(retried, blocked.is_refusal(), "{name}");
     }
-    assert_eq!(all.len(), 14);
+    assert_eq!(all.len(), 15);
 }
 
 proptest! {

@@ -25,6 +25,7 @@ fn view() -> ConnectionView {
         ticket_index: Some(TicketIndexState::Complete),
         source_since: None,
         maintenance: MaintenanceWindows::default(),
+        admission: None,
     }
 }
 

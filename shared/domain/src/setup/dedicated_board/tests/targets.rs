@@ -3,6 +3,7 @@
 use super::*;
 use crate::alert::flapping::FlapRule;
 use crate::alert::kind::with_added;
+use crate::alert::storm::StormRule;
 
 /// A kind that a source adds.
 fn added() -> KindInfo {
@@ -152,6 +153,10 @@ fn other_boards_keep_decisions_but_no_foreign_ids() {
         flapping: Some(FlapRule {
             raises: 3,
             minutes: 30,
+        }),
+        storm: Some(StormRule {
+            alerts: 20,
+            minutes: 5,
         }),
         note_interval_minutes: 30,
         notes_for_customers: true,

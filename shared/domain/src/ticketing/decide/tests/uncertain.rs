@@ -50,6 +50,7 @@ fn an_uncertain_create_is_searched_and_never_repeated() {
             | Decision::Recheck(_)
             | Decision::FindPriorTickets
             | Decision::DetectExistingTickets
+            | Decision::AdmitNewAlert
             | Decision::Write(_)) => panic!("{other:?} at {now}"),
         }
     }
@@ -122,6 +123,7 @@ fn every_uncertain_write_is_looked_up_until_settled() {
                     | Decision::Recheck(_)
                     | Decision::FindPriorTickets
                     | Decision::DetectExistingTickets
+                    | Decision::AdmitNewAlert
                     | Decision::Write(_)) => panic!("{other:?} at {now}"),
                 }
             }
