@@ -58,11 +58,13 @@ impl Releaser<'_> {
             while let Some(listed) = listing.next().await? {
                 let view = views.of(&listed.key);
                 let details = listed.desired.details.as_ref();
-                let status = match &listed.blocked.reason {
-                    Blocked::Incident(id) if !self.incidents.contains(&listed.key.tenant, id) => {
-                        BlockStatus::Cleared
-                    }
-                    _ => block_status(&listed.blocked, details, view, round.now),
+                let (tenant, reason) = (&listed.key.tenant, &listed.blocked.reason);
+                let is_left_over = matches!(
+                    reason, Blocked::Incident(id) if !self.incidents.contains(tenant, id)
+                );
+                let status = match is_left_over {
+                    true => BlockStatus::Cleared,
+                    false => block_status(&listed.blocked, details, view, round.now),
                 };
                 match status {
                     BlockStatus::Cleared if !round.known.contains(&listed.key) => {}

@@ -53,8 +53,8 @@ pub use partners::{
     AddedTenant, BoardRequestStore, COMPANIES_OF_PART, CompanyListStore, CompanyScan, Connection,
     ConnectionStore, ContactStore, DedicatedBoard, DedicatedBoards, ListedTenants, MAX_UNMAPPED,
     MailLimitStore, MaintenanceStore, PartnerItems, PartnerSource, PartnerSourceStore, SamplePlace,
-    SampleStore, SettingsStore, StoredSample, TenantChangeStore, TenantStore, TestTicket,
-    TestTicketStore,
+    SampleStore, SettingsStore, StoredSample, StormStore, TenantChangeStore, TenantStore,
+    TestTicket, TestTicketStore,
 };
 pub use scheduling::{Due, LeasedRun, RunProgress, TicketScan, spread};
 pub use versions::{SaveOutcome, Versioned};

@@ -106,11 +106,12 @@ impl WebhookTest<'_> {
         sender
             .post(&AlertSource::resolved(&disk, "resolved"))
             .await?;
+        let noted = ("disk-full", "ticket.noted");
         let closed = ("disk-full", "ticket.closed");
         python
             .expect(
                 "the event of the closed ticket",
-                &[("", "ping"), created, closed],
+                &[("", "ping"), created, noted, closed],
             )
             .await?;
         let requests = python.requests()?;
@@ -144,21 +145,22 @@ impl WebhookTest<'_> {
         sender
             .post(&AlertSource::resolved(&printer, "resolved-2"))
             .await?;
-        wait_for("both events of the alert", WITHIN, async || {
+        wait_for("all events of the alert", WITHIN, async || {
             let pending = operator.deliveries(&source.id, "pending").await?;
-            Ok((pending.len() == 2).then_some(()))
+            Ok((pending.len() == 3).then_some(()))
         })
         .await?;
-        self.passed("the receiver is down: two events of an alert are pending");
+        self.passed("the receiver is down: three events of an alert are pending");
 
         let node = self.start_node("node.log", &second_secret)?;
         let events = [
             ("printer-offline", "ticket.created"),
+            ("printer-offline", "ticket.noted"),
             ("printer-offline", "ticket.closed"),
         ];
         node.expect("the pending events", &events).await?;
         self.passed(
-            "the library for Node accepted both in order, with the new secret, once the receiver was up",
+            "the library for Node accepted them in order, with the new secret, once the receiver was up",
         );
 
         node.stop().await?;

@@ -318,7 +318,7 @@ mod tests {
                 ..fixtures::key()
             },
             details: AlertDetails {
-                kind: Kind::parse(if n % 3 == 0 { "cpu" } else { "disk" }).unwrap(),
+                kind: Kind::parse(if n.is_multiple_of(3) { "cpu" } else { "disk" }).unwrap(),
                 category: Category::Operations,
                 severity: if n == 7 {
                     Severity::Critical
@@ -334,7 +334,7 @@ mod tests {
             summary: Some(AlertSummary {
                 kind: Kind::parse("disk").unwrap(),
                 title: format!("Disk C: of SRV-{n:02} is 91 % full"),
-                device: (n % 2 == 0).then(|| format!("SRV-{n:02}")),
+                device: n.is_multiple_of(2).then(|| format!("SRV-{n:02}")),
             }),
         }
     }

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::record::ClosedBy;
@@ -208,6 +209,15 @@ impl OutgoingCloudEvent {
             data,
         }
     }
+}
+
+/// The JSON Schema of the deliveries.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    let types = SchemaSettings::draft2020_12().into_generator();
+    types
+        .into_root_schema_for::<OutgoingCloudEvent>()
+        .to_value()
 }
 
 #[cfg(test)]

@@ -240,7 +240,7 @@ fn by_desired_or_search(record: &Record, view: &ConnectionView, now: Timestamp) 
     let cleared = has_event && cleared;
     let makes = matches!(
         decision,
-        Decision::Write(TicketWrite::Create(_) | TicketWrite::Reopen(_))
+        Decision::Write(TicketWrite::Create(_) | TicketWrite::Reopen(_)) | Decision::AdmitNewAlert
     );
     match view.ticket_index {
         _ if !makes && !cleared => decision,

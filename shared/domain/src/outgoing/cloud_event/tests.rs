@@ -59,3 +59,13 @@ fn a_blocked_alert_says_why_and_names_no_ticket() {
     assert_eq!(blocked["data"]["reason"], "unmapped");
     assert!(blocked["data"].get("ticket").is_none());
 }
+
+#[test]
+fn the_committed_schema_is_the_types_own() {
+    let committed = include_str!("../../../../../events/outgoing.schema.json");
+    assert_eq!(
+        committed.trim(),
+        format!("{:#}", schema()),
+        "make it anew: cargo run -p domain --example schema outgoing > events/outgoing.schema.json"
+    );
+}
