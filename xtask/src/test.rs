@@ -22,7 +22,7 @@ const TEST_AWS: &str = "TICKETBRIDGE_TEST_AWS";
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct TestOptions {
     /// Also runs what takes too long for every change: more fuzzing of parsers and API, larger
-    /// models, a release, calls, chaos and large
+    /// models, a release, a storm of alerts, calls, chaos and large
     #[arg(long)]
     long: bool,
 }
@@ -50,6 +50,7 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
         let folder = release::run(&ReleaseOptions::draft()).await?;
         try_release::run(&TryReleaseOptions::of(folder.clone())).await?;
         try_upgrade::run(&TryUpgradeOptions::of(folder)).await?;
+        system_tests::run(SystemTest::AlertStorm).await?;
         system_tests::run(SystemTest::Calls).await?;
         system_tests::chaos(ChaosOptions::default()).await?;
         system_tests::run(SystemTest::Scale).await?;

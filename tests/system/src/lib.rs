@@ -1,6 +1,7 @@
 //! Tests of the deployed template. Each starts a stack of its own on this machine.
 //! `tests/deployed.rs` lists them.
 
+pub mod alert_storm;
 pub mod alertmanager;
 pub mod calls;
 pub mod chaos;

@@ -47,6 +47,12 @@ async fn alertmanager() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts a stack"]
+async fn alert_storm() -> Result<()> {
+    until_stopped(system::alert_storm::run()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts a stack"]
 async fn outgoing_webhook() -> Result<()> {
     until_stopped(system::outgoing_webhook::run()).await
 }

@@ -70,6 +70,7 @@ mod reconcile {
     pub(crate) mod release;
     pub(crate) mod restore_drill;
     pub(crate) mod retention;
+    mod storm_crashes;
     mod storms;
 }
 

@@ -12,54 +12,13 @@ use domain::wire::message::Message;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use store::DeliveryState;
-use tickets::{BatchInvocation, TicketsHandler};
 
 use crate::environment::{TENANT, TestEnvironment, key, minute};
 use crate::proxy::{Proxy, Stop, When};
-use crate::tickets::crash_run::{FUNCTION, Lane, MAX_RUNS, Seat, VISIBILITY, event};
+use crate::tickets::crash_run::{Lane, VISIBILITY, event, process_message};
 use crate::tickets::crash_scenario::EventKind;
 
 const WHENS: [When; 3] = [When::Before, When::Lost, When::After];
-
-/// A message as SQS hands it over.
-fn batch(lane: &Lane, body: &str, received: usize) -> SqsEvent {
-    let mut record = SqsMessage::default();
-    record.message_id = Some("1".to_owned());
-    record.receipt_handle = Some(lane.receipts[0].clone());
-    record.body = Some(body.to_owned());
-    let received = ("ApproximateReceiveCount".to_owned(), received.to_string());
-    record.attributes = [received].into();
-    let mut batch = SqsEvent::default();
-    batch.records.push(record);
-    batch
-}
-
-/// Hands a message to workers until one of them is done with it. The first dies at the stop, if it
-/// gets there. Returns whether it did.
-async fn process(lane: &Lane, body: &str, stop: Stop, now: &mut Timestamp) -> bool {
-    let Seat { proxy, config } = &lane.seats[0];
-    let mut has_died = false;
-    for received in 1.. {
-        assert!(received < MAX_RUNS, "a message is never done");
-        let name = proxy.count(Some(stop).filter(|_| received == 1));
-        let aws = lane.env.account.sdk_config_through(&proxy.origin, &name);
-        let app = TicketsHandler::build(config, &aws).unwrap();
-        let invocation = BatchInvocation::at(&name, *now, *now + FUNCTION);
-        // Boxed: a test thread has a small stack, and futures of debug builds are large.
-        let run = Box::pin(app.handle(batch(lane, body, received), &invocation));
-        let answer = tokio::select! {
-            biased;
-            answer = run => Some(answer).filter(|_| !proxy.is_past_stop()),
-            () = proxy.stopped() => None,
-        };
-        has_died |= answer.is_none();
-        *now = *now + VISIBILITY + SignedDuration::from_secs(1);
-        if answer.is_some_and(|answer| answer.batch_item_failures.is_empty()) {
-            break;
-        }
-    }
-    has_died
-}
 
 /// The numbers of the events that were queued for a source's webhook.
 async fn queued(lane: &Lane, key: &AlertKey) -> BTreeSet<u32> {
@@ -94,7 +53,7 @@ async fn a_worker_of_tickets_that_dies_at_any_call_queues_every_event() {
                 let mut event = event(&alert, what, number);
                 event.has_webhook = true;
                 let body = Message::Event(event).to_json();
-                has_died |= process(&lane, &body, stop, &mut now).await;
+                has_died |= process_message(&lane, &body, Some(stop), &mut now).await;
             }
             let record = lane.env.record(&alert).await.unwrap();
             let outgoing = record.outgoing.unwrap();

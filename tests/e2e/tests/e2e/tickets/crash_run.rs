@@ -494,6 +494,51 @@ pub(crate) fn event(alert: &str, what: EventKind, number: usize) -> Event {
     Event::immediate(key(TENANT, alert), id, occurred_at, change)
 }
 
+/// A message as SQS hands it over.
+fn batch(lane: &Lane, body: &str, received: usize) -> SqsEvent {
+    let mut record = SqsMessage::default();
+    record.message_id = Some("1".to_owned());
+    record.receipt_handle = Some(lane.receipts[0].clone());
+    record.body = Some(body.to_owned());
+    let received = ("ApproximateReceiveCount".to_owned(), received.to_string());
+    record.attributes = [received].into();
+    let mut batch = SqsEvent::default();
+    batch.records.push(record);
+    batch
+}
+
+/// Hands a message to workers until one of them is done with it. The first dies at the stop, if it
+/// gets there. Returns whether it did.
+pub(crate) async fn process_message(
+    lane: &Lane,
+    body: &str,
+    stop: Option<Stop>,
+    now: &mut Timestamp,
+) -> bool {
+    let Seat { proxy, config } = &lane.seats[0];
+    let mut has_died = false;
+    for received in 1.. {
+        assert!(received < MAX_RUNS, "a message is never done");
+        let name = proxy.count(stop.filter(|_| received == 1));
+        let aws = lane.env.account.sdk_config_through(&proxy.origin, &name);
+        let app = TicketsHandler::build(config, &aws).unwrap();
+        let invocation = BatchInvocation::at(&name, *now, *now + FUNCTION);
+        // Boxed: a test thread has a small stack, and futures of debug builds are large.
+        let run = Box::pin(app.handle(batch(lane, body, received), &invocation));
+        let answer = tokio::select! {
+            biased;
+            answer = run => Some(answer).filter(|_| !proxy.is_past_stop()),
+            () = proxy.stopped() => None,
+        };
+        has_died |= answer.is_none();
+        *now = *now + VISIBILITY + SignedDuration::from_secs(1);
+        if answer.is_some_and(|answer| answer.batch_item_failures.is_empty()) {
+            break;
+        }
+    }
+    has_died
+}
+
 pub(crate) async fn run_scenario(
     lane: &Lane,
     scenario: &Scenario,

@@ -1,0 +1,262 @@
+//! A storm on the deployed template: two thousand alerts of one tenant at once while ConnectWise
+//! fails, with the partner's rule for storms. They share one ticket, which lists all of them and is
+//! closed when all are resolved. Other tenants' tickets are not delayed.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use domain::TenantId;
+use domain::alert::record::{Actual, Record};
+use domain::alert::storm::StormRule;
+use jiff::Timestamp;
+use local_stack::empty_stack::StackTimes;
+use local_stack::inspector::{Inspector, QueueDepth};
+use local_stack::progress::{step, wait_for};
+use local_stack::source::{AlertSource, SourceAlert};
+use local_stack::stack::Stack;
+use serde_json::{Value, json};
+
+const ALERTS: usize = 2000;
+/// Alerts of another tenant, before the storm and during it.
+const OTHERS: usize = 40;
+const RULE: StormRule = StormRule {
+    alerts: 20,
+    minutes: 5,
+};
+/// Of all calls to ConnectWise, this part fails.
+const ERROR_RATE: f64 = 0.2;
+/// The time limit of each step: far more than it takes. The ticket gets some hundred alerts a
+/// minute.
+const WITHIN: Duration = Duration::from_secs(20 * 60);
+
+/// Runs the test on a stack of its own.
+///
+/// # Errors
+/// At the first check that fails.
+pub async fn run() -> Result<()> {
+    let stack = Stack::start("alert-storm", StackTimes::DEMO).await?;
+    let mut test = StormTest {
+        stack: &stack,
+        source: AlertSource::seeded(&stack)?,
+        last_check: Instant::now(),
+        checks: 0,
+    };
+    let result = test.run().await;
+    if result.is_err() {
+        stack.save_function_logs().await;
+    }
+    result?;
+    println!("alert storm: {} passed, 0 failed", test.checks);
+    Ok(())
+}
+
+struct StormTest<'a> {
+    stack: &'a Stack,
+    source: AlertSource,
+    last_check: Instant,
+    checks: usize,
+}
+
+impl StormTest<'_> {
+    async fn run(&mut self) -> Result<()> {
+        let tenants = self.stack.seeded.tenants.clone();
+        let [storm, other, ..] = &tenants[..] else {
+            anyhow::bail!("the seed has fewer than two mapped tenants")
+        };
+        self.set_rule().await?;
+        let faults = json!({ "error_rate": ERROR_RATE });
+        self.stack.simulator.set_faults(&faults).await?;
+        // The first alerts start the functions.
+        self.tickets_of("warm-up", other, &[]).await?;
+        let calm = self.tickets_of("calm", other, &[]).await?;
+        self.passed(&format!(
+            "without a storm, {OTHERS} alerts of another tenant have tickets, half of them within {:.1} s",
+            calm.as_secs_f64()
+        ));
+
+        let raised: Vec<_> = (0..ALERTS)
+            .map(|number| AlertSource::raised(&alert(storm, &name(number)), &name(number)))
+            .collect();
+        let during = self.tickets_of("storm", other, &raised).await?;
+        let ratio = during.as_secs_f64() / calm.as_secs_f64();
+        self.passed(&format!(
+            "during a storm of {ALERTS} alerts, half of {OTHERS} alerts of another tenant have tickets within {:.1} s, {ratio:.2} times as long",
+            during.as_secs_f64()
+        ));
+
+        let listed = wait_for("the list of all alerts", WITHIN, async || {
+            let (tickets, listed) = self.incident().await?;
+            ensure!(tickets.len() <= 1, "{} tickets of a storm", tickets.len());
+            let shared = ALERTS - self.single_tickets().await?;
+            Ok((listed.len() == shared && shared > 0).then_some(listed))
+        })
+        .await?;
+        let single = self.single_tickets().await?;
+        ensure!(
+            single == usize::try_from(RULE.alerts)?,
+            "{single} alerts of the storm have tickets of their own"
+        );
+        self.passed(&format!(
+            "{single} alerts have tickets of their own, and one ticket lists the other {}",
+            listed.len()
+        ));
+
+        let resolved: Vec<_> = (0..ALERTS)
+            .map(|number| {
+                let id = format!("resolved-{}", name(number));
+                AlertSource::resolved(&alert(storm, &name(number)), &id)
+            })
+            .collect();
+        self.source.post_all(&resolved, |_, _| {}).await?;
+        wait_for("the closing of all tickets", WITHIN, async || {
+            let open = self.tickets().await?;
+            Ok(open
+                .iter()
+                .all(|ticket| ticket["closedFlag"] == true)
+                .then_some(()))
+        })
+        .await?;
+        let (tickets, _) = self.incident().await?;
+        ensure!(tickets.len() == 1, "{} tickets of a storm", tickets.len());
+        self.passed("all alerts were resolved, and all tickets are closed");
+        Ok(())
+    }
+
+    async fn set_rule(&self) -> Result<()> {
+        let (operator, partner) = (&self.stack.operator, &self.stack.seeded.partner);
+        let mut configuration = operator.configuration(partner).await?;
+        configuration["settings"]["storm"] = serde_json::to_value(RULE)?;
+        operator.put_configuration(partner, &configuration).await
+    }
+
+    /// Raises alerts of a tenant among the `rest`, spread evenly. Returns the median time from an
+    /// event's 202 until its ticket was created.
+    async fn tickets_of(&self, phase: &str, tenant: &TenantId, rest: &[Value]) -> Result<Duration> {
+        let mut alerts = BTreeMap::new();
+        let mut events = vec![];
+        let every = rest.len() / OTHERS;
+        for number in 0..OTHERS {
+            let id = format!("{phase}-{number}");
+            let alert = alert(tenant, &id);
+            alerts.insert(id.clone(), self.source.key(&alert)?.item_key());
+            events.push(AlertSource::raised(&alert, &id));
+            events.extend_from_slice(&rest[every * number..every * (number + 1)]);
+        }
+        let skip = self.stack.simulator.journal(0).await?.len();
+        let accepted_at = RefCell::new(BTreeMap::new());
+        let accepted = |event: &Value, _| {
+            let id = event["id"].as_str().unwrap_or_default();
+            if let Some(alert) = alerts.get(id) {
+                let at = Timestamp::now();
+                accepted_at.borrow_mut().insert(alert.clone(), at);
+            }
+        };
+        let what = format!("posting {} alerts", events.len());
+        step(&what, self.source.post_all(&events, accepted)).await?;
+        let inspector = Inspector::new(self.stack)?;
+        let have_tickets = |records: &BTreeMap<String, Record>, _: QueueDepth| {
+            alerts.values().all(|alert| {
+                let actual = records.get(alert).and_then(|record| record.actual.as_ref());
+                matches!(actual, Some(Actual::Open(_)))
+            })
+        };
+        let in_time = inspector.wait_until(WITHIN, have_tickets).await?;
+        ensure!(
+            in_time,
+            "not every alert of the other tenant has its ticket"
+        );
+        let calls = self.stack.simulator.journal(skip).await?;
+        let mut delays = vec![];
+        for (alert, accepted) in accepted_at.into_inner() {
+            // A failed call may be followed by another: the last one created the ticket.
+            let call = calls.iter().rfind(|call| call.creates_ticket_of(&alert));
+            let call = call.with_context(|| format!("no call created the ticket of {alert}"))?;
+            let delay = call.at.duration_since(accepted);
+            delays.push(Duration::try_from(delay).unwrap_or_default());
+        }
+        delays.sort_unstable();
+        delays
+            .get(delays.len() / 2)
+            .copied()
+            .context("no alert was measured")
+    }
+
+    /// The tickets of incidents, and the alerts that they list.
+    async fn incident(&self) -> Result<(Vec<Value>, BTreeSet<String>)> {
+        let mut tickets = self.tickets().await?;
+        tickets.retain(|ticket| {
+            let summary = ticket["summary"].as_str().unwrap_or_default();
+            summary.starts_with("Alert storm")
+        });
+        let mut listed = BTreeSet::new();
+        for ticket in &tickets {
+            let path = format!("/service/tickets/{}/allNotes", ticket["id"]);
+            let notes = self
+                .stack
+                .simulator
+                .get(&path, &[("pageSize", "1000")])
+                .await?;
+            let notes = notes.as_array().cloned().unwrap_or_default();
+            for note in &notes {
+                let text = note["text"].as_str().unwrap_or_default();
+                let lines = text.lines().filter(|line| line.starts_with("- "));
+                let before = listed.len();
+                let count = lines.clone().count();
+                listed.extend(lines.map(str::to_owned));
+                ensure!(listed.len() == before + count, "an alert is listed twice");
+            }
+        }
+        Ok((tickets, listed))
+    }
+
+    /// How many alerts of the storm have tickets of their own.
+    async fn single_tickets(&self) -> Result<usize> {
+        let tickets = self.tickets().await?;
+        let is_single = |ticket: &&Value| {
+            let summary = ticket["summary"].as_str().unwrap_or_default();
+            summary.starts_with("Storm ")
+        };
+        Ok(tickets.iter().filter(is_single).count())
+    }
+
+    /// All tickets of the storm.
+    async fn tickets(&self) -> Result<Vec<Value>> {
+        let query = [
+            ("conditions", "externalXRef like \"tb1-%\""),
+            ("pageSize", "1000"),
+        ];
+        let all = self.stack.simulator.get("/service/tickets", &query).await?;
+        let mut all = all.as_array().cloned().unwrap_or_default();
+        all.retain(|ticket| {
+            let summary = ticket["summary"].as_str().unwrap_or_default();
+            summary.starts_with("Alert storm") || summary.starts_with("Storm ")
+        });
+        Ok(all)
+    }
+
+    fn passed(&mut self, what: &str) {
+        println!(
+            "  {:5.1} s  {what}",
+            self.last_check.elapsed().as_secs_f64()
+        );
+        self.last_check = Instant::now();
+        self.checks += 1;
+    }
+}
+
+/// The name of an alert of the storm.
+fn name(number: usize) -> String {
+    format!("Storm {number:04}")
+}
+
+fn alert<'a>(tenant: &'a TenantId, id: &'a str) -> SourceAlert<'a> {
+    SourceAlert {
+        tenant,
+        id,
+        kind: "disk",
+        severity: "high",
+        title: id,
+    }
+}
