@@ -9,13 +9,18 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::scan::ScanError;
+use aws_smithy_async::future::pagination_stream::PaginationStream;
 use aws_types::SdkConfig;
-use classify::{AlertItem, KnownScopes};
+use classify::{AlertItem, DeliveryItem, KnownScopes};
+use domain::outgoing::cloud_event::ping_queue;
 use domain::{AlertKey, PartnerId, RecordId, SourceId, TenantId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::Error;
 use crate::access::{OPERATOR, partner_sk, source_sk};
+use crate::deliveries::{queue_pk, receiver_pk};
 use crate::table::{Item, Table, alert_key, key, partner_pk, query_all, string};
 
 /// Items that are deleted concurrently.
@@ -41,6 +46,8 @@ pub struct StoredData {
     pub records: Vec<String>,
     /// Parts of snapshots.
     pub snapshots: Vec<String>,
+    /// Outgoing events and their queues, by their partition and sort keys.
+    pub deliveries: Vec<(String, String)>,
     /// The sort keys of the partner's items in the config table.
     pub config: Vec<String>,
     /// The sort keys of the partner's items in the access table.
@@ -64,6 +71,7 @@ impl StoredData {
     pub fn count(&self) -> usize {
         self.records.len()
             + self.snapshots.len()
+            + self.deliveries.len()
             + self.config.len()
             + self.access.len()
             + self.sessions.len()
@@ -71,26 +79,37 @@ impl StoredData {
     }
 }
 
-/// Finds and deletes items of all three tables.
+/// The names of all tables.
+#[derive(Debug, Clone)]
+pub struct TableNames {
+    pub alerts: String,
+    pub config: String,
+    pub access: String,
+    pub deliveries: String,
+}
+
+/// Finds and deletes items of all tables.
 #[derive(Debug, Clone)]
 pub struct DeletionStore {
     alerts: Table,
     config: Table,
     access: Table,
+    deliveries: Table,
 }
 
 impl DeletionStore {
     #[must_use]
-    pub fn new(aws: &SdkConfig, alerts: String, config: String, access: String) -> Self {
+    pub fn new(aws: &SdkConfig, names: TableNames) -> Self {
         Self {
-            alerts: Table::new(aws, alerts),
-            config: Table::new(aws, config),
-            access: Table::new(aws, access),
+            alerts: Table::new(aws, names.alerts),
+            config: Table::new(aws, names.config),
+            access: Table::new(aws, names.access),
+            deliveries: Table::new(aws, names.deliveries),
         }
     }
 
-    /// Finds the items. It reads the whole alerts table, and calls `on_progress` with the number of
-    /// items that were read.
+    /// Finds the items. It reads the whole tables of alerts and deliveries, and calls `on_progress`
+    /// with the number of items that were read.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -103,6 +122,7 @@ impl DeletionStore {
         let config = self.partner_items(&self.config, partner).await?;
         let access = self.partner_items(&self.access, partner).await?;
         let mut scopes = KnownScopes::new(partner);
+        scopes.add_scope(scope);
         scopes.add_items(&config, &access);
         let names = classify::tenant_names(scope, &config);
         let mut found = StoredData {
@@ -141,6 +161,28 @@ impl DeletionStore {
                 None => {}
             }
         }
+        // A queue of events has no key either.
+        let mut queues = vec![];
+        let mut rows = self.delivery_rows();
+        while let Some(row) = rows.next().await {
+            let row = row.map_err(|err| Error::call("Scan", &err))?;
+            read += 1;
+            on_progress(read);
+            match DeliveryItem::of(&row, partner) {
+                Some(DeliveryItem::Event { row, key }) => {
+                    scopes.add(&key.tenant, &key.source);
+                    if classify::covers(scope, &key) {
+                        found.deliveries.push(row);
+                    }
+                }
+                Some(DeliveryItem::Queue { row, alert }) => queues.push((row, alert)),
+                None => {}
+            }
+        }
+        let queues = queues.into_iter();
+        let queues = queues.filter(|(_, alert)| scopes.covers(scope, alert));
+        // After the events: a worker that finds no event leaves its queue as it is.
+        found.deliveries.extend(queues.map(|(row, _)| row));
         for (pk, ticket) in without_key {
             if scopes.covers(scope, &pk) {
                 found.open_tickets.extend(ticket);
@@ -153,7 +195,32 @@ impl DeletionStore {
         Ok(found)
     }
 
-    /// Deletes the items, and calls `on_progress` after each of them.
+    /// Finds what the deliveries table has about a source itself: its receiver and test deliveries.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn find_source_rows(
+        &self,
+        source: &SourceId,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let mut rows = vec![];
+        for pk in [queue_pk(&ping_queue(source)), receiver_pk(source)] {
+            let query = self
+                .deliveries
+                .query()
+                .consistent_read(true)
+                .key_condition_expression("pk = :pk")
+                .projection_expression("pk, sk")
+                .expression_attribute_values(":pk", string(pk));
+            let items = query_all(query).await?;
+            rows.extend(items.iter().filter_map(classify::row_of));
+        }
+        Ok(rows)
+    }
+
+    /// Deletes the items, and calls `on_progress` after each of them. Records are first: `tickets`
+    /// queues outgoing events only of an alert that has one. The partner's own items are last: they
+    /// tell a repetition which records and queues belong to the partner.
     ///
     /// # Errors
     /// When DynamoDB fails. Some items are then deleted: find the others again.
@@ -168,17 +235,27 @@ impl DeletionStore {
         let index = index.then(|| crate::alerts::ticket_index_pk(partner));
         let alerts = found.records.iter().chain(&found.snapshots);
         let alerts = alerts.chain(&index).map(|pk| (&self.alerts, alert_key(pk)));
+        let deliveries = found.deliveries.iter();
+        let deliveries = deliveries.map(|(pk, sk)| (&self.deliveries, key(pk, sk)));
         let config = found.config.iter().map(|sk| (&self.config, key(&pk, sk)));
         let access = found.access.iter().map(|sk| (&self.access, key(&pk, sk)));
         let sessions = found.sessions.iter();
         let sessions = sessions.map(|(pk, sk)| (&self.access, key(pk, sk)));
-        let all: Vec<_> = alerts.chain(config).chain(access).chain(sessions).collect();
-        let calls = all.into_iter().map(|(table, key)| delete_item(table, key));
-        let mut calls = stream::iter(calls).buffer_unordered(MAX_CALLS);
-        while calls.try_next().await?.is_some() {
-            on_progress();
+        let own = config.chain(access).chain(sessions);
+        for items in [alerts.collect(), deliveries.collect(), own.collect()] {
+            delete_items(items, &mut on_progress).await?;
         }
         Ok(())
+    }
+
+    /// Deletes rows of the deliveries table.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. Some rows are then deleted: find the others again.
+    pub async fn delete_source_rows(&self, rows: &[(String, String)]) -> Result<(), Error> {
+        let rows = rows.iter();
+        let rows = rows.map(|(pk, sk)| (&self.deliveries, key(pk, sk)));
+        delete_items(rows.collect(), || {}).await
     }
 
     /// Deletes the partner from the operator's list, once nothing else of it is left: the list names
@@ -207,6 +284,15 @@ impl DeletionStore {
         query_all(query).await
     }
 
+    /// The rows of the deliveries table, without the events themselves.
+    fn delivery_rows(&self) -> PaginationStream<Result<Item, SdkError<ScanError>>> {
+        let scan = self.deliveries.scan();
+        let scan = scan
+            .projection_expression("pk, sk, #key")
+            .expression_attribute_names("#key", "key");
+        scan.into_paginator().items().send()
+    }
+
     /// Links and sessions of the partner. They are found by reading the whole access table.
     async fn sessions(&self, partner: &PartnerId) -> Result<Vec<(String, String)>, Error> {
         let scan = self
@@ -218,12 +304,22 @@ impl DeletionStore {
         let items = scan.into_paginator().items().send();
         let items: Result<Vec<Item>, _> = items.collect().await;
         let items = items.map_err(|err| Error::call("Scan", &err))?;
-        let key_of = |item: &Item| {
-            let text = |name: &str| item.get(name)?.as_s().ok().cloned();
-            text("pk").zip(text("sk"))
-        };
-        Ok(items.iter().filter_map(key_of).collect())
+        Ok(items.iter().filter_map(classify::row_of).collect())
     }
+}
+
+async fn delete_items(
+    items: Vec<(&Table, Item)>,
+    mut on_progress: impl FnMut(),
+) -> Result<(), Error> {
+    let calls = items
+        .into_iter()
+        .map(|(table, key)| delete_item(table, key));
+    let mut calls = stream::iter(calls).buffer_unordered(MAX_CALLS);
+    while calls.try_next().await?.is_some() {
+        on_progress();
+    }
+    Ok(())
 }
 
 async fn delete_item(table: &Table, key: Item) -> Result<(), Error> {

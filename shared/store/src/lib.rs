@@ -35,7 +35,7 @@ pub use alerts::{
     TimeCursor, TimeRange,
 };
 pub use config_table::ConfigTable;
-pub use deletion::{DeletionScope, DeletionStore, StoredData};
+pub use deletion::{DeletionScope, DeletionStore, StoredData, TableNames};
 pub use deliveries::{
     Attempt, DELIVERY_DAYS, Deliveries, Delivery, DeliveryState, QueueLease, Receiver,
     ReceiverLease,

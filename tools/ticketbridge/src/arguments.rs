@@ -27,7 +27,7 @@ const EXIT_CODES: &str = "Exit codes:
   0  the command worked
   1  it failed; the message says why
   2  an option is wrong
-  3  `doctor` or `check` found a problem
+  3  `doctor`, `check` or `sources webhook ping` found a problem
 
 Credentials and region are found as AWS's own tools find them: AWS_ACCESS_KEY_ID and so on, the
 files of the AWS CLI with AWS_PROFILE or --profile, IAM Identity Center after `aws sso login`.";
@@ -50,7 +50,7 @@ enum OperatorCommand {
     /// Lists, shows, creates and changes partners
     #[command(subcommand, after_help = "Example:\n  ticketbridge partners list")]
     Partners(PartnersCommand),
-    /// Lists, shows, creates and changes sources, and rotates their secrets
+    /// Lists, shows, creates and changes sources, rotates their secrets, manages their webhooks
     #[command(subcommand, after_help = "Example:\n  ticketbridge sources list")]
     Sources(SourcesCommand),
     /// Links to a partner's page, and the end of its sessions
@@ -79,7 +79,7 @@ enum OperatorCommand {
 
 It reads ConnectWise and changes nothing. The exit code is 3 if anything does not work.")]
     Check(CheckOptions),
-    /// Shows dead letters, and moves them back into the queue
+    /// Shows dead letters, and moves them back into their queues
     #[command(subcommand, after_help = "Example:\n  ticketbridge dead-letters show")]
     DeadLetters(DeadLettersCommand),
     /// Has one alert evaluated again, and shows its record before and after

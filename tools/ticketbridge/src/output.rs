@@ -8,7 +8,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// The exit code of `doctor` and `check` when they found a problem.
+/// The exit code of `doctor`, `check` and `sources webhook ping` when they found a problem.
 const PROBLEMS_FOUND: u8 = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

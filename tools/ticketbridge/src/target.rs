@@ -51,6 +51,12 @@ pub struct ResourceNames {
     /// The dead-letter queue
     #[arg(long, value_name = "URL", conflicts_with = "stack_name")]
     pub dead_letter_queue_url: Option<String>,
+    /// The queue of outgoing events, the stack's output DeliveryQueueUrl
+    #[arg(long, value_name = "URL", conflicts_with = "stack_name")]
+    pub delivery_queue_url: Option<String>,
+    /// The stack's output DeliveryDeadLetterQueueUrl
+    #[arg(long, value_name = "URL", conflicts_with = "stack_name")]
+    pub delivery_dead_letter_queue_url: Option<String>,
     /// The stack's output AlertsTableName
     #[arg(long, value_name = "NAME", conflicts_with = "stack_name")]
     pub alerts_table: Option<String>,
@@ -81,9 +87,12 @@ struct RunningStack {
     aws_endpoint_url: String,
     queue_url: String,
     dead_letter_queue_url: String,
+    delivery_queue_url: String,
+    delivery_dead_letter_queue_url: String,
     alerts_table: String,
     config_table: String,
     access_table: String,
+    deliveries_table: String,
     secret_prefix: String,
     history_days: String,
     operator_url: String,
@@ -115,6 +124,15 @@ impl TargetStack {
         self.output("DeadLetterQueueUrl", "--dead-letter-queue-url")
     }
 
+    pub fn delivery_queue_url(&self) -> Result<&str> {
+        self.output("DeliveryQueueUrl", "--delivery-queue-url")
+    }
+
+    pub fn delivery_dead_letter_queue_url(&self) -> Result<&str> {
+        let option = "--delivery-dead-letter-queue-url";
+        self.output("DeliveryDeadLetterQueueUrl", option)
+    }
+
     pub fn alerts_table(&self) -> Result<&str> {
         self.output("AlertsTableName", "--alerts-table")
     }
@@ -127,12 +145,13 @@ impl TargetStack {
         self.output("AccessTableName", "--access-table")
     }
 
+    pub(crate) fn deliveries_table(&self) -> Result<&str> {
+        self.output_of_stack("DeliveriesTableName")
+    }
+
     /// Precedes `connection/` and `source/` in the names of secrets.
     pub(crate) fn secret_prefix(&self) -> Result<&str> {
-        let prefix = self.outputs.get("SecretPrefix").map(String::as_str);
-        prefix.context(
-            "the stack has no output SecretPrefix: give the --stack-name of a stack of this release",
-        )
+        self.output_of_stack("SecretPrefix")
     }
 
     /// How long entries of a history are stored; `None` if tables replace the stack's name.
@@ -174,6 +193,16 @@ impl TargetStack {
     pub(crate) fn region(&self) -> Result<String> {
         let region = self.aws.region().context("the target has no region")?;
         Ok(region.to_string())
+    }
+
+    /// An output that no option replaces.
+    fn output_of_stack(&self, name: &str) -> Result<&str> {
+        let found = self.outputs.get(name).map(String::as_str);
+        found.with_context(|| {
+            format!(
+                "the stack has no output {name}: give the --stack-name of a stack of this release"
+            )
+        })
     }
 
     fn output(&self, name: &str, option: &str) -> Result<&str> {
@@ -223,6 +252,11 @@ impl ResourceNames {
         let options = [
             ("QueueUrl", &self.queue_url),
             ("DeadLetterQueueUrl", &self.dead_letter_queue_url),
+            ("DeliveryQueueUrl", &self.delivery_queue_url),
+            (
+                "DeliveryDeadLetterQueueUrl",
+                &self.delivery_dead_letter_queue_url,
+            ),
             ("AlertsTableName", &self.alerts_table),
             ("ConfigTableName", &self.config_table),
             ("AccessTableName", &self.access_table),
@@ -249,9 +283,15 @@ fn running_stack() -> Result<TargetStack> {
     let outputs = [
         ("QueueUrl", stack.queue_url),
         ("DeadLetterQueueUrl", stack.dead_letter_queue_url),
+        ("DeliveryQueueUrl", stack.delivery_queue_url),
+        (
+            "DeliveryDeadLetterQueueUrl",
+            stack.delivery_dead_letter_queue_url,
+        ),
         ("AlertsTableName", stack.alerts_table),
         ("ConfigTableName", stack.config_table),
         ("AccessTableName", stack.access_table),
+        ("DeliveriesTableName", stack.deliveries_table),
         ("SecretPrefix", stack.secret_prefix),
         ("HistoryDays", stack.history_days),
         ("OperatorUrl", stack.operator_url),

@@ -170,7 +170,7 @@ pub(super) async fn ping(
         .and_then(|document| document.webhook)
         .ok_or_else(missing)?;
     let now = invocation.now();
-    let event = OutgoingCloudEvent::ping(format!("ping_{id}-{}", now.as_millisecond()), &id, now);
+    let event = OutgoingCloudEvent::ping(&id, now);
     let delivery = Delivery::new(&id, None, &event, now);
     setup.deliveries.add(&delivery).await?;
     setup

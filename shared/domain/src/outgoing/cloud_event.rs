@@ -177,11 +177,11 @@ impl OutgoingCloudEvent {
         Self::with(id, &key.source, of, subject, event.at, data)
     }
 
-    /// A test delivery. The id is unique.
+    /// A test delivery, at most one a millisecond.
     #[must_use]
-    pub fn ping(id: String, source: &SourceId, at: Timestamp) -> Self {
+    pub fn ping(source: &SourceId, at: Timestamp) -> Self {
         Self::with(
-            id,
+            format!("{}-{}", ping_queue(source), at.as_millisecond()),
             source,
             OutgoingType::Ping,
             None,
@@ -218,6 +218,12 @@ pub fn schema() -> serde_json::Value {
     types
         .into_root_schema_for::<OutgoingCloudEvent>()
         .to_value()
+}
+
+/// The queue of a source's test deliveries.
+#[must_use]
+pub fn ping_queue(source: &SourceId) -> String {
+    format!("ping_{source}")
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use domain::{AlertId, AlertKey, PartnerId, RecordId, SourceId, TenantId};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_attribute_value, from_item};
 
 use super::DeletionScope;
+use crate::deliveries::queue_of;
 use crate::operations::{HELD, QUARANTINE, REJECTED, SOURCE_ACTIVITY};
 use crate::partners::{PARTNER_SOURCE, SAMPLE, UNMAPPED};
 use crate::table::{Item, sk_after, tenant_sk};
@@ -54,6 +55,39 @@ impl AlertItem {
     }
 }
 
+/// A row of the deliveries table, by its partition and sort keys.
+pub(super) enum DeliveryItem {
+    /// An outgoing event of an alert.
+    Event {
+        row: (String, String),
+        key: AlertKey,
+    },
+    /// A queue, with the item key of its alert. Its partner is not known yet.
+    Queue {
+        row: (String, String),
+        alert: String,
+    },
+}
+
+impl DeliveryItem {
+    /// `None` for another partner's row, and for one of a source itself.
+    pub(super) fn of(item: &Item, partner: &PartnerId) -> Option<Self> {
+        let row = row_of(item)?;
+        if let Some(key) = item.get("key") {
+            let key: AlertKey = from_attribute_value(key.clone()).ok()?;
+            return (key.partner == *partner).then_some(Self::Event { row, key });
+        }
+        let alert = queue_of(&row.0)?.to_owned();
+        Some(Self::Queue { row, alert })
+    }
+}
+
+/// The partition and the sort key of an item.
+pub(super) fn row_of(item: &Item) -> Option<(String, String)> {
+    let text = |name: &str| item.get(name)?.as_s().ok().cloned();
+    text("pk").zip(text("sk"))
+}
+
 /// The tenants and sources of a partner. Together they give the first half of a record's key.
 pub(super) struct KnownScopes {
     partner: PartnerId,
@@ -73,6 +107,17 @@ impl KnownScopes {
     pub(super) fn add(&mut self, tenant: &TenantId, source: &SourceId) {
         self.tenants.insert(tenant.clone());
         self.sources.insert(source.clone());
+    }
+
+    /// Adds what the scope names. A repetition finds it in no item: the last run may have deleted
+    /// the tenant before it was interrupted.
+    pub(super) fn add_scope(&mut self, scope: &DeletionScope) {
+        match scope {
+            DeletionScope::Partner => {}
+            DeletionScope::Source(source) => drop(self.sources.insert(source.clone())),
+            DeletionScope::Tenant(tenant) => drop(self.tenants.insert(tenant.clone())),
+            DeletionScope::Alert(key) => self.add(&key.tenant, &key.source),
+        }
     }
 
     /// Adds what the partner's own items name.

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use serde_dynamo::aws_sdk_dynamodb_1::{to_attribute_value, to_item};
 use serde_json::json;
 
-use super::classify::{self, AlertItem, KnownScopes};
+use super::classify::{self, AlertItem, DeliveryItem, KnownScopes};
 use super::*;
 
 const SOURCE: &str = "src_0123456789abcdefghijklmnop";
@@ -219,6 +219,44 @@ fn an_item_of_the_alerts_table_belongs_to_one_partner() {
         of(&index("tailspin")),
         Some(AlertItem::Imported { .. })
     ));
+}
+
+#[test]
+fn a_row_of_the_deliveries_table_belongs_to_an_alert_or_to_a_source_itself() {
+    let row = |pk: &str, sk: &str| item(&[("pk", pk), ("sk", sk)]);
+    let event = |of: &str| {
+        let key = alert(of, "contoso", SOURCE, "a1");
+        let mut item = row(&format!("A#{}", key.item_key()), "event#0000000000001");
+        item.insert("key".to_owned(), to_attribute_value(&key).unwrap());
+        item
+    };
+    let of = |item: &Item| DeliveryItem::of(item, &partner());
+    assert!(matches!(
+        of(&event("northwind")),
+        Some(DeliveryItem::Event { key, .. }) if key.partner == partner()
+    ));
+    assert!(of(&event("tailspin")).is_none());
+    let key = alert("northwind", "contoso", SOURCE, "a1");
+    let queue = row(&format!("A#{}", key.item_key()), "queue");
+    assert!(matches!(
+        of(&queue),
+        Some(DeliveryItem::Queue { alert, .. }) if alert == key.item_key()
+    ));
+    assert!(of(&row(&format!("R#{SOURCE}"), "receiver")).is_none());
+}
+
+#[test]
+fn a_scope_knows_its_own_tenant_and_source_after_their_items_are_deleted() {
+    let mut known = KnownScopes::new(&partner());
+    let key = alert("northwind", "contoso", SOURCE, "a1");
+    for scope in [scopes()[1].clone(), scopes()[2].clone()] {
+        assert!(!known.covers(&scope, &key.item_key()), "{scope:?}");
+    }
+    known.add_scope(&scopes()[1]);
+    known.add_scope(&scopes()[2]);
+    for scope in scopes() {
+        assert!(known.covers(&scope, &key.item_key()), "{scope:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use domain::SourceId;
 use jiff::Timestamp;
 
 use super::Deliveries;
-use super::rows::{queue_pk, ttl};
+use super::rows::{queue_of, queue_pk, ttl};
 use crate::lease::{self, Lease};
 use crate::table::{Item, key, number, string, time};
 use crate::{Error, conditional};
@@ -121,7 +121,7 @@ impl Deliveries {
         limit: u16,
     ) -> Result<Vec<String>, Error> {
         let items = self.due(&due_of(source), until, limit).await?;
-        let queue = |(pk, _): (String, Timestamp)| pk.strip_prefix("A#").map(str::to_owned);
+        let queue = |(pk, _): (String, Timestamp)| queue_of(&pk).map(str::to_owned);
         Ok(items.into_iter().filter_map(queue).collect())
     }
 

@@ -12,8 +12,10 @@ mod receiver;
 mod rows;
 
 pub use due::QueueLease;
+pub(crate) use receiver::receiver_pk;
 pub use receiver::{Receiver, ReceiverLease};
 pub use rows::{Attempt, Delivery, DeliveryState};
+pub(crate) use rows::{queue_of, queue_pk};
 
 use aws_types::SdkConfig;
 

@@ -186,5 +186,9 @@ fn parse(source: &SourceId, item: Item) -> Result<Receiver, Error> {
 }
 
 fn receiver_key(source: &SourceId) -> Item {
-    key(&format!("R#{source}"), RECEIVER)
+    key(&receiver_pk(source), RECEIVER)
+}
+
+pub(crate) fn receiver_pk(source: &SourceId) -> String {
+    format!("R#{source}")
 }

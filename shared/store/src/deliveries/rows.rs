@@ -304,8 +304,13 @@ fn list_of(source: &SourceId, state: DeliveryState) -> aws_sdk_dynamodb::types::
     string(format!("{source}#{}", state.name()))
 }
 
-pub(super) fn queue_pk(queue: &str) -> String {
+pub(crate) fn queue_pk(queue: &str) -> String {
     format!("A#{queue}")
+}
+
+/// The queue whose partition this is.
+pub(crate) fn queue_of(pk: &str) -> Option<&str> {
+    pk.strip_prefix("A#")
 }
 
 /// The order sorts as a number does.

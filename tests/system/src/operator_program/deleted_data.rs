@@ -39,6 +39,7 @@ async fn tables(stack: &Stack) -> Result<Vec<(String, String)>> {
         ("alerts", &deployed.alerts_table),
         ("config", &deployed.config_table),
         ("access", &deployed.access_table),
+        ("deliveries", &deployed.deliveries_table),
     ] {
         let scan = client.scan().table_name(table).consistent_read(true);
         let mut items = scan.into_paginator().items().send();
@@ -83,12 +84,17 @@ async fn secrets(stack: &Stack) -> Result<Vec<(String, String)>> {
         .collect())
 }
 
-/// The messages of both queues. They are visible again at once.
+/// The messages of all queues. They are visible again at once.
 async fn messages(stack: &Stack) -> Result<Vec<(String, String)>> {
     let deployed = &stack.deployed;
     let queues = [
         ("queue", &deployed.queue_url),
         ("dead letters", &deployed.dead_letter_queue_url),
+        ("delivery queue", &deployed.delivery_queue_url),
+        (
+            "delivery dead letters",
+            &deployed.delivery_dead_letter_queue_url,
+        ),
     ];
     let receive = queues.map(|(_, url)| {
         let parameters = json!({

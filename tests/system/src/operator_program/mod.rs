@@ -8,15 +8,16 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use local_stack::deployment::FUNCTIONS;
 use local_stack::empty_stack::StackTimes;
 use local_stack::emulator::sdk_config;
 use local_stack::inspector::Inspector;
 use local_stack::progress::wait_for;
 use local_stack::source::{AlertSource, SourceAlert};
 use local_stack::stack::Stack;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use deleted_data::search;
+use deleted_data::{Found, search};
 use program::Program;
 
 /// The time limit of each step.
@@ -26,6 +27,8 @@ const POISON: &str = "this is not JSON";
 /// What only the deleted tenant's alert has.
 const TITLE: &str = "Disk Q: on WS-ORCHID is 93 % full";
 const DEVICE: &str = "SRV-01";
+/// No host has a name below `.invalid`.
+const RECEIVER: &str = "https://hooks.example.invalid/events";
 
 /// Runs the test on a stack of its own.
 ///
@@ -60,8 +63,10 @@ impl ProgramTest<'_> {
         self.version().await?;
         self.partners().await?;
         let scanner = self.sources_and_links().await?;
+        self.webhook().await?;
         let ticket = self.alerts().await?;
         self.checks().await?;
+        self.deliveries().await?;
         self.dead_letters().await?;
         self.replay(ticket).await?;
         self.rebuild().await?;
@@ -146,6 +151,71 @@ impl ProgramTest<'_> {
         Ok(id)
     }
 
+    /// Gives the seeded source a webhook, whose receiver is unreachable.
+    async fn webhook(&mut self) -> Result<()> {
+        let program = &self.program;
+        let source = self.stack.seeded.source.as_str();
+        let webhook = |command| ["sources", "webhook", command, source];
+        program.fails(1, "no webhook", &webhook("show")).await?;
+        let wrong = [&webhook("set")[..], &["--url", "http://10.0.0.1/"]].concat();
+        program.fails(1, "url", &wrong).await?;
+        let set = [&webhook("set")[..], &["--url", RECEIVER]].concat();
+        let made = program.json(&set).await?;
+        let secret = made["secret"].as_str().unwrap_or_default();
+        ensure!(
+            secret.starts_with("whsec_"),
+            "no secret of a new webhook: {made}"
+        );
+        let again = program.json(&set).await?;
+        ensure!(again.get("secret").is_none(), "a secret is shown again");
+        let shown = program.json(&webhook("show")).await?;
+        ensure!(shown["url"] == RECEIVER, "{shown}");
+        let rotated = program.json(&webhook("rotate-secret")).await?;
+        let new = rotated["secret"].as_str().unwrap_or_default();
+        ensure!(!new.is_empty() && new != secret, "the secret is the same");
+        program
+            .fails(1, "--end-oldest", &webhook("rotate-secret"))
+            .await?;
+        // The receiver does not answer, so the test delivery is a problem.
+        let pinged = program.json_with(3, &webhook("ping")).await?;
+        ensure!(
+            pinged["type"] == "ping" && pinged["state"] == "pending",
+            "{pinged}"
+        );
+        self.passed("sources webhook: set, show, rotate-secret, ping");
+        Ok(())
+    }
+
+    /// The events of the alert are in the log, and what was given up is replayed.
+    async fn deliveries(&mut self) -> Result<()> {
+        let program = &self.program;
+        let source = self.stack.seeded.source.as_str();
+        let list = ["sources", "deliveries", "list", source];
+        let is_created = |of: &&Value| of["type"] == "ticket.created";
+        let created = wait_for("the delivery of the alert", WITHIN, async || {
+            let listed = program.json(&list).await?;
+            ensure!(listed["complete"] == true, "{listed}");
+            let listed = listed["deliveries"].as_array().cloned().unwrap_or_default();
+            Ok(listed.iter().find(is_created).cloned())
+        })
+        .await?;
+        let id = created["id"].as_str().context("no id")?;
+        let failed = [&list[..], &["--state", "failed"]].concat();
+        let failed = program.json(&failed).await?;
+        ensure!(failed["deliveries"] == json!([]), "{failed}");
+        let replay = ["sources", "deliveries", "replay", source];
+        // It is pending already.
+        let one = [&replay[..], &["--delivery", id]].concat();
+        let one = program.json(&one).await?;
+        ensure!(one["replayed"] == 0, "{one}");
+        let since = [&replay[..], &["--failed-since", "2026-01-01"]].concat();
+        let since = program.json(&since).await?;
+        ensure!(since["replayed"] == 0, "{since}");
+        program.fails(2, "--failed-since", &replay).await?;
+        self.passed("sources deliveries: list, replay");
+        Ok(())
+    }
+
     fn alert(&self) -> Result<SourceAlert<'_>> {
         Ok(SourceAlert {
             tenant: self.stack.seeded.tenants.first().context("no tenant")?,
@@ -220,6 +290,19 @@ impl ProgramTest<'_> {
         let moved = program.json(&["dead-letters", "redrive"]).await?;
         ensure!(moved["moved"] == 1, "{moved}");
         wait_for("the dead letter again", WITHIN, one).await?;
+        let send = client.send_message().message_body(POISON);
+        let send = send.queue_url(&self.stack.deployed.delivery_dead_letter_queue_url);
+        send.send().await.context("cannot send a message")?;
+        let of_deliveries = ["dead-letters", "show", "--function", "deliveries"];
+        let shown = wait_for("the dead letter of deliveries", WITHIN, async || {
+            let shown = program.json(&of_deliveries).await?;
+            Ok((shown[0]["body"] == POISON).then_some(shown))
+        })
+        .await?;
+        ensure!(shown.as_array().map(Vec::len) == Some(1), "{shown}");
+        let redrive = ["dead-letters", "redrive", "--function", "deliveries"];
+        let moved = program.json(&redrive).await?;
+        ensure!(moved["found"] == 1 && moved["moved"] == 1, "{moved}");
         self.passed("dead-letters: show, redrive");
         Ok(())
     }
@@ -320,7 +403,11 @@ impl ProgramTest<'_> {
                 check.starts_with("function ")
             })
             .collect();
-        ensure!(functions.len() == 5, "not five functions: {}", run.json);
+        ensure!(
+            functions.len() == FUNCTIONS.len(),
+            "not all functions: {}",
+            run.json
+        );
         let version = format!("version {}", env!("CARGO_PKG_VERSION"));
         for finding in functions {
             let found = finding["found"].as_str().unwrap_or_default();
@@ -329,7 +416,13 @@ impl ProgramTest<'_> {
                 "{finding}"
             );
         }
-        for check in ["event source mapping", "version"] {
+        for check in [
+            "event source mapping TicketsFunctionQueue",
+            "event source mapping DeliveriesFunctionQueue",
+            "dead letters of deliveries",
+            "schedule DeliveriesTick",
+            "version",
+        ] {
             let is_ok = |finding: &&Value| finding["check"] == check && finding["level"] == "ok";
             ensure!(
                 findings.iter().any(|one| is_ok(&one)),
@@ -376,6 +469,11 @@ impl ProgramTest<'_> {
                 "the search does not find {text} before the deletion"
             );
         }
+        let is_delivery = |found: &Found| found.place.starts_with("deliveries ");
+        ensure!(
+            before.iter().any(is_delivery),
+            "the search finds no outgoing event before the deletion"
+        );
         let program = &self.program;
         let delete = [
             "delete",

@@ -14,18 +14,20 @@ use show::ShowOptions;
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum DeadLettersCommand {
-    /// Shows the dead letters with reason, partner and age
+    /// Shows the dead letters of tickets and deliveries with reason, partner and age
     #[command(after_help = "Examples:
   ticketbridge dead-letters show
   ticketbridge dead-letters show --reason 'newer release' --json
+  ticketbridge dead-letters show --function deliveries
 
 SQS hides a message while it is read, so each letter is hidden for some seconds.")]
     Show(ShowOptions),
-    /// Moves dead letters back into the queue, after their cause is fixed
+    /// Moves dead letters back into their queues, after their cause is fixed
     #[command(after_help = "Examples:
   ticketbridge dead-letters redrive --dry-run
   ticketbridge dead-letters redrive --stack-name ticketbridge
   ticketbridge dead-letters redrive --reason 'newer release'
+  ticketbridge dead-letters redrive --function deliveries
 
 It can be repeated without harm: an event that arrives twice takes effect once.")]
     Redrive(RedriveOptions),

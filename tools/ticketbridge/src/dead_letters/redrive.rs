@@ -1,18 +1,17 @@
-//! `ticketbridge dead-letters redrive`: moves dead letters back into the queue after their cause is
-//! fixed.
+//! `ticketbridge dead-letters redrive`: moves dead letters back into their queues after their cause
+//! is fixed.
 //!
 //! A message is sent first and deleted then. A message that was interrupted in between is in both
-//! queues, and an event that arrives twice takes effect once.
+//! queues. An event that arrives twice takes effect once, and an outgoing event is stored once.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use aws_sdk_sqs::types::Message as DeadLetter;
 use domain::PartnerId;
 use futures_util::future::try_join_all;
 use serde::Serialize;
 
-use super::queues::{Queues, group, reason, sent_at};
+use super::queues::{DeadLetter, LetterFilter, QueueConsumer, Queues, group, reason, sent_at};
 use crate::context::CommandContext;
 use crate::history::HistoryWriter;
 use crate::output::{CommandOutcome, OutputFormat};
@@ -26,18 +25,17 @@ pub struct RedriveOptions {
     /// Shows the letters by reason, and moves none
     #[arg(long)]
     dry_run: bool,
-    /// Only letters whose reason contains these words
-    #[arg(long, value_name = "WORDS")]
-    reason: Option<String>,
+    #[command(flatten)]
+    filter: LetterFilter,
     #[command(flatten)]
     names: ResourceNames,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct RedriveSummary {
-    /// The letters in the dead-letter queue.
+    /// The letters in the dead-letter queues.
     pub found: usize,
-    /// The letters that went back into the queue.
+    /// The letters that went back into their queues.
     pub moved: usize,
 }
 
@@ -58,7 +56,7 @@ pub async fn redrive(
 ) -> Result<RedriveSummary> {
     let queues = Queues::new(target);
     let history = HistoryWriter::new(target)?;
-    let mut letters = queues.receive(options.reason.as_deref()).await?;
+    let mut letters = queues.receive(&options.filter).await?;
     let found = letters.len();
     for line in summary(&letters) {
         format.report(&line);
@@ -96,11 +94,12 @@ fn count_by_partner(letters: &[DeadLetter], count: &mut BTreeMap<PartnerId, usiz
     }
 }
 
-/// The number of letters, the age of the oldest, and the number for each reason.
+/// The number of letters, the age of the oldest, and the number for each function and reason.
 pub(super) fn summary(letters: &[DeadLetter]) -> Vec<String> {
-    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut reasons: BTreeMap<(QueueConsumer, &str), usize> = BTreeMap::new();
     for letter in letters {
-        *reasons.entry(reason(letter)).or_default() += 1;
+        let of = (letter.consumer, reason(letter));
+        *reasons.entry(of).or_default() += 1;
     }
     let count = letters.len();
     let oldest = letters.iter().filter_map(sent_at).min();
@@ -112,16 +111,16 @@ pub(super) fn summary(letters: &[DeadLetter]) -> Vec<String> {
     let mut reasons: Vec<_> = reasons.into_iter().collect();
     reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     lines.extend(
-        reasons
-            .iter()
-            .map(|(reason, count)| format!("  {count:6}  {reason}")),
+        reasons.iter().map(|((consumer, reason), count)| {
+            format!("  {count:6}  {}: {reason}", consumer.name())
+        }),
     );
     lines
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::queues::tests::{body_of_acme, letter};
+    use super::super::queues::tests::{body_of_acme, letter, outgoing_letter};
     use super::*;
 
     #[test]
@@ -131,14 +130,16 @@ mod tests {
             letter("", Some("written by a newer release"), "1800000000000"),
             letter("", Some("written by a newer release"), "1800000120000"),
             letter("", None, "1800000120000"),
+            outgoing_letter("1800000120000"),
         ];
         assert_eq!(
             summary(&letters),
             [
-                "dead letters: 4, the oldest of 2027-01-15T08:00:00Z",
-                "       2  written by a newer release",
-                "       1  not valid JSON",
-                "       1  received too often",
+                "dead letters: 5, the oldest of 2027-01-15T08:00:00Z",
+                "       2  tickets: written by a newer release",
+                "       1  tickets: not valid JSON",
+                "       1  tickets: received too often",
+                "       1  deliveries: received too often",
             ]
         );
         assert_eq!(summary(&[]), ["no dead letters"]);
@@ -149,7 +150,7 @@ mod tests {
         let body = body_of_acme();
         let letters = [
             letter(&body, None, "0"),
-            letter(&body, None, "1"),
+            outgoing_letter("1"),
             letter("poison", None, "0"),
         ];
         let mut count = BTreeMap::new();

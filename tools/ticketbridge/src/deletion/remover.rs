@@ -9,7 +9,10 @@ use domain::monitoring::pipeline::Schedule;
 use domain::{PartnerId, RecordId, SourceId};
 use jiff::Timestamp;
 use serde::Serialize;
-use store::{AccessTable, Alerts, DeletionScope, DeletionStore, Due, RegisteredSource, StoredData};
+use store::{
+    AccessTable, Alerts, DeletionScope, DeletionStore, Due, RegisteredSource, StoredData,
+    TableNames,
+};
 
 use crate::history::HistoryWriter;
 use crate::output::{OutputFormat, Progress, counted};
@@ -17,13 +20,14 @@ use crate::target::TargetStack;
 
 /// Sources in one page of the list.
 const PAGE: u16 = 100;
-/// Items of the alerts table between two lines of progress.
+/// Items that are read between two lines of progress.
 const PROGRESS_STEP: usize = 1_000;
 
 /// What a deletion consists of.
 pub(super) struct RemovalPlan {
     /// What is deleted of each partner.
     parts: Vec<PartOfPlan>,
+    receivers: Receivers,
     /// Names of secrets.
     secrets: Vec<String>,
     recovery_days: u8,
@@ -38,12 +42,21 @@ struct PartOfPlan {
     found: StoredData,
 }
 
+/// What the deliveries table has about sources themselves.
+#[derive(Default)]
+struct Receivers {
+    sources: Vec<SourceId>,
+    rows: Vec<(String, String)>,
+}
+
 /// What was deleted, or would be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Removal {
     pub(super) is_deleted: bool,
     pub(super) records: usize,
     pub(super) snapshots: usize,
+    /// Rows of the deliveries table.
+    pub(super) deliveries: usize,
     pub(super) config_items: usize,
     pub(super) access_items: usize,
     pub(super) sessions: usize,
@@ -59,12 +72,14 @@ pub(super) struct Removal {
 impl Removal {
     pub(super) fn of(plan: &RemovalPlan) -> Self {
         let mut removal = Self {
+            deliveries: plan.receivers.rows.len(),
             secrets: plan.secrets.clone(),
             ..Self::default()
         };
         for PartOfPlan { found, .. } in &plan.parts {
             removal.records += found.records.len();
             removal.snapshots += found.snapshots.len();
+            removal.deliveries += found.deliveries.len();
             removal.config_items += found.config.len();
             removal.access_items += found.access.len();
             removal.sessions += found.sessions.len();
@@ -77,8 +92,9 @@ impl Removal {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let items = self.records + self.snapshots + self.config_items + self.access_items;
-        items + self.sessions + self.secrets.len() + self.listed.len() == 0
+        let items = self.records + self.snapshots + self.deliveries + self.config_items;
+        let items = items + self.access_items + self.sessions;
+        items + self.secrets.len() + self.listed.len() == 0
     }
 }
 
@@ -99,12 +115,15 @@ impl Remover {
     pub(super) fn new(target: &TargetStack, format: OutputFormat) -> Result<Self> {
         let (alerts, config) = (target.alerts_table()?, target.config_table()?);
         let access = target.access_table()?;
-        let tables = [alerts, config, access].map(str::to_owned);
-        let [alerts, config, access] = tables.clone();
-        let store = DeletionStore::new(&target.aws, alerts, config, access);
-        let [alerts, config, access] = tables;
+        let tables = TableNames {
+            alerts: alerts.to_owned(),
+            config: config.to_owned(),
+            access: access.to_owned(),
+            deliveries: target.deliveries_table()?.to_owned(),
+        };
+        let [alerts, config, access] = [alerts, config, access].map(str::to_owned);
         Ok(Self {
-            store,
+            store: DeletionStore::new(&target.aws, tables),
             access: AccessTable::new(&target.aws, access),
             alerts: Alerts::new(&target.aws, alerts),
             due: Due::new(&target.aws, config),
@@ -125,6 +144,7 @@ impl Remover {
         ensure!(listed.is_some(), "there is no partner {partner}");
         Ok(RemovalPlan {
             parts: vec![self.part(partner, scope).await?],
+            receivers: Receivers::default(),
             secrets: vec![],
             recovery_days: 0,
             sources: vec![],
@@ -155,6 +175,7 @@ impl Remover {
         let secret = format!("{}source/{source}", self.secret_prefix);
         Ok(RemovalPlan {
             parts,
+            receivers: self.receivers(vec![source.clone()]).await?,
             secrets: self.existing([secret]).await?,
             recovery_days,
             sources: is_listed.then(|| source.clone()).into_iter().collect(),
@@ -203,6 +224,7 @@ impl Remover {
         let secrets = secrets.chain([connection]).collect::<Vec<_>>();
         Ok(RemovalPlan {
             parts: vec![self.part(partner, DeletionScope::Partner).await?],
+            receivers: self.receivers(sources.clone()).await?,
             secrets: self.existing(secrets).await?,
             recovery_days,
             sources,
@@ -219,6 +241,8 @@ impl Remover {
         for part in &plan.parts {
             self.remove_part(part).await?;
         }
+        // After the parts: while an outgoing event is delivered, its receiver is written.
+        self.store.delete_source_rows(&plan.receivers.rows).await?;
         for source in &plan.sources {
             self.store.unlist_source(source).await?;
         }
@@ -230,7 +254,8 @@ impl Remover {
 
     /// How many items were written since.
     pub(super) async fn find_again(&self, plan: &RemovalPlan) -> Result<usize> {
-        let mut left = 0;
+        let receivers = self.receivers(plan.receivers.sources.clone()).await?;
+        let mut left = receivers.rows.len();
         for part in &plan.parts {
             let part = self.part(&part.partner, part.scope.clone()).await?;
             left += part.found.count();
@@ -296,7 +321,7 @@ impl Remover {
         let progress = Progress::new();
         let found = self.store.find(partner, &scope, |read| {
             if read % PROGRESS_STEP == 0 {
-                progress.show(&format!("{partner}: {read} items of the alerts table read"));
+                progress.show(&format!("{partner}: {read} items read"));
             }
         });
         let found = found.await?;
@@ -305,6 +330,14 @@ impl Remover {
             scope,
             found,
         })
+    }
+
+    async fn receivers(&self, sources: Vec<SourceId>) -> Result<Receivers> {
+        let mut rows = vec![];
+        for source in &sources {
+            rows.extend(self.store.find_source_rows(source).await?);
+        }
+        Ok(Receivers { sources, rows })
     }
 
     /// Those of these secrets that exist and are not deleted yet.

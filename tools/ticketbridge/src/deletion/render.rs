@@ -12,6 +12,7 @@ pub(super) fn removal(removal: &Removal) -> String {
     let found = details([
         ("Records of alerts", number(removal.records)),
         ("Parts of snapshots", number(removal.snapshots)),
+        ("Outgoing events and queues", number(removal.deliveries)),
         ("Items of the config table", number(removal.config_items)),
         ("Items of the access table", number(removal.access_items)),
         ("Links and sessions", number(removal.sessions)),
@@ -51,6 +52,7 @@ mod tests {
     fn found() -> Removal {
         Removal {
             records: 3,
+            deliveries: 5,
             config_items: 2,
             secrets: vec!["ticketbridge/prod/connection/northwind".into()],
             listed: vec!["partner northwind".into()],

@@ -1,4 +1,4 @@
-//! The functions: each is active and of this program's version, and `tickets` reads its queue.
+//! The functions: each is active and of this program's version, and those with a queue read it.
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{LastUpdateStatus, State};
@@ -79,8 +79,8 @@ fn judge_deployed(check: String, function: &DeployedFunction) -> Finding {
     Finding::warning(check, found, OTHER_VERSION)
 }
 
-/// The event source mapping: Lambda reads the queue for `tickets`.
-pub(super) async fn check_event_source(of: &Examination<'_>) -> Vec<Finding> {
+/// The event source mappings: Lambda reads the queues for `tickets` and `deliveries`.
+pub(super) async fn check_event_sources(of: &Examination<'_>) -> Vec<Finding> {
     let mappings = of.stack.of_kind("AWS::Lambda::EventSourceMapping");
     if mappings.is_empty() {
         let kind = "AWS::Lambda::EventSourceMapping";
@@ -88,18 +88,17 @@ pub(super) async fn check_event_source(of: &Examination<'_>) -> Vec<Finding> {
     }
     let client = Client::new(&of.target.aws);
     each(&mappings, async |mapping| {
-        let check = "event source mapping";
+        let check = format!("event source mapping {}", mapping.logical_id);
         let call = client.get_event_source_mapping().uuid(&mapping.physical_id);
         vec![match call.send().await {
             Err(err) => Finding::unread(check, "lambda:GetEventSourceMapping", &err),
-            Ok(found) => judge_event_source(&found.state.unwrap_or_default()),
+            Ok(found) => judge_event_source(check, &found.state.unwrap_or_default()),
         }]
     })
     .await
 }
 
-fn judge_event_source(state: &str) -> Finding {
-    let check = "event source mapping";
+fn judge_event_source(check: String, state: &str) -> Finding {
     match state {
         "Enabled" => Finding::ok(check, state),
         "Creating" | "Enabling" | "Updating" => {
@@ -108,8 +107,9 @@ fn judge_event_source(state: &str) -> Finding {
         state => Finding::problem(
             check,
             state,
-            "Enable it with `aws lambda update-event-source-mapping --enabled`: no alert becomes \
-             a ticket while the queue is not read. During a restore it is disabled on purpose.",
+            "Enable it with `aws lambda update-event-source-mapping --enabled`: while the queue is \
+             not read, no alert becomes a ticket, or no webhook is notified. During a restore that \
+             of `tickets` is disabled on purpose.",
         ),
     }
 }
@@ -203,7 +203,11 @@ mod tests {
             ("Disabling", Level::Problem),
             ("", Level::Problem),
         ] {
-            assert_eq!(judge_event_source(state).level, level, "{state}");
+            assert_eq!(
+                judge_event_source("m".into(), state).level,
+                level,
+                "{state}"
+            );
         }
     }
 

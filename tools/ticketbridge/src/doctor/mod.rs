@@ -57,9 +57,9 @@ pub(crate) async fn run(
         now: Timestamp::now(),
     };
     progress.show("checking schedules, queues, alarms, tables, functions, SES and quotas");
-    let (schedules, mapping, queues, alarms, tables, functions, version, mails, account) = tokio::join!(
+    let (schedules, mappings, queues, alarms, tables, functions, version, mails, account) = tokio::join!(
         schedules::check(&examination),
-        functions::check_event_source(&examination),
+        functions::check_event_sources(&examination),
         queues::check(&examination),
         alarms::check(&examination),
         tables::check(&examination),
@@ -71,7 +71,7 @@ pub(crate) async fn run(
     drop(progress);
     let mut findings = vec![stack.judge()];
     for some in [
-        schedules, mapping, queues, alarms, tables, functions, version, mails, account,
+        schedules, mappings, queues, alarms, tables, functions, version, mails, account,
     ] {
         findings.extend(some);
     }

@@ -49,7 +49,8 @@ fn judge_state(check: String, state: Option<&ScheduleState>, expression: &str) -
             check,
             state.map_or("UNKNOWN", ScheduleState::as_str),
             "Enable the schedule in EventBridge Scheduler: without it blocked alerts do not go \
-             on, or no one is notified of broken connections.",
+             on, no one is notified of broken connections, or webhooks that were down are not \
+             tried again.",
         ),
     }
 }

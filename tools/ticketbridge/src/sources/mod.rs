@@ -1,6 +1,9 @@
-//! `ticketbridge sources`: lists, shows, creates and changes sources, and rotates their secrets.
+//! `ticketbridge sources`: lists, shows, creates and changes sources, rotates their secrets, and
+//! manages their outgoing webhooks.
 
+mod deliveries;
 mod render;
+mod webhook;
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Read as _};
@@ -15,6 +18,8 @@ use crate::context::CommandContext;
 use crate::operator_api::OperatorApi;
 use crate::output::CommandOutcome;
 use crate::partners::parse_partner;
+use deliveries::DeliveriesCommand;
+use webhook::WebhookCommand;
 
 /// Secrets that are valid at once: another rotation ends the oldest.
 const MAX_SECRETS: usize = 2;
@@ -52,6 +57,18 @@ such as mapping, authentication, networks, response and kinds_added:
   ticketbridge sources rotate-secret src_0123456789abcdefghijklmnop
   ticketbridge sources rotate-secret src_0123456789abcdefghijklmnop --secret-stdin < secret.txt")]
     RotateSecret(RotateOptions),
+    /// The outgoing webhook of a source: it is notified of what becomes of the source's alerts
+    #[command(
+        subcommand,
+        after_help = "Example:\n  ticketbridge sources webhook show src_0123456789abcdefghijklmnop"
+    )]
+    Webhook(WebhookCommand),
+    /// What was sent to the outgoing webhook of a source, and its replay
+    #[command(
+        subcommand,
+        after_help = "Example:\n  ticketbridge sources deliveries list src_0123456789abcdefghijklmnop"
+    )]
+    Deliveries(DeliveriesCommand),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -207,6 +224,8 @@ pub(crate) async fn run(
             let text = with_secret(render::rotated(&rotated), &rotated)?;
             format.print(&rotated, || text)?;
         }
+        SourcesCommand::Webhook(command) => return webhook::run(command, context).await,
+        SourcesCommand::Deliveries(command) => return deliveries::run(command, context).await,
     }
     Ok(CommandOutcome::Done)
 }
