@@ -23,10 +23,10 @@ use crate::Config;
 use crate::closing::Closing;
 use crate::error::ReconcileError;
 use crate::importer::Importer;
-use crate::incidents::{IncidentFollower, OpenIncidents, next_follow, tenant_names};
 use crate::pacing::{self, DueTimes};
 use crate::releaser::{Releaser, Round};
 use crate::run_context::RunContext;
+use crate::storms::{OpenStorms, StormFollower, next_follow, tenant_names};
 use crate::targets::TargetChecker;
 
 /// A record that was sent for a decision and did not change is sent again after this time.
@@ -133,13 +133,13 @@ impl ScheduledJob for ReconcileJob {
         };
         let is_importing = importer.import().await?;
         let names = tenant_names(&config.mappings);
-        let follower = IncidentFollower {
+        let follower = StormFollower {
             context,
             alerts: &self.alerts,
             queue: &self.queue,
             names: &names,
         };
-        let incidents = follower.follow().await?;
+        let storms = follower.follow().await?;
         if pacing::allowance(&leased.progress, now) == 0 {
             let left = ReconcileTotals {
                 left: 1,
@@ -148,7 +148,7 @@ impl ScheduledJob for ReconcileJob {
             return Ok((left, times.next_minute(&leased.progress)));
         }
         let found = self
-            .find(leased, &config, context, (is_importing, &incidents))
+            .find(leased, &config, context, (is_importing, &storms))
             .await?;
         self.keep_progress(leased, &found.progress, now).await?;
         self.send(&found, invocation).await?;
@@ -169,7 +169,7 @@ impl ScheduledJob for ReconcileJob {
                 .into_iter()
                 .chain(found.next_look)
                 .chain(maintenance_end)
-                .chain(next_follow(&incidents, times.now))
+                .chain(next_follow(&storms, times.now))
                 .min();
             times.next(&found.progress, look)
         };
@@ -231,7 +231,7 @@ impl ReconcileJob {
         leased: &LeasedRun,
         config: &PartnerConfig,
         context: RunContext<'_>,
-        (is_importing, incidents): (bool, &OpenIncidents),
+        (is_importing, storms): (bool, &OpenStorms),
     ) -> Result<Found, ReconcileError> {
         let (partner, now) = (context.partner, context.invocation.now());
         let mut progress = leased.progress.clone();
@@ -261,7 +261,7 @@ impl ReconcileJob {
         let releaser = Releaser {
             alerts: &self.alerts,
             config,
-            incidents,
+            storms,
         };
         releaser.settle_retries(&mut progress, now).await?;
         // A resolved alert is not released as well.

@@ -11,12 +11,12 @@ mod commands;
 mod config;
 mod error;
 mod importer;
-mod incidents;
 mod job;
 mod pacing;
 mod releaser;
 mod resolved;
 mod run_context;
+mod storms;
 mod targets;
 mod ticket_comparer;
 

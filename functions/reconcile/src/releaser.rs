@@ -9,14 +9,14 @@ use domain::{AlertKey, Blocked, PartnerId};
 use jiff::Timestamp;
 use store::{Alerts, BlockedCursor, BlockedRange, RunProgress};
 
-use crate::incidents::OpenIncidents;
+use crate::storms::OpenStorms;
 use crate::targets::TargetChecker;
 
 /// Finds the blocked alerts of one partner that may go on.
 pub(crate) struct Releaser<'a> {
     pub(crate) alerts: &'a Alerts,
     pub(crate) config: &'a PartnerConfig,
-    pub(crate) incidents: &'a OpenIncidents,
+    pub(crate) storms: &'a OpenStorms,
 }
 
 /// The limits of one round through the list of blocked alerts.
@@ -60,7 +60,7 @@ impl Releaser<'_> {
                 let details = listed.desired.details.as_ref();
                 let (tenant, reason) = (&listed.key.tenant, &listed.blocked.reason);
                 let is_left_over = matches!(
-                    reason, Blocked::Incident(id) if !self.incidents.contains(tenant, id)
+                    reason, Blocked::Storm(id) if !self.storms.contains(tenant, id)
                 );
                 let status = match is_left_over {
                     true => BlockStatus::Cleared,

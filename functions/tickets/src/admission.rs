@@ -1,4 +1,4 @@
-//! Decides whether a new alert gets a ticket of its own, or shares that of an incident.
+//! Decides whether a new alert gets a ticket of its own, or shares that of a storm.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Admissions<'_> {
         let rule = connection.and_then(|connection| connection.settings.storm);
         let reason = record.blocked.as_ref().map(|blocked| &blocked.reason);
         let part_of = match reason {
-            Some(Blocked::Incident(id)) => Some(id),
+            Some(Blocked::Storm(id)) => Some(id),
             Some(_) | None => None,
         };
         let storms = &self.connections.table.storms;
@@ -44,10 +44,10 @@ impl Admissions<'_> {
             let now = case.invocation.now();
             let (admission, changed) = stored.value.admit(rule, &record.key, part_of, now);
             if let Some(changed) = changed {
-                if let Admission::Incident(incident) = &admission {
-                    tracing::info!(%incident, "alert is part of an incident");
-                    // Reconcile lists the alerts in the incident's ticket. It is scheduled before
-                    // the incident is stored, and runs after it.
+                if let Admission::Storm(storm) = &admission {
+                    tracing::info!(%storm, "alert is part of a storm");
+                    // Reconcile lists the alerts in the storm's ticket. It is scheduled before
+                    // the storm is stored, and runs after it.
                     self.records.schedule_reconcile(partner, now).await?;
                 }
                 let saved = storms

@@ -15,8 +15,8 @@ use domain::ticketing::manual_change::{
 };
 use domain::ticketing::note_mark::{NoteAudience, note_mark};
 use domain::ticketing::ticket_text::{
-    description, duplicate_note, incident_note, kept_note, reopened_note, repeat_note,
-    resolved_note, summary,
+    description, duplicate_note, kept_note, reopened_note, repeat_note, resolved_note, storm_note,
+    summary,
 };
 use domain::ticketing::ticket_write::{NoteContent, TicketCreation, TicketReopening, TicketWrite};
 use domain::ticketing::write_effect::WriteEffect;
@@ -154,8 +154,8 @@ impl TicketCalls<'_> {
         let desired = &self.record.desired;
         let details = desired.details.as_ref().ok_or(TicketError::NoText);
         let text = match note {
-            NoteContent::Repeats { .. } if self.record.key.source.is_for_incidents() => {
-                incident_note(self.work.text, &mark)
+            NoteContent::Repeats { .. } if self.record.key.source.is_for_storms() => {
+                storm_note(self.work.text, &mark)
             }
             NoteContent::Repeats { unreported, .. } => {
                 let flaps = self.work.settings.flapping.and_then(|rule| {

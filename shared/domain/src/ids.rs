@@ -151,8 +151,8 @@ const TEST_ALERTS: &str = "src_setup000000000000000000000";
 /// either.
 const SOURCE_ALERTS: &str = "src_health00000000000000000000";
 
-/// The source of the alerts of incidents. No real source has this id either.
-const INCIDENTS: &str = "src_storm000000000000000000000";
+/// The source of the alerts of storms. No real source has this id either.
+const STORMS: &str = "src_storm000000000000000000000";
 
 impl SourceId {
     /// Returns the source of test alerts. The webhook endpoint rejects it.
@@ -182,21 +182,21 @@ impl SourceId {
         Self(SOURCE_ALERTS.to_owned())
     }
 
-    /// Returns the source of the alerts of incidents. The webhook endpoint rejects it.
+    /// Returns the source of the alerts of storms. The webhook endpoint rejects it.
     #[must_use]
-    pub fn for_incidents() -> Self {
-        Self(INCIDENTS.to_owned())
+    pub fn for_storms() -> Self {
+        Self(STORMS.to_owned())
     }
 
     #[must_use]
-    pub fn is_for_incidents(&self) -> bool {
-        self.0 == INCIDENTS
+    pub fn is_for_storms(&self) -> bool {
+        self.0 == STORMS
     }
 
     /// Whether the id belongs to Ticketbridge itself. No sender has it.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
-        [TEST_ALERTS, SOURCE_ALERTS, INCIDENTS].contains(&self.0.as_str())
+        [TEST_ALERTS, SOURCE_ALERTS, STORMS].contains(&self.0.as_str())
     }
 }
 
@@ -207,10 +207,10 @@ impl AlertId {
         Self(format!("test-{}", asked_at.as_millisecond()))
     }
 
-    /// Returns the id of the alert of the incident that began at this time.
+    /// Returns the id of the alert of the storm that began at this time.
     #[must_use]
-    pub fn for_incident(began_at: Timestamp) -> Self {
-        Self(format!("incident-{}", began_at.as_millisecond()))
+    pub fn for_storm(began_at: Timestamp) -> Self {
+        Self(format!("storm-{}", began_at.as_millisecond()))
     }
 }
 
@@ -221,10 +221,10 @@ impl EventId {
         Self(format!("test-{}", at.as_millisecond()))
     }
 
-    /// Returns the id of the event with this number of an incident's alert.
+    /// Returns the id of the event with this number of a storm's alert.
     #[must_use]
-    pub fn for_incident(number: u32) -> Self {
-        Self(format!("incident-{number}"))
+    pub fn for_storm(number: u32) -> Self {
+        Self(format!("storm-{number}"))
     }
 }
 

@@ -27,7 +27,6 @@ pub mod alert {
     pub mod fold;
     pub mod folded_events;
     pub mod forecast;
-    pub mod incident;
     pub mod key;
     pub mod kind;
     pub mod op;
@@ -37,6 +36,7 @@ pub mod alert {
     pub mod similar;
     pub mod state;
     pub mod storm;
+    pub mod storm_ticket;
     pub mod summary;
     pub mod test_alert;
     pub mod trail;

@@ -87,7 +87,7 @@ impl StormTest<'_> {
         ));
 
         let listed = wait_for("the list of all alerts", WITHIN, async || {
-            let (tickets, listed) = self.incident().await?;
+            let (tickets, listed) = self.storm().await?;
             ensure!(tickets.len() <= 1, "{} tickets of a storm", tickets.len());
             let shared = ALERTS - self.single_tickets().await?;
             Ok((listed.len() == shared && shared > 0).then_some(listed))
@@ -118,7 +118,7 @@ impl StormTest<'_> {
                 .then_some(()))
         })
         .await?;
-        let (tickets, _) = self.incident().await?;
+        let (tickets, _) = self.storm().await?;
         ensure!(tickets.len() == 1, "{} tickets of a storm", tickets.len());
         self.passed("all alerts were resolved, and all tickets are closed");
         Ok(())
@@ -183,8 +183,8 @@ impl StormTest<'_> {
             .context("no alert was measured")
     }
 
-    /// The tickets of incidents, and the alerts that they list.
-    async fn incident(&self) -> Result<(Vec<Value>, BTreeSet<String>)> {
+    /// The tickets of storms, and the alerts that they list.
+    async fn storm(&self) -> Result<(Vec<Value>, BTreeSet<String>)> {
         let mut tickets = self.tickets().await?;
         tickets.retain(|ticket| {
             let summary = ticket["summary"].as_str().unwrap_or_default();

@@ -156,8 +156,8 @@ fn next_step(record: &Record) -> String {
         Some(Blocked::Flapping(_)) => {
             "If it is not raised again, its ticket is closed or gets a note, as you chose for its board."
         }
-        Some(Blocked::Incident(_)) => {
-            "It stays part of the incident until it is resolved. It gets a ticket of its own if you release it."
+        Some(Blocked::Storm(_)) => {
+            "It stays part of the storm until it is resolved. It gets a ticket of its own if you release it."
         }
         Some(Blocked::Maintenance(_)) => {
             "It becomes a ticket if it is still active at the end of the maintenance. A ticket is created at once if you release it."

@@ -50,7 +50,7 @@ fn state_of(record: &Record) -> (AlertState, String) {
                 AlertState::Failed,
                 format!("{}. It answered: {}", sentence(reason), refusal.words),
             ),
-            (reason @ (Blocked::Flapping(_) | Blocked::Incident(_)), None) => {
+            (reason @ (Blocked::Flapping(_) | Blocked::Storm(_)), None) => {
                 (AlertState::Open, format!("{}.", sentence(reason)))
             }
             (reason, None) => (AlertState::Waiting, format!("{}.", sentence(reason))),

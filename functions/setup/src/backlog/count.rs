@@ -114,7 +114,7 @@ fn code(reason: &Blocked) -> String {
     let all = reason.to_string();
     let is_of_one_alert = matches!(
         reason,
-        Blocked::Rejected(_) | Blocked::Maintenance(_) | Blocked::Incident(_)
+        Blocked::Rejected(_) | Blocked::Maintenance(_) | Blocked::Storm(_)
     );
     match all.split_once('(') {
         Some((code, _)) if is_of_one_alert => code.to_owned(),
@@ -161,9 +161,7 @@ pub(crate) fn describe(reason: &Blocked) -> String {
                 page::readable(*until)
             )
         }
-        Blocked::Incident(_) => {
-            "part of an incident of many alerts, which has one ticket".to_owned()
-        }
+        Blocked::Storm(_) => "part of an alert storm, which has one ticket".to_owned(),
         Blocked::Maintenance(hold) => {
             format!("held by maintenance until {}", page::readable(hold.until))
         }

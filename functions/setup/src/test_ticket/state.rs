@@ -106,7 +106,7 @@ fn explain(blocked: &Blocked) -> String {
         // A test alert is raised once, and no maintenance window holds it.
         Blocked::Flapping(_) => "It is flapping.".to_owned(),
         // No test alert is part of one.
-        Blocked::Incident(_) => "It is part of an incident.".to_owned(),
+        Blocked::Storm(_) => "It is part of a storm.".to_owned(),
         Blocked::Maintenance(_) => "A maintenance window applies.".to_owned(),
     }
 }

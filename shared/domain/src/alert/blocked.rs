@@ -36,8 +36,8 @@ pub enum Blocked {
     Maintenance(MaintenanceHold),
     /// It was resolved, but it is flapping, so its ticket stays open until this time.
     Flapping(Timestamp),
-    /// It is part of an incident, whose ticket lists it.
-    Incident(AlertId),
+    /// It is part of a storm, whose ticket lists it.
+    Storm(AlertId),
 }
 
 /// A block by maintenance windows.
@@ -80,7 +80,7 @@ impl Blocked {
             | Self::OlderThanBackfill
             | Self::Maintenance(_)
             | Self::Flapping(_)
-            | Self::Incident(_) => false,
+            | Self::Storm(_) => false,
         }
     }
 
@@ -102,7 +102,7 @@ impl Blocked {
             | Self::Rejected(_)
             | Self::Maintenance(_)
             | Self::Flapping(_)
-            | Self::Incident(_) => false,
+            | Self::Storm(_) => false,
         }
     }
 }
@@ -146,7 +146,7 @@ impl fmt::Display for Blocked {
             Self::Rejected(words) => write!(f, "rejected({words})"),
             Self::OlderThanBackfill => f.write_str("older_than_backfill"),
             Self::Flapping(until) => write!(f, "flapping(until {until})"),
-            Self::Incident(id) => write!(f, "incident({id})"),
+            Self::Storm(id) => write!(f, "storm({id})"),
             Self::Maintenance(hold) => write!(f, "maintenance(until {})", hold.until),
         }
     }
@@ -186,12 +186,12 @@ impl BlockedSince {
     }
 
     /// Whether a person may release the alert: it is older than the back-fill, maintenance holds it,
-    /// it is part of an incident, or ConnectWise refused a call because of it.
+    /// it is part of a storm, or ConnectWise refused a call because of it.
     #[must_use]
     pub fn can_be_released(&self) -> bool {
         let waits = matches!(
             self.reason,
-            Blocked::OlderThanBackfill | Blocked::Maintenance(_) | Blocked::Incident(_)
+            Blocked::OlderThanBackfill | Blocked::Maintenance(_) | Blocked::Storm(_)
         );
         self.is_refusal() || waits
     }
@@ -214,7 +214,7 @@ impl BlockedSince {
             | Blocked::OlderThanBackfill
             | Blocked::Maintenance(_)
             | Blocked::Flapping(_)
-            | Blocked::Incident(_) => false,
+            | Blocked::Storm(_) => false,
         }
     }
 

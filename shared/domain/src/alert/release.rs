@@ -61,8 +61,8 @@ pub fn block_status(
         Blocked::KindDisabled => waits(details.is_some_and(is_off)),
         Blocked::MissingRight(right) => waits(view.breaker.missing_rights.contains(right)),
         Blocked::TargetMissing(_) | Blocked::Rejected(_) => BlockStatus::Refused,
-        // Only a person releases it, or the end of its incident, which reconcile checks.
-        Blocked::OlderThanBackfill | Blocked::Incident(_) => BlockStatus::Blocked,
+        // Only a person releases it, or the end of its storm, which reconcile checks.
+        Blocked::OlderThanBackfill | Blocked::Storm(_) => BlockStatus::Blocked,
         Blocked::Flapping(until) => {
             let rule = connection.and_then(|connection| connection.settings.flapping);
             waits(rule.is_some() && now < *until)

@@ -1,5 +1,5 @@
-//! Alert storms: when many alerts of one tenant are raised at once, the later ones share the ticket
-//! of an incident.
+//! Alert storms: when many alerts of one tenant are raised at once, the later ones share one ticket,
+//! that of the storm.
 
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
@@ -14,11 +14,11 @@ pub const MIN_ALERTS: u32 = 2;
 pub const MAX_ALERTS: u32 = 200;
 /// The longest time within which a rule can count alerts.
 pub const MAX_STORM_MINUTES: u32 = 60;
-/// The most incidents of a tenant at the same time. Beyond that, alerts get tickets of their own.
-const MAX_INCIDENTS: usize = 8;
-/// How exact the time of an incident's newest alert is stored. Not every alert needs a write.
+/// The most storms of a tenant at the same time. Beyond that, alerts get tickets of their own.
+const MAX_STORMS: usize = 8;
+/// How exact the time of a storm's newest alert is stored. Not every alert needs a write.
 const EXACT: SignedDuration = SignedDuration::from_secs(10);
-/// An incident is not over before, so that alerts that are still on their way are part of it.
+/// A storm is not over before, so that alerts that are still on their way are part of it.
 const SHORTEST: SignedDuration = SignedDuration::from_mins(2);
 
 /// When alerts of a tenant are a storm: more new ones than this within this time.
@@ -34,18 +34,18 @@ pub struct StormRule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     OwnTicket,
-    /// That of the incident with this id.
-    Incident(AlertId),
+    /// That of the storm with this id.
+    Storm(AlertId),
 }
 
-/// The newest alerts of a tenant, and its incidents.
+/// The newest alerts of a tenant, and its storms.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TenantStorms {
     /// Alerts that got tickets of their own, the oldest first.
     #[serde(default)]
     recent: Vec<NewAlert>,
     #[serde(default)]
-    incidents: Vec<Incident>,
+    storms: Vec<Storm>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,8 +57,8 @@ struct NewAlert {
 
 /// A storm. Its alert has the ticket that lists the alerts of the storm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Incident {
-    /// The id of its alert, whose source is [`SourceId::for_incidents`](crate::SourceId).
+pub struct Storm {
+    /// The id of its alert, whose source is [`SourceId::for_storms`](crate::SourceId).
     pub id: AlertId,
     pub began_at: Timestamp,
     /// When the newest alert became part of it.
@@ -76,7 +76,7 @@ impl StormRule {
     }
 }
 
-impl Incident {
+impl Storm {
     fn is_growing(&self, rule: StormRule, now: Timestamp) -> bool {
         !self.is_over && now < later(self.last_alert_at, rule.period())
     }
@@ -90,11 +90,11 @@ impl Incident {
 
 impl TenantStorms {
     #[must_use]
-    pub fn incidents(&self) -> &[Incident] {
-        &self.incidents
+    pub fn storms(&self) -> &[Storm] {
+        &self.storms
     }
 
-    /// Decides which ticket a new alert gets. `part_of` is the incident that it is part of already.
+    /// Decides which ticket a new alert gets. `part_of` is the storm that it is part of already.
     /// The second value is the changed state, which must be stored before the alert continues. The
     /// same alert is decided alike again, so a crash in between changes nothing.
     #[must_use]
@@ -105,8 +105,8 @@ impl TenantStorms {
         part_of: Option<&AlertId>,
         now: Timestamp,
     ) -> (Admission, Option<Self>) {
-        if let Some(id) = part_of.filter(|id| self.has_incident(id)) {
-            return (Admission::Incident(id.clone()), None);
+        if let Some(id) = part_of.filter(|id| self.has_storm(id)) {
+            return (Admission::Storm(id.clone()), None);
         }
         let key = short_key(key);
         let Some(rule) = rule.filter(|_| !self.recent.iter().any(|recent| recent.key == key))
@@ -114,32 +114,29 @@ impl TenantStorms {
             return (Admission::OwnTicket, None);
         };
         let mut changed = self.clone();
-        let growing = changed.incidents.iter_mut();
-        if let Some(incident) = growing
-            .rev()
-            .find(|incident| incident.is_growing(rule, now))
-        {
-            let admission = Admission::Incident(incident.id.clone());
-            if now < later(incident.last_alert_at, EXACT) {
+        let growing = changed.storms.iter_mut();
+        if let Some(storm) = growing.rev().find(|storm| storm.is_growing(rule, now)) {
+            let admission = Admission::Storm(storm.id.clone());
+            if now < later(storm.last_alert_at, EXACT) {
                 return (admission, None);
             }
-            incident.last_alert_at = now;
+            storm.last_alert_at = now;
             return (admission, Some(changed));
         }
         changed
             .recent
             .retain(|recent| now < later(recent.at, rule.period()));
         let count = u32::try_from(changed.recent.len()).unwrap_or(u32::MAX);
-        if count < rule.alerts || changed.incidents.len() >= MAX_INCIDENTS {
+        if count < rule.alerts || changed.storms.len() >= MAX_STORMS {
             changed.recent.push(NewAlert { key, at: now });
             if changed.recent.len() > usize::try_from(MAX_ALERTS).unwrap_or(usize::MAX) {
                 changed.recent.remove(0);
             }
             return (Admission::OwnTicket, Some(changed));
         }
-        let id = AlertId::for_incident(now);
-        if !changed.has_incident(&id) {
-            changed.incidents.push(Incident {
+        let id = AlertId::for_storm(now);
+        if !changed.has_storm(&id) {
+            changed.storms.push(Storm {
                 id: id.clone(),
                 began_at: now,
                 last_alert_at: now,
@@ -147,26 +144,26 @@ impl TenantStorms {
                 is_over: false,
             });
         }
-        (Admission::Incident(id), Some(changed))
+        (Admission::Storm(id), Some(changed))
     }
 
     #[must_use]
-    pub fn has_incident(&self, id: &AlertId) -> bool {
-        self.incidents.iter().any(|incident| incident.id == *id)
+    pub fn has_storm(&self, id: &AlertId) -> bool {
+        self.storms.iter().any(|storm| storm.id == *id)
     }
 
-    /// The incident takes no more alerts.
+    /// Ends the growth of a storm.
     #[must_use]
     pub fn with_over(mut self, id: &AlertId) -> Self {
-        for incident in &mut self.incidents {
-            incident.is_over |= incident.id == *id;
+        for storm in &mut self.storms {
+            storm.is_over |= storm.id == *id;
         }
         self
     }
 
     #[must_use]
     pub fn without(mut self, id: &AlertId) -> Self {
-        self.incidents.retain(|incident| incident.id != *id);
+        self.storms.retain(|storm| storm.id != *id);
         self
     }
 }
@@ -206,59 +203,55 @@ mod tests {
     }
 
     #[test]
-    fn the_alerts_beyond_the_rule_share_one_incident() {
+    fn the_alerts_beyond_the_rule_share_one_storm() {
         let mut storms = TenantStorms::default();
         for n in 0..3 {
             assert_eq!(admit(&mut storms, n, 1), Admission::OwnTicket, "{n}");
         }
-        let incident = Admission::Incident(AlertId::for_incident(at(2)));
+        let storm = Admission::Storm(AlertId::for_storm(at(2)));
         for n in 3..50 {
-            assert_eq!(admit(&mut storms, n, 2), incident, "{n}");
+            assert_eq!(admit(&mut storms, n, 2), storm, "{n}");
         }
-        assert_eq!(storms.incidents().len(), 1);
+        assert_eq!(storms.storms().len(), 1);
         // Each is decided alike again.
         assert_eq!(admit(&mut storms, 0, 3), Admission::OwnTicket);
-        assert_eq!(admit(&mut storms, 30, 3), incident);
+        assert_eq!(admit(&mut storms, 30, 3), storm);
     }
 
     #[test]
-    fn each_alert_prolongs_an_incident_and_single_tickets_follow_when_it_is_calm() {
+    fn each_alert_prolongs_a_storm_and_single_tickets_follow_when_it_is_calm() {
         let mut storms = TenantStorms::default();
         for n in 0..4 {
             admit(&mut storms, n, 0);
         }
-        let incident = Admission::Incident(AlertId::for_incident(at(0)));
+        let storm = Admission::Storm(AlertId::for_storm(at(0)));
         for (n, second) in [(4, 290), (5, 580), (6, 870)] {
-            assert_eq!(admit(&mut storms, n, second), incident, "{second}");
+            assert_eq!(admit(&mut storms, n, second), storm, "{second}");
         }
         assert_eq!(admit(&mut storms, 7, 1170), Admission::OwnTicket);
         // An alert that is part of it stays so.
-        let id = AlertId::for_incident(at(0));
+        let id = AlertId::for_storm(at(0));
         let (admission, changed) = storms.admit(Some(RULE), &alert(4), Some(&id), at(1171));
-        assert_eq!((admission, changed), (incident.clone(), None));
+        assert_eq!((admission, changed), (storm.clone(), None));
         let (admission, _) = storms.admit(None, &alert(4), Some(&id), at(1171));
-        assert_eq!(admission, incident, "also without the rule");
+        assert_eq!(admission, storm, "also without the rule");
         let storms = storms.without(&id);
         let (admission, _) = storms.admit(Some(RULE), &alert(4), Some(&id), at(1172));
-        assert_eq!(admission, Admission::OwnTicket, "the incident has ended");
+        assert_eq!(admission, Admission::OwnTicket, "the storm has ended");
     }
 
     #[test]
-    fn an_incident_that_is_over_takes_no_more_alerts() {
+    fn a_storm_that_is_over_takes_no_more_alerts() {
         let mut storms = TenantStorms::default();
         for n in 0..4 {
             admit(&mut storms, n, 0);
         }
-        let id = AlertId::for_incident(at(0));
+        let id = AlertId::for_storm(at(0));
         storms = storms.with_over(&id);
-        let next = Admission::Incident(AlertId::for_incident(at(1)));
-        assert_eq!(
-            admit(&mut storms, 4, 1),
-            next,
-            "still a storm: a new incident"
-        );
-        assert!(!storms.incidents()[0].may_end(at(119)));
-        assert!(storms.incidents()[0].may_end(at(120)));
+        let next = Admission::Storm(AlertId::for_storm(at(1)));
+        assert_eq!(admit(&mut storms, 4, 1), next, "still a storm: a new storm");
+        assert!(!storms.storms()[0].may_end(at(119)));
+        assert!(storms.storms()[0].may_end(at(120)));
     }
 
     #[test]
@@ -271,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn the_alerts_and_incidents_of_a_tenant_are_limited() {
+    fn the_alerts_and_storms_of_a_tenant_are_limited() {
         let mut storms = TenantStorms::default();
         // Fewer within the rule's time than make a storm.
         for n in 0..500 {
@@ -289,7 +282,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(storms.incidents().len(), MAX_INCIDENTS);
+        assert_eq!(storms.storms().len(), MAX_STORMS);
         assert_eq!(admit(&mut storms, 999, 600 * 19), Admission::OwnTicket);
     }
 }

@@ -144,7 +144,7 @@ mod tests {
         for id in [
             SourceId::for_test_alerts(),
             SourceId::for_source_alerts(),
-            SourceId::for_incidents(),
+            SourceId::for_storms(),
         ] {
             assert!(id.is_reserved());
             // It is read back from the table and the queue, so it is an id as the others are.

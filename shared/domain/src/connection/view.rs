@@ -91,7 +91,7 @@ impl ConnectionView {
     }
 
     /// The view for an alert that a person released, whatever its age, in maintenance and in an
-    /// incident too.
+    /// storm too.
     #[must_use]
     pub fn released(mut self) -> Self {
         if let Some(connection) = &mut self.connection {

@@ -48,7 +48,7 @@ impl IncidentScope {
             | Blocked::OlderThanBackfill
             | Blocked::Maintenance(_)
             | Blocked::Flapping(_)
-            | Blocked::Incident(_) => None,
+            | Blocked::Storm(_) => None,
         }
     }
 }

@@ -37,8 +37,8 @@ pub enum BlockReason {
     Maintenance,
     /// The alert came and went too often. Its ticket stays open until it is calm.
     Flapping,
-    /// It is part of an incident of many alerts, which has one ticket.
-    Incident,
+    /// It is part of a storm of many alerts, which has one ticket.
+    Storm,
 }
 
 impl BlockReason {
@@ -59,7 +59,7 @@ impl BlockReason {
             Blocked::OlderThanBackfill => Self::OlderThanBackfill,
             Blocked::Maintenance(_) => Self::Maintenance,
             Blocked::Flapping(_) => Self::Flapping,
-            Blocked::Incident(_) => Self::Incident,
+            Blocked::Storm(_) => Self::Storm,
         }
     }
 }

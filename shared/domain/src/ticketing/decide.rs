@@ -330,7 +330,7 @@ pub(crate) fn create_ticket(
     }
     match &view.admission {
         Some(Admission::OwnTicket) => {}
-        Some(Admission::Incident(id)) => return Decision::Block(Blocked::Incident(id.clone())),
+        Some(Admission::Storm(id)) => return Decision::Block(Blocked::Storm(id.clone())),
         None if needs_admission(record, connection) => return Decision::AdmitNewAlert,
         None => {}
     }
@@ -351,13 +351,13 @@ pub(crate) fn create_ticket(
     })))
 }
 
-/// Whether the alert may share the ticket of an incident. Ticketbridge's own alerts have tickets of
+/// Whether the alert may share the ticket of a storm. Ticketbridge's own alerts have tickets of
 /// their own.
 fn needs_admission(record: &Record, connection: &LiveConnection) -> bool {
     let is_part = matches!(
         record.blocked,
         Some(BlockedSince {
-            reason: Blocked::Incident(_),
+            reason: Blocked::Storm(_),
             ..
         })
     );
@@ -464,7 +464,7 @@ fn unreported_repeats(
     if unreported == 0 {
         return Err(Idle::UpToDate);
     }
-    let minutes = match record.key.source.is_for_incidents() {
+    let minutes = match record.key.source.is_for_storms() {
         // Each repeat lists more alerts. Reconcile sends the next one after this one was noted.
         true => 0,
         false => settings.note_interval_minutes,

@@ -176,13 +176,13 @@ pub fn repeat_note(
     )
 }
 
-/// The note that lists more alerts of an incident. It begins as the note about repeats, since it is
+/// The note that lists more alerts of a storm. It begins as the note about repeats, since it is
 /// one.
 #[must_use]
-pub fn incident_note(payload: Option<&Payload>, mark: &str) -> String {
+pub fn storm_note(payload: Option<&Payload>, mark: &str) -> String {
     let list = payload.map_or("", |payload| payload.description.as_str());
     format!(
-        "The alert was repeated, because more alerts belong to this incident.\n\n{}\n{mark}",
+        "The alert was repeated, because more alerts belong to this storm.\n\n{}\n{mark}",
         plain(list)
     )
 }
@@ -349,7 +349,7 @@ mod tests {
             ),
             (
                 NoteKind::Repeats,
-                incident_note(Some(&payload("- high: a")), mark),
+                storm_note(Some(&payload("- high: a")), mark),
             ),
             (
                 NoteKind::Resolved,

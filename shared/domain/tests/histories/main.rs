@@ -76,8 +76,8 @@ enum Op {
     Maintain(Option<u32>),
     /// As many other alerts of the tenant are raised.
     RaiseOthers(usize),
-    /// All alerts of incidents but this one are resolved, and reconcile removes the incidents.
-    EndIncidents,
+    /// All alerts of storms but this one are resolved, and reconcile removes the storms.
+    EndStorms,
     /// ConnectWise refuses the connection, or accepts it again and a probe has seen that.
     Break(bool),
     /// The table is lost, or restored from the last back-up.
@@ -243,7 +243,7 @@ fn history(seed: u64) -> Vec<Op> {
         for _ in 0..=rng.below(3) {
             let place = rng.below(ops.len() + 1);
             let op = match rng.one_in(3) {
-                true => Op::EndIncidents,
+                true => Op::EndStorms,
                 false => Op::RaiseOthers(rng.pick(&[1, 2, 5])),
             };
             ops.insert(place, op);

@@ -332,7 +332,7 @@ impl Model {
             }
             Op::Maintain(minutes) => self.maintain(*minutes),
             Op::RaiseOthers(count) => self.raise_others(*count),
-            Op::EndIncidents => self.end_incidents(),
+            Op::EndStorms => self.end_storms_so_far(),
             Op::Break(yes) => {
                 self.broken = *yes;
                 if !yes {
@@ -382,16 +382,16 @@ impl Model {
         admission
     }
 
-    /// Removes all incidents. An alert that is part of one goes on.
-    pub(crate) fn end_incidents(&mut self) {
-        for incident in self.storms.clone().incidents() {
-            self.storms = std::mem::take(&mut self.storms).without(&incident.id);
+    /// Removes all storms. An alert that is part of one goes on.
+    pub(crate) fn end_storms_so_far(&mut self) {
+        for storm in self.storms.clone().storms() {
+            self.storms = std::mem::take(&mut self.storms).without(&storm.id);
         }
         let blocked = self
             .stored
             .as_ref()
             .and_then(|record| record.blocked.as_ref());
-        if blocked.is_some_and(|blocked| matches!(blocked.reason, Blocked::Incident(_))) {
+        if blocked.is_some_and(|blocked| matches!(blocked.reason, Blocked::Storm(_))) {
             self.queue.push(AlertRequest::Reconsider);
         }
     }
@@ -401,7 +401,7 @@ impl Model {
         if let Some(connection) = &mut self.view.connection {
             connection.settings.storm = None;
         }
-        self.end_incidents();
+        self.end_storms_so_far();
     }
 
     /// A window replaces all others, or there is none from now on.

@@ -135,7 +135,7 @@ impl Worker<'_> {
                 self.touch()?;
                 let reason = record.blocked.as_ref().map(|blocked| &blocked.reason);
                 let part_of = match reason {
-                    Some(Blocked::Incident(id)) => Some(id),
+                    Some(Blocked::Storm(id)) => Some(id),
                     Some(_) | None => None,
                 };
                 let admission = self.model.admit(&record.key, part_of);

@@ -1,8 +1,8 @@
-//! A partner's alert storms: `P#<partner>` with `storm#<tenant>`. What the ticket of an incident
-//! lists already is in `incident#<tenant>#<incident>`, apart from what each new alert reads.
+//! A partner's alert storms: `P#<partner>` with `storm#<tenant>`. What the ticket of a storm
+//! lists already is in `storm_ticket#<tenant>#<storm>`, apart from what each new alert reads.
 
-use domain::alert::incident::IncidentProgress;
 use domain::alert::storm::TenantStorms;
+use domain::alert::storm_ticket::StormProgress;
 use domain::{AlertId, PartnerId, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 use crate::{Error, conditional};
 
 const STORM: &str = "storm#";
-const INCIDENT: &str = "incident#";
+const PROGRESS: &str = "storm_ticket#";
 
 #[derive(Debug, Clone)]
 pub struct StormStore {
@@ -72,15 +72,12 @@ impl StormStore {
         versions::save(&self.table, storm_item(&pk, &sk), &value, version).await
     }
 
-    /// Lists the storms of all of a partner's tenants with incidents. An unreadable item is logged
+    /// Lists the storms of all of a partner's tenants with storms. An unreadable item is logged
     /// and left out.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn with_incidents(
-        &self,
-        partner: &PartnerId,
-    ) -> Result<Vec<(TenantId, TenantStorms)>, Error> {
+    pub async fn list(&self, partner: &PartnerId) -> Result<Vec<(TenantId, TenantStorms)>, Error> {
         let items = self.table.items_with_prefix(partner, STORM).await?;
         let read = items.into_iter().filter_map(|item| {
             let read: Result<OfTenant<TenantStorms>, _> = from_item(item);
@@ -88,12 +85,12 @@ impl StormStore {
                 tracing::error!(%partner, error = %err, "failed to read the storms of a tenant");
             });
             let OfTenant { tenant, value } = read.ok()?;
-            (!value.incidents().is_empty()).then_some((tenant, value))
+            (!value.storms().is_empty()).then_some((tenant, value))
         });
         Ok(read.collect())
     }
 
-    /// Reads what an incident's ticket lists already, consistently.
+    /// Reads what a storm's ticket lists already, consistently.
     ///
     /// # Errors
     /// When DynamoDB fails or the item is unreadable.
@@ -101,11 +98,11 @@ impl StormStore {
         &self,
         partner: &PartnerId,
         tenant: &TenantId,
-        incident: &AlertId,
-    ) -> Result<Versioned<IncidentProgress>, Error> {
-        let (pk, sk) = (partner_pk(partner), incident_sk(tenant, incident));
-        let stored: Versioned<Option<OfTenant<IncidentProgress>>> =
-            versions::get(&self.table, incident_item(&pk, &sk)).await?;
+        storm: &AlertId,
+    ) -> Result<Versioned<StormProgress>, Error> {
+        let (pk, sk) = (partner_pk(partner), progress_sk(tenant, storm));
+        let stored: Versioned<Option<OfTenant<StormProgress>>> =
+            versions::get(&self.table, progress_item(&pk, &sk)).await?;
         Ok(Versioned {
             value: stored.value.map(|stored| stored.value).unwrap_or_default(),
             version: stored.version,
@@ -119,29 +116,29 @@ impl StormStore {
     pub async fn save_progress(
         &self,
         partner: &PartnerId,
-        (tenant, incident): (&TenantId, &AlertId),
-        progress: &IncidentProgress,
+        (tenant, storm): (&TenantId, &AlertId),
+        progress: &StormProgress,
         version: u64,
     ) -> Result<SaveOutcome, Error> {
-        let (pk, sk) = (partner_pk(partner), incident_sk(tenant, incident));
+        let (pk, sk) = (partner_pk(partner), progress_sk(tenant, storm));
         let value = OfTenant {
             tenant: tenant.clone(),
             value: progress,
         };
-        versions::save(&self.table, incident_item(&pk, &sk), &value, version).await
+        versions::save(&self.table, progress_item(&pk, &sk), &value, version).await
     }
 
-    /// Lets DynamoDB delete the progress of an incident that has ended.
+    /// Lets DynamoDB delete the progress of a storm that has ended.
     ///
     /// # Errors
     /// When DynamoDB fails. Repeating it changes nothing.
     pub async fn expire_progress(
         &self,
         partner: &PartnerId,
-        (tenant, incident): (&TenantId, &AlertId),
+        (tenant, storm): (&TenantId, &AlertId),
         now: Timestamp,
     ) -> Result<(), Error> {
-        let key = partner_key(partner, &incident_sk(tenant, incident));
+        let key = partner_key(partner, &progress_sk(tenant, storm));
         let call = self
             .table
             .update_item(key)
@@ -157,8 +154,8 @@ fn storm_sk(tenant: &TenantId) -> String {
     format!("{STORM}{tenant}")
 }
 
-fn incident_sk(tenant: &TenantId, incident: &AlertId) -> String {
-    format!("{INCIDENT}{tenant}#{incident}")
+fn progress_sk(tenant: &TenantId, storm: &AlertId) -> String {
+    format!("{PROGRESS}{tenant}#{storm}")
 }
 
 fn storm_item<'a>(pk: &'a str, sk: &'a str) -> VersionedItem<'a> {
@@ -169,7 +166,7 @@ fn storm_item<'a>(pk: &'a str, sk: &'a str) -> VersionedItem<'a> {
     }
 }
 
-fn incident_item<'a>(pk: &'a str, sk: &'a str) -> VersionedItem<'a> {
+fn progress_item<'a>(pk: &'a str, sk: &'a str) -> VersionedItem<'a> {
     VersionedItem {
         pk,
         sk,

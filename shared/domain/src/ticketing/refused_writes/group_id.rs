@@ -72,7 +72,7 @@ impl RefusalGroupId {
             | Blocked::OlderThanBackfill
             | Blocked::Maintenance(_)
             | Blocked::Flapping(_)
-            | Blocked::Incident(_) => return None,
+            | Blocked::Storm(_) => return None,
         };
         let op = blocked.refusal.as_ref().and_then(|refusal| refusal.op);
         // A person fixes all notes at once, so they are one group.

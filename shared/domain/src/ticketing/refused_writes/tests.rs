@@ -456,7 +456,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
             device: None,
         }),
         Blocked::Flapping(at(0)),
-        Blocked::Incident(crate::AlertId::for_incident(at(0))),
+        Blocked::Storm(crate::AlertId::for_storm(at(0))),
     ];
     let table = include_str!("../../../../../docs/reliability.md");
     for (n, reason) in all.iter().enumerate() {
@@ -476,7 +476,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
             Blocked::OlderThanBackfill => 11,
             Blocked::Maintenance(_) => 12,
             Blocked::Flapping(_) => 13,
-            Blocked::Incident(_) => 14,
+            Blocked::Storm(_) => 14,
         };
         assert_eq!(n, place);
         let name = reason.to_string();
@@ -494,7 +494,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
                 | Blocked::KindDisabled
                 | Blocked::Maintenance(_)
                 | Blocked::Flapping(_)
-                | Blocked::Incident(_) => "the page",
+                | Blocked::Storm(_) => "the page",
                 Blocked::ConnectionBroken
                 | Blocked::ConnectionUnavailable
                 | Blocked::Throttled

@@ -51,7 +51,7 @@ impl Storm {
         }
     }
 
-    /// Forgets the alerts and incidents so far.
+    /// Forgets the alerts and storms so far.
     async fn reset(&self) {
         let (partner, tenant) = (partner(), tenant(TENANT));
         let stored = self.table.storms.get(&partner, &tenant).await.unwrap();
@@ -117,7 +117,7 @@ impl Storm {
         }
     }
 
-    /// The tickets of incidents.
+    /// The tickets of storms.
     async fn tickets(&self) -> Vec<Value> {
         let mut tickets = self.lane.env.connectwise.tickets().await;
         tickets.retain(|ticket| {
@@ -129,7 +129,7 @@ impl Storm {
 }
 
 #[tokio::test]
-async fn a_worker_that_dies_at_any_call_makes_an_alert_part_of_one_incident() {
+async fn a_worker_that_dies_at_any_call_makes_an_alert_part_of_one_storm() {
     let mut storm = Storm::new().await;
     for when in WHENS {
         for at in 1.. {
@@ -144,10 +144,10 @@ async fn a_worker_that_dies_at_any_call_makes_an_alert_part_of_one_incident() {
             let record = storm.lane.env.record(&alert).await.unwrap();
             let reason = record.blocked.map(|blocked| blocked.reason);
             assert!(
-                matches!(reason, Some(Blocked::Incident(_))),
+                matches!(reason, Some(Blocked::Storm(_))),
                 "{when:?} {at}: {reason:?}"
             );
-            assert_eq!(storm.storms().await.incidents().len(), 1, "{when:?} {at}");
+            assert_eq!(storm.storms().await.storms().len(), 1, "{when:?} {at}");
             let tickets = storm.lane.env.connectwise.tickets().await;
             assert_eq!(tickets.len(), 2, "{when:?} {at}");
             if !has_died {
@@ -159,7 +159,7 @@ async fn a_worker_that_dies_at_any_call_makes_an_alert_part_of_one_incident() {
 }
 
 #[tokio::test]
-async fn a_run_that_dies_at_any_call_lists_each_alert_once_and_ends_the_incident() {
+async fn a_run_that_dies_at_any_call_lists_each_alert_once_and_ends_the_storm() {
     let mut storm = Storm::new().await;
     for when in WHENS {
         for at in 1.. {
@@ -190,7 +190,7 @@ async fn a_run_that_dies_at_any_call_lists_each_alert_once_and_ends_the_incident
                 .flat_map(str::lines)
                 .filter(|line| line.starts_with("- "));
             assert_eq!(lines.count(), 3, "{when:?} {at}: {notes:#?}");
-            assert_eq!(storm.storms().await.incidents(), [], "{when:?} {at}");
+            assert_eq!(storm.storms().await.storms(), [], "{when:?} {at}");
             if !has_died {
                 assert!(at > 8, "{at} calls are no run");
                 break;

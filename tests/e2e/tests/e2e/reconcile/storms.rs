@@ -1,4 +1,4 @@
-//! Many alerts of one tenant at once share the ticket of an incident.
+//! Many alerts of one tenant at once share the ticket of a storm.
 
 use domain::Blocked;
 use domain::alert::storm::StormRule;
@@ -44,8 +44,8 @@ async fn reconcile(env: &mut TestEnvironment, minutes: i64) {
     env.worker.work().await;
 }
 
-/// The tickets of incidents.
-async fn incident_tickets(env: &TestEnvironment) -> Vec<Value> {
+/// The tickets of storms.
+async fn storm_tickets(env: &TestEnvironment) -> Vec<Value> {
     let mut tickets = env.connectwise.tickets().await;
     tickets.retain(|ticket| {
         let summary = ticket["summary"].as_str().unwrap_or_default();
@@ -59,10 +59,10 @@ fn listed(text: &str) -> usize {
     text.lines().filter(|line| line.starts_with("- ")).count()
 }
 
-async fn has_incident(env: &TestEnvironment) -> bool {
+async fn has_storm(env: &TestEnvironment) -> bool {
     let storms = &env.config.storms;
     let stored = storms.get(&partner(), &tenant(TENANT)).await.unwrap().value;
-    !stored.incidents().is_empty()
+    !stored.storms().is_empty()
 }
 
 #[tokio::test]
@@ -72,13 +72,10 @@ async fn a_storm_has_one_ticket_that_lists_its_alerts_and_is_closed_when_all_are
     assert_eq!(env.connectwise.tickets().await.len(), 3);
     for n in 3..10 {
         let reason = env.reason(&format!("a{n}")).await;
-        assert!(
-            matches!(reason, Some(Blocked::Incident(_))),
-            "{n}: {reason:?}"
-        );
+        assert!(matches!(reason, Some(Blocked::Storm(_))), "{n}: {reason:?}");
     }
     reconcile(&mut env, 1).await;
-    let tickets = incident_tickets(&env).await;
+    let tickets = storm_tickets(&env).await;
     let [ticket] = &tickets[..] else {
         panic!("{} tickets", tickets.len());
     };
@@ -102,13 +99,13 @@ async fn a_storm_has_one_ticket_that_lists_its_alerts_and_is_closed_when_all_are
     resolve(&mut env, 3..11).await;
     reconcile(&mut env, 4).await;
     reconcile(&mut env, 5).await;
-    assert_eq!(incident_tickets(&env).await[0]["closedFlag"], false);
+    assert_eq!(storm_tickets(&env).await[0]["closedFlag"], false);
     resolve(&mut env, 11..12).await;
     for minute in 6..10 {
         reconcile(&mut env, minute).await;
     }
-    assert_eq!(incident_tickets(&env).await[0]["closedFlag"], true);
-    assert!(!has_incident(&env).await);
+    assert_eq!(storm_tickets(&env).await[0]["closedFlag"], true);
+    assert!(!has_storm(&env).await);
     assert_eq!(env.connectwise.tickets().await.len(), 4);
 }
 
@@ -117,26 +114,26 @@ async fn a_ticket_that_a_technician_closed_stays_closed_and_gets_no_list() {
     let mut env = environment().await;
     raise(&mut env, 0..6).await;
     reconcile(&mut env, 0).await;
-    let ticket = incident_tickets(&env).await.remove(0);
+    let ticket = storm_tickets(&env).await.remove(0);
     close_by_technician(&env, ticket["id"].as_u64().unwrap()).await;
     let before = env.connectwise.notes(&ticket).await.len();
     raise(&mut env, 6..8).await;
     for _ in 0..3 {
         reconcile(&mut env, 0).await;
     }
-    assert_eq!(incident_tickets(&env).await[0]["closedFlag"], true);
+    assert_eq!(storm_tickets(&env).await[0]["closedFlag"], true);
     assert_eq!(env.connectwise.notes(&ticket).await.len(), before);
     assert_eq!(env.connectwise.tickets().await.len(), 4);
-    assert!(has_incident(&env).await, "its alerts are active");
+    assert!(has_storm(&env).await, "its alerts are active");
 }
 
 #[tokio::test]
-async fn an_alert_of_an_incident_that_has_ended_gets_its_own_ticket() {
+async fn an_alert_of_a_storm_that_has_ended_gets_its_own_ticket() {
     let mut env = environment().await;
     raise(&mut env, 0..5).await;
     let storms = &env.config.storms;
     let stored = storms.get(&partner(), &tenant(TENANT)).await.unwrap();
-    let id = stored.value.incidents()[0].id.clone();
+    let id = stored.value.storms()[0].id.clone();
     let without = stored.value.without(&id);
     let saved = storms
         .save(&partner(), &tenant(TENANT), &without, stored.version)
@@ -145,11 +142,11 @@ async fn an_alert_of_an_incident_that_has_ended_gets_its_own_ticket() {
     env.put_settings(&settings()).await;
     reconcile(&mut env, 1).await;
     assert_eq!(env.connectwise.tickets().await.len(), 5);
-    assert_eq!(incident_tickets(&env).await.len(), 0);
+    assert_eq!(storm_tickets(&env).await.len(), 0);
 }
 
 #[tokio::test]
-async fn an_alert_of_an_incident_that_a_person_releases_gets_its_own_ticket() {
+async fn an_alert_of_a_storm_that_a_person_releases_gets_its_own_ticket() {
     let mut env = environment().await;
     raise(&mut env, 0..5).await;
     let release = Message::Release(key(TENANT, "a4")).to_json();
@@ -157,7 +154,7 @@ async fn an_alert_of_an_incident_that_a_person_releases_gets_its_own_ticket() {
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 4);
     assert_eq!(env.reason("a4").await, None);
-    assert!(matches!(env.reason("a3").await, Some(Blocked::Incident(_))));
+    assert!(matches!(env.reason("a3").await, Some(Blocked::Storm(_))));
 }
 
 #[tokio::test]

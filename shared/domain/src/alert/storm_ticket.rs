@@ -1,7 +1,7 @@
-//! The alert of an incident: its events, which list the alerts of a storm. Reconcile sends them, a
+//! The alert of a storm: its events, which list the alerts of a storm. Reconcile sends them, a
 //! part of the list after the other, so that the ticket gets at most one note a minute.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::event::{AlertChange, Event, Particulars, Payload, Severity};
 use crate::alert::kind::Category;
 use crate::alert::record::{Actual, AlertDetails, Record};
-use crate::alert::storm::{Incident, short_key};
+use crate::alert::storm::{Storm, short_key};
 use crate::alert::summary::AlertSummary;
 use crate::{AlertKey, EventId, Kind, PartnerId, SourceId, TenantId};
 
@@ -17,13 +17,13 @@ use crate::{AlertKey, EventId, Kind, PartnerId, SourceId, TenantId};
 const MAX_LISTING: usize = 30 * 1024;
 /// The most alerts in it.
 pub const MAX_LISTED_AT_ONCE: usize = 300;
-/// The most alerts that an incident lists, so that its progress fits into an item.
+/// The most alerts that a storm lists, so that its progress fits into an item.
 const MAX_LISTED: usize = 10_000;
 const SHORT_KEY: usize = 16;
 
-/// What an incident's ticket lists already.
+/// What a storm's ticket lists already.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct IncidentProgress {
+pub struct StormProgress {
     /// The short keys of the listed alerts, one after the other, sorted.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     listed: String,
@@ -32,23 +32,23 @@ pub struct IncidentProgress {
     events: u32,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     has_ended: bool,
-    /// The newest event. It is sent again until the incident's record shows that it was received.
+    /// The newest event. It is sent again until the storm's record shows that it was received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     newest: Option<Event>,
 }
 
-/// An active alert that is part of an incident.
+/// An active alert that is part of a storm.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IncidentAlert {
+pub struct StormAlert {
     pub key: AlertKey,
     pub details: AlertDetails,
     /// `None` if its record is only a tombstone by now.
     pub summary: Option<AlertSummary>,
 }
 
-/// What reconcile does for an incident now.
+/// What reconcile does for a storm now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IncidentStep {
+pub enum StormStep {
     /// Nothing until the next run.
     Wait,
     /// Send the newest event again.
@@ -59,18 +59,18 @@ pub enum IncidentStep {
     End,
     /// Resolve its alert: make that event, store the progress, and send it.
     Resolve,
-    /// Forget the incident.
+    /// Forget the storm.
     Remove,
 }
 
-impl Incident {
+impl Storm {
     /// The key of its alert.
     #[must_use]
     pub fn key(&self, partner: &PartnerId, tenant: &TenantId) -> AlertKey {
         AlertKey {
             partner: partner.clone(),
             tenant: tenant.clone(),
-            source: SourceId::for_incidents(),
+            source: SourceId::for_storms(),
             alert_id: self.id.clone(),
         }
     }
@@ -80,16 +80,16 @@ impl Incident {
     #[must_use]
     pub fn next_step(
         &self,
-        progress: &IncidentProgress,
+        progress: &StormProgress,
         record: Option<&Record>,
         (active, has_unlisted): (usize, bool),
         now: Timestamp,
-    ) -> IncidentStep {
+    ) -> StormStep {
         let newest = progress.newest.as_ref();
         let is_received =
             |event: &Event| record.is_some_and(|record| record.folded.contains(event.digest));
         if newest.is_some_and(|event| !is_received(event)) {
-            return IncidentStep::SendAgain;
+            return StormStep::SendAgain;
         }
         let is_ended_by_person = record.is_some_and(Record::is_occurrence_over);
         if has_unlisted
@@ -97,21 +97,21 @@ impl Incident {
             && !is_ended_by_person
             && record.is_none_or(is_reported)
         {
-            return IncidentStep::List;
+            return StormStep::List;
         }
         // An alert that became part of it since goes on when it is removed.
         if progress.has_ended {
-            return IncidentStep::Remove;
+            return StormStep::Remove;
         }
         if active > 0 || !self.may_end(now) {
-            return IncidentStep::Wait;
+            return StormStep::Wait;
         }
         if !self.is_over {
-            return IncidentStep::End;
+            return StormStep::End;
         }
         match record.is_some_and(|record| record.desired.active) {
-            true => IncidentStep::Resolve,
-            false => IncidentStep::Remove,
+            true => StormStep::Resolve,
+            false => StormStep::Remove,
         }
     }
 }
@@ -130,7 +130,7 @@ fn is_reported(record: &Record) -> bool {
     }
 }
 
-impl IncidentProgress {
+impl StormProgress {
     /// The event to send.
     #[must_use]
     pub fn newest(&self) -> Option<&Event> {
@@ -145,7 +145,7 @@ impl IncidentProgress {
         if self.listed.len() >= MAX_LISTED * SHORT_KEY {
             return vec![];
         }
-        let listed: std::collections::BTreeSet<&str> = self.listed_keys().collect();
+        let listed: BTreeSet<&str> = self.listed_keys().collect();
         let is_new = |key: &&AlertKey| !listed.contains(short_key(key).as_str());
         alerts.into_iter().filter(is_new).collect()
     }
@@ -159,10 +159,10 @@ impl IncidentProgress {
     #[must_use]
     pub fn with_listed(
         mut self,
-        incident: &Incident,
+        storm: &Storm,
         key: &AlertKey,
         tenant_name: Option<&str>,
-        (alerts, active): (&[IncidentAlert], usize),
+        (alerts, active): (&[StormAlert], usize),
         now: Timestamp,
     ) -> Self {
         let mut lines = vec![];
@@ -190,7 +190,7 @@ impl IncidentProgress {
         let severities = listed.iter().map(|alert| alert.details.severity);
         let before = self.newest.as_ref().and_then(severity);
         let severity = severities.chain(before).max().unwrap_or(Severity::Medium);
-        let rule = incident.rule;
+        let rule = storm.rule;
         let tenant = tenant_name.unwrap_or(key.tenant.as_str());
         let mut description = match self.events {
             0 => format!(
@@ -221,7 +221,7 @@ impl IncidentProgress {
         self.with_event(key, change, now)
     }
 
-    /// Resolves the incident's alert.
+    /// Resolves the storm's alert.
     #[must_use]
     pub fn with_end(mut self, key: &AlertKey, now: Timestamp) -> Self {
         self.has_ended = true;
@@ -238,7 +238,7 @@ impl IncidentProgress {
             ))
         });
         self.events = self.events.saturating_add(1);
-        let id = EventId::for_incident(self.events);
+        let id = EventId::for_storm(self.events);
         self.newest = Some(Event::immediate(key.clone(), id, at, change));
         self
     }
@@ -253,7 +253,7 @@ fn severity(event: &Event) -> Option<Severity> {
     }
 }
 
-fn line(alert: &IncidentAlert) -> String {
+fn line(alert: &StormAlert) -> String {
     let severity = alert.details.severity;
     let kind = &alert.details.kind;
     match &alert.summary {
@@ -268,7 +268,7 @@ fn line(alert: &IncidentAlert) -> String {
 }
 
 /// The kind of most of the alerts gives the ticket its board and its type.
-fn most_frequent_kind(alerts: &[IncidentAlert]) -> Option<(Kind, Category)> {
+fn most_frequent_kind(alerts: &[StormAlert]) -> Option<(Kind, Category)> {
     let mut counts: BTreeMap<&Kind, (usize, Category)> = BTreeMap::new();
     for alert in alerts {
         let entry = counts.entry(&alert.details.kind);
@@ -293,9 +293,9 @@ mod tests {
         Timestamp::from_second(1_790_000_000 + second).unwrap()
     }
 
-    fn incident(is_over: bool) -> Incident {
-        Incident {
-            id: AlertId::for_incident(at(0)),
+    fn storm(is_over: bool) -> Storm {
+        Storm {
+            id: AlertId::for_storm(at(0)),
             began_at: at(0),
             last_alert_at: at(0),
             rule: StormRule {
@@ -308,11 +308,11 @@ mod tests {
 
     fn alert_key() -> AlertKey {
         let key = fixtures::key();
-        incident(false).key(&key.partner, &key.tenant)
+        storm(false).key(&key.partner, &key.tenant)
     }
 
-    fn alert(n: usize) -> IncidentAlert {
-        IncidentAlert {
+    fn alert(n: usize) -> StormAlert {
+        StormAlert {
             key: AlertKey {
                 alert_id: AlertId::parse(format!("a{n}")).unwrap(),
                 ..fixtures::key()
@@ -339,18 +339,12 @@ mod tests {
         }
     }
 
-    fn list(progress: IncidentProgress, alerts: &[IncidentAlert]) -> IncidentProgress {
+    fn list(progress: StormProgress, alerts: &[StormAlert]) -> StormProgress {
         let count = (alerts, 9);
-        progress.with_listed(
-            &incident(false),
-            &alert_key(),
-            Some("Contoso"),
-            count,
-            at(60),
-        )
+        progress.with_listed(&storm(false), &alert_key(), Some("Contoso"), count, at(60))
     }
 
-    fn particulars(progress: &IncidentProgress) -> &Particulars {
+    fn particulars(progress: &StormProgress) -> &Particulars {
         match &progress.newest().unwrap().change {
             AlertChange::Raised(particulars) => particulars,
             other @ (AlertChange::Updated(_) | AlertChange::Resolved) => panic!("{other:?}"),
@@ -360,8 +354,8 @@ mod tests {
     #[test]
     fn the_ticket_says_what_happened_and_lists_the_alerts() {
         let alerts: Vec<_> = (1..4).map(alert).collect();
-        let progress = list(IncidentProgress::default(), &alerts);
-        let text = |progress: &IncidentProgress| {
+        let progress = list(StormProgress::default(), &alerts);
+        let text = |progress: &StormProgress| {
             let payload = &particulars(progress).payload;
             format!("{}\n\n{}", payload.title, payload.description)
         };
@@ -389,7 +383,7 @@ mod tests {
                 summary.title = format!("{} {}", alert.key.alert_id, "x".repeat(150));
             }
         }
-        let mut progress = IncidentProgress::default();
+        let mut progress = StormProgress::default();
         let mut listed = vec![];
         loop {
             let keys = progress.unlisted(alerts.iter().map(|alert| &alert.key));
@@ -423,70 +417,61 @@ mod tests {
 
     #[test]
     fn more_than_an_item_holds_are_not_listed() {
-        let full = IncidentProgress {
+        let full = StormProgress {
             listed: "0".repeat(MAX_LISTED * SHORT_KEY),
-            ..IncidentProgress::default()
+            ..StormProgress::default()
         };
         assert!(full.unlisted([&fixtures::key()]).is_empty());
     }
 
     #[test]
-    fn an_incident_is_followed_step_by_step() {
-        let fresh = IncidentProgress::default();
-        let next = |progress: &IncidentProgress, record: Option<&Record>, alerts, second| {
-            incident(false).next_step(progress, record, alerts, at(second))
+    fn a_storm_is_followed_step_by_step() {
+        let fresh = StormProgress::default();
+        let next = |progress: &StormProgress, record: Option<&Record>, alerts, second| {
+            storm(false).next_step(progress, record, alerts, at(second))
         };
-        assert_eq!(next(&fresh, None, (3, true), 20), IncidentStep::List);
-        assert_eq!(next(&fresh, None, (0, false), 119), IncidentStep::Wait);
-        assert_eq!(next(&fresh, None, (0, false), 120), IncidentStep::End);
-        let step = incident(true).next_step(&fresh, None, (0, false), at(180));
-        assert_eq!(step, IncidentStep::Remove, "it never had a ticket");
+        assert_eq!(next(&fresh, None, (3, true), 20), StormStep::List);
+        assert_eq!(next(&fresh, None, (0, false), 119), StormStep::Wait);
+        assert_eq!(next(&fresh, None, (0, false), 120), StormStep::End);
+        let step = storm(true).next_step(&fresh, None, (0, false), at(180));
+        assert_eq!(step, StormStep::Remove, "it never had a ticket");
 
         let first = list(fresh, &[alert(1)]);
         let step = next(&first, None, (3, true), 80);
-        assert_eq!(step, IncidentStep::SendAgain, "its message may be lost");
+        assert_eq!(step, StormStep::SendAgain, "its message may be lost");
         let received = fold(Record::new(alert_key()), first.newest().unwrap());
         let step = next(&first, Some(&received), (3, true), 80);
-        assert_eq!(step, IncidentStep::Wait, "it has no ticket yet");
+        assert_eq!(step, StormStep::Wait, "it has no ticket yet");
         let created = claim(Op::Create, &received);
         let open = received.with_open(OpenTicket::new(77, Some(2), &created, at(90)));
-        assert_eq!(
-            next(&first, Some(&open), (3, true), 120),
-            IncidentStep::List
-        );
-        assert_eq!(
-            next(&first, Some(&open), (3, false), 120),
-            IncidentStep::Wait
-        );
+        assert_eq!(next(&first, Some(&open), (3, true), 120), StormStep::List);
+        assert_eq!(next(&first, Some(&open), (3, false), 120), StormStep::Wait);
 
         let second = list(first, &[alert(2)]);
         let open = fold(open, second.newest().unwrap());
         let step = next(&second, Some(&open), (3, true), 180);
-        assert_eq!(step, IncidentStep::Wait, "its note is not written yet");
-        assert_eq!(
-            next(&second, Some(&open), (0, false), 180),
-            IncidentStep::End
-        );
-        let over = incident(true);
+        assert_eq!(step, StormStep::Wait, "its note is not written yet");
+        assert_eq!(next(&second, Some(&open), (0, false), 180), StormStep::End);
+        let over = storm(true);
         let step = over.next_step(&second, Some(&open), (0, false), at(240));
-        assert_eq!(step, IncidentStep::Resolve);
+        assert_eq!(step, StormStep::Resolve);
         let ended = second.clone().with_end(&alert_key(), at(240));
         let step = over.next_step(&ended, Some(&open), (0, false), at(300));
-        assert_eq!(step, IncidentStep::SendAgain);
+        assert_eq!(step, StormStep::SendAgain);
         let resolved = fold(open.clone(), ended.newest().unwrap());
         let step = over.next_step(&ended, Some(&resolved), (0, false), at(300));
-        assert_eq!(step, IncidentStep::Remove);
+        assert_eq!(step, StormStep::Remove);
         let step = over.next_step(&ended, Some(&resolved), (1, true), at(300));
-        assert_eq!(step, IncidentStep::Remove, "a late alert goes on then");
+        assert_eq!(step, StormStep::Remove, "a late alert goes on then");
 
         let closed = open.with_closed(77, 1, ClosedBy::Technician, at(200));
         let step = next(&second, Some(&closed), (3, true), 240);
-        assert_eq!(step, IncidentStep::Wait, "a person closed its ticket");
+        assert_eq!(step, StormStep::Wait, "a person closed its ticket");
     }
 
     #[test]
     fn an_event_is_newer_than_the_one_before_whatever_the_clock_says() {
-        let first = list(IncidentProgress::default(), &[alert(1)]);
+        let first = list(StormProgress::default(), &[alert(1)]);
         let second = first.clone().with_end(&alert_key(), at(-600));
         assert!(second.newest().unwrap().occurred_at > first.newest().unwrap().occurred_at);
     }

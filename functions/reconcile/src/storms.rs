@@ -1,12 +1,12 @@
-//! Follows the incidents of a partner: lists their alerts in their tickets, and resolves the alert
-//! of an incident whose alerts are all resolved.
+//! Follows the storms of a partner: lists their alerts in their tickets, and resolves the alert
+//! of a storm whose alerts are all resolved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws::queue::QueueSender;
 use domain::alert::event::Event;
-use domain::alert::incident::{IncidentAlert, IncidentProgress, IncidentStep, MAX_LISTED_AT_ONCE};
-use domain::alert::storm::{Incident, TenantStorms};
+use domain::alert::storm::{Storm, TenantStorms};
+use domain::alert::storm_ticket::{MAX_LISTED_AT_ONCE, StormAlert, StormProgress, StormStep};
 use domain::wire::message::Message;
 use domain::{AlertId, AlertKey, Blocked, TenantId};
 use futures_util::future::join_all;
@@ -19,8 +19,8 @@ use crate::run_context::RunContext;
 /// Records that are read concurrently.
 const CONCURRENT_READS: usize = 16;
 
-/// Follows the incidents of one partner.
-pub(crate) struct IncidentFollower<'a> {
+/// Follows the storms of one partner.
+pub(crate) struct StormFollower<'a> {
     pub(crate) context: RunContext<'a>,
     pub(crate) alerts: &'a Alerts,
     pub(crate) queue: &'a QueueSender,
@@ -28,38 +28,38 @@ pub(crate) struct IncidentFollower<'a> {
     pub(crate) names: &'a BTreeMap<TenantId, String>,
 }
 
-/// The incidents of a partner.
+/// The storms of a partner.
 #[derive(Debug, Default)]
-pub(crate) struct OpenIncidents(BTreeSet<(TenantId, AlertId)>);
+pub(crate) struct OpenStorms(BTreeSet<(TenantId, AlertId)>);
 
-impl OpenIncidents {
+impl OpenStorms {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(crate) fn contains(&self, tenant: &TenantId, incident: &AlertId) -> bool {
-        self.0.contains(&(tenant.clone(), incident.clone()))
+    pub(crate) fn contains(&self, tenant: &TenantId, storm: &AlertId) -> bool {
+        self.0.contains(&(tenant.clone(), storm.clone()))
     }
 }
 
-impl IncidentFollower<'_> {
-    /// Makes the next step of each incident. Returns those that were there: an alert that is part
+impl StormFollower<'_> {
+    /// Makes the next step of each storm. Returns those that were there: an alert that is part
     /// of another one goes on.
-    pub(crate) async fn follow(&self) -> Result<OpenIncidents, ReconcileError> {
+    pub(crate) async fn follow(&self) -> Result<OpenStorms, ReconcileError> {
         let storms = &self.context.connections.table.storms;
-        let mut open = OpenIncidents::default();
-        for (tenant, storms) in storms.with_incidents(self.context.partner).await? {
+        let mut open = OpenStorms::default();
+        for (tenant, storms) in storms.list(self.context.partner).await? {
             let mut active = self.active_alerts(&tenant).await?;
-            for incident in storms.incidents() {
-                let alerts = active.remove(&incident.id).unwrap_or_default();
-                self.follow_incident(&tenant, incident, alerts).await?;
-                open.0.insert((tenant.clone(), incident.id.clone()));
+            for storm in storms.storms() {
+                let alerts = active.remove(&storm.id).unwrap_or_default();
+                self.follow_storm(&tenant, storm, alerts).await?;
+                open.0.insert((tenant.clone(), storm.id.clone()));
             }
         }
         Ok(open)
     }
 
-    /// The active alerts of a tenant by their incidents, the longest blocked first.
+    /// The active alerts of a tenant by their storms, the longest blocked first.
     async fn active_alerts(
         &self,
         tenant: &TenantId,
@@ -68,7 +68,7 @@ impl IncidentFollower<'_> {
         for range in BlockedRange::of_tenant(tenant) {
             let mut listing = self.alerts.lists.blocked_in(self.context.partner, &range);
             while let Some(listed) = listing.next().await? {
-                if let Blocked::Incident(id) = &listed.blocked.reason {
+                if let Blocked::Storm(id) = &listed.blocked.reason {
                     active.entry(id.clone()).or_default().push(listed);
                 }
             }
@@ -82,25 +82,25 @@ impl IncidentFollower<'_> {
         Ok(active)
     }
 
-    async fn follow_incident(
+    async fn follow_storm(
         &self,
         tenant: &TenantId,
-        incident: &Incident,
+        storm: &Storm,
         active: Vec<BlockedAlert>,
     ) -> Result<(), ReconcileError> {
         let (partner, now) = (self.context.partner, self.context.invocation.now());
         let storms = &self.context.connections.table.storms;
-        let key = incident.key(partner, tenant);
-        let stored = storms.progress(partner, tenant, &incident.id).await?;
+        let key = storm.key(partner, tenant);
+        let stored = storms.progress(partner, tenant, &storm.id).await?;
         let record = self.alerts.get(&key).await?;
         let unlisted = stored.value.unlisted(active.iter().map(|alert| &alert.key));
         let alerts = (active.len(), !unlisted.is_empty());
-        let step = incident.next_step(&stored.value, record.as_ref(), alerts, now);
-        tracing::info!(%tenant, incident = %incident.id, active = active.len(), step = ?step, "followed an incident");
+        let step = storm.next_step(&stored.value, record.as_ref(), alerts, now);
+        tracing::info!(%tenant, storm = %storm.id, active = active.len(), step = ?step, "followed a storm");
         match step {
-            IncidentStep::Wait => Ok(()),
-            IncidentStep::SendAgain => self.send(stored.value.newest()).await,
-            IncidentStep::List => {
+            StormStep::Wait => Ok(()),
+            StormStep::SendAgain => self.send(stored.value.newest()).await,
+            StormStep::List => {
                 let unlisted = unlisted.into_iter().take(MAX_LISTED_AT_ONCE);
                 let keys: BTreeSet<&AlertKey> = unlisted.collect();
                 let next = active.iter().filter(|alert| keys.contains(&alert.key));
@@ -108,24 +108,22 @@ impl IncidentFollower<'_> {
                 let name = self.names.get(tenant).map(String::as_str);
                 let count = (&next[..], active.len());
                 let progress = stored.value.clone();
-                let progress = progress.with_listed(incident, &key, name, count, now);
-                self.save_and_send(incident, tenant, &stored, progress)
-                    .await
+                let progress = progress.with_listed(storm, &key, name, count, now);
+                self.save_and_send(storm, tenant, &stored, progress).await
             }
-            IncidentStep::Resolve => {
+            StormStep::Resolve => {
                 let progress = stored.value.clone().with_end(&key, now);
-                self.save_and_send(incident, tenant, &stored, progress)
-                    .await
+                self.save_and_send(storm, tenant, &stored, progress).await
             }
-            IncidentStep::End => {
-                let over = |storms: TenantStorms| storms.with_over(&incident.id);
+            StormStep::End => {
+                let over = |storms: TenantStorms| storms.with_over(&storm.id);
                 self.change_storms(tenant, over).await
             }
-            IncidentStep::Remove => {
+            StormStep::Remove => {
                 // If the process dies in between, the next run removes it.
-                let of = (tenant, &incident.id);
+                let of = (tenant, &storm.id);
                 storms.expire_progress(partner, of, now).await?;
-                let without = |storms: TenantStorms| storms.without(&incident.id);
+                let without = |storms: TenantStorms| storms.without(&storm.id);
                 self.change_storms(tenant, without).await
             }
         }
@@ -134,7 +132,7 @@ impl IncidentFollower<'_> {
     async fn with_summaries<'a>(
         &self,
         alerts: impl Iterator<Item = &'a BlockedAlert>,
-    ) -> Result<Vec<IncidentAlert>, store::Error> {
+    ) -> Result<Vec<StormAlert>, store::Error> {
         let alerts: Vec<_> = alerts.collect();
         let mut read = vec![];
         for some in alerts.chunks(CONCURRENT_READS) {
@@ -142,7 +140,7 @@ impl IncidentFollower<'_> {
             for (alert, record) in some.iter().zip(join_all(records).await) {
                 let summary = record?.and_then(|record| record.summary);
                 let details = alert.desired.details.clone();
-                read.extend(details.map(|details| IncidentAlert {
+                read.extend(details.map(|details| StormAlert {
                     key: alert.key.clone(),
                     details,
                     summary,
@@ -156,13 +154,13 @@ impl IncidentFollower<'_> {
     /// After a conflict the next run decides anew.
     async fn save_and_send(
         &self,
-        incident: &Incident,
+        storm: &Storm,
         tenant: &TenantId,
-        stored: &Versioned<IncidentProgress>,
-        progress: IncidentProgress,
+        stored: &Versioned<StormProgress>,
+        progress: StormProgress,
     ) -> Result<(), ReconcileError> {
         let storms = &self.context.connections.table.storms;
-        let of = (tenant, &incident.id);
+        let of = (tenant, &storm.id);
         let saved = storms
             .save_progress(self.context.partner, of, &progress, stored.version)
             .await?;
@@ -206,7 +204,7 @@ pub(crate) fn tenant_names<'a>(
         .collect()
 }
 
-/// When a partner with incidents is due again.
-pub(crate) fn next_follow(open: &OpenIncidents, now: Timestamp) -> Option<Timestamp> {
+/// When a partner with storms is due again.
+pub(crate) fn next_follow(open: &OpenStorms, now: Timestamp) -> Option<Timestamp> {
     (!open.is_empty()).then_some(now)
 }
