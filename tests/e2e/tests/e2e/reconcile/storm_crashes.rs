@@ -13,10 +13,9 @@ use store::{ConfigTable, Due};
 
 use crate::environment::{TENANT, minute, partner, settings, tenant};
 use crate::proxy::{Proxy, Stop, When};
-use crate::tickets::crash_run::{Lane, Seat, event, process_message};
+use crate::tickets::crash_run::{IN_FLIGHT, Lane, Seat, event, process_message};
 use crate::tickets::crash_scenario::EventKind;
 
-const WHENS: [When; 3] = [When::Before, When::Lost, When::After];
 /// Alerts that get tickets of their own.
 const SINGLE: u32 = 2;
 
@@ -32,6 +31,7 @@ struct Storm {
 impl Storm {
     async fn new() -> Self {
         let lane = Lane::new().await;
+        lane.env.queue.allow_leftovers();
         let proxy = lane.env.proxy().await;
         let connections = &lane.seats[0].config.connections;
         let table = ConfigTable::new(&lane.env.aws, connections.config_table.clone());
@@ -76,23 +76,31 @@ impl Storm {
         process_message(&self.lane, &body, stop, &mut self.now).await
     }
 
-    /// Runs reconcile in a process that dies at the stop, and once more, and processes what it sent.
-    /// Returns whether it died.
+    /// Runs reconcile in a process that dies at the stop, and then once more, and processes what it
+    /// sent. Returns whether it died.
     async fn reconcile(&mut self, stop: Option<Stop>) -> bool {
-        let mut has_died = false;
-        for stop in [stop, None] {
-            // Longer than a lease lasts. The storm lasts for an hour.
-            self.now += SignedDuration::from_mins(3);
-            let (partner, schedule) = (partner(), Schedule::Reconcile);
-            let bring = self.due.bring_forward(&partner, schedule, self.now);
-            bring.await.unwrap();
-            has_died |= !self.run(stop).await;
-            for message in self.lane.env.queue.take_records().await {
-                let body = message.body.unwrap();
+        let has_died = !self.run_and_work(stop).await;
+        if has_died {
+            assert!(self.run_and_work(None).await, "a run fails");
+        }
+        has_died
+    }
+
+    async fn run_and_work(&mut self, stop: Option<Stop>) -> bool {
+        // Longer than a lease lasts. The storm lasts for an hour.
+        self.now += SignedDuration::from_mins(3);
+        let (partner, schedule) = (partner(), Schedule::Reconcile);
+        let bring = self.due.bring_forward(&partner, schedule, self.now);
+        bring.await.unwrap();
+        let is_whole = self.run(stop).await;
+        for message in self.lane.env.queue.take_records().await {
+            let body = message.body.unwrap();
+            // In a long test the messages of the lane become visible again.
+            if body != IN_FLIGHT {
                 process_message(&self.lane, &body, None, &mut self.now).await;
             }
         }
-        has_died
+        is_whole
     }
 
     /// Whether a run of reconcile ended.
@@ -131,7 +139,7 @@ impl Storm {
 #[tokio::test]
 async fn a_worker_that_dies_at_any_call_makes_an_alert_part_of_one_storm() {
     let mut storm = Storm::new().await;
-    for when in WHENS {
+    for when in [When::Before, When::Lost] {
         for at in 1.. {
             storm.reset().await;
             let name = |n: u32| format!("{when:?}-{at}-{n}").to_lowercase();
@@ -161,7 +169,8 @@ async fn a_worker_that_dies_at_any_call_makes_an_alert_part_of_one_storm() {
 #[tokio::test]
 async fn a_run_that_dies_at_any_call_lists_each_alert_once_and_ends_the_storm() {
     let mut storm = Storm::new().await;
-    for when in WHENS {
+    // A death before a call equals one after the effect of the call before.
+    for when in [When::Lost] {
         for at in 1.. {
             storm.reset().await;
             let stop = Some(Stop { at, when });

@@ -32,6 +32,9 @@ pub(crate) const SETTLE: SignedDuration = SignedDuration::from_mins(10);
 /// More runs than any recovery needs.
 pub(crate) const MAX_RUNS: usize = 40;
 
+/// The messages that are really in flight in a lane.
+pub(crate) const IN_FLIGHT: &str = "in flight";
+
 /// The kinds of violations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Violation {
@@ -68,7 +71,7 @@ impl Lane {
         }
         let mut receipts = vec![];
         for _ in 0..2 {
-            env.queue.send("in flight").await;
+            env.queue.send(IN_FLIGHT).await;
             let (event, _) = env.queue.receive().await;
             receipts.extend(event.records[0].receipt_handle.clone());
         }
