@@ -165,7 +165,7 @@ impl Deliverer {
         self.deliveries.record(delivery, failed, &attempt).await
     }
 
-    /// The operator removed the webhook, so nobody waits for the event.
+    /// Marks a delivery as failed, because the operator removed the webhook.
     async fn drop_delivery(&self, delivery: &Delivery, now: Timestamp) -> Result<(), store::Error> {
         let attempt = Attempt {
             at: now,

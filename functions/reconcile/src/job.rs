@@ -26,7 +26,7 @@ use crate::importer::Importer;
 use crate::pacing::{self, DueTimes};
 use crate::releaser::{Releaser, Round};
 use crate::run_context::RunContext;
-use crate::storms::{OpenStorms, StormFollower, next_follow, tenant_names};
+use crate::storms::{OpenStorms, StormFollower, tenant_names};
 use crate::targets::TargetChecker;
 
 /// A record that was sent for a decision and did not change is sent again after this time.
@@ -169,7 +169,7 @@ impl ScheduledJob for ReconcileJob {
                 .into_iter()
                 .chain(found.next_look)
                 .chain(maintenance_end)
-                .chain(next_follow(&storms, times.now))
+                .chain(storms.next_follow(times.now))
                 .min();
             times.next(&found.progress, look)
         };

@@ -33,8 +33,9 @@ pub(crate) struct StormFollower<'a> {
 pub(crate) struct OpenStorms(BTreeSet<(TenantId, AlertId)>);
 
 impl OpenStorms {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// When their partner is due again, unless there are none.
+    pub(crate) fn next_follow(&self, now: Timestamp) -> Option<Timestamp> {
+        (!self.0.is_empty()).then_some(now)
     }
 
     pub(crate) fn contains(&self, tenant: &TenantId, storm: &AlertId) -> bool {
@@ -202,9 +203,4 @@ pub(crate) fn tenant_names<'a>(
     named
         .filter_map(|(tenant, mapping)| Some((tenant.clone(), mapping.name.clone()?)))
         .collect()
-}
-
-/// When a partner with storms is due again.
-pub(crate) fn next_follow(open: &OpenStorms, now: Timestamp) -> Option<Timestamp> {
-    (!open.is_empty()).then_some(now)
 }

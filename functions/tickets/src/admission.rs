@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use connections::Connections;
-use domain::Blocked;
 use domain::alert::record::Record;
 use domain::alert::storm::Admission;
 
@@ -33,16 +32,11 @@ impl Admissions<'_> {
         let (partner, tenant) = (&record.key.partner, &record.key.tenant);
         let connection = case.view.connection.as_ref();
         let rule = connection.and_then(|connection| connection.settings.storm);
-        let reason = record.blocked.as_ref().map(|blocked| &blocked.reason);
-        let part_of = match reason {
-            Some(Blocked::Storm(id)) => Some(id),
-            Some(_) | None => None,
-        };
         let storms = &self.connections.table.storms;
         for _ in 0..MAX_ATTEMPTS {
             let stored = storms.get(partner, tenant).await?;
             let now = case.invocation.now();
-            let (admission, changed) = stored.value.admit(rule, &record.key, part_of, now);
+            let (admission, changed) = stored.value.admit(rule, &record.key, record.storm(), now);
             if let Some(changed) = changed {
                 if let Admission::Storm(storm) = &admission {
                     tracing::info!(%storm, "alert is part of a storm");

@@ -2,7 +2,7 @@
 //! and is resolved. Its ticket follows.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +15,8 @@ use local_stack::progress::wait_for;
 use local_stack::stack::Stack;
 use serde_json::{Value, json};
 use tokio::process::Command;
+
+use crate::checklist::Checklist;
 
 /// The time limit of each step: far more than it takes.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -35,22 +37,20 @@ pub async fn run() -> Result<()> {
     ALERTMANAGER.ensure(stack.folder()).await?;
     let mut test = AlertmanagerTest {
         stack: &stack,
-        last_check: Instant::now(),
-        checks: 0,
+        checks: Checklist::new(),
     };
     let result = test.run().await;
     if result.is_err() {
         stack.save_function_logs().await;
     }
     result?;
-    println!("alertmanager: {} passed, 0 failed", test.checks);
+    test.checks.print("alertmanager");
     Ok(())
 }
 
 struct AlertmanagerTest<'a> {
     stack: &'a Stack,
-    last_check: Instant,
-    checks: usize,
+    checks: Checklist,
 }
 
 impl AlertmanagerTest<'_> {
@@ -73,7 +73,8 @@ impl AlertmanagerTest<'_> {
         };
         alertmanager.post(&full).await?;
         let ticket = self.ticket(full.name, |_| true).await?;
-        self.passed(&format!("its alert became ticket {}", ticket["id"]));
+        self.checks
+            .passed(&format!("its alert became ticket {}", ticket["id"]));
 
         alertmanager.stop().await?;
         alertmanager = Alertmanager::start(self.stack.folder(), &config).await?;
@@ -84,7 +85,8 @@ impl AlertmanagerTest<'_> {
             self.tickets(full.name).await?.len() == 1,
             "a repeat became a second ticket"
         );
-        self.passed("it was restarted and repeated the alert: still one ticket");
+        self.checks
+            .passed("it was restarted and repeated the alert: still one ticket");
 
         let ended = Alert {
             ended: Some(Timestamp::now()),
@@ -93,7 +95,8 @@ impl AlertmanagerTest<'_> {
         alertmanager.post(&ended).await?;
         self.ticket(full.name, |ticket| ticket["closedFlag"] == true)
             .await?;
-        self.passed("the alert was resolved, and its ticket closed");
+        self.checks
+            .passed("the alert was resolved, and its ticket closed");
 
         let again = Alert {
             started: Timestamp::now(),
@@ -107,7 +110,8 @@ impl AlertmanagerTest<'_> {
             Ok(open.then_some(()))
         })
         .await?;
-        self.passed("it fired again, and has an open ticket again");
+        self.checks
+            .passed("it fired again, and has an open ticket again");
 
         let without = Alert {
             name: "NoCustomer",
@@ -122,7 +126,8 @@ impl AlertmanagerTest<'_> {
         })
         .await?;
         ensure!(self.tickets("NoCustomer").await?.is_empty());
-        self.passed("an alert without a customer waits under the tenant (no customer)");
+        self.checks
+            .passed("an alert without a customer waits under the tenant (no customer)");
         alertmanager.stop().await
     }
 
@@ -175,15 +180,6 @@ impl AlertmanagerTest<'_> {
             summary.contains(alert)
         });
         Ok(all)
-    }
-
-    fn passed(&mut self, what: &str) {
-        println!(
-            "  {:5.1} s  {what}",
-            self.last_check.elapsed().as_secs_f64()
-        );
-        self.last_check = Instant::now();
-        self.checks += 1;
     }
 }
 
@@ -264,10 +260,6 @@ impl Alertmanager {
     }
 
     async fn stop(self) -> Result<()> {
-        let mut process = self.process;
-        let id = process.id();
-        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
-        process.wait().await?;
-        Ok(())
+        self.process.terminate().await
     }
 }

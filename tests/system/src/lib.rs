@@ -5,6 +5,7 @@ pub mod alert_storm;
 pub mod alertmanager;
 pub mod calls;
 pub mod chaos;
+mod checklist;
 pub mod iam_denials;
 pub mod isolation;
 pub mod operator_program;

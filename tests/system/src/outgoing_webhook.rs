@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use local_stack::empty_stack::StackTimes;
@@ -18,6 +18,8 @@ use local_stack::venv::{PythonTools, Venv};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::process::Command;
+
+use crate::checklist::Checklist;
 
 /// The time limit of each step: far more than it takes. A receiver that was down is tried again
 /// after half a minute.
@@ -49,15 +51,14 @@ pub async fn run() -> Result<()> {
         venv,
         python: scripts.join("python/receive.py"),
         node: node.join("receive.mjs"),
-        last_check: Instant::now(),
-        checks: 0,
+        checks: Checklist::new(),
     };
     let result = test.run().await;
     if result.is_err() {
         stack.save_function_logs().await;
     }
     result?;
-    println!("outgoing webhook: {} passed, 0 failed", test.checks);
+    test.checks.print("outgoing webhook");
     Ok(())
 }
 
@@ -66,8 +67,7 @@ struct WebhookTest<'a> {
     venv: Venv,
     python: PathBuf,
     node: PathBuf,
-    last_check: Instant,
-    checks: usize,
+    checks: Checklist,
 }
 
 impl WebhookTest<'_> {
@@ -86,7 +86,8 @@ impl WebhookTest<'_> {
             python.requests()?.iter().any(|request| request.id == ping),
             "the test delivery has another id than the operator API said"
         );
-        self.passed("the library for Python accepted a test delivery");
+        self.checks
+            .passed("the library for Python accepted a test delivery");
 
         let sender = AlertSource::new(self.stack, partner, &source.id, &source.secret)?;
         let tenant = self.stack.seeded.tenants.first();
@@ -122,7 +123,7 @@ impl WebhookTest<'_> {
             link.contains(&number.to_string()),
             "no link to ticket {number}: {link:?}"
         );
-        self.passed(&format!(
+        self.checks.passed(&format!(
             "it accepted the creation and the closing of ticket {number}"
         ));
 
@@ -150,7 +151,8 @@ impl WebhookTest<'_> {
             Ok((pending.len() == 3).then_some(()))
         })
         .await?;
-        self.passed("the receiver is down: three events of an alert are pending");
+        self.checks
+            .passed("the receiver is down: three events of an alert are pending");
 
         let node = self.start_node("node.log", &second_secret)?;
         let events = [
@@ -159,7 +161,7 @@ impl WebhookTest<'_> {
             ("printer-offline", "ticket.closed"),
         ];
         node.expect("the pending events", &events).await?;
-        self.passed(
+        self.checks.passed(
             "the library for Node accepted them in order, with the new secret, once the receiver was up",
         );
 
@@ -167,13 +169,15 @@ impl WebhookTest<'_> {
         let python = self.start_python("python-2.log", &first_secret)?;
         operator.ping_webhook(&source.id).await?;
         python.expect("a test delivery", &[("", "ping")]).await?;
-        self.passed("the secret before the rotation still verifies a test delivery");
+        self.checks
+            .passed("the secret before the rotation still verifies a test delivery");
         python.stop().await?;
         for state in ["pending", "failed"] {
             let left = operator.deliveries(&source.id, state).await?;
             ensure!(left.is_empty(), "{state} deliveries are left: {left:?}");
         }
-        self.passed("the delivery log has no pending and no failed delivery");
+        self.checks
+            .passed("the delivery log has no pending and no failed delivery");
         Ok(())
     }
 
@@ -198,15 +202,6 @@ impl WebhookTest<'_> {
             process: ProcessGroup::start_logged("the receiver", command, &log)?,
             log,
         })
-    }
-
-    fn passed(&mut self, what: &str) {
-        println!(
-            "  {:5.1} s  {what}",
-            self.last_check.elapsed().as_secs_f64()
-        );
-        self.last_check = Instant::now();
-        self.checks += 1;
     }
 }
 
@@ -270,10 +265,6 @@ impl Receiver {
     }
 
     async fn stop(self) -> Result<()> {
-        let mut process = self.process;
-        let id = process.id();
-        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
-        process.wait().await?;
-        Ok(())
+        self.process.terminate().await
     }
 }

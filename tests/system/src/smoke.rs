@@ -1,7 +1,7 @@
 //! The smoke test: a few alerts through the real webhook, and what becomes of their tickets.
 //! `cargo xtask demo` shows it to a person.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use aws_credential_types::Credentials;
@@ -21,6 +21,7 @@ use ticketbridge::output::OutputFormat;
 use ticketbridge::replay::{self, ReplayMode};
 use ticketbridge::target::{ResourceNames, TargetOptions, TargetStack};
 
+use crate::checklist::Checklist;
 use crate::table;
 
 /// The time limit of each step: far more than it takes.
@@ -38,8 +39,7 @@ pub async fn run() -> Result<()> {
     let mut test = SmokeTest {
         stack: &stack,
         source: AlertSource::seeded(&stack)?,
-        last_check: Instant::now(),
-        checks: 0,
+        checks: Checklist::new(),
     };
     let result = test.run().await;
     if result.is_err() {
@@ -47,15 +47,14 @@ pub async fn run() -> Result<()> {
     }
     print_tickets(&stack).await?;
     result?;
-    println!("smoke test: {} passed, 0 failed", test.checks);
+    test.checks.print("smoke test");
     Ok(())
 }
 
 struct SmokeTest<'a> {
     stack: &'a Stack,
     source: AlertSource,
-    last_check: Instant,
-    checks: usize,
+    checks: Checklist,
 }
 
 impl SmokeTest<'_> {
@@ -96,7 +95,8 @@ impl SmokeTest<'_> {
             "four alerts should have four tickets, there are {}",
             all.len()
         );
-        self.passed("four alerts, four tickets: no duplicate");
+        self.checks
+            .passed("four alerts, four tickets: no duplicate");
         Ok(())
     }
 
@@ -110,7 +110,8 @@ impl SmokeTest<'_> {
         let ticket = self
             .ticket(&disk, "a ticket for the raised alert", |_| true)
             .await?;
-        self.passed(&format!("a raised alert became {}", describe(&ticket)));
+        self.checks
+            .passed(&format!("a raised alert became {}", describe(&ticket)));
 
         let worse = SourceAlert {
             severity: "critical",
@@ -122,12 +123,12 @@ impl SmokeTest<'_> {
             .await?;
         let is_critical = |ticket: &Value| text(&ticket["priority"]["name"]).contains("Critical");
         let ticket = self.ticket(&disk, "a higher priority", is_critical).await?;
-        self.passed(&format!(
+        self.checks.passed(&format!(
             "its repeat with a higher severity raised the priority to {}",
             text(&ticket["priority"]["name"])
         ));
         self.note(&ticket).await?;
-        self.passed("the repeat is a note on the ticket");
+        self.checks.passed("the repeat is a note on the ticket");
 
         self.source
             .post(&AlertSource::raised(ransomware, "evt-3"))
@@ -135,14 +136,15 @@ impl SmokeTest<'_> {
         let cyber = self
             .ticket(ransomware, "a ticket on the other board", |_| true)
             .await?;
-        self.passed(&format!("a cyber alert became {}", describe(&cyber)));
+        self.checks
+            .passed(&format!("a cyber alert became {}", describe(&cyber)));
 
         self.source.post(&raised).await?;
         self.source
             .post(&AlertSource::resolved(&disk, "evt-4"))
             .await?;
         let ticket = self.ticket(&disk, "the ticket closed", is_closed).await?;
-        self.passed(&format!(
+        self.checks.passed(&format!(
             "the first event came twice and the alert was resolved: ticket {} is closed",
             ticket["id"]
         ));
@@ -171,7 +173,7 @@ impl SmokeTest<'_> {
                 self.tickets_of(&alert).await?.is_empty(),
                 "an alert of {tenant} is blocked ({reason}), but has a ticket"
             );
-            self.passed(&format!(
+            self.checks.passed(&format!(
                 "an alert of {tenant} has no ticket and is blocked: {reason}"
             ));
         }
@@ -184,7 +186,7 @@ impl SmokeTest<'_> {
                 |_| true,
             )
             .await?;
-        self.passed(&format!(
+        self.checks.passed(&format!(
             "{} was enabled, and the schedule released its alert: {}",
             seeded.disabled,
             describe(&ticket)
@@ -205,11 +207,12 @@ impl SmokeTest<'_> {
             .post(&AlertSource::raised(firewall, "evt-5"))
             .await?;
         let reason = self.dead_letter(POISON).await?;
-        self.passed(&format!("a poison message is a dead letter: {reason}"));
+        self.checks
+            .passed(&format!("a poison message is a dead letter: {reason}"));
         let ticket = self
             .ticket(firewall, "the ticket of the other message", |_| true)
             .await?;
-        self.passed(&format!(
+        self.checks.passed(&format!(
             "the alert in the other message became {}",
             describe(&ticket)
         ));
@@ -255,7 +258,7 @@ impl SmokeTest<'_> {
                 "{what} is not in the history: {history}"
             );
         }
-        self.passed(
+        self.checks.passed(
             "redriven twice, the poison is a dead letter again, and the redriven and replayed \
              alert has one ticket",
         );
@@ -279,7 +282,7 @@ impl SmokeTest<'_> {
             !is_closed(&other),
             "the ticket of a listed alert was closed"
         );
-        self.passed(&format!(
+        self.checks.passed(&format!(
             "the source's snapshot lacks the alert: ticket {} is closed, {} is not",
             ticket["id"], other["id"]
         ));
@@ -370,16 +373,6 @@ impl SmokeTest<'_> {
             Ok(Some(reason.to_owned()))
         })
         .await
-    }
-
-    /// Prints a check that passed.
-    fn passed(&mut self, what: &str) {
-        println!(
-            "  {:5.1} s  {what}",
-            self.last_check.elapsed().as_secs_f64()
-        );
-        self.last_check = Instant::now();
-        self.checks += 1;
     }
 }
 

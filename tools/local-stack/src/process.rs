@@ -83,6 +83,16 @@ impl ProcessGroup {
     }
 
     /// The child, for its pipes.
+    /// Asks the program to end, and waits until it has.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub async fn terminate(mut self) -> Result<()> {
+        rustix::process::kill_process(self.leader, rustix::process::Signal::TERM)?;
+        self.wait().await?;
+        Ok(())
+    }
+
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
     }

@@ -50,9 +50,10 @@ pub(crate) struct TicketsForm {
     flap_raises: u32,
     #[serde(default)]
     flap_minutes: u32,
-    /// More new alerts of a tenant than this within so many minutes are a storm. 0 is never one.
+    /// The number of new alerts of a tenant after which the next ones are a storm. 0 switches it off.
     #[serde(default)]
     storm_alerts: u32,
+    /// The time within which they are counted.
     #[serde(default)]
     storm_minutes: u32,
     pub(super) version: u64,

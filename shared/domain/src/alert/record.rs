@@ -30,7 +30,7 @@ use crate::alert::trail::Trail;
 use crate::outgoing::events::OutgoingEvents;
 use crate::setup::settings::Settings;
 use crate::time::later;
-use crate::{AlertKey, Blocked, RecordId, TicketRef};
+use crate::{AlertId, AlertKey, Blocked, RecordId, TicketRef};
 
 /// Everything that is stored about one alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +152,28 @@ impl Record {
                 closed.occurrence == self.occurrence && closed.by != ClosedBy::OutOfReach
             }
             Some(Actual::Open(_)) | None => false,
+        }
+    }
+
+    /// The storm that the alert is part of.
+    #[must_use]
+    pub fn storm(&self) -> Option<&AlertId> {
+        match &self.blocked.as_ref()?.reason {
+            Blocked::Storm(id) => Some(id),
+            Blocked::NotSetUp
+            | Blocked::Unmapped
+            | Blocked::TenantDisabled
+            | Blocked::KindDisabled
+            | Blocked::ConnectionBroken
+            | Blocked::ConnectionUnavailable
+            | Blocked::Throttled
+            | Blocked::Deferred
+            | Blocked::MissingRight(_)
+            | Blocked::TargetMissing(_)
+            | Blocked::Rejected(_)
+            | Blocked::OlderThanBackfill
+            | Blocked::Maintenance(_)
+            | Blocked::Flapping(_) => None,
         }
     }
 

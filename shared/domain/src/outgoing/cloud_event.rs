@@ -49,10 +49,10 @@ pub enum OutgoingType {
     /// The ticket ended. `closed_by` says how.
     #[serde(rename = "ticket.closed")]
     TicketClosed,
-    /// The alert waits. `reason` says for what.
+    /// The alert is blocked. `reason` says why.
     #[serde(rename = "alert.blocked")]
     AlertBlocked,
-    /// The alert waits no longer.
+    /// The alert is no longer blocked.
     #[serde(rename = "alert.released")]
     AlertReleased,
     /// A test delivery that the operator asked for.

@@ -53,11 +53,11 @@ pub enum OutgoingEventKind {
         ticket: ReportedTicket,
         by: ClosedBy,
     },
-    /// The alert waits, and has no ticket or no newer note for now.
+    /// The alert is blocked: for now it gets no ticket and no note.
     AlertBlocked {
         reason: BlockReason,
     },
-    /// The alert waits no longer.
+    /// The alert is no longer blocked.
     AlertReleased,
 }
 

@@ -18,7 +18,7 @@ const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 const MAX_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 /// The longest pause that a receiver may ask for.
 const MAX_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(24);
-/// A receiver that refuses so many deliveries in a row counts as down.
+/// After this many refused deliveries in a row, a receiver counts as down.
 const MAX_REFUSALS: u32 = 5;
 
 /// What an attempt led to.
@@ -92,7 +92,7 @@ impl ReceiverFailures {
     }
 }
 
-/// How long an alert's deliveries pause after so many failed attempts of the first of them.
+/// How long an alert's deliveries pause after this number of failed attempts.
 #[must_use]
 pub fn pause(failures: u32) -> SignedDuration {
     let doubled = FIRST_PAUSE.as_secs() << failures.saturating_sub(1).min(10);

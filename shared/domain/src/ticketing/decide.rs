@@ -354,15 +354,8 @@ pub(crate) fn create_ticket(
 /// Whether the alert may share the ticket of a storm. Ticketbridge's own alerts have tickets of
 /// their own.
 fn needs_admission(record: &Record, connection: &LiveConnection) -> bool {
-    let is_part = matches!(
-        record.blocked,
-        Some(BlockedSince {
-            reason: Blocked::Storm(_),
-            ..
-        })
-    );
     let is_counted = connection.settings.storm.is_some() && !record.key.source.is_reserved();
-    is_part || is_counted
+    record.storm().is_some() || is_counted
 }
 
 /// The maintenance that holds the alert now. It concerns only alerts without an open ticket.

@@ -387,11 +387,8 @@ impl Model {
         for storm in self.storms.clone().storms() {
             self.storms = std::mem::take(&mut self.storms).without(&storm.id);
         }
-        let blocked = self
-            .stored
-            .as_ref()
-            .and_then(|record| record.blocked.as_ref());
-        if blocked.is_some_and(|blocked| matches!(blocked.reason, Blocked::Storm(_))) {
+        let storm = self.stored.as_ref().and_then(Record::storm);
+        if storm.is_some() {
             self.queue.push(AlertRequest::Reconsider);
         }
     }

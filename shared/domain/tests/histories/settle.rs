@@ -70,6 +70,8 @@ impl Model {
         }
         self.end_storms();
         self.drain()?;
+        let storm = self.stored.as_ref().and_then(Record::storm);
+        hold!(storm.is_none(), "its storm has ended: {:?}", self.stored);
         self.release_held()?;
         self.queue = vec![AlertRequest::Reconsider, AlertRequest::Release];
         self.drain()?;

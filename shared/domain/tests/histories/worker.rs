@@ -133,12 +133,7 @@ impl Worker<'_> {
             }
             WorkerStep::AdmitNewAlert { record } => {
                 self.touch()?;
-                let reason = record.blocked.as_ref().map(|blocked| &blocked.reason);
-                let part_of = match reason {
-                    Some(Blocked::Storm(id)) => Some(id),
-                    Some(_) | None => None,
-                };
-                let admission = self.model.admit(&record.key, part_of);
+                let admission = self.model.admit(&record.key, record.storm());
                 self.view.admission = Some(admission);
                 Ok(None)
             }

@@ -37,7 +37,7 @@ async fn resolve(env: &mut TestEnvironment, alerts: std::ops::Range<i64>) {
     }
 }
 
-/// Runs reconcile so many minutes from now, and then the messages that it sent.
+/// Runs reconcile at a time in minutes from now, and then processes the messages that it sent.
 async fn reconcile(env: &mut TestEnvironment, minutes: i64) {
     env.run_reconcile(after(Timestamp::now(), 60 * minutes))
         .await;
