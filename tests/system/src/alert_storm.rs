@@ -195,7 +195,7 @@ impl StormTest<'_> {
             let notes = self
                 .stack
                 .simulator
-                .get(&path, &[("pageSize", "1000")])
+                .get_as_technician(&path, &[("pageSize", "1000")])
                 .await?;
             let notes = notes.as_array().cloned().unwrap_or_default();
             for note in &notes {
@@ -215,7 +215,7 @@ impl StormTest<'_> {
         let tickets = self.tickets().await?;
         let is_single = |ticket: &&Value| {
             let summary = ticket["summary"].as_str().unwrap_or_default();
-            summary.starts_with("Storm ")
+            summary.starts_with("Storm-")
         };
         Ok(tickets.iter().filter(is_single).count())
     }
@@ -226,11 +226,15 @@ impl StormTest<'_> {
             ("conditions", "externalXRef like \"tb1-%\""),
             ("pageSize", "1000"),
         ];
-        let all = self.stack.simulator.get("/service/tickets", &query).await?;
+        let all = self
+            .stack
+            .simulator
+            .get_as_technician("/service/tickets", &query)
+            .await?;
         let mut all = all.as_array().cloned().unwrap_or_default();
         all.retain(|ticket| {
             let summary = ticket["summary"].as_str().unwrap_or_default();
-            summary.starts_with("Alert storm") || summary.starts_with("Storm ")
+            summary.starts_with("Alert storm") || summary.starts_with("Storm-")
         });
         Ok(all)
     }
@@ -238,7 +242,7 @@ impl StormTest<'_> {
 
 /// The name of an alert of the storm.
 fn name(number: usize) -> String {
-    format!("Storm {number:04}")
+    format!("Storm-{number:04}")
 }
 
 fn alert<'a>(tenant: &'a TenantId, id: &'a str) -> SourceAlert<'a> {
