@@ -104,8 +104,10 @@ async fn nextest(test: SystemTest) -> Result<Command> {
     Ok(command)
 }
 
-async fn run_to_end(test: SystemTest, command: Command) -> Result<()> {
+async fn run_to_end(test: SystemTest, mut command: Command) -> Result<()> {
     let name = format!("the test `{}`", test.name());
+    // An error names its causes. A trace of the executor's calls after it would only hide them.
+    command.env("RUST_LIB_BACKTRACE", "0");
     let mut process = ProcessGroup::start(&name, command)?.with_grace(GRACE);
     let status = process.wait().await?;
     if !status.success() {

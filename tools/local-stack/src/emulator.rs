@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -257,11 +258,20 @@ pub fn http_client() -> Result<reqwest::Client> {
         .context("cannot create an HTTP client")
 }
 
-/// A port that was free a moment ago.
+/// Ports that neither Linux nor macOS gives to outgoing connections. One of those could take the
+/// port before the program that is started next listens on it.
+const PORTS: Range<u16> = 20_000..32_000;
+
+/// A port that was free a moment ago, for a program that cannot choose one itself.
+///
+/// # Errors
+/// When no port is found.
 pub fn free_port() -> Result<u16> {
-    let listener =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on 127.0.0.1")?;
-    Ok(listener.local_addr()?.port())
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    (0..100)
+        .map(|_| fastrand::u16(PORTS))
+        .find(is_free)
+        .context("found no free port on 127.0.0.1")
 }
 
 #[cfg(test)]

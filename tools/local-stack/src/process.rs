@@ -82,7 +82,6 @@ impl ProcessGroup {
         Ok(())
     }
 
-    /// The child, for its pipes.
     /// Asks the program to end, and waits until it has.
     ///
     /// # Errors
@@ -93,6 +92,7 @@ impl ProcessGroup {
         Ok(())
     }
 
+    /// The child, for its pipes.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
     }

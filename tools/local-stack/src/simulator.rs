@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::emulator::{free_port, http_client};
+use crate::emulator::http_client;
 use crate::environment;
 use crate::journal::JournalEntry;
 use crate::process::ProcessGroup;
@@ -38,7 +38,7 @@ impl SimulatorProcess {
         command
             .env_clear()
             .envs(environment::bare_environment())
-            .args(["--port", &free_port()?.to_string()]);
+            .args(["--port", "0"]);
         let mut process = ProcessGroup::start_logged("the simulator", command, log)?;
         let origin = wait_for("the simulator", READY_WITHIN, async || {
             process.check_running(log)?;
