@@ -6,13 +6,15 @@ use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use aws::secrets::{self, OutgoingWebhook, Secrets};
 use domain::SourceId;
+use domain::outgoing::cloud_event::OutgoingType;
 use domain::outgoing::retry::{AttemptOutcome, ReceiverFailures, gives_up_at, pause};
 use domain::time::later;
 use jiff::Timestamp;
 use store::{Attempt, Deliveries, Delivery, DeliveryState};
 use tokio::time::Instant;
 
-use crate::sender::Sender;
+use crate::answers::AnswerSender;
+use crate::sender::{Posted, Sender};
 
 /// An attempt begins only if this much time is left.
 const MIN_TIME: Duration = Duration::from_secs(3);
@@ -25,7 +27,11 @@ pub(crate) struct Deliverer {
     pub(crate) secrets: Secrets,
     pub(crate) source_secret_prefix: String,
     pub(crate) sender: Sender,
+    pub(crate) answers: AnswerSender,
 }
+
+const NO_WEBHOOK: &str = "the source has no webhook any more";
+const NO_ACTIONS: &str = "the source takes no actions any more";
 
 /// What delivering a queue led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +47,8 @@ pub(crate) enum QueueOutcome {
 /// Where the events of a source go.
 enum Target {
     Webhook(Box<OutgoingWebhook>),
-    /// The source has no webhook any more.
-    Removed,
+    /// Nowhere: the operator changed the webhook. The text says how.
+    Removed(&'static str),
 }
 
 impl Deliverer {
@@ -98,10 +104,10 @@ impl Deliverer {
                 self.give_up(&delivery, now).await?;
                 continue;
             }
-            let webhook = match self.target(source, now).await {
+            let webhook = match self.target(&delivery, now).await {
                 Ok(Target::Webhook(webhook)) => webhook,
-                Ok(Target::Removed) => {
-                    self.drop_delivery(&delivery, now).await?;
+                Ok(Target::Removed(problem)) => {
+                    self.drop_delivery(&delivery, problem, now).await?;
                     continue;
                 }
                 Err(err) => {
@@ -110,7 +116,15 @@ impl Deliverer {
                 }
             };
             let ends = invocation.calls_end();
-            let (outcome, attempt) = self.sender.post(&webhook, &delivery, now, ends).await;
+            let Posted {
+                outcome,
+                attempt,
+                answer,
+            } = self.sender.post(&webhook, &delivery, now, ends).await;
+            if let Err(err) = self.answers.send(&delivery, &answer).await {
+                tracing::error!(error = %err, "failed to queue the answer to an action");
+                return Ok((QueueOutcome::Later, Some(later(now, pause(1)))));
+            }
             self.record(&delivery, outcome, &attempt).await?;
             let paused;
             let before = failures;
@@ -165,12 +179,17 @@ impl Deliverer {
         self.deliveries.record(delivery, failed, &attempt).await
     }
 
-    /// Marks a delivery as failed, because the operator removed the webhook.
-    async fn drop_delivery(&self, delivery: &Delivery, now: Timestamp) -> Result<(), store::Error> {
+    /// Marks a delivery as failed, because the operator changed the webhook.
+    async fn drop_delivery(
+        &self,
+        delivery: &Delivery,
+        problem: &str,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
         let attempt = Attempt {
             at: now,
             status: None,
-            problem: Some("the source has no webhook any more".to_owned()),
+            problem: Some(problem.to_owned()),
         };
         let failed = DeliveryState::Failed;
         self.deliveries.record(delivery, failed, &attempt).await
@@ -217,17 +236,19 @@ impl Deliverer {
             .await
     }
 
-    async fn target(&self, source: &SourceId, now: Timestamp) -> Result<Target, secrets::Error> {
+    async fn target(&self, delivery: &Delivery, now: Timestamp) -> Result<Target, secrets::Error> {
         let document = self
             .secrets
-            .source(&self.source_secret_prefix, source, now)
+            .source(&self.source_secret_prefix, &delivery.source, now)
             .await;
+        let is_action = delivery.kind == OutgoingType::TicketAction;
         match document {
             Ok(document) => Ok(match document.webhook {
+                Some(webhook) if is_action && !webhook.takes_actions => Target::Removed(NO_ACTIONS),
                 Some(webhook) => Target::Webhook(Box::new(webhook)),
-                None => Target::Removed,
+                None => Target::Removed(NO_WEBHOOK),
             }),
-            Err(secrets::Error::Unknown(_)) => Ok(Target::Removed),
+            Err(secrets::Error::Unknown(_)) => Ok(Target::Removed(NO_WEBHOOK)),
             Err(err) => Err(err),
         }
     }

@@ -1,6 +1,7 @@
 //! The function's two inputs: a batch of messages, and a tick of its schedule.
 
 use aws::invocation::Invocation;
+use aws::queue::QueueSender;
 use aws::secrets::Secrets;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_types::SdkConfig;
@@ -13,6 +14,7 @@ use store::{Deliveries, Delivery};
 use tracing::Instrument as _;
 
 use crate::Config;
+use crate::answers::AnswerSender;
 use crate::deliverer::Deliverer;
 use crate::sender::Sender;
 
@@ -58,6 +60,7 @@ impl DeliveriesHandler {
         Ok(Self {
             deliverer: Deliverer {
                 deliveries: Deliveries::new(aws, config.deliveries_table.clone()),
+                answers: AnswerSender::new(QueueSender::new(aws, config.queue_url.clone())),
                 secrets: Secrets::new(aws),
                 source_secret_prefix: config.source_secret_prefix.clone(),
                 sender: Sender::new(origins)?,

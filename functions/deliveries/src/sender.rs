@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::secrets::OutgoingWebhook;
+use domain::outgoing::cloud_event::OutgoingType;
 use domain::outgoing::retry::AttemptOutcome;
 use domain::text::chain;
 use jiff::{SignedDuration, Timestamp};
@@ -17,6 +18,18 @@ use webhook_signature::SigningKey;
 
 /// The longest attempt. A receiver confirms first and works then.
 const MAX_ATTEMPT: Duration = Duration::from_secs(10);
+
+/// The longest answer to an action that is read, in bytes.
+const MAX_ANSWER: usize = 16 * 1024;
+
+/// The result of one attempt.
+pub(crate) struct Posted {
+    pub(crate) outcome: AttemptOutcome,
+    pub(crate) attempt: Attempt,
+    /// The body of the answer to an action. Empty for any other event: its answer is not
+    /// Ticketbridge's to store.
+    pub(crate) answer: Vec<u8>,
+}
 
 /// Posts deliveries.
 #[derive(Debug)]
@@ -39,15 +52,19 @@ impl Sender {
         delivery: &Delivery,
         now: Timestamp,
         ends: Instant,
-    ) -> (AttemptOutcome, Attempt) {
-        let refused = |problem: String| {
-            let attempt = Attempt {
+    ) -> Posted {
+        let failed = |outcome, problem: String| Posted {
+            outcome,
+            attempt: Attempt {
                 at: now,
                 status: None,
                 problem: Some(problem),
-            };
-            (AttemptOutcome::Refused, attempt)
+            },
+            answer: vec![],
         };
+        let refused = |problem| failed(AttemptOutcome::Refused, problem);
+        let retry_after = None;
+        let unavailable = |problem| failed(AttemptOutcome::Unavailable { retry_after }, problem);
         // The operator may have taken an origin off its list since.
         let url = match ReceiverUrl::parse(&webhook.url, &self.origins) {
             Ok(url) => url,
@@ -65,24 +82,15 @@ impl Sender {
             .header("webhook-signature", signature)
             .body(delivery.body.clone());
         let ends = ends.min(Instant::now() + MAX_ATTEMPT);
-        let unavailable = |problem: String| {
-            let attempt = Attempt {
-                at: now,
-                status: None,
-                problem: Some(problem),
-            };
-            (AttemptOutcome::Unavailable { retry_after: None }, attempt)
-        };
         match timeout_at(ends, call.send()).await {
             Err(_) => unavailable("the receiver did not answer in time".to_owned()),
             Ok(Err(err)) if is_refused_address(&err) => {
                 refused("the receiver's name leads to an address that is not public".to_owned())
             }
             Ok(Err(err)) => unavailable(chain(&err.without_url())),
-            // The body is not read: it is not Ticketbridge's to store.
-            Ok(Ok(response)) => {
+            Ok(Ok(mut response)) => {
                 let status = response.status().as_u16();
-                let retry_after = retry_after(response.headers(), now);
+                let retry_after = pause_asked_for(response.headers(), now);
                 let outcome = AttemptOutcome::of_status(status, retry_after);
                 let problem = match outcome {
                     AttemptOutcome::Delivered => None,
@@ -97,7 +105,19 @@ impl Sender {
                     status: Some(status),
                     problem,
                 };
-                (outcome, attempt)
+                let has_answer = outcome == AttemptOutcome::Delivered
+                    && delivery.kind == OutgoingType::TicketAction;
+                let answer = match has_answer {
+                    true => timeout_at(ends, read_answer(&mut response)).await,
+                    false => Ok(vec![]),
+                };
+                Posted {
+                    outcome,
+                    attempt,
+                    // The receiver has confirmed the delivery. An answer that is cut off or too
+                    // long is none.
+                    answer: answer.unwrap_or_default(),
+                }
             }
         }
     }
@@ -113,6 +133,20 @@ fn signatures(webhook: &OutgoingWebhook, delivery: &Delivery, now: Timestamp) ->
     (!signatures.is_empty()).then(|| signatures.join(" "))
 }
 
+/// Reads the body of an answer. Empty if it is too long or cut off.
+async fn read_answer(response: &mut reqwest::Response) -> Vec<u8> {
+    let mut answer = vec![];
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if answer.len() + chunk.len() <= MAX_ANSWER => {
+                answer.extend_from_slice(&chunk);
+            }
+            Ok(None) => return answer,
+            Ok(Some(_)) | Err(_) => return vec![],
+        }
+    }
+}
+
 fn is_refused_address(err: &reqwest::Error) -> bool {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(err);
     while let Some(err) = source {
@@ -125,7 +159,7 @@ fn is_refused_address(err: &reqwest::Error) -> bool {
 }
 
 /// How long the receiver asks to be left alone: in seconds, or until a time.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
+fn pause_asked_for(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let asked = match value.parse::<u32>() {
         Ok(seconds) => SignedDuration::from_secs(seconds.into()),
@@ -153,9 +187,9 @@ mod tests {
             ("soon", None),
         ] {
             let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
-            let asked = retry_after(&headers, now).map(|asked| asked.as_secs());
+            let asked = pause_asked_for(&headers, now).map(|asked| asked.as_secs());
             assert_eq!(asked, seconds, "{value}");
         }
-        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+        assert_eq!(pause_asked_for(&HeaderMap::new(), now), None);
     }
 }

@@ -186,7 +186,7 @@ pub(crate) fn policy(source: &SourceId, document: &SourceDocument) -> SourcePoli
         source: source.clone(),
         partners: partners_of(document),
         kinds_added: document.kinds_added.clone(),
-        has_webhook: document.webhook.is_some(),
+        webhook: document.webhook_scope(),
     }
 }
 

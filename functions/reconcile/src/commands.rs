@@ -33,7 +33,8 @@ pub(crate) fn is_resolve(command: &Command) -> bool {
         CommandAction::Look
         | CommandAction::LookForDuplicates
         | CommandAction::Retry { .. }
-        | CommandAction::OpenAgain => false,
+        | CommandAction::OpenAgain
+        | CommandAction::Answer { .. } => false,
     }
 }
 

@@ -128,7 +128,9 @@ impl Importer<'_> {
         count(Metric::PagesRead, 1);
         count(Metric::TicketsCompared, tickets.len());
         let mut alerts: BTreeMap<String, Vec<FoundTicket>> = BTreeMap::new();
-        for ticket in tickets.iter().map(found_ticket) {
+        let connection = self.context.view.view.connection.as_ref();
+        let settings = connection.map(|live| &live.settings);
+        for ticket in tickets.iter().map(|ticket| found_ticket(ticket, settings)) {
             if let Some(ticket_ref) = &ticket.ticket_ref {
                 let item_key = ticket_ref.item_key().to_owned();
                 alerts.entry(item_key).or_default().push(ticket);

@@ -6,9 +6,10 @@ use std::time::Duration;
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{found_ticket, reference_prefix};
-use connectwise::{Client, Error, RecordCursor, TicketFilter};
+use connectwise::{Client, Error, RecordCursor, Ticket, TicketFilter};
 use domain::closing::proposal::Proposal;
 use domain::closing::ticket_comparison::RecordedTickets;
+use domain::setup::settings::Settings;
 use domain::ticketing::found_ticket::FoundTicket;
 use domain::{PartnerId, RecordId};
 use jiff::Timestamp;
@@ -76,6 +77,7 @@ impl TicketComparer<'_> {
             partner,
             invocation,
             client,
+            settings: view.view.connection.as_ref().map(|live| &live.settings),
             began: now,
             room,
             tickets,
@@ -114,6 +116,7 @@ struct ListReader<'a> {
     partner: &'a PartnerId,
     invocation: &'a Invocation,
     client: Client,
+    settings: Option<&'a Settings>,
     began: Timestamp,
     /// Most proposals of this run.
     room: usize,
@@ -139,7 +142,7 @@ impl ListReader<'_> {
             let deadline = self.invocation.call_ends();
             let filter = open_tickets()?;
             let page = self.client.ticket_page(&filter, cursor, deadline).await?;
-            let listed: Vec<FoundTicket> = page.items.iter().map(found_ticket).collect();
+            let listed: Vec<FoundTicket> = found_tickets(&page.items, self.settings);
             drop(page.items);
             self.visible_boards
                 .extend(listed.iter().filter_map(|ticket| ticket.board_id));
@@ -220,6 +223,11 @@ impl ListReader<'_> {
             "compared with ConnectWise's open tickets"
         );
     }
+}
+
+fn found_tickets(tickets: &[Ticket], settings: Option<&Settings>) -> Vec<FoundTicket> {
+    let found = tickets.iter().map(|ticket| found_ticket(ticket, settings));
+    found.collect()
 }
 
 /// The open tickets of Ticketbridge.

@@ -109,7 +109,7 @@ async fn replay_entry(
         source: entry.source.clone(),
         partners: vec![partner.clone()],
         kinds_added: document.kinds_added.clone(),
-        has_webhook: document.webhook.is_some(),
+        webhook: document.webhook_scope(),
     };
     let times = RequestTimes {
         sent_at: entry.sent_at,

@@ -4,6 +4,7 @@ use connections::{AlertView, ConnectionSite};
 use domain::AlertKey;
 use domain::alert::record::Record;
 use domain::connection::view::ConnectionView;
+use domain::setup::settings::Settings;
 use domain::ticketing::alert_request::AlertRequest;
 use domain::ticketing::ticket_index::TicketIndex;
 use domain::ticketing::worker_step::{WorkerContext, WorkerStep, next_step};
@@ -39,6 +40,12 @@ impl<'a> AlertCase<'a> {
 }
 
 impl AlertCase<'_> {
+    /// The settings of the connection.
+    pub(crate) fn settings(&self) -> Option<&Settings> {
+        let connection = self.view.connection.as_ref();
+        connection.map(|live| &live.settings)
+    }
+
     /// Applies the request to the stored record.
     pub(crate) fn apply(&self, stored: Record, settle: SignedDuration) -> Record {
         let now = self.invocation.now();

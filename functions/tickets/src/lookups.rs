@@ -149,8 +149,11 @@ impl Lookups<'_> {
         case: &mut AlertCase<'_>,
     ) -> Result<StepOutcome, store::Error> {
         let connection = self.connection(&record, case);
+        let settings = case.settings();
         let found = connection
-            .read(async |client, deadline| find_tickets_of_alert(client, &record, deadline).await)
+            .read(async |client, deadline| {
+                find_tickets_of_alert(client, &record, settings, deadline).await
+            })
             .await;
         let found = match found {
             Ok(found) => found,
@@ -238,7 +241,7 @@ impl Lookups<'_> {
             )
             .await;
         let ticket = match ticket {
-            Ok(ticket) => ticket.as_ref().map(found_ticket),
+            Ok(ticket) => ticket.map(|ticket| found_ticket(&ticket, case.settings())),
             Err(err) => {
                 tracing::warn!(error = %err, "failed to read a ticket");
                 connection.judge(&err).await;
@@ -279,7 +282,8 @@ impl Lookups<'_> {
             .map(|index| index.sentinels(board))
             .unwrap_or_default();
         let (client, deadline) = (connection.client().await?, connection.deadline());
-        let search = find_tickets(&client, ticket_ref, sentinels, deadline).await?;
+        let search =
+            find_tickets(&client, ticket_ref, sentinels, case.settings(), deadline).await?;
         if search == Search::Blind {
             let store = SentinelStore {
                 alerts: self.alerts,

@@ -56,7 +56,7 @@ impl PendingReport {
         }
         let outgoing = stored.outgoing.as_ref();
         let event = case.request.event();
-        let is_on = event.is_some_and(|event| event.has_webhook)
+        let is_on = event.is_some_and(|event| !event.webhook.is_nothing())
             || outgoing.is_some_and(OutgoingEvents::is_on);
         if is_on {
             self.since = Some(outgoing.map_or(0, OutgoingEvents::last_sequence));

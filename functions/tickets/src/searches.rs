@@ -22,6 +22,7 @@ pub(crate) async fn find_tickets(
     client: &Client,
     ticket_ref: &TicketRef,
     sentinels: &[Sentinel],
+    settings: Option<&Settings>,
     deadline: Instant,
 ) -> Result<Search, TicketError> {
     let mut ticket_refs = vec![xref(ticket_ref)?];
@@ -36,7 +37,7 @@ pub(crate) async fn find_tickets(
         .map_err(TicketError::Read)?;
     let matching: Vec<FoundTicket> = tickets
         .iter()
-        .map(found_ticket)
+        .map(|ticket| found_ticket(ticket, settings))
         .filter(|ticket| ticket.ticket_ref.as_ref() == Some(ticket_ref))
         .collect();
     if !matching.is_empty() {
@@ -53,6 +54,7 @@ pub(crate) async fn find_tickets(
 pub(crate) async fn find_tickets_of_alert(
     client: &Client,
     record: &Record,
+    settings: Option<&Settings>,
     deadline: Instant,
 ) -> Result<Vec<FoundTicket>, TicketError> {
     let prefix = ExternalXref::parse(format!("{}{}-", TicketRef::PREFIX, record.key.item_key()));
@@ -61,7 +63,8 @@ pub(crate) async fn find_tickets_of_alert(
         .tickets_by_external_xref_prefix(&prefix, deadline)
         .await
         .map_err(TicketError::Read)?;
-    Ok(tickets.iter().map(found_ticket).collect())
+    let found = tickets.iter().map(|ticket| found_ticket(ticket, settings));
+    Ok(found.collect())
 }
 
 /// Whether ConnectWise has any ticket of Ticketbridge.
@@ -111,7 +114,7 @@ pub(crate) async fn observe_ticket(
         is_noted,
         priority,
         ticket_type,
-        ticket: Some(found_ticket(&ticket)),
+        ticket: Some(found_ticket(&ticket, Some(settings))),
     })
 }
 
@@ -137,7 +140,8 @@ pub(crate) async fn missing_sentinels(
     for sentinel in sentinels {
         match client.ticket(sentinel.ticket_id, deadline).await {
             Ok(ticket)
-                if found_ticket(&ticket).ticket_ref.as_ref() == Some(&sentinel.ticket_ref) => {}
+                if found_ticket(&ticket, None).ticket_ref.as_ref()
+                    == Some(&sentinel.ticket_ref) => {}
             // The ticket carries another reference now.
             Ok(_) => missing.push(sentinel.ticket_id),
             Err(Error::NotFound { .. }) => not_found.push(sentinel),

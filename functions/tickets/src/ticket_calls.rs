@@ -15,8 +15,8 @@ use domain::ticketing::manual_change::{
 };
 use domain::ticketing::note_mark::{NoteAudience, note_mark};
 use domain::ticketing::ticket_text::{
-    description, duplicate_note, kept_note, reopened_note, repeat_note, resolved_note, storm_note,
-    summary,
+    answer_note, description, duplicate_note, kept_note, reopened_note, repeat_note, resolved_note,
+    storm_note, summary,
 };
 use domain::ticketing::ticket_write::{NoteContent, TicketCreation, TicketReopening, TicketWrite};
 use domain::ticketing::write_effect::WriteEffect;
@@ -169,6 +169,7 @@ impl TicketCalls<'_> {
             NoteContent::Reopened => reopened_note(details?.raised_at, &mark),
             NoteContent::Duplicate { kept, .. } => duplicate_note(*kept, &mark),
             NoteContent::Kept { duplicate } => kept_note(*duplicate, &mark),
+            NoteContent::Answer { text } => answer_note(text, &mark),
         };
         Ok(NewNote { text, display })
     }
@@ -183,7 +184,10 @@ impl TicketCalls<'_> {
                 NoteDisplay::Discussion
             }
             NoteContent::Closing { .. } => NoteDisplay::Resolution,
-            NoteContent::Duplicate { .. } | NoteContent::Kept { .. } => NoteDisplay::Internal,
+            // It was a technician who asked.
+            NoteContent::Duplicate { .. }
+            | NoteContent::Kept { .. }
+            | NoteContent::Answer { .. } => NoteDisplay::Internal,
         }
     }
 
@@ -386,7 +390,8 @@ impl TicketCalls<'_> {
 
     /// Whether a technician ended the ticket, or uses it for something else.
     fn ended(&self, ticket: &Ticket) -> Option<TicketEnd> {
-        found_ticket(ticket).ended(&self.claim.ticket_ref, self.claim.company_id)
+        found_ticket(ticket, Some(self.work.settings))
+            .ended(&self.claim.ticket_ref, self.claim.company_id)
     }
 
     /// The closing status of the ticket's present board: the configured one, or the board's first
@@ -445,7 +450,8 @@ pub(crate) fn is_optional(note: &NoteContent) -> bool {
         NoteContent::Closing { .. }
         | NoteContent::Reopened
         | NoteContent::Duplicate { .. }
-        | NoteContent::Kept { .. } => true,
+        | NoteContent::Kept { .. }
+        | NoteContent::Answer { .. } => true,
         NoteContent::Repeats { .. } | NoteContent::Resolved { .. } => false,
     }
 }

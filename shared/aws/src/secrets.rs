@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use aws_sdk_secretsmanager::Client;
 use aws_types::SdkConfig;
 use domain::alert::kind::KindInfo;
+use domain::outgoing::scope::WebhookScope;
 use domain::source::authentication::{Authentication, Network};
 use domain::source::presets::{PresetVersion, SourceFormat, SuccessResponse};
 use domain::text::chain;
@@ -67,6 +68,18 @@ pub struct SourceDocument {
     pub webhook: Option<OutgoingWebhook>,
 }
 
+impl SourceDocument {
+    /// What the webhook of the source gets.
+    #[must_use]
+    pub fn webhook_scope(&self) -> WebhookScope {
+        match &self.webhook {
+            None => WebhookScope::Nothing,
+            Some(webhook) if webhook.takes_actions => WebhookScope::EventsAndActions,
+            Some(_) => WebhookScope::Events,
+        }
+    }
+}
+
 /// The outgoing webhook of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutgoingWebhook {
@@ -75,6 +88,9 @@ pub struct OutgoingWebhook {
     /// What deliveries are signed with, as `whsec_` secrets, the newest first. Two during a
     /// rotation: then each delivery has two signatures.
     pub secrets: Vec<SourceSecret>,
+    /// Whether the source gets the actions that technicians ask for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub takes_actions: bool,
 }
 
 impl OutgoingWebhook {

@@ -2,17 +2,19 @@
 
 use connectwise::{Error, ExternalXref, Reference, ServiceTicketNote, Ticket};
 use domain::TicketRef;
-use domain::setup::settings::TicketType;
+use domain::setup::settings::{Settings, TicketType};
 use domain::ticketing::found_ticket::FoundTicket;
 use domain::ticketing::manual_change::{TicketActivity, TicketEntry, TicketFields, field_hash};
 
+/// The ticket, with the action that its status asks for by these settings.
 #[must_use]
-pub fn found_ticket(ticket: &Ticket) -> FoundTicket {
+pub fn found_ticket(ticket: &Ticket, settings: Option<&Settings>) -> FoundTicket {
     let lower = |member: &Option<String>| member.as_deref().map(str::to_ascii_lowercase);
     let (entered, updated) = (
         lower(&ticket.info.entered_by),
         lower(&ticket.info.updated_by),
     );
+    let status = ticket.status.as_ref().zip(settings);
     FoundTicket {
         ticket_id: ticket.id,
         ticket_ref: ticket.external_xref.as_deref().and_then(TicketRef::parse),
@@ -26,6 +28,7 @@ pub fn found_ticket(ticket: &Ticket) -> FoundTicket {
         // This service's member entered it, so another member who changed it is a person or acts
         // for one.
         touched: entered.is_some() && updated.is_some() && entered != updated,
+        action: status.and_then(|(status, settings)| settings.action_of_status(status.id)),
     }
 }
 

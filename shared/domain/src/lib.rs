@@ -109,6 +109,7 @@ pub mod setup {
     pub mod settings;
     pub mod source_keys;
     pub mod tenant_changes;
+    pub mod ticket_action;
     pub mod type_hierarchy;
 }
 
@@ -127,6 +128,7 @@ pub mod outgoing {
     pub mod events;
     pub mod request;
     pub mod retry;
+    pub mod scope;
 }
 
 /// Incidents of partners and of Ticketbridge itself, and their notifications.

@@ -275,6 +275,7 @@ fn target_issue(why: TargetIssue) -> &'static str {
         TargetIssue::Inactive => "it is inactive",
         TargetIssue::Closes => "it is a closed status now",
         TargetIssue::LeavesOpen => "it is no longer a closed status",
+        TargetIssue::Taken => "another choice uses it",
     }
 }
 

@@ -24,6 +24,7 @@ use crate::page;
 use crate::partner_names::PartnerNames;
 use crate::paths;
 use crate::step::SetupStep;
+use crate::tickets::issues::action_name;
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct AlertPageView {
@@ -159,6 +160,9 @@ fn next_step(record: &Record) -> String {
         Some(Blocked::Storm(_)) => {
             "It stays part of the storm until it is resolved. It gets a ticket of its own if you release it."
         }
+        Some(Blocked::WontFix(_)) => {
+            "It becomes a ticket if it is still active then. A ticket is created at once if you release it."
+        }
         Some(Blocked::Maintenance(_)) => {
             "It becomes a ticket if it is still active at the end of the maintenance. A ticket is created at once if you release it."
         }
@@ -240,6 +244,12 @@ fn words(step: &StepKind) -> String {
         StepKind::Reopened { ticket } => format!("Its earlier ticket #{ticket} is open again."),
         StepKind::Noted { ticket } => format!("A note was written on ticket #{ticket}."),
         StepKind::Closed { ticket, by } => format!("Ticket #{ticket} ended. {}", closed_words(*by)),
+        StepKind::ActionRequested { ticket, action } => {
+            format!(
+                "A technician moved ticket #{ticket} to the status for \"{}\".",
+                action_name(action.kind())
+            )
+        }
         StepKind::AskedAgain => "A person asked for a ticket again.".to_owned(),
         StepKind::Duplicate { ticket } => {
             format!("A second ticket #{ticket} of it was found. It is closed, with a note.")

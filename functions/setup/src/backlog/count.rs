@@ -114,7 +114,7 @@ fn code(reason: &Blocked) -> String {
     let all = reason.to_string();
     let is_of_one_alert = matches!(
         reason,
-        Blocked::Rejected(_) | Blocked::Maintenance(_) | Blocked::Storm(_)
+        Blocked::Rejected(_) | Blocked::Maintenance(_) | Blocked::Storm(_) | Blocked::WontFix(_)
     );
     match all.split_once('(') {
         Some((code, _)) if is_of_one_alert => code.to_owned(),
@@ -127,6 +127,9 @@ fn describe_all(reason: &Blocked) -> String {
     // Each alert has its own end.
     if let Blocked::Maintenance(_) = reason {
         return "held by maintenance".to_owned();
+    }
+    if let Blocked::WontFix(_) = reason {
+        return "not to be fixed, as a technician said".to_owned();
     }
     describe(reason)
 }
@@ -162,6 +165,12 @@ pub(crate) fn describe(reason: &Blocked) -> String {
             )
         }
         Blocked::Storm(_) => "part of an alert storm, which has one ticket".to_owned(),
+        Blocked::WontFix(until) => {
+            format!(
+                "not to be fixed until {}, as a technician said",
+                page::readable(*until)
+            )
+        }
         Blocked::Maintenance(hold) => {
             format!("held by maintenance until {}", page::readable(hold.until))
         }

@@ -110,7 +110,10 @@ async fn is_same_connectwise(
         .collect();
     let ids = known.ticket_ids();
     let tickets = or_no_evidence(client.tickets_numbered(&ids, invocation.call_ends()).await)?;
-    let tickets: Vec<_> = tickets.iter().map(found_ticket).collect();
+    let tickets: Vec<_> = tickets
+        .iter()
+        .map(|ticket| found_ticket(ticket, None))
+        .collect();
     Ok(known.is_same(&companies, &tickets))
 }
 

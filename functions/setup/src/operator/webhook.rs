@@ -31,6 +31,9 @@ pub(super) struct WebhookRequest {
     /// The receiver's whole address, which begins with `https://`.
     #[schemars(length(min = 1, max = 1000))]
     url: String,
+    /// Whether the source gets the actions that technicians ask for by a ticket's status. Absent: as
+    /// before, at first not.
+    takes_actions: Option<bool>,
     /// The source's version. Absent: any.
     version: Option<u64>,
 }
@@ -45,6 +48,8 @@ pub(super) struct WebhookSecretRequest {
 #[derive(Serialize, JsonSchema)]
 pub(super) struct WebhookResponse {
     url: String,
+    /// Whether the source gets the actions that technicians ask for by a ticket's status.
+    takes_actions: bool,
     /// When each signing secret expires, newest first; `null` for one that does not expire.
     secrets_until: Vec<Option<Timestamp>>,
     /// The source's version.
@@ -133,7 +138,13 @@ pub(super) async fn put(
     let found = existing(&setup, source, request.version).await?;
     let url = ReceiverUrl::parse(&request.url, &setup.webhook_origins);
     let url = url.map_err(|err| Problem::invalid("url", format!("The address {err}.")))?;
-    let changed = webhook::put(&setup, found, url.to_string(), &invocation).await?;
+    let changed = webhook::put(
+        &setup,
+        found,
+        (url.to_string(), request.takes_actions),
+        &invocation,
+    )
+    .await?;
     changed_response(changed)
 }
 
@@ -279,6 +290,7 @@ fn view(webhook: &OutgoingWebhook, version: u64) -> WebhookResponse {
     let secrets = webhook.secrets.iter();
     WebhookResponse {
         url: webhook.url.clone(),
+        takes_actions: webhook.takes_actions,
         secrets_until: secrets.map(|secret| secret.not_after).collect(),
         version,
         secret: None,

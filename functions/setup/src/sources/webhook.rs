@@ -2,6 +2,7 @@
 
 use aws::invocation::Invocation;
 use aws::secrets::{OutgoingWebhook, SourceSecret};
+use domain::outgoing::scope::WebhookScope;
 use domain::{Secret, SourceId};
 use jiff::Timestamp;
 use store::{Actor, RegisteredSource, Versioned};
@@ -22,30 +23,45 @@ pub(crate) struct ChangedWebhook {
     pub(crate) old_until: Option<Timestamp>,
 }
 
-/// Sets the address. A source without a webhook gets one, with a new secret; another address keeps
-/// the secrets. Repeating it changes nothing.
+/// Sets the address, and whether the source takes actions. A source without a webhook gets one, with
+/// a new secret; another address keeps the secrets. Repeating it changes nothing.
 pub(crate) async fn put(
     setup: &Setup,
     (id, found): (SourceId, Versioned<RegisteredSource>),
-    url: String,
+    (url, takes_actions): (String, Option<bool>),
     invocation: &Invocation,
 ) -> Result<ChangedWebhook, Problem> {
     let change = begin(setup, id, found, invocation).await?;
     let stored = stored_document(setup, &change.id).await?;
     let mut document = change.document(stored.clone());
     let mut secret = None;
+    let before = document.webhook_scope();
     match &mut document.webhook {
-        Some(webhook) => webhook.url = url,
+        Some(webhook) => {
+            webhook.url = url;
+            webhook.takes_actions = takes_actions.unwrap_or(webhook.takes_actions);
+        }
         None => {
             let value = random::signing_secret()?;
             secret = Some(value.clone());
             let not_after = None;
             let secrets = vec![SourceSecret { value, not_after }];
-            document.webhook = Some(OutgoingWebhook { url, secrets });
+            document.webhook = Some(OutgoingWebhook {
+                url,
+                secrets,
+                takes_actions: takes_actions.unwrap_or(false),
+            });
         }
     }
+    let after = document.webhook_scope();
     let changed = change.finish(setup, stored, document, invocation).await?;
     record(setup, &changed, "source_webhook_set", invocation).await;
+    let takes_actions = WebhookScope::EventsAndActions;
+    match (before == takes_actions, after == takes_actions) {
+        (false, true) => record(setup, &changed, "source_actions_allowed", invocation).await,
+        (true, false) => record(setup, &changed, "source_actions_denied", invocation).await,
+        (true, true) | (false, false) => {}
+    }
     Ok(ChangedWebhook {
         changed,
         secret,

@@ -107,6 +107,7 @@ fn explain(blocked: &Blocked) -> String {
         Blocked::Flapping(_) => "It is flapping.".to_owned(),
         // No test alert is part of one.
         Blocked::Storm(_) => "It is part of a storm.".to_owned(),
+        Blocked::WontFix(_) => "A technician said that it is not to be fixed.".to_owned(),
         Blocked::Maintenance(_) => "A maintenance window applies.".to_owned(),
     }
 }

@@ -70,6 +70,11 @@ fn words(settings: &Settings, lists: &TicketLists) -> BTreeMap<String, String> {
         );
         words.insert("alerts_share_a_ticket_after".to_owned(), rule);
     }
+    let days = settings.wont_fix_days;
+    words.insert(
+        "days_without_ticket_after_wont_fix".to_owned(),
+        days.to_string(),
+    );
     let minutes = settings.note_interval_minutes;
     words.insert("minutes_between_notes".to_owned(), minutes.to_string());
     let readers = match settings.notes_for_customers {
@@ -109,6 +114,12 @@ fn board_words(
                 named(id, statuses.iter().copied()),
             );
         }
+    }
+    for (action, id) in &target.actions {
+        words.insert(
+            format!("{name}_status_for_{}", action.as_str()),
+            named(*id, statuses.iter().copied()),
+        );
     }
     for (what, chosen, known) in [
         ("type", &target.types, &types),

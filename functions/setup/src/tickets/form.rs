@@ -9,6 +9,7 @@ use domain::alert::storm::{MAX_ALERTS, MAX_STORM_MINUTES, MIN_ALERTS, StormRule}
 use domain::setup::choices::{BoardChoice, find_target_issues, merge_types};
 use domain::setup::rights;
 use domain::setup::settings::{BoardTarget, OnResolve, Settings};
+use domain::setup::ticket_action::ActionKind;
 use domain::setup::type_hierarchy::{HierarchyChoice, find_hierarchy_issues};
 use domain::{Kind, RecordId};
 use serde::{Deserialize, Deserializer};
@@ -23,6 +24,8 @@ use crate::tickets::lists::{TicketBoard, TicketLists};
 pub(super) const MAX_REOPEN_DAYS: u32 = 365;
 /// The longest time after which a repeat makes a new ticket: a year.
 pub(super) const MAX_RENEW_AFTER_HOURS: u32 = 8760;
+/// The longest time for which an alert gets no ticket: a year.
+pub(super) const MAX_WONT_FIX_DAYS: u32 = 365;
 /// The longest interval between two notes: a week.
 pub(super) const MAX_NOTE_MINUTES: u32 = 10_080;
 
@@ -56,6 +59,7 @@ pub(crate) struct TicketsForm {
     /// The time within which they are counted.
     #[serde(default)]
     storm_minutes: u32,
+    wont_fix_days: u32,
     pub(super) version: u64,
 }
 
@@ -75,6 +79,8 @@ struct TicketBoardForm {
     start_status: OptionalId,
     #[serde(default)]
     closing_status: OptionalId,
+    #[serde(default)]
+    actions: BTreeMap<ActionKind, OptionalId>,
     #[serde(default)]
     types: BTreeMap<Kind, OptionalId>,
     #[serde(default)]
@@ -112,6 +118,7 @@ impl TicketsForm {
             minutes: self.storm_minutes,
         });
         check_storm(storm)?;
+        check_wont_fix(self.wont_fix_days)?;
         let mut priorities = before.priorities.clone();
         for (severity, OptionalId(picked)) in self.priorities {
             match picked {
@@ -135,6 +142,7 @@ impl TicketsForm {
             note_interval_minutes: self.note_interval_minutes,
             flapping,
             storm,
+            wont_fix_days: self.wont_fix_days,
             notes_for_customers: self.notes_for_customers,
             source: match self.source {
                 SentChoice(Some(OptionalId(picked))) => picked,
@@ -206,6 +214,11 @@ impl TicketBoardForm {
             board: before.board,
             start_status: self.start_status.0,
             closing_status: self.closing_status.0,
+            actions: self
+                .actions
+                .into_iter()
+                .filter_map(|(action, OptionalId(id))| Some((action, id?)))
+                .collect(),
             types: merged(&before.types, self.types),
             subtypes: merged(&before.subtypes, self.subtypes),
             items: merged(&before.items, self.items),
@@ -247,12 +260,18 @@ fn check_storm(rule: Option<StormRule>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Checks the choices against what ConnectWise has. Where the API member lacks the right to read
-/// it, only the choices from before are accepted.
+fn check_wont_fix(days: u32) -> Result<(), Problem> {
+    if (1..=MAX_WONT_FIX_DAYS).contains(&days) {
+        return Ok(());
+    }
+    let words = "From 1 day to 365, which is a year.";
+    Err(Problem::invalid("wont_fix_days", words))
+}
+
+/// Checks the numbers against the limits of the form.
 ///
 /// # Errors
-/// When a choice cannot be used.
-/// Whether the numbers are within the limits of the form.
+/// When one is out of range.
 pub(crate) fn check_limits(settings: &Settings) -> Result<(), Problem> {
     let numbers = [
         (
@@ -287,12 +306,18 @@ pub(crate) fn check_limits(settings: &Settings) -> Result<(), Problem> {
     }
     check_flapping(settings.flapping)?;
     check_storm(settings.storm)?;
+    check_wont_fix(settings.wont_fix_days)?;
     match numbers.into_iter().find(|(_, number, max)| number > max) {
         Some((field, _, max)) => Err(Problem::invalid(field, format!("It is at most {max}."))),
         None => Ok(()),
     }
 }
 
+/// Checks the choices against what ConnectWise has. Where the API member lacks the right to read
+/// it, only the choices from before are accepted.
+///
+/// # Errors
+/// When a choice cannot be used.
 pub(crate) fn check(
     before: &Settings,
     after: &Settings,
@@ -321,6 +346,7 @@ pub(crate) fn check(
             let member = match &which {
                 BoardChoice::StartStatus => "[start_status]".to_owned(),
                 BoardChoice::ClosingStatus => "[closing_status]".to_owned(),
+                BoardChoice::Action(action) => format!("[actions][{}]", action.as_str()),
                 BoardChoice::Type(kind) => format!("[types][{kind}]"),
             };
             let words = issues::describe(&which, why);
@@ -384,6 +410,7 @@ fn check_priorities(
 fn has_choices(target: &BoardTarget) -> bool {
     target.start_status.is_some()
         || target.closing_status.is_some()
+        || !target.actions.is_empty()
         || !target.types.is_empty()
         || !target.subtypes.is_empty()
         || !target.items.is_empty()
@@ -392,5 +419,6 @@ fn has_choices(target: &BoardTarget) -> bool {
 fn has_same_choices(one: &BoardTarget, other: &BoardTarget) -> bool {
     let statuses = |target: &BoardTarget| (target.start_status, target.closing_status);
     statuses(one) == statuses(other)
+        && one.actions == other.actions
         && (&one.types, &one.subtypes, &one.items) == (&other.types, &other.subtypes, &other.items)
 }

@@ -7,16 +7,22 @@ use domain::alert::event::Severity;
 use domain::alert::flapping::{FlapRule, MAX_MINUTES, MAX_RAISES};
 use domain::alert::kind::{Category, KindInfo};
 use domain::alert::storm::{MAX_ALERTS, MAX_STORM_MINUTES, StormRule};
-use domain::setup::choices::{TargetIssue, check_closing_status, check_start_status, check_type};
+use domain::setup::choices::{
+    TargetIssue, check_action_status, check_closing_status, check_start_status, check_type,
+};
 use domain::setup::found_board::{FoundStatus, FoundType};
 use domain::setup::settings::{OnResolve, Settings};
+use domain::setup::ticket_action::ActionKind;
 use domain::setup::type_hierarchy::TypeHierarchy;
 use domain::{Kind, RecordId};
 use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::step::SetupStep;
-use crate::tickets::form::{MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS};
+use crate::tickets::form::{
+    MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS, MAX_WONT_FIX_DAYS,
+};
+use crate::tickets::issues::action_name;
 use crate::tickets::lists::{TicketBoard, TicketLists};
 
 const SEVERITIES: [Severity; 5] = [
@@ -51,6 +57,7 @@ pub(super) struct TicketChoices {
     lowers_priority: bool,
     flapping: Option<FlapRule>,
     storm: Option<StormRule>,
+    wont_fix_days: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,6 +66,8 @@ struct TicketBoardView {
     name: Option<String>,
     start_status: Option<RecordId>,
     closing_status: Option<RecordId>,
+    /// The status of each action, if one is chosen.
+    actions: BTreeMap<ActionKind, Option<RecordId>>,
     kinds: Vec<KindView>,
     on_resolve: OnResolve,
     reopen_days: u32,
@@ -66,6 +75,7 @@ struct TicketBoardView {
     /// The board's statuses and types; empty without a board or the right to read it.
     start_statuses: Vec<ChoiceOption>,
     closing_statuses: Vec<ChoiceOption>,
+    action_statuses: Vec<ChoiceOption>,
     types: Vec<ChoiceOption>,
     /// Empty if the board has none.
     subtypes: Vec<ChildOption>,
@@ -139,6 +149,7 @@ impl TicketChoices {
             lowers_priority: settings.lowers_priority,
             flapping: settings.flapping,
             storm: settings.storm,
+            wont_fix_days: settings.wont_fix_days,
         }
     }
 }
@@ -173,6 +184,9 @@ impl TicketBoardView {
                 .map(|board| board.name.clone()),
             start_status: target.start_status,
             closing_status: target.closing_status,
+            actions: ActionKind::ALL
+                .map(|action| (action, target.actions.get(&action).copied()))
+                .into(),
             kinds: kinds
                 .map(|info| KindView {
                     kind: info.kind.clone(),
@@ -188,6 +202,7 @@ impl TicketBoardView {
             renew_after_hours: target.renew_after_hours,
             start_statuses: statuses(check_start_status),
             closing_statuses: statuses(check_closing_status),
+            action_statuses: statuses(check_action_status),
             types: types
                 .iter()
                 .map(|found| ChoiceOption {
@@ -294,6 +309,11 @@ fn form(version: u64, chosen: &TicketChoices) -> Markup {
             (flapping_fields(chosen.flapping))
             (storm_fields(chosen.storm))
             fieldset {
+                legend { "Won't fix" }
+                label for="wont_fix_days" { "After \"Won't fix\", the alert gets no new ticket for this many days" }
+                input id="wont_fix_days" name="wont_fix_days" type="number" min="1" max=(MAX_WONT_FIX_DAYS) required value=(chosen.wont_fix_days);
+            }
+            fieldset {
                 legend { "Notes" }
                 label for="note_interval_minutes" { "Minimum number of minutes between two notes about repeats of an alert" }
                 input id="note_interval_minutes" name="note_interval_minutes" type="number" min="1" max=(MAX_NOTE_MINUTES) required value=(chosen.note_interval_minutes);
@@ -315,6 +335,7 @@ fn board_fields(field: &str, legend: &str, board: &TicketBoardView) -> Markup {
             @if board.board.is_some() {
                 (select(&name("start_status"), "Status of a new ticket", board.start_status, &board.start_statuses))
                 (select(&name("closing_status"), "Status that closes a ticket", board.closing_status, &board.closing_statuses))
+                (action_fields(field, board))
             } @else {
                 p { "ConnectWise chooses board, status and types; the start status cannot be chosen." }
             }
@@ -331,6 +352,28 @@ fn board_fields(field: &str, legend: &str, board: &TicketBoardView) -> Markup {
             label for=(name("renew_after_hours")) { "If a person closes the ticket and the source repeats the alert this number of hours later, a new ticket is created (0: only after the alert was resolved and raised again)" }
             input id=(name("renew_after_hours")) name=(name("renew_after_hours")) type="number" min="0" max=(MAX_RENEW_AFTER_HOURS) required value=(board.renew_after_hours);
         }
+    }
+}
+
+fn action_fields(field: &str, board: &TicketBoardView) -> Markup {
+    html! {
+        fieldset {
+            legend { "When a technician moves a ticket to a status" }
+            small { "The source is notified, if your operator allows that for it, and its answer becomes a note. Tickets that are in the status when you choose it count too." }
+            @for (action, picked) in &board.actions {
+                @let name = format!("{field}[actions][{}]", action.as_str());
+                label for=(name) { (action_name(*action)) ": " (action_effect(*action)) }
+                (options(&name, None, "no status", *picked, &board.action_statuses))
+            }
+        }
+    }
+}
+
+fn action_effect(action: ActionKind) -> &'static str {
+    match action {
+        ActionKind::Acknowledge => "the source learns that a technician works on it",
+        ActionKind::WontFix => "the alert gets no new ticket for some days",
+        ActionKind::Act => "the source is asked to act",
     }
 }
 
@@ -354,7 +397,7 @@ fn kinds(field: &str, board: &TicketBoardView) -> Markup {
                         td data-label="Becomes a ticket" { input type="checkbox" name="on[]" value=(kind.kind) checked[kind.on] aria-label={ (kind.name) " becomes a ticket" }; }
                         td data-label="Ticket type" {
                             @if board.board.is_some() {
-                                (options(&format!("{field}[types][{}]", kind.kind), Some(&format!("Ticket type of {}", kind.name)), kind.type_, &board.types))
+                                (options(&format!("{field}[types][{}]", kind.kind), Some(&format!("Ticket type of {}", kind.name)), BY_CONNECTWISE, kind.type_, &board.types))
                             } @else { "chosen by ConnectWise" }
                         }
                         @if has_subtypes {
@@ -417,22 +460,26 @@ fn board_name(board: &TicketBoardView) -> String {
 fn select(name: &str, label: &str, picked: Option<RecordId>, offers: &[ChoiceOption]) -> Markup {
     html! {
         label for=(name) { (label) }
-        (options(name, None, picked, offers))
+        (options(name, None, BY_CONNECTWISE, picked, offers))
     }
 }
 
-/// A list of options. An option that cannot be chosen is shown with the reason. A chosen option
+/// What a choice says that is left to ConnectWise.
+const BY_CONNECTWISE: &str = "chosen by ConnectWise";
+
+/// A list of options; `none` is the first. An option that cannot be chosen is shown with the reason. A chosen option
 /// that is not listed stays until another is chosen.
 fn options(
     name: &str,
     label: Option<&str>,
+    none: &str,
     picked: Option<RecordId>,
     offers: &[ChoiceOption],
 ) -> Markup {
     let unlisted = picked.filter(|id| !offers.iter().any(|offer| offer.id == *id));
     html! {
         select id=(name) name=(name) aria-label=[label] {
-            option value="" selected[picked.is_none()] { "chosen by ConnectWise" }
+            option value="" selected[picked.is_none()] { (none) }
             @if let Some(id) = unlisted { option value=(id) selected { "number " (id) ", not listed" } }
             @for offer in offers {
                 option value=(offer.id) selected[picked == Some(offer.id)] disabled[offer.unfit.is_some()] {
@@ -454,6 +501,7 @@ mod tests {
             name: board.map(|_| "Operations".to_owned()),
             start_status: board,
             closing_status: None,
+            actions: [(ActionKind::WontFix, None)].into(),
             kinds: vec![KindView {
                 kind: Kind::parse("disk").unwrap(),
                 name: "Disk".to_owned(),
@@ -471,6 +519,11 @@ mod tests {
                 unfit: Some(closed_as_start()),
             }],
             closing_statuses: vec![],
+            action_statuses: vec![ChoiceOption {
+                id: 8,
+                name: "Won't fix".to_owned(),
+                unfit: None,
+            }],
             types: vec![],
             subtypes: vec![ChildOption {
                 id: 12,
@@ -512,6 +565,7 @@ mod tests {
                 lowers_priority: false,
                 flapping: None,
                 storm: None,
+                wont_fix_days: 30,
             }),
             off: vec!["Priorities cannot be read.".to_owned()],
         };

@@ -210,7 +210,7 @@ fn outcomes(preset: &Preset, body: &[u8]) -> Vec<[String; 5]> {
         source,
         partners: vec![partner],
         kinds_added: preset.kinds_added.clone(),
-        has_webhook: false,
+        webhook: domain::outgoing::scope::WebhookScope::Nothing,
     };
     let only = |text: String| {
         [

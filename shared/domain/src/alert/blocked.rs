@@ -38,6 +38,8 @@ pub enum Blocked {
     Flapping(Timestamp),
     /// It is part of a storm, whose ticket lists it.
     Storm(AlertId),
+    /// A technician said that it is not to be fixed, so it gets no ticket until this time.
+    WontFix(Timestamp),
 }
 
 /// A block by maintenance windows.
@@ -60,6 +62,7 @@ impl Blocked {
                 (self, other),
                 (Self::Maintenance(_), Self::Maintenance(_))
                     | (Self::Flapping(_), Self::Flapping(_))
+                    | (Self::WontFix(_), Self::WontFix(_))
             )
     }
 
@@ -80,7 +83,8 @@ impl Blocked {
             | Self::OlderThanBackfill
             | Self::Maintenance(_)
             | Self::Flapping(_)
-            | Self::Storm(_) => false,
+            | Self::Storm(_)
+            | Self::WontFix(_) => false,
         }
     }
 
@@ -102,7 +106,8 @@ impl Blocked {
             | Self::Rejected(_)
             | Self::Maintenance(_)
             | Self::Flapping(_)
-            | Self::Storm(_) => false,
+            | Self::Storm(_)
+            | Self::WontFix(_) => false,
         }
     }
 }
@@ -147,6 +152,7 @@ impl fmt::Display for Blocked {
             Self::OlderThanBackfill => f.write_str("older_than_backfill"),
             Self::Flapping(until) => write!(f, "flapping(until {until})"),
             Self::Storm(id) => write!(f, "storm({id})"),
+            Self::WontFix(until) => write!(f, "wont_fix(until {until})"),
             Self::Maintenance(hold) => write!(f, "maintenance(until {})", hold.until),
         }
     }
@@ -186,12 +192,15 @@ impl BlockedSince {
     }
 
     /// Whether a person may release the alert: it is older than the back-fill, maintenance holds it,
-    /// it is part of a storm, or ConnectWise refused a call because of it.
+    /// it is part of a storm or not to be fixed, or ConnectWise refused a call because of it.
     #[must_use]
     pub fn can_be_released(&self) -> bool {
         let waits = matches!(
             self.reason,
-            Blocked::OlderThanBackfill | Blocked::Maintenance(_) | Blocked::Storm(_)
+            Blocked::OlderThanBackfill
+                | Blocked::Maintenance(_)
+                | Blocked::Storm(_)
+                | Blocked::WontFix(_)
         );
         self.is_refusal() || waits
     }
@@ -214,7 +223,8 @@ impl BlockedSince {
             | Blocked::OlderThanBackfill
             | Blocked::Maintenance(_)
             | Blocked::Flapping(_)
-            | Blocked::Storm(_) => false,
+            | Blocked::Storm(_)
+            | Blocked::WontFix(_) => false,
         }
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::kind::Category;
 use crate::digest::{digest_bytes, hex};
+use crate::outgoing::scope::WebhookScope;
 use crate::{AlertKey, EventId, Kind};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,9 +22,9 @@ pub struct Event {
     pub receipt: Receipt,
     #[serde(flatten)]
     pub change: AlertChange,
-    /// Whether the source is notified of what becomes of the alert.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub has_webhook: bool,
+    /// What the source's webhook gets about the alert.
+    #[serde(default, skip_serializing_if = "WebhookScope::is_nothing")]
+    pub webhook: WebhookScope,
 }
 
 /// Identifies an event: a 64-bit hash of what the source says about its identity.
@@ -215,7 +216,7 @@ impl Event {
             occurred_at: at,
             receipt,
             change,
-            has_webhook: false,
+            webhook: WebhookScope::Nothing,
         }
     }
 

@@ -99,6 +99,7 @@ impl AlertFigures {
             | StepKind::Blocked { .. }
             | StepKind::Started { .. }
             | StepKind::Unclear { .. }
+            | StepKind::ActionRequested { .. }
             | StepKind::AskedAgain
             | StepKind::Duplicate { .. } => {}
         }

@@ -43,15 +43,18 @@ pub enum NoteKind {
     Duplicate,
     /// This ticket stays; another one is its duplicate.
     Kept,
+    /// The source's answer to an action that a technician asked for.
+    Answer,
 }
 
 impl NoteKind {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Repeats,
         Self::Resolved,
         Self::Closing,
         Self::Reopened,
         Self::Duplicate,
         Self::Kept,
+        Self::Answer,
     ];
 }

@@ -29,6 +29,8 @@ use crate::alert::summary::AlertSummary;
 use crate::alert::trail::Trail;
 use crate::outgoing::events::OutgoingEvents;
 use crate::setup::settings::Settings;
+use crate::setup::ticket_action::{ActionAnswer, RequestedAction};
+use crate::ticketing::found_ticket::FoundTicket;
 use crate::time::later;
 use crate::{AlertId, AlertKey, Blocked, RecordId, TicketRef};
 
@@ -173,7 +175,8 @@ impl Record {
             | Blocked::Rejected(_)
             | Blocked::OlderThanBackfill
             | Blocked::Maintenance(_)
-            | Blocked::Flapping(_) => None,
+            | Blocked::Flapping(_)
+            | Blocked::WontFix(_) => None,
         }
     }
 
@@ -315,7 +318,13 @@ impl Record {
     /// A person releases the alert: ends a block that waits for a person.
     #[must_use]
     pub fn released(mut self) -> Self {
-        self.blocked = self.blocked.filter(|blocked| !blocked.can_be_released());
+        let released = self.blocked.take_if(|blocked| blocked.can_be_released());
+        let reason = released.map(|blocked| blocked.reason);
+        if let (Some(Blocked::WontFix(_)), Some(Actual::Closed(closed))) =
+            (reason, &mut self.actual)
+        {
+            closed.action = None;
+        }
         self
     }
 
@@ -421,6 +430,14 @@ impl Record {
             (Some(Actual::Open(open)), _) => (Some(open.company_id), open.ticket_ref.clone()),
             (_, claim) => (claim.as_ref().map(|claim| claim.company_id), None),
         };
+        let before = self.open().and_then(|open| open.action.as_ref());
+        let action = match ended.by {
+            // Only a person asks for something by a status.
+            ClosedBy::Us | ClosedBy::Deleted | ClosedBy::OutOfReach => before.cloned(),
+            ClosedBy::Technician | ClosedBy::Moved => {
+                RequestedAction::seen(before, ended.action, now)
+            }
+        };
         self.actual = Some(Actual::Closed(ClosedTicket {
             ticket_id,
             occurrence: self.occurrence,
@@ -430,6 +447,7 @@ impl Record {
             by: ended.by,
             company_id,
             ticket_ref,
+            action,
         }));
         self.claim = None;
         self.blocked = None;
@@ -485,11 +503,26 @@ impl Record {
         self
     }
 
-    /// Records the current board of the open ticket. A technician may have moved it.
+    /// Records the present board and status of the open ticket. A technician may have moved it.
     #[must_use]
-    pub fn with_board(mut self, board_id: Option<RecordId>) -> Self {
+    pub fn with_moves(mut self, seen: &FoundTicket, now: Timestamp) -> Self {
         if let Some(Actual::Open(open)) = &mut self.actual {
-            open.board_id = board_id;
+            open.board_id = seen.board_id;
+            open.action = RequestedAction::seen(open.action.as_ref(), seen.action, now);
+        }
+        self
+    }
+
+    /// Stores the source's answer to the action that the open ticket's status asks for.
+    #[must_use]
+    pub(crate) fn with_answer(mut self, text: &str) -> Self {
+        if let Some(Actual::Open(OpenTicket {
+            action: Some(action),
+            ..
+        })) = &mut self.actual
+        {
+            let text = text.to_owned();
+            action.answer = ActionAnswer::Pending { text };
         }
         self
     }

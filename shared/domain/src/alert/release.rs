@@ -63,6 +63,8 @@ pub fn block_status(
         Blocked::TargetMissing(_) | Blocked::Rejected(_) => BlockStatus::Refused,
         // Only a person releases it, or the end of its storm, which reconcile checks.
         Blocked::OlderThanBackfill | Blocked::Storm(_) => BlockStatus::Blocked,
+        // A person may end it earlier.
+        Blocked::WontFix(until) => waits(now < *until),
         Blocked::Flapping(until) => {
             let rule = connection.and_then(|connection| connection.settings.flapping);
             waits(rule.is_some() && now < *until)

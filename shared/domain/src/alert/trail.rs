@@ -13,6 +13,7 @@ use crate::alert::figures::AlertFigures;
 use crate::alert::op::Op;
 use crate::alert::record::{Actual, ClosedBy, Record};
 use crate::alert::resolution::Resolution;
+use crate::setup::ticket_action::{RequestedAction, TicketAction};
 use crate::text::cut_to_bytes;
 use crate::{Blocked, RecordId};
 
@@ -72,6 +73,12 @@ pub enum StepKind {
     Reopened { ticket: RecordId },
     /// A note was written on the ticket.
     Noted { ticket: RecordId },
+    /// A technician moved the ticket to a status that asks for an action.
+    ActionRequested {
+        ticket: RecordId,
+        #[serde(flatten)]
+        action: TicketAction,
+    },
     /// The ticket ended.
     Closed { ticket: RecordId, by: ClosedBy },
     /// A person asked for a ticket again.
@@ -220,6 +227,7 @@ impl StepKind {
             | Self::Ended { .. }
             | Self::Started { .. }
             | Self::Unclear { .. }
+            | Self::ActionRequested { .. }
             | Self::AskedAgain
             | Self::Duplicate { .. } => false,
         }
@@ -311,25 +319,35 @@ fn of_ticket(record: &Record) -> Vec<TrailStep> {
                 at: open.opened_at,
                 what: begun,
             };
-            [begun].into_iter().chain(noted).collect()
+            let asked = open.action.as_ref().map(|asked| asked_step(ticket, asked));
+            [begun].into_iter().chain(noted).chain(asked).collect()
         }
         // A ticket can have ended before it was found.
-        Some(Actual::Closed(closed)) => vec![
-            TrailStep {
+        Some(Actual::Closed(closed)) => {
+            let (ticket, by) = (closed.ticket_id, closed.by);
+            let opened = TrailStep {
                 at: closed.ended_at.min(closed.at),
-                what: StepKind::Opened {
-                    ticket: closed.ticket_id,
-                },
-            },
-            TrailStep {
+                what: StepKind::Opened { ticket },
+            };
+            let asked = closed.action.as_ref();
+            let asked = asked.map(|asked| asked_step(ticket, asked));
+            let ended = TrailStep {
                 at: closed.at,
-                what: StepKind::Closed {
-                    ticket: closed.ticket_id,
-                    by: closed.by,
-                },
-            },
-        ],
+                what: StepKind::Closed { ticket, by },
+            };
+            [opened].into_iter().chain(asked).chain([ended]).collect()
+        }
         None => vec![],
+    }
+}
+
+fn asked_step(ticket: RecordId, asked: &RequestedAction) -> TrailStep {
+    TrailStep {
+        at: asked.at,
+        what: StepKind::ActionRequested {
+            ticket,
+            action: asked.action,
+        },
     }
 }
 

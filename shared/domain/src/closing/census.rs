@@ -72,6 +72,7 @@ impl Census {
             epoch: open.epoch,
             occurrence: carried(open, occurrence),
             opened_at: open.opened_at,
+            action: open.action.as_ref().map(|asked| asked.action.kind()),
         });
         if active.is_none() && ticket.is_none() {
             return;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::alert::key::ItemKey;
+use crate::setup::ticket_action::ActionKind;
 use crate::{RecordId, SourceId, TenantId};
 
 /// The alerts of one tenant from one source: what a snapshot lists.
@@ -47,4 +48,6 @@ pub(super) struct CensusTicket {
     /// The occurrence in its reference.
     pub(super) occurrence: u32,
     pub(super) opened_at: Timestamp,
+    /// The action that its status asked for, when it was last seen.
+    pub(super) action: Option<ActionKind>,
 }

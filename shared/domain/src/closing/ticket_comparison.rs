@@ -8,6 +8,7 @@ use crate::RecordId;
 use crate::alert::key::ItemKey;
 use crate::closing::census_entry::{CensusAlert, CensusTicket};
 use crate::closing::proposal::{Proposal, ProposedAction};
+use crate::setup::ticket_action::TicketAction;
 use crate::ticketing::found_ticket::FoundTicket;
 use crate::time::earlier;
 
@@ -152,8 +153,8 @@ impl RecordedTickets {
     }
 }
 
-/// Whether an open ticket differs from its record. A moved ticket counts too, so that its board is
-/// recorded.
+/// Whether an open ticket differs from its record. A moved ticket counts too, so that its board and
+/// the action of its status are recorded.
 fn differs(ticket: &CensusTicket, key: ItemKey, found: &FoundTicket) -> bool {
     let ticket_ref = found.ticket_ref.as_ref();
     let carries = ticket_ref.is_some_and(|ticket_ref| {
@@ -165,4 +166,5 @@ fn differs(ticket: &CensusTicket, key: ItemKey, found: &FoundTicket) -> bool {
         || found.merged
         || found.company_id != Some(ticket.company)
         || found.board_id != ticket.board
+        || found.action.map(TicketAction::kind) != ticket.action
 }

@@ -48,7 +48,8 @@ impl IncidentScope {
             | Blocked::OlderThanBackfill
             | Blocked::Maintenance(_)
             | Blocked::Flapping(_)
-            | Blocked::Storm(_) => None,
+            | Blocked::Storm(_)
+            | Blocked::WontFix(_) => None,
         }
     }
 }

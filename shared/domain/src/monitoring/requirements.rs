@@ -195,14 +195,16 @@ pub(crate) fn issues(category: Category, unfit: &[(BoardChoice, TargetIssue)]) -
     let issue = |(which, why): &(BoardChoice, TargetIssue)| {
         let why = *why;
         match which {
-            BoardChoice::StartStatus => Issue::StartStatus { category, why },
-            BoardChoice::ClosingStatus => Issue::ClosingStatus { category, why },
-            BoardChoice::Type(kind) => Issue::Type {
+            BoardChoice::StartStatus => Some(Issue::StartStatus { category, why }),
+            BoardChoice::ClosingStatus => Some(Issue::ClosingStatus { category, why }),
+            // No ticket depends on it, and no technician can choose it.
+            BoardChoice::Action(_) => None,
+            BoardChoice::Type(kind) => Some(Issue::Type {
                 category,
                 kind: kind.clone(),
                 why,
-            },
+            }),
         }
     };
-    unfit.iter().map(issue).collect()
+    unfit.iter().filter_map(issue).collect()
 }

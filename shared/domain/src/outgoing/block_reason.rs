@@ -39,6 +39,8 @@ pub enum BlockReason {
     Flapping,
     /// It is part of a storm of many alerts, which has one ticket.
     Storm,
+    /// A technician said that it is not to be fixed.
+    WontFix,
 }
 
 impl BlockReason {
@@ -60,6 +62,7 @@ impl BlockReason {
             Blocked::Maintenance(_) => Self::Maintenance,
             Blocked::Flapping(_) => Self::Flapping,
             Blocked::Storm(_) => Self::Storm,
+            Blocked::WontFix(_) => Self::WontFix,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::alert::record::ClosedBy;
 use crate::outgoing::block_reason::BlockReason;
 use crate::outgoing::events::{OutgoingEventKind, ReportedTicket};
 use crate::outgoing::request::ReportedEvent;
+use crate::setup::ticket_action::ActionKind;
 use crate::{AlertKey, Kind, RecordId, SourceId};
 
 /// An outgoing event as its receiver gets it.
@@ -46,6 +47,9 @@ pub enum OutgoingType {
     /// Ticketbridge wrote a note on the ticket.
     #[serde(rename = "ticket.noted")]
     TicketNoted,
+    /// A technician asks for an action. The JSON answer `{"note": "…"}` becomes a note on the ticket.
+    #[serde(rename = "ticket.action")]
+    TicketAction,
     /// The ticket ended. `closed_by` says how.
     #[serde(rename = "ticket.closed")]
     TicketClosed,
@@ -79,6 +83,12 @@ pub struct OutgoingData {
     pub sequence: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<TicketData>,
+    /// In `ticket.action`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<ActionKind>,
+    /// In `ticket.action` with `wont_fix`: until when the alert gets no ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// In `ticket.closed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_by: Option<TicketClosedBy>,
@@ -157,6 +167,15 @@ impl OutgoingCloudEvent {
             OutgoingEventKind::TicketNoted(of) => {
                 let ticket = ticket(of);
                 (OutgoingType::TicketNoted, OutgoingData { ticket, ..data })
+            }
+            OutgoingEventKind::TicketAction { ticket: of, action } => {
+                let data = OutgoingData {
+                    ticket: ticket(of),
+                    action: Some(action.kind()),
+                    until: action.no_ticket_until(event.at),
+                    ..data
+                };
+                (OutgoingType::TicketAction, data)
             }
             OutgoingEventKind::TicketClosed { ticket: of, by } => {
                 let data = OutgoingData {

@@ -12,6 +12,8 @@ use crate::alert::event::Event;
 use crate::alert::record::{Actual, ClosedBy, Record};
 use crate::alert::resolution::Resolution;
 use crate::outgoing::block_reason::BlockReason;
+use crate::outgoing::scope::WebhookScope;
+use crate::setup::ticket_action::{RequestedAction, TicketAction};
 
 /// The most events that a record keeps. Older ones were sent long ago.
 const MAX_EVENTS: usize = 32;
@@ -19,8 +21,9 @@ const MAX_EVENTS: usize = 32;
 /// The newest outgoing events of an alert, and what the last of them said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutgoingEvents {
-    /// Whether the source has a webhook. If not, nothing is added, but the numbers go on later.
-    is_on: bool,
+    /// What the source's webhook gets. If it has none, nothing is added, but the numbers go on
+    /// later.
+    scope: WebhookScope,
     /// The receipt of the event that said so.
     switched_at: Timestamp,
     /// The number of the newest event. Numbers begin at 1 and are never used again.
@@ -48,6 +51,13 @@ pub enum OutgoingEventKind {
     /// The alert has the ticket of an earlier occurrence again.
     TicketReopened(ReportedTicket),
     TicketNoted(ReportedTicket),
+    /// A technician moved the ticket to a status that asks for an action.
+    TicketAction {
+        #[serde(flatten)]
+        ticket: ReportedTicket,
+        #[serde(flatten)]
+        action: TicketAction,
+    },
     TicketClosed {
         #[serde(flatten)]
         ticket: ReportedTicket,
@@ -78,6 +88,9 @@ struct Reported {
     is_closed: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     noted_at: Option<Timestamp>,
+    /// The time of the newest action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    action_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     blocked: Option<BlockReason>,
 }
@@ -96,6 +109,7 @@ impl OutgoingEventKind {
             Self::TicketCreated(ticket)
             | Self::TicketReopened(ticket)
             | Self::TicketNoted(ticket)
+            | Self::TicketAction { ticket, .. }
             | Self::TicketClosed { ticket, .. } => Some(ticket),
             Self::AlertBlocked { .. } | Self::AlertReleased => None,
         }
@@ -103,24 +117,26 @@ impl OutgoingEventKind {
 }
 
 impl OutgoingEvents {
-    /// Starts or stops the events of a record: each event says whether its source has a webhook. An
+    /// Starts or stops the events of a record: each event says what the webhook of its source gets. An
     /// event that was received before the last change says nothing new.
     pub(crate) fn switch(outgoing: &mut Option<Self>, event: &Event) {
         let received_at = event.receipt.at;
         match outgoing {
-            None if event.has_webhook => {
+            None if !event.webhook.is_nothing() => {
                 *outgoing = Some(Self {
-                    is_on: true,
+                    scope: event.webhook,
                     switched_at: received_at,
                     last_sequence: 0,
                     reported: Reported::default(),
                     events: vec![],
                 });
             }
-            Some(known) if known.is_on != event.has_webhook && known.switched_at < received_at => {
-                known.is_on = event.has_webhook;
+            Some(known) if known.scope != event.webhook && known.switched_at < received_at => {
+                if known.scope.is_nothing() || event.webhook.is_nothing() {
+                    known.events.clear();
+                }
+                known.scope = event.webhook;
                 known.switched_at = received_at;
-                known.events.clear();
             }
             Some(_) | None => {}
         }
@@ -129,7 +145,7 @@ impl OutgoingEvents {
     /// Whether the source has a webhook.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.is_on
+        !self.scope.is_nothing()
     }
 
     /// The number of the newest event, 0 if there was none.
@@ -156,7 +172,7 @@ impl OutgoingEvents {
     /// Adds what the record shows and no event has said yet. Following the same record twice adds
     /// nothing.
     pub(crate) fn follow(&mut self, record: &Record) {
-        if !self.is_on {
+        if !self.is_on() {
             return;
         }
         self.follow_release(record);
@@ -180,6 +196,7 @@ impl OutgoingEvents {
                     };
                     self.push_ticket(open.opened_at, ticket, what);
                 }
+                self.follow_action(ticket, open.action.as_ref());
                 let noted_at = open.last_note_at.filter(|at| *at != open.opened_at);
                 if let Some(at) = noted_at.filter(|at| self.reported.noted_at < Some(*at)) {
                     self.push(at, OutgoingEventKind::TicketNoted(ticket));
@@ -197,6 +214,7 @@ impl OutgoingEvents {
                     let at = closed.ended_at.min(closed.at);
                     self.push_ticket(at, ticket, OutgoingEventKind::TicketCreated(ticket));
                 }
+                self.follow_action(ticket, closed.action.as_ref());
                 if !self.reported.is_closed {
                     let by = closed.by;
                     self.push(closed.at, OutgoingEventKind::TicketClosed { ticket, by });
@@ -218,6 +236,22 @@ impl OutgoingEvents {
     fn is_reported(&self, ticket: ReportedTicket) -> bool {
         let reported = self.reported.ticket;
         reported.is_some_and(|reported| reported.number == ticket.number)
+    }
+
+    /// Adds an action that was asked for since the source takes actions.
+    fn follow_action(&mut self, ticket: ReportedTicket, requested: Option<&RequestedAction>) {
+        let Some(requested) = requested.filter(|of| self.reported.action_at < Some(of.at)) else {
+            return;
+        };
+        let takes_actions = self.scope == WebhookScope::EventsAndActions;
+        if takes_actions && self.switched_at <= requested.at {
+            let action = requested.action;
+            self.push(
+                requested.at,
+                OutgoingEventKind::TicketAction { ticket, action },
+            );
+        }
+        self.reported.action_at = Some(requested.at);
     }
 
     /// A ticket that the connection no longer reaches can be replaced in one write.

@@ -147,6 +147,10 @@ fn keep_choices(target: BoardTarget, before: &BoardTarget, parts: &[BoardParts])
     BoardTarget {
         subtypes: of_same_board(&before.subtypes),
         items: of_same_board(&before.items),
+        actions: match is_same_board {
+            true => before.actions.clone(),
+            false => BTreeMap::new(),
+        },
         start_status: status(before.start_status, check_start_status).or(target.start_status),
         closing_status: status(before.closing_status, check_closing_status)
             .or(target.closing_status),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::event::Severity;
 use crate::setup::found_board::{FoundStatus, FoundType};
 use crate::setup::settings::BoardTarget;
+use crate::setup::ticket_action::ActionKind;
 use crate::{Kind, RecordId};
 
 /// Why a part of a board cannot be used for a purpose.
@@ -27,6 +28,9 @@ pub enum TargetIssue {
     /// A ticket with this status would stay open.
     #[error("it does not count as closed in ConnectWise")]
     LeavesOpen,
+    /// The status of an action has no other purpose.
+    #[error("another choice uses it")]
+    Taken,
 }
 
 /// A choice of the target that has an issue.
@@ -34,6 +38,7 @@ pub enum TargetIssue {
 pub enum BoardChoice {
     StartStatus,
     ClosingStatus,
+    Action(ActionKind),
     /// The ticket type of this kind.
     Type(Kind),
 }
@@ -59,6 +64,17 @@ pub fn check_closing_status(status: &FoundStatus) -> Result<(), TargetIssue> {
         (true, _) => Err(TargetIssue::Inactive),
         (false, false) => Err(TargetIssue::LeavesOpen),
         (false, true) => Ok(()),
+    }
+}
+
+/// Checks a status by which a technician asks for an action.
+///
+/// # Errors
+/// Returns why it cannot be used.
+pub fn check_action_status(status: &FoundStatus) -> Result<(), TargetIssue> {
+    match status.inactive {
+        true => Err(TargetIssue::Inactive),
+        false => Ok(()),
     }
 }
 
@@ -94,8 +110,25 @@ pub fn find_target_issues(
         status(target.start_status, check_start_status).map(|why| (BoardChoice::StartStatus, why));
     let closing = status(target.closing_status, check_closing_status)
         .map(|why| (BoardChoice::ClosingStatus, why));
+    let of_action = |(action, id): (&ActionKind, &RecordId)| {
+        let why = match uses_of_status(target, *id) {
+            1 => status(Some(*id), check_action_status)?,
+            _ => TargetIssue::Taken,
+        };
+        Some((BoardChoice::Action(*action), why))
+    };
+    let actions = target.actions.iter().filter_map(of_action);
     let types = target.types.iter().filter_map(of_type);
-    start.into_iter().chain(closing).chain(types).collect()
+    let statuses = start.into_iter().chain(closing).chain(actions);
+    statuses.chain(types).collect()
+}
+
+/// For how many purposes the status is chosen.
+fn uses_of_status(target: &BoardTarget, id: RecordId) -> usize {
+    let chosen = [target.start_status, target.closing_status];
+    let actions = target.actions.values().copied();
+    let chosen = chosen.into_iter().flatten().chain(actions);
+    chosen.filter(|chosen| *chosen == id).count()
 }
 
 /// Merges the chosen types into the earlier ones. Types of kinds that were not part of the request
@@ -144,6 +177,39 @@ mod tests {
 
     fn kind(name: &str) -> Kind {
         Kind::parse(name).unwrap()
+    }
+
+    #[test]
+    fn the_status_of_an_action_has_no_other_purpose() {
+        let status = |id, inactive| FoundStatus {
+            id,
+            name: format!("Status {id}"),
+            inactive,
+            closes: false,
+            is_default: false,
+        };
+        let statuses = [status(1, false), status(2, false), status(3, true)];
+        let issue = |action: RecordId, other: Option<RecordId>| {
+            let actions = [
+                (ActionKind::WontFix, Some(action)),
+                (ActionKind::Act, other),
+            ];
+            let actions = actions
+                .into_iter()
+                .filter_map(|(kind, id)| Some((kind, id?)));
+            let target = BoardTarget {
+                start_status: Some(1),
+                actions: actions.collect(),
+                ..BoardTarget::default()
+            };
+            let issues = find_target_issues(&target, &statuses, &[]);
+            issues.into_iter().next().map(|(_, why)| why)
+        };
+        assert_eq!(issue(2, None), None);
+        assert_eq!(issue(1, None), Some(TargetIssue::Taken), "the start status");
+        assert_eq!(issue(2, Some(2)), Some(TargetIssue::Taken), "two actions");
+        assert_eq!(issue(3, None), Some(TargetIssue::Inactive));
+        assert_eq!(issue(9, None), Some(TargetIssue::Missing));
     }
 
     #[test]

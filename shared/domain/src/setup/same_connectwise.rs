@@ -91,6 +91,7 @@ mod tests {
             closed_at: None,
             merged: false,
             touched: false,
+            action: None,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::alert::event::Severity;
 use crate::alert::flapping::FlapRule;
 use crate::alert::kind::Category;
 use crate::alert::storm::StormRule;
+use crate::setup::ticket_action::{ActionKind, TicketAction};
 use crate::{Kind, RecordId};
 
 /// The settings that a partner makes in set-up.
@@ -41,6 +42,10 @@ pub struct Settings {
     /// When alerts of a tenant are a storm. Then they share a ticket. Absent never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storm: Option<StormRule>,
+    /// For how many days an alert gets no ticket after a technician moved its ticket to the status
+    /// for that.
+    #[serde(default = "thirty_days")]
+    pub wont_fix_days: u32,
     /// Whether customers can read the notes. By default they are internal.
     #[serde(default)]
     pub notes_for_customers: bool,
@@ -67,6 +72,7 @@ impl Default for Settings {
             note_interval_minutes: one_hour(),
             flapping: None,
             storm: None,
+            wont_fix_days: thirty_days(),
             notes_for_customers: false,
             source: None,
             epoch: None,
@@ -76,6 +82,10 @@ impl Default for Settings {
 
 fn one_hour() -> u32 {
     60
+}
+
+fn thirty_days() -> u32 {
+    30
 }
 
 /// A board and the values of new tickets on it. ConnectWise's defaults are used for absent values.
@@ -97,6 +107,10 @@ pub struct BoardTarget {
     /// An item of the kind's type and subtype.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub items: BTreeMap<Kind, RecordId>,
+    /// The statuses by which a technician asks for an action. None of them is a start or closing
+    /// status.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub actions: BTreeMap<ActionKind, RecordId>,
     #[serde(default)]
     pub on_resolve: OnResolve,
     /// An alert that is raised again within this many days after its ticket was closed reopens that
@@ -215,6 +229,22 @@ impl Settings {
                 false => &self.cyber_alerts,
             },
         )
+    }
+
+    /// The action that this status asks for. A status belongs to one board in ConnectWise.
+    #[must_use]
+    pub fn action_of_status(&self, status: RecordId) -> Option<TicketAction> {
+        let mut actions = [&self.operations, &self.cyber_alerts]
+            .into_iter()
+            .flat_map(|target| &target.actions);
+        let (kind, _) = actions.find(|(_, of)| **of == status)?;
+        Some(match kind {
+            ActionKind::Acknowledge => TicketAction::Acknowledge,
+            ActionKind::WontFix => TicketAction::WontFix {
+                days: self.wont_fix_days,
+            },
+            ActionKind::Act => TicketAction::Act,
+        })
     }
 
     /// Finds the board with this id. A ticket may have been moved to another board.

@@ -133,6 +133,7 @@ fn of_recheck(
         ticket_ref: (!is_new).then(|| recheck.ticket_ref.clone()),
         made: None,
         manual_change: None,
+        action: None,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::connection::breaker;
 use crate::connection::view::{ConnectionView, LiveConnection};
 use crate::setup::rights;
 use crate::setup::settings::{BoardTarget, OnResolve, Settings};
+use crate::setup::ticket_action::RequestedAction;
 use crate::ticketing::decision::{Decision, Idle};
 use crate::ticketing::ticket_index::TicketIndexState;
 use crate::ticketing::ticket_write::{NoteContent, TicketCreation, TicketReopening, TicketWrite};
@@ -315,6 +316,11 @@ pub(crate) fn create_ticket(
     if view.is_older_than_backfill(blocked, &details.kind, details.raised_at, now) {
         return Decision::Block(Blocked::OlderThanBackfill);
     }
+    let action = before.and_then(|before| before.action.as_ref());
+    let no_ticket_until = action.and_then(RequestedAction::no_ticket_until);
+    if let Some(until) = no_ticket_until.filter(|until| now < *until) {
+        return Decision::Block(Blocked::WontFix(until));
+    }
     if let Some(hold) = maintenance_hold(record, details, view, now) {
         return Decision::Block(Blocked::Maintenance(hold));
     }
@@ -422,6 +428,9 @@ fn update_ticket(
         let note = NoteContent::Reopened;
         return Decision::Write(TicketWrite::Note { ticket_id, note });
     }
+    if let Some(note) = pending_answer(open, view) {
+        return Decision::Write(TicketWrite::Note { ticket_id, note });
+    }
     let severity = details.severity;
     // A higher priority is always set, so that technicians see that the alert became worse.
     let is_lower = severity < open.severity;
@@ -443,6 +452,12 @@ fn update_ticket(
         Err(idle) => changed_type(open, details, settings).ok_or(idle),
     };
     written.map_or_else(Decision::Nothing, Decision::Write)
+}
+
+/// The note with the source's answer to an action, if notes may be written.
+fn pending_answer(open: &OpenTicket, view: &ConnectionView) -> Option<NoteContent> {
+    let text = open.action.as_ref()?.pending_answer()?.to_owned();
+    may_note(view).then_some(NoteContent::Answer { text })
 }
 
 /// The note about repeats, if one is due.
@@ -514,6 +529,10 @@ fn resolve_ticket(
         Ok(connection) => &connection.settings,
         Err(decision) => return decision,
     };
+    if let Some(note) = pending_answer(open, view) {
+        let ticket_id = open.ticket_id;
+        return Decision::Write(TicketWrite::Note { ticket_id, note });
+    }
     if let Some(until) = flaps_until(record, settings, now).filter(|_| !open.noted_resolved) {
         return Decision::Block(Blocked::Flapping(until));
     }

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::alert::record::{ClosedBy, TicketEnd};
+use crate::setup::ticket_action::TicketAction;
 use crate::time::later;
 use crate::{RecordId, TicketRef};
 
@@ -22,6 +23,8 @@ pub struct FoundTicket {
     pub closed_at: Option<Timestamp>,
     pub merged: bool,
     pub touched: bool,
+    /// The action that its status asks for, by the partner's settings.
+    pub action: Option<TicketAction>,
 }
 
 impl FoundTicket {
@@ -37,7 +40,8 @@ impl FoundTicket {
             (true, false) => return None,
         };
         let at = self.ended_at();
-        Some(TicketEnd { by, at })
+        let action = self.action;
+        Some(TicketEnd { by, at, action })
     }
 
     /// When it was closed, if ConnectWise says so. ConnectWise's clock or zone may be hours behind.

@@ -64,7 +64,7 @@ pub fn apply_inspection(
     };
     match (ended, ticket) {
         (Some(ended), _) => record.with_closed(open.ticket_id, open.epoch, ended, now),
-        (None, Some(ticket)) => record.with_board(ticket.board_id),
+        (None, Some(ticket)) => record.with_moves(ticket, now),
         (None, None) => record,
     }
 }

@@ -28,6 +28,7 @@ pub fn note_mark(kind: NoteKind, claim: &Claim, audience: NoteAudience) -> Strin
                 NoteKind::Reopened => "reopened",
                 NoteKind::Duplicate => "duplicate",
                 NoteKind::Kept => "kept",
+                NoteKind::Answer => "answer",
             };
             format!("[tb {kind} {}]", claim.id)
         }
@@ -79,6 +80,7 @@ pub(crate) fn opening(kind: NoteKind) -> &'static str {
         NoteKind::Reopened => "The alert was raised again",
         NoteKind::Duplicate => "ConnectWise created this ticket late",
         NoteKind::Kept => "ConnectWise created a second ticket",
+        NoteKind::Answer => "The source answered",
     }
 }
 
@@ -89,7 +91,7 @@ mod tests {
     use crate::fixtures::{key, new_claim};
     use crate::{ClaimId, TicketRef};
 
-    const KINDS: [NoteKind; 6] = NoteKind::ALL;
+    const KINDS: [NoteKind; 7] = NoteKind::ALL;
 
     fn claim(id: &str, began: &str) -> Claim {
         let ticket_ref = TicketRef::new(&key(), 1);

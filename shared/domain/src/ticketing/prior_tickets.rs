@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::RecordId;
 use crate::alert::event::{EventDigest, EventOrder, Receipt, Severity};
 use crate::alert::record::{Actual, ClosedBy, ClosedTicket, Duplicate, OpenTicket, Record};
+use crate::setup::ticket_action::RequestedAction;
 use crate::ticketing::adopt::{kept, with_duplicates};
 use crate::ticketing::found_ticket::{FoundTicket, end_of_second};
 
@@ -65,6 +66,7 @@ pub fn adopt_prior_tickets(
                 .filter(|ticket_ref| *ticket_ref != record.occurrence_ref()),
             made: None,
             manual_change: None,
+            action: RequestedAction::seen(None, ticket.action, now),
         };
         let record = record.with_open(adopted);
         let ticket_ref = record.ticket_ref();
@@ -100,6 +102,7 @@ pub fn adopt_prior_tickets(
         },
         company_id: ticket.company_id,
         ticket_ref: None,
+        action: RequestedAction::seen(None, ticket.action, now),
     };
     let at = closed.at;
     // A record that was not lost knows the raise of its ticket, and what followed.

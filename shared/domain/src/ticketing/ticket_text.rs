@@ -250,6 +250,12 @@ pub fn kept_note(duplicate: u64, mark: &str) -> String {
     )
 }
 
+/// The note with the source's answer to an action that a technician asked for.
+#[must_use]
+pub fn answer_note(answer: &str, mark: &str) -> String {
+    format!("The source answered:\n\n{}\n\n{mark}", plain(answer))
+}
+
 fn readable(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

@@ -72,6 +72,10 @@ pub enum NoteContent {
     Kept {
         duplicate: RecordId,
     },
+    /// The source's answer to an action that a technician asked for.
+    Answer {
+        text: String,
+    },
 }
 
 impl NoteContent {
@@ -84,6 +88,7 @@ impl NoteContent {
             Self::Reopened => NoteKind::Reopened,
             Self::Duplicate { .. } => NoteKind::Duplicate,
             Self::Kept { .. } => NoteKind::Kept,
+            Self::Answer { .. } => NoteKind::Answer,
         }
     }
 }
@@ -168,7 +173,8 @@ impl TicketWrite {
                 | NoteContent::Closing { .. }
                 | NoteContent::Reopened
                 | NoteContent::Duplicate { .. }
-                | NoteContent::Kept { .. } => (Some(*ticket_id), None, 0),
+                | NoteContent::Kept { .. }
+                | NoteContent::Answer { .. } => (Some(*ticket_id), None, 0),
             },
             Self::Patch { ticket_id, .. }
             | Self::SetType { ticket_id, .. }
@@ -228,6 +234,7 @@ impl TicketWrite {
             Op::SetType => "of another kind",
             Op::Note(NoteKind::Resolved) | Op::Note(NoteKind::Closing) | Op::Close => "resolved",
             Op::Note(NoteKind::Reopened) | Op::Reopen => "raised again",
+            Op::Note(NoteKind::Answer) => "answered",
             Op::Note(NoteKind::Duplicate) | Op::Note(NoteKind::Kept) | Op::Repair => "duplicate",
         }
     }

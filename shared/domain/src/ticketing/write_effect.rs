@@ -7,6 +7,7 @@ use crate::alert::record::{
     Actual, Claim, ClosedBy, Duplicate, NoteKind, Op, OpenTicket, Record, TicketEnd,
 };
 use crate::setup::settings::TicketType;
+use crate::setup::ticket_action::ActionAnswer;
 use crate::ticketing::found_ticket::FoundTicket;
 use crate::ticketing::manual_change::ManualChange;
 
@@ -109,6 +110,7 @@ pub fn observed_effect(claim: &Claim, seen: &ObservedTicket) -> Option<WriteEffe
         Op::Close if is_closed => Some(WriteEffect::Ended(TicketEnd {
             by: ClosedBy::Us,
             at: ended.and_then(|ended| ended.at),
+            action: None,
         })),
         Op::Repair if is_closed => Some(WriteEffect::Repaired),
         Op::Close | Op::Repair => None,
@@ -189,6 +191,15 @@ pub fn apply_effect(
             record.with_open(OpenTicket {
                 last_note_at: Some(now),
                 noted_resolved,
+                ..open
+            })
+        }
+        (Op::Note(NoteKind::Answer), WriteEffect::Noted, Some(mut open)) => {
+            if let Some(action) = &mut open.action {
+                action.answer = ActionAnswer::Noted;
+            }
+            record.with_open(OpenTicket {
+                last_note_at: Some(now),
                 ..open
             })
         }

@@ -27,6 +27,7 @@ use self::body::{JsonObject, UNREADABLE, read};
 use crate::alert::event::{AlertChange, Event, EventDigest, Particulars, Receipt, Severity};
 use crate::alert::kind::{BUILT_IN, KindInfo, category_of};
 use crate::closing::snapshot_part::SnapshotPart;
+use crate::outgoing::scope::WebhookScope;
 use crate::text::{cut_to_bytes, one_line};
 use crate::time::is_plausible;
 use crate::wire::message::Message;
@@ -46,8 +47,8 @@ pub struct SourcePolicy {
     pub partners: Vec<PartnerId>,
     /// Kinds in addition to the built-in ones.
     pub kinds_added: Vec<KindInfo>,
-    /// Whether it has a webhook of its own, to be notified of what becomes of its alerts.
-    pub has_webhook: bool,
+    /// What its own webhook gets.
+    pub webhook: WebhookScope,
 }
 
 /// When the request was sent and received.
@@ -255,7 +256,7 @@ fn message(
         occurred_at,
         receipt,
         change,
-        has_webhook: policy.has_webhook,
+        webhook: policy.webhook,
     }))
 }
 

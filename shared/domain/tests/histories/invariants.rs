@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::alert::event::{AlertChange, Event};
 use domain::alert::figures::DayCounts;
-use domain::alert::record::{Actual, ClosedBy, NoteKind, Op as Write, Record};
+use domain::alert::record::{Actual, ClosedBy, NoteKind, Op as Write, OpenTicket, Record};
 use domain::outgoing::events::OutgoingEventKind;
 use domain::ticketing::alert_request::AlertRequest;
 
@@ -265,7 +265,9 @@ impl Model {
                     hold!(is_open != Some(false), "closed twice: {outgoing:?}");
                     is_open = Some(false);
                 }
-                OutgoingEventKind::AlertBlocked { .. } | OutgoingEventKind::AlertReleased => {}
+                OutgoingEventKind::TicketAction { .. }
+                | OutgoingEventKind::AlertBlocked { .. }
+                | OutgoingEventKind::AlertReleased => {}
             }
         }
         hold!(
@@ -330,7 +332,11 @@ impl Model {
         let kept = record
             .open()
             .is_some_and(|open| self.stays_open(open.ticket_id));
-        let desired = usize::from(active && !ended_by_person || kept);
+        // Such a ticket is not counted above.
+        let is_left_open = |open: &OpenTicket| self.ticket(open.ticket_id).left_open;
+        let is_left_open = record.open().is_some_and(is_left_open);
+        let desired = (active && !ended_by_person || kept) && !is_left_open;
+        let desired = usize::from(desired);
         // A restored table may not know the ticket of a later occurrence until all tickets are
         // imported.
         hold!(

@@ -76,6 +76,8 @@ enum Op {
     Maintain(Option<u32>),
     /// As many other alerts of the tenant are raised.
     RaiseOthers(usize),
+    /// The source answers to the action that a technician asked for. The answer comes twice.
+    Answer,
     /// All alerts of storms but this one are resolved, and reconcile removes the storms.
     EndStorms,
     /// ConnectWise refuses the connection, or accepts it again and a probe has seen that.
@@ -104,6 +106,10 @@ enum TechnicianChange {
     Work,
     Delete,
     Merge,
+    /// Moves them to a status that asks the source to act.
+    AskToAct,
+    /// Closes them as not to be fixed.
+    WontFix,
 }
 
 /// A snapshot, and what is wrong with it.
@@ -249,7 +255,23 @@ fn history(seed: u64) -> Vec<Op> {
             ops.insert(place, op);
         }
     }
+    if has_actions(seed) {
+        for _ in 0..=rng.below(4) {
+            let place = rng.below(ops.len() + 1);
+            let op = match rng.below(3) {
+                0 => Op::Technician(TechnicianChange::WontFix),
+                1 => Op::Technician(TechnicianChange::AskToAct),
+                _ => Op::Answer,
+            };
+            ops.insert(place, op);
+        }
+    }
     ops
+}
+
+/// Whether technicians move tickets to statuses that ask for an action.
+fn has_actions(seed: u64) -> bool {
+    seed % 5 == 4
 }
 
 /// Whether the partner chose a rule for alert storms.

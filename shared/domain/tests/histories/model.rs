@@ -19,6 +19,7 @@ use domain::maintenance::window::WindowDefinition;
 use domain::maintenance::windows::MaintenanceWindows;
 use domain::setup::mapping::Mapping;
 use domain::setup::settings::{BoardTarget, OnResolve, Settings};
+use domain::setup::ticket_action::TicketAction;
 use domain::ticketing::alert_request::AlertRequest;
 use domain::ticketing::found_ticket::FoundTicket;
 use domain::ticketing::ticket_index::TicketIndexState;
@@ -61,6 +62,8 @@ pub(crate) struct Ticket {
     pub(crate) severity: Severity,
     pub(crate) deleted: bool,
     pub(crate) merged: bool,
+    /// The action that its status asks for.
+    pub(crate) action: Option<TicketAction>,
     /// When a person closed, merged or moved it.
     pub(crate) ended_at: Option<i64>,
     /// The notes of Ticketbridge.
@@ -333,6 +336,7 @@ impl Model {
             Op::Maintain(minutes) => self.maintain(*minutes),
             Op::RaiseOthers(count) => self.raise_others(*count),
             Op::EndStorms => self.end_storms_so_far(),
+            Op::Answer => self.answer(),
             Op::Break(yes) => {
                 self.broken = *yes;
                 if !yes {
@@ -431,6 +435,15 @@ impl Model {
         Some(until)
     }
 
+    /// Until when the alert gets no ticket, if a technician said so.
+    pub(crate) fn no_ticket_until(&self) -> Option<Timestamp> {
+        let blocked = self.stored.as_ref()?.blocked.as_ref()?;
+        let Blocked::WontFix(until) = blocked.reason else {
+            return None;
+        };
+        Some(until)
+    }
+
     /// At the end of a window, or when the alert is calm, reconcile finds that it may go on.
     pub(crate) fn release_held(&self) -> Result<(), String> {
         let Some(record) = &self.stored else {
@@ -439,7 +452,7 @@ impl Model {
         let is_held = |blocked: &&BlockedSince| {
             matches!(
                 blocked.reason,
-                Blocked::Maintenance(_) | Blocked::Flapping(_)
+                Blocked::Maintenance(_) | Blocked::Flapping(_) | Blocked::WontFix(_)
             )
         };
         let Some(blocked) = record.blocked.as_ref().filter(is_held) else {
@@ -472,6 +485,27 @@ impl Model {
         self.queue.push(AlertRequest::Command(Box::new(command)));
     }
 
+    /// The source answers to what the table asked it, as far as it is known there.
+    fn answer(&mut self) {
+        let open = self.indexed.as_ref().and_then(Record::open);
+        let Some((ticket, asked)) =
+            open.and_then(|open| Some((open.ticket_id, open.action.as_ref()?)))
+        else {
+            return;
+        };
+        let command = Command {
+            key: key(),
+            occurrence: 0,
+            ticket_id: Some(ticket),
+            action: CommandAction::Answer {
+                asked_at: asked.at,
+                text: format!("asked at {}", asked.at),
+            },
+        };
+        let answer = AlertRequest::Command(Box::new(command));
+        self.queue.extend([answer.clone(), answer]);
+    }
+
     /// A person changes the open tickets.
     fn change_tickets(&mut self, change: TechnicianChange) {
         let now = self.now;
@@ -483,16 +517,30 @@ impl Model {
             ticket.touched = true;
             let is_work = matches!(
                 change,
-                TechnicianChange::ToOtherBoard | TechnicianChange::Work
+                TechnicianChange::ToOtherBoard
+                    | TechnicianChange::Work
+                    | TechnicianChange::AskToAct
             );
             ticket.worked |= is_work;
             if !is_work {
                 ticket.ended_at = Some(now);
             }
             match change {
-                TechnicianChange::Close => (ticket.open, ticket.closed_at) = (false, Some(now)),
+                TechnicianChange::Close => {
+                    (ticket.open, ticket.closed_at) = (false, Some(now));
+                    ticket.action = None;
+                }
+                TechnicianChange::WontFix => {
+                    (ticket.open, ticket.closed_at) = (false, Some(now));
+                    ticket.action = Some(TicketAction::WontFix { days: 1 });
+                }
+                TechnicianChange::AskToAct => ticket.action = Some(TicketAction::Act),
                 TechnicianChange::Delete => ticket.deleted = true,
-                TechnicianChange::ToOtherBoard => ticket.board += 1,
+                // A status belongs to a board.
+                TechnicianChange::ToOtherBoard => {
+                    ticket.board += 1;
+                    ticket.action = None;
+                }
                 TechnicianChange::Work => {}
                 // After a loss, the table adopts the tickets that it finds, on any board.
                 TechnicianChange::Move | TechnicianChange::Merge if self.is_set_back => {}
@@ -546,6 +594,7 @@ impl Model {
                 ticket.notes.push(note);
                 if reopens && !ticket.open && !ticket.deleted {
                     (ticket.open, ticket.closed_at) = (true, None);
+                    ticket.action = None;
                     // If a note appears long after its time and a workflow reacts, that looks like
                     // a technician's change.
                     ticket.touched |= is_late;
@@ -559,6 +608,7 @@ impl Model {
                 ticket.reopened += usize::from(open && !ticket.open);
                 ticket.open = open;
                 ticket.closed_at = (!open).then_some(now);
+                ticket.action = None;
             }
             Effect::Severity { ticket, severity } => self.ticket_mut(ticket).severity = severity,
         }
@@ -642,7 +692,7 @@ impl Model {
             (Clock::Fast, _) => event.receipt.bounds_time = true,
             (Clock::True | Clock::None | Clock::Creation, _) => {}
         }
-        event.has_webhook = true;
+        event.webhook = domain::outgoing::scope::WebhookScope::EventsAndActions;
         self.sent.push(event.clone());
         self.queue.push(AlertRequest::Event(Box::new(event)));
     }
@@ -698,6 +748,7 @@ impl Model {
             closed_at: ticket.closed_at.map(by_its_clock),
             merged: ticket.merged,
             touched: ticket.touched,
+            action: ticket.action,
         }
     }
 

@@ -3,6 +3,7 @@
 use domain::alert::event::AlertChange;
 use domain::alert::record::Record;
 use domain::ticketing::alert_request::AlertRequest;
+use jiff::Timestamp;
 
 use crate::model::{Model, at};
 use crate::{Delivery, List, Op, PATIENCE, RETENTION, Run, Searches};
@@ -65,8 +66,8 @@ impl Model {
         if let Some(end) = self.maintenance_ends {
             self.pass((end - self.now).max(0));
         }
-        if let Some(calm_at) = self.calm_at() {
-            self.pass((calm_at.as_second() - at(self.now).as_second()).max(0));
+        if let Some(end) = self.calm_at().or_else(|| self.no_ticket_until()) {
+            self.pass_until(end);
         }
         self.end_storms();
         self.drain()?;
@@ -84,11 +85,20 @@ impl Model {
             let Some(due) = due.into_iter().chain(self.calm_at()).min() else {
                 break;
             };
-            self.pass((due.as_second() - at(self.now).as_second()).max(0) + 1);
+            self.pass_until(due);
+            self.pass(1);
             self.queue.push(AlertRequest::Reconsider);
             self.drain()?;
         }
         self.look()?;
+        // The status of a ticket may be known only now.
+        if let Some(until) = self.no_ticket_until() {
+            self.pass_until(until);
+            self.release_held()?;
+            self.queue.push(AlertRequest::Reconsider);
+            self.drain()?;
+            self.look()?;
+        }
         self.check_agreement()?;
         // An update that overtakes the raise of a later occurrence is ignored. It counts when it is
         // delivered again, once.
@@ -121,6 +131,10 @@ impl Model {
             "a replay changes {record:?}\nto {replayed:?}"
         );
         Ok(())
+    }
+
+    fn pass_until(&mut self, end: Timestamp) {
+        self.pass((end.as_second() - at(self.now).as_second()).max(0));
     }
 
     fn drain(&mut self) -> Result<(), String> {

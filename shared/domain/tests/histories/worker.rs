@@ -466,6 +466,7 @@ impl Worker<'_> {
             too_late: false,
             closed_at: None,
             touched: false,
+            action: None,
             worked: false,
             left_open: false,
             reopened: 0,
@@ -616,6 +617,7 @@ impl Worker<'_> {
             }
             NoteContent::Duplicate { .. } => "a duplicate".to_owned(),
             NoteContent::Kept { duplicate } => format!("has the duplicate {duplicate}"),
+            NoteContent::Answer { text } => format!("answered {text}"),
         };
         let note = ModelNote {
             claim: claim.id.clone(),

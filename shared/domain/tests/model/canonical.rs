@@ -182,6 +182,7 @@ impl<'a, H: Hasher> Canonical<'a, H> {
                     CommandAction::LookForDuplicates => self.add(2),
                     CommandAction::OpenAgain => self.add(3),
                     CommandAction::Retry { refused_at } => self.time(*refused_at),
+                    CommandAction::Answer { asked_at, .. } => self.time(*asked_at),
                     CommandAction::Resolve { last, .. } => self.order(last),
                 }
             }
@@ -373,6 +374,8 @@ impl<'a, H: Hasher> Canonical<'a, H> {
             ticket_ref,
             made: _,
             manual_change: _,
+            // No status of the model asks for an action.
+            action: _,
         } = open;
         self.time(*opened_at);
         self.times(*last_note_at);
@@ -394,6 +397,7 @@ impl<'a, H: Hasher> Canonical<'a, H> {
             by,
             company_id: _,
             ticket_ref,
+            action: _,
         } = closed;
         self.time(*at);
         self.time(*ended_at);

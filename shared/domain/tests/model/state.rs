@@ -219,6 +219,7 @@ impl State {
             closed_at: there.closed.map(at),
             merged: false,
             touched: there.touched,
+            action: None,
         })
     }
 }

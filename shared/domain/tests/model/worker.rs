@@ -517,7 +517,9 @@ fn change(claimed: &Claimed) -> Change {
                 NoteContent::Resolved { .. } | NoteContent::Closing { .. } => {
                     last.map(|last| last.receipt.at)
                 }
-                NoteContent::Duplicate { .. } | NoteContent::Kept { .. } => None,
+                NoteContent::Duplicate { .. }
+                | NoteContent::Kept { .. }
+                | NoteContent::Answer { .. } => None,
             };
             let note = Note {
                 claim: claim.id.clone(),
@@ -561,6 +563,7 @@ fn effect(state: &State, claimed: &Claimed) -> ClaimedOutcome {
         TicketWrite::Close { .. } => WriteEffect::Ended(TicketEnd {
             by: ClosedBy::Us,
             at: None,
+            action: None,
         }),
         // All alerts of the model have one severity and one kind.
         TicketWrite::Patch { .. } | TicketWrite::SetType { .. } => {

@@ -52,6 +52,7 @@ fn every_member_of_a_record_is_written() {
             by: domain::alert::record::ClosedBy::Us,
             company_id: Some(19),
             ticket_ref: None,
+            action: None,
         },
     ));
     record.rechecks.push(domain::alert::record::Recheck {

@@ -108,6 +108,7 @@ mod tests {
                 alerts: 20,
                 minutes: 5,
             }),
+            wont_fix_days: 14,
             note_interval_minutes: bare.note_interval_minutes,
             notes_for_customers: false,
             source: Some(6),

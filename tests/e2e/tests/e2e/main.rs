@@ -15,6 +15,7 @@ mod environment;
 mod proxy;
 
 mod deliveries {
+    mod actions;
     mod crash_points;
     pub(crate) mod delivery;
     pub(crate) mod outages;

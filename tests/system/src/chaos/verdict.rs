@@ -270,6 +270,7 @@ mod tests {
             ticket_ref: None,
             made: None,
             manual_change: None,
+            action: None,
         };
         Record::new(alert.key.clone()).with_open(open)
     }

@@ -209,7 +209,6 @@ pub(super) fn deliveries(names: &ResourceNames) -> RolePermissions {
     denied.extend(access(&names.access, &[]));
     let by_key = ["GetItem", "Query", "PutItem", "UpdateItem"];
     denied.extend(table_except(table, &by_key));
-    denied.extend(sending(&names.queue, &names.queue_url));
     denied.extend(queues_except_send(names));
     // A consumer that sends to its own queue would be a loop.
     let (queue, url) = (&names.delivery_queue, &names.delivery_queue_url);
@@ -240,6 +239,8 @@ pub(super) fn deliveries(names: &ResourceNames) -> RolePermissions {
             list(table, "by_state", "list_of"),
             queue_attributes(queue, url),
             get_secret(&names.source_secret),
+            // Answers to actions.
+            send(&names.queue, &names.queue_url),
         ],
         denied,
     }

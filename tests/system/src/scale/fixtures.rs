@@ -141,6 +141,7 @@ fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> 
         ticket_ref: None,
         made: None,
         manual_change: None,
+        action: None,
     }));
     Ok(record)
 }

@@ -29,7 +29,8 @@ pub(crate) enum WebhookCommand {
     #[command(after_help = "Example:
   ticketbridge sources webhook set src_0123456789abcdefghijklmnop --url https://example.com/hooks
 
-Another address keeps the secret. Events of alerts are sent from the next message of the source on.")]
+Another address keeps the secret. Events of alerts are sent from the next message of the source on,
+and so are the actions that `--actions true` allows.")]
     Set(SetOptions),
     /// Shows the address of a source's webhook, and until when its secrets sign
     #[command(after_help = "Example:
@@ -63,6 +64,10 @@ pub(crate) struct SetOptions {
     /// The receiver's whole address, which begins with https://
     #[arg(long)]
     url: String,
+    /// Whether the source gets the actions that technicians ask for by a ticket's status; at first it
+    /// does not
+    #[arg(long)]
+    actions: Option<bool>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -92,8 +97,8 @@ pub(super) async fn run(
     let api = context.operator_api().await?;
     let format = context.format;
     match command {
-        WebhookCommand::Set(SetOptions { id, url }) => {
-            let body = json!({ "url": url });
+        WebhookCommand::Set(SetOptions { id, url, actions }) => {
+            let body = json!({ "url": url, "takes_actions": actions });
             let webhook = api.put(&webhook_path(id), &body).await?;
             let text = with_secret(render::changed(&webhook), &webhook)?;
             format.print(&webhook, || text)?;

@@ -133,7 +133,8 @@ fn has_webhook(operation: api_document::Operation) -> api_document::Operation {
 
 fn webhook(more: &[(&str, Value)]) -> Value {
     let mut webhook = json!({
-        "url": "https://hooks.example.com/tickets", "secrets_until": [null], "version": 2,
+        "url": "https://hooks.example.com/tickets", "takes_actions": false,
+        "secrets_until": [null], "version": 2,
     });
     for (name, value) in more {
         webhook[*name] = value.clone();

@@ -82,7 +82,7 @@ pub(crate) async fn show(
         source: SourceId::for_test_alerts(),
         partners: vec![partner],
         kinds_added: document.kinds_added.clone(),
-        has_webhook: false,
+        webhook: domain::outgoing::scope::WebhookScope::Nothing,
     };
     let now = invocation.now();
     let results = samples

@@ -116,7 +116,7 @@ impl PreviewContext<'_> {
             source: self.source.clone(),
             partners: vec![self.partner.clone()],
             kinds_added: kinds.to_vec(),
-            has_webhook: false,
+            webhook: domain::outgoing::scope::WebhookScope::Nothing,
         };
         let results = samples
             .iter()
@@ -253,7 +253,7 @@ mod tests {
             source: SourceId::for_test_alerts(),
             partners: vec![PartnerId::parse("northwind").unwrap()],
             kinds_added: preset.kinds_added.clone(),
-            has_webhook: false,
+            webhook: domain::outgoing::scope::WebhookScope::Nothing,
         };
         preview(
             sample.as_bytes(),

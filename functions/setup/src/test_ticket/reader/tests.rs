@@ -59,6 +59,7 @@ fn closed(by: ClosedBy) -> Actual {
         by,
         company_id: None,
         ticket_ref: None,
+        action: None,
     })
 }
 

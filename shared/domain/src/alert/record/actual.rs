@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::claim::Claim;
 use crate::alert::event::Severity;
 use crate::alert::key::TicketRef;
+use crate::setup::ticket_action::{RequestedAction, TicketAction};
 use crate::ticketing::manual_change::{ManualChange, TicketFields};
 use crate::{AlertKey, Kind, RecordId};
 
@@ -55,6 +56,9 @@ pub struct OpenTicket {
     /// What a person did with it, if it was not closed for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manual_change: Option<ManualChange>,
+    /// The action that its status asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<RequestedAction>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +79,9 @@ pub struct ClosedTicket {
     /// Its reference, if that is not the reference of its occurrence: it was reopened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket_ref: Option<TicketRef>,
+    /// The action that its last status asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<RequestedAction>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +89,17 @@ pub struct TicketEnd {
     pub by: ClosedBy,
     /// When, if ConnectWise says so.
     pub at: Option<Timestamp>,
+    /// The action that the status asks for to which a person moved it.
+    pub action: Option<TicketAction>,
 }
 
 impl From<ClosedBy> for TicketEnd {
     fn from(by: ClosedBy) -> Self {
-        Self { by, at: None }
+        Self {
+            by,
+            at: None,
+            action: None,
+        }
     }
 }
 
@@ -127,6 +140,7 @@ impl OpenTicket {
             ticket_ref: None,
             made: None,
             manual_change: None,
+            action: None,
         }
     }
 

@@ -300,6 +300,7 @@ impl Scenario {
             closed_at: None,
             merged: false,
             touched: false,
+            action: None,
         };
         let mut found = made.clone();
         match generated.fate {
@@ -488,7 +489,9 @@ impl Scenario {
                 });
                 record = match by {
                     Some(by) => record.with_closed(open.ticket_id, open.epoch, by, minute(NOW)),
-                    None => record.with_board(seen.and_then(|found| found.board_id)),
+                    None => seen.map_or(record.clone(), |found| {
+                        record.with_moves(found, minute(NOW))
+                    }),
                 };
             }
             (CommandAction::LookForDuplicates, Some(_)) => {
@@ -515,7 +518,8 @@ impl Scenario {
                 | CommandAction::LookForDuplicates
                 | CommandAction::Resolve { .. }
                 | CommandAction::Retry { .. }
-                | CommandAction::OpenAgain,
+                | CommandAction::OpenAgain
+                | CommandAction::Answer { .. },
                 _,
             ) => {}
         }

@@ -3,12 +3,12 @@ use crate::Blocked;
 use crate::alert::event::{AlertChange, Event};
 use crate::alert::fold::fold;
 use crate::alert::op::Op;
-use crate::alert::record::OpenTicket;
+use crate::alert::record::{OpenTicket, TicketEnd};
 use crate::fixtures::{RETENTION, at, event, key, new_claim, particulars};
 
 fn with_webhook(event: Event) -> Event {
     Event {
-        has_webhook: true,
+        webhook: WebhookScope::EventsAndActions,
         ..event
     }
 }
@@ -30,7 +30,7 @@ fn lines(record: &Record) -> Vec<String> {
             let json = serde_json::to_value(&event.what).unwrap();
             let name = json["event"].as_str().unwrap();
             let second = event.at.duration_since(at(0)).as_secs();
-            let of = [&json["by"], &json["reason"]];
+            let of = [&json["by"], &json["reason"], &json["action"]];
             let of = of.iter().find_map(|of| of.as_str()).unwrap_or_default();
             format!("{} {second} {name} {of}", event.sequence)
                 .trim_end()
@@ -174,4 +174,61 @@ fn only_the_newest_events_are_kept() {
     let events = record.outgoing.as_ref().unwrap().after(0);
     let sequences: Vec<_> = events.iter().map(|event| event.sequence).collect();
     assert_eq!(sequences, (20..=51).collect::<Vec<_>>());
+}
+
+/// A technician moves the ticket to a status at this time, or away from one.
+fn moved(record: Record, action: Option<TicketAction>, second: i64) -> Record {
+    let mut record = record;
+    if let Some(Actual::Open(open)) = &mut record.actual {
+        open.action = RequestedAction::seen(open.action.as_ref(), action, at(second));
+    }
+    record.to_stored()
+}
+
+fn with_scope(second: i64, scope: WebhookScope) -> Event {
+    Event {
+        webhook: scope,
+        ..event(second, AlertChange::Updated(particulars()))
+    }
+}
+
+#[test]
+fn each_move_to_a_status_is_one_event() {
+    let act = Some(TicketAction::Act);
+    let record = moved(opened(new_alert(), 77, 3), act, 10);
+    let record = moved(moved(record, act, 11), None, 12);
+    let record = moved(record, act, 20);
+    let end = TicketEnd {
+        by: ClosedBy::Technician,
+        at: None,
+        action: Some(TicketAction::WontFix { days: 30 }),
+    };
+    let record = record.with_closed(77, 1, end, at(30)).to_stored();
+    let expected = [
+        "1 3 ticket_created",
+        "2 10 ticket_action act",
+        "3 20 ticket_action act",
+        "4 30 ticket_action wont_fix",
+        "5 30 ticket_closed technician",
+    ];
+    assert_eq!(lines(&record), expected);
+    assert_eq!(lines(&record.to_stored()), expected, "stored once more");
+}
+
+#[test]
+fn a_source_gets_no_action_of_the_time_when_it_took_none() {
+    let act = Some(TicketAction::Act);
+    let opened = opened(new_alert(), 77, 3);
+    for before in [WebhookScope::Events, WebhookScope::Nothing] {
+        let denied = fold(opened.clone(), &with_scope(5, before)).to_stored();
+        let asked = moved(denied, act, 10);
+        let allowed = fold(asked, &with_scope(20, WebhookScope::EventsAndActions)).to_stored();
+        let actions = |record: &Record| {
+            let lines = lines(record);
+            lines.iter().filter(|line| line.contains("action")).count()
+        };
+        assert_eq!(actions(&allowed), 0, "{before:?}");
+        let again = moved(moved(allowed, None, 30), act, 40);
+        assert_eq!(actions(&again), 1, "{before:?}");
+    }
 }

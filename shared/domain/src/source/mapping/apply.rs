@@ -191,7 +191,7 @@ impl MappedBody {
             occurred_at,
             receipt,
             change,
-            has_webhook: policy.has_webhook,
+            webhook: policy.webhook,
         }))
     }
 

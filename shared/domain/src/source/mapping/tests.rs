@@ -32,7 +32,7 @@ pub(super) fn policy() -> SourcePolicy {
         source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
         partners: vec![PartnerId::parse("woodgrove").unwrap()],
         kinds_added: kinds_added(),
-        has_webhook: false,
+        webhook: crate::outgoing::scope::WebhookScope::Nothing,
     }
 }
 

@@ -61,7 +61,7 @@ fn policy(preset: &Preset) -> SourcePolicy {
         source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
         partners: vec![PartnerId::parse("woodgrove").unwrap()],
         kinds_added: preset.kinds_added.clone(),
-        has_webhook: false,
+        webhook: crate::outgoing::scope::WebhookScope::Nothing,
     }
 }
 

@@ -34,6 +34,7 @@ fn ticket(ticket_id: u64, second: i64, closed: bool) -> FoundTicket {
         closed_at: closed.then(|| at(second + 1000)),
         merged: false,
         touched: false,
+        action: None,
     }
 }
 

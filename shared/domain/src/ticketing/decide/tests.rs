@@ -1,3 +1,4 @@
+mod actions;
 mod blocked;
 mod duplicates;
 mod recurrence;
@@ -93,6 +94,7 @@ fn open() -> OpenTicket {
         ticket_ref: None,
         made: None,
         manual_change: None,
+        action: None,
     }
 }
 

@@ -72,7 +72,8 @@ impl RefusalGroupId {
             | Blocked::OlderThanBackfill
             | Blocked::Maintenance(_)
             | Blocked::Flapping(_)
-            | Blocked::Storm(_) => return None,
+            | Blocked::Storm(_)
+            | Blocked::WontFix(_) => return None,
         };
         let op = blocked.refusal.as_ref().and_then(|refusal| refusal.op);
         // A person fixes all notes at once, so they are one group.

@@ -168,6 +168,7 @@ fn open(now: Timestamp) -> OpenTicket {
         ticket_ref: None,
         made: None,
         manual_change: None,
+        action: None,
     }
 }
 
@@ -324,6 +325,7 @@ fn the_outcome_of_a_retry_is_read_from_the_record() {
             company_id: None,
             ended_at: at(minute),
             ticket_ref: None,
+            action: None,
         };
         let actual = Some(Actual::Closed(closed));
         Record { actual, ..start() }
@@ -457,6 +459,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
         }),
         Blocked::Flapping(at(0)),
         Blocked::Storm(crate::AlertId::for_storm(at(0))),
+        Blocked::WontFix(at(0)),
     ];
     let table = include_str!("../../../../../docs/reliability.md");
     for (n, reason) in all.iter().enumerate() {
@@ -477,6 +480,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
             Blocked::Maintenance(_) => 12,
             Blocked::Flapping(_) => 13,
             Blocked::Storm(_) => 14,
+            Blocked::WontFix(_) => 15,
         };
         assert_eq!(n, place);
         let name = reason.to_string();
@@ -494,7 +498,8 @@ fn every_reason_behaves_as_docs_reliability_says() {
                 | Blocked::KindDisabled
                 | Blocked::Maintenance(_)
                 | Blocked::Flapping(_)
-                | Blocked::Storm(_) => "the page",
+                | Blocked::Storm(_)
+                | Blocked::WontFix(_) => "the page",
                 Blocked::ConnectionBroken
                 | Blocked::ConnectionUnavailable
                 | Blocked::Throttled
@@ -519,7 +524,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
         let retried = rows[0].contains("a retry of its group");
         assert_eq!(retried, blocked.is_refusal(), "{name}");
     }
-    assert_eq!(all.len(), 15);
+    assert_eq!(all.len(), 16);
 }
 
 proptest! {

@@ -18,6 +18,7 @@ fn found() -> FoundTicket {
         closed_at: None,
         merged: false,
         touched: false,
+        action: None,
     }
 }
 

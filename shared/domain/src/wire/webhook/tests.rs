@@ -9,7 +9,7 @@ pub(super) fn policy() -> SourcePolicy {
         source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
         partners: vec![PartnerId::parse("acme").unwrap()],
         kinds_added: vec![],
-        has_webhook: false,
+        webhook: WebhookScope::Nothing,
     }
 }
 

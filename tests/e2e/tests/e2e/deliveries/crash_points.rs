@@ -51,7 +51,7 @@ async fn a_worker_of_tickets_that_dies_at_any_call_queues_every_event() {
                 .enumerate()
             {
                 let mut event = event(&alert, what, number);
-                event.has_webhook = true;
+                event.webhook = domain::outgoing::scope::WebhookScope::EventsAndActions;
                 let body = Message::Event(event).to_json();
                 has_died |= process_message(&lane, &body, Some(stop), &mut now).await;
             }

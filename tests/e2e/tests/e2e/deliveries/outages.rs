@@ -92,6 +92,7 @@ async fn a_receiver_is_left_alone_for_as_long_as_it_asks() {
     webhook.receiver.answer_next(&[ReceiverAnswer {
         status: 429,
         retry_after: Some("1800"),
+        body: "",
     }]);
     env.deliver(&raised_event("e1", "a1", 0)).await;
     webhook.work_at(start).await;
@@ -144,6 +145,7 @@ async fn a_receiver_that_is_gone_fails_the_event_at_once_and_gets_the_next() {
     webhook.receiver.answer_next(&[ReceiverAnswer {
         status: 410,
         retry_after: None,
+        body: "",
     }]);
     env.deliver(&raised_event("e1", "a1", 0)).await;
     env.deliver(&resolved_event("e2", "a1", 60)).await;

@@ -29,6 +29,7 @@ pub(crate) const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 pub(crate) struct ReceiverAnswer {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<&'static str>,
+    pub(crate) body: &'static str,
 }
 
 /// One request.
@@ -81,6 +82,7 @@ impl Receiver {
         let answer = |status| ReceiverAnswer {
             status,
             retry_after: None,
+            body: "",
         };
         self.state.lock().unwrap().always = status.map(answer);
     }
@@ -158,6 +160,7 @@ async fn receive(
         let refused = ReceiverAnswer {
             status: 400,
             retry_after: None,
+            body: "",
         };
         let answer = if state.refused.iter().any(is_refused) {
             Some(refused)
@@ -179,8 +182,8 @@ async fn receive(
     };
     let status = StatusCode::from_u16(answer.status).unwrap();
     match answer.retry_after {
-        Some(value) => (status, [("retry-after", value)]).into_response(),
-        None => status.into_response(),
+        Some(value) => (status, [("retry-after", value)], answer.body).into_response(),
+        None => (status, answer.body).into_response(),
     }
 }
 
@@ -202,6 +205,7 @@ impl TestEnvironment {
         self.put_webhook(&url, &[(WEBHOOK_SECRET, None)]).await;
         let config = deliveries::Config {
             deliveries_table: "deliveries".into(),
+            queue_url: self.queue.url.clone(),
             source_secret_prefix: "tb/source/".into(),
             webhook_origins: vec![receiver.origin.clone()],
         };
@@ -217,6 +221,16 @@ impl TestEnvironment {
 
     /// Stores the source's document with this webhook.
     pub(crate) async fn put_webhook(&self, url: &str, secrets: &[(&str, Option<Timestamp>)]) {
+        self.put_webhook_with_actions(url, secrets, true).await;
+    }
+
+    /// As [`Self::put_webhook`], and says whether the source takes actions.
+    pub(crate) async fn put_webhook_with_actions(
+        &self,
+        url: &str,
+        secrets: &[(&str, Option<Timestamp>)],
+        takes_actions: bool,
+    ) {
         let secrets = secrets.iter().map(|(value, not_after)| SourceSecret {
             value: Secret::new(*value),
             not_after: *not_after,
@@ -224,6 +238,7 @@ impl TestEnvironment {
         let webhook = OutgoingWebhook {
             url: url.to_owned(),
             secrets: secrets.collect(),
+            takes_actions,
         };
         let document = SourceDocument {
             webhook: Some(webhook),

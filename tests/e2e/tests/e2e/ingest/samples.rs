@@ -39,7 +39,7 @@ fn source_policy() -> SourcePolicy {
         source,
         partners,
         kinds_added,
-        has_webhook: false,
+        webhook: domain::outgoing::scope::WebhookScope::Nothing,
     }
 }
 

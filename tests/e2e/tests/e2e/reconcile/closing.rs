@@ -458,7 +458,7 @@ fn message_of(event: &Value) -> SqsMessage {
         source: SourceId::parse(SOURCE).unwrap(),
         partners: vec![partner()],
         kinds_added: vec![],
-        has_webhook: false,
+        webhook: domain::outgoing::scope::WebhookScope::Nothing,
     };
     let times = RequestTimes {
         sent_at: Timestamp::now(),

@@ -12,6 +12,7 @@ use crate::sources::deliveries::render::{LoggedDelivery, last_answer};
 #[derive(Deserialize)]
 struct Webhook {
     url: String,
+    takes_actions: bool,
     secrets_until: Vec<Option<Timestamp>>,
     secret: Option<String>,
     old_until: Option<Timestamp>,
@@ -26,6 +27,7 @@ pub(super) fn one(webhook: &Value) -> Result<String> {
     let until = until.collect::<Vec<_>>().join(", ");
     Ok(details([
         ("Address", Some(of.url)),
+        ("Actions", Some(actions(of.takes_actions))),
         ("Secrets", Some(until)),
     ]))
 }
@@ -36,6 +38,7 @@ pub(super) fn changed(webhook: &Value) -> Result<String> {
     let has_secret = of.secret.is_some();
     let text = details([
         ("Address", Some(of.url)),
+        ("Actions", Some(actions(of.takes_actions))),
         ("Secret", of.secret),
         ("Old secret signs until", of.old_until.map(time)),
     ]);
@@ -43,6 +46,14 @@ pub(super) fn changed(webhook: &Value) -> Result<String> {
         true => format!("{text}\n\nGive the secret to the receiver now: it is not shown again."),
         false => format!("{text}\n\nThe webhook keeps its secret."),
     })
+}
+
+fn actions(takes: bool) -> String {
+    let text = match takes {
+        true => "the source gets them",
+        false => "none",
+    };
+    text.to_owned()
 }
 
 /// The outcome of a test delivery.

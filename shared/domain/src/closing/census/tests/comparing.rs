@@ -1,6 +1,8 @@
 //! The comparison with ConnectWise's list of open tickets.
 
 use super::*;
+use crate::setup::ticket_action::TicketAction;
+use crate::ticketing::lookup::apply_inspection;
 
 #[test]
 fn an_empty_comparison_is_known_to_be_empty() {
@@ -24,6 +26,7 @@ fn listed(record: &Record) -> FoundTicket {
         closed_at: None,
         merged: false,
         touched: false,
+        action: None,
     }
 }
 
@@ -300,4 +303,28 @@ fn a_missing_ticket_is_proposed_if_its_board_is_visible() {
     assert_eq!(asks.len(), 1, "its board is not known to be hidden");
     assert_eq!(tickets.boards(&[5, 9, 11]), BTreeSet::from([BOARD, 3]));
     assert_eq!(tickets.boards(&[5, 7]), BTreeSet::from([BOARD]));
+}
+
+#[test]
+fn a_move_to_a_status_that_asks_for_an_action_is_looked_at_once() {
+    let record = a();
+    let proposals = |record: &Record, found: &FoundTicket| {
+        compared(std::slice::from_ref(record), std::slice::from_ref(found)).0
+    };
+    let number = record.open().unwrap().ticket_id;
+    let act = FoundTicket {
+        action: Some(TicketAction::WontFix { days: 30 }),
+        ..listed(&record)
+    };
+    assert_eq!(proposals(&record, &act), look(number));
+    let open = record.open().unwrap().clone();
+    let known = apply_inspection(record, &open, Some(&act), minute(NOW));
+    assert_eq!(proposals(&known, &act), []);
+    // Another number of days is no other move.
+    let days = FoundTicket {
+        action: Some(TicketAction::WontFix { days: 7 }),
+        ..act
+    };
+    assert_eq!(proposals(&known, &days), []);
+    assert_eq!(proposals(&known, &listed(&known)), look(number));
 }

@@ -158,6 +158,7 @@ fn other_boards_keep_decisions_but_no_foreign_ids() {
             alerts: 20,
             minutes: 5,
         }),
+        wont_fix_days: 14,
         note_interval_minutes: 30,
         notes_for_customers: true,
         source: Some(6),

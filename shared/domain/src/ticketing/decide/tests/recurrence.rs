@@ -54,6 +54,7 @@ fn closed_by_person(closed_at: i64) -> TicketEnd {
     TicketEnd {
         by: ClosedBy::Technician,
         at: Some(at(closed_at)),
+        action: None,
     }
 }
 
