@@ -56,6 +56,10 @@ impl SystemTest {
             Self::Isolation => "isolation",
         }
     }
+
+    fn title(self) -> String {
+        format!("the test `{}`", self.name())
+    }
 }
 
 #[derive(Debug, Default, Clone, Copy, clap::Args)]
@@ -67,7 +71,19 @@ pub(crate) struct ChaosOptions {
 
 pub(crate) async fn run(test: SystemTest) -> Result<()> {
     let command = nextest(test).await?;
-    run_to_end(test, command).await
+    run_to_end(&test.title(), command).await
+}
+
+/// Runs tests concurrently: each of them mostly waits for schedules. The output of each is shown when it
+/// ends.
+pub(crate) async fn run_all(tests: &[SystemTest]) -> Result<()> {
+    let filter = tests.iter().map(|test| format!("test(={})", test.name()));
+    let filter = filter.collect::<Vec<_>>().join(" | ");
+    let mut command = NEXTEST.ensure().await?.command();
+    command.arg("run").args(PACKAGES);
+    command.args(["--run-ignored", "only", "--no-fail-fast", "-E", &filter]);
+    command.args(["--success-output", "immediate"]);
+    run_to_end("the tests of deployed stacks", command).await
 }
 
 pub(crate) async fn chaos(options: ChaosOptions) -> Result<()> {
@@ -75,7 +91,7 @@ pub(crate) async fn chaos(options: ChaosOptions) -> Result<()> {
     if let Some(seed) = options.seed {
         command.env("TICKETBRIDGE_CHAOS_SEED", seed.to_string());
     }
-    run_to_end(SystemTest::Chaos, command).await
+    run_to_end(&SystemTest::Chaos.title(), command).await
 }
 
 /// The smoke test without nextest, so that a first look at the project installs as little as
@@ -88,7 +104,7 @@ pub(crate) async fn demo() -> Result<()> {
         .args(PACKAGES)
         .args(["--", "--ignored", "--nocapture"]);
     cargo.args(["--exact", test.name()]);
-    run_to_end(test, cargo).await?;
+    run_to_end(&test.title(), cargo).await?;
     println!(
         "Every check passed, in {:.0} s; everything is stopped.",
         started.elapsed().as_secs_f64()
@@ -104,11 +120,10 @@ async fn nextest(test: SystemTest) -> Result<Command> {
     Ok(command)
 }
 
-async fn run_to_end(test: SystemTest, mut command: Command) -> Result<()> {
-    let name = format!("the test `{}`", test.name());
+async fn run_to_end(name: &str, mut command: Command) -> Result<()> {
     // An error names its causes. A trace of the executor's calls after it would only hide them.
     command.env("RUST_LIB_BACKTRACE", "0");
-    let mut process = ProcessGroup::start(&name, command)?.with_grace(GRACE);
+    let mut process = ProcessGroup::start(name, command)?.with_grace(GRACE);
     let status = process.wait().await?;
     if !status.success() {
         bail!("{name} failed ({status})");

@@ -33,16 +33,15 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
     clients::run().await?;
     let seconds = if options.long { 300 } else { 60 };
     fuzz::run(seconds, RunFolder::create("fuzz")?.path()).await?;
-    for test in [
+    system_tests::run_all(&[
         SystemTest::Smoke,
         SystemTest::Restore,
         SystemTest::OperatorProgram,
         SystemTest::IamDenials,
         SystemTest::Alertmanager,
         SystemTest::OutgoingWebhook,
-    ] {
-        system_tests::run(test).await?;
-    }
+    ])
+    .await?;
     api_tests::run(&ApiOptions::for_seconds(seconds)).await?;
     browser_tests::run(&browser_tests::BrowserOptions::default()).await?;
     if options.long {

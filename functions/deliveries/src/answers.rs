@@ -1,7 +1,7 @@
 //! The answers of receivers to actions: `tickets` writes them as notes.
 
 use aws::queue::{self, QueueSender};
-use domain::alert::command::{Command, CommandAction};
+use domain::alert::source_answer::SourceAnswer;
 use domain::outgoing::cloud_event::OutgoingCloudEvent;
 use domain::text::cut_to_bytes;
 use domain::wire::message::Message;
@@ -19,7 +19,7 @@ pub(crate) struct AnswerSender {
 
 /// The body of an answer. Other members are ignored.
 #[derive(Deserialize)]
-struct Answer {
+struct AnswerBody {
     note: Option<String>,
 }
 
@@ -35,30 +35,24 @@ impl AnswerSender {
         delivery: &Delivery,
         answer: &[u8],
     ) -> Result<(), queue::Error> {
-        let Some(command) = command(delivery, answer) else {
+        let Some(answer) = read(delivery, answer) else {
             return Ok(());
         };
-        self.queue.send_all(&[Message::Command(command)]).await?;
+        self.queue.send_all(&[Message::Answer(answer)]).await?;
         tracing::info!(source = %delivery.source, delivery.id, "queued the answer to an action");
         Ok(())
     }
 }
 
-/// The command to write an answer's note. `None` if the body is no such answer.
-fn command(delivery: &Delivery, answer: &[u8]) -> Option<Command> {
-    let answer: Answer = serde_json::from_slice(answer).ok()?;
-    let note = answer.note?;
-    let note = note.trim();
+/// The answer with its note. `None` if the body has none.
+fn read(delivery: &Delivery, answer: &[u8]) -> Option<SourceAnswer> {
+    let body: AnswerBody = serde_json::from_slice(answer).ok()?;
+    let text = cut_to_bytes(body.note?.trim(), MAX_NOTE);
     let event: OutgoingCloudEvent = serde_json::from_str(&delivery.body).ok()?;
-    let ticket = event.data.ticket?;
-    let text = cut_to_bytes(note, MAX_NOTE);
-    (!text.is_empty()).then_some(Command {
+    (!text.is_empty()).then_some(SourceAnswer {
         key: delivery.key.clone()?,
-        occurrence: 0,
-        ticket_id: Some(ticket.number),
-        action: CommandAction::Answer {
-            asked_at: event.time,
-            text,
-        },
+        ticket_id: event.data.ticket?.number,
+        asked_at: event.time,
+        text,
     })
 }

@@ -22,7 +22,7 @@ impl Config {
         let mut environment = Environment::default();
         let config = Self {
             deliveries_table: environment.text("DELIVERIES_TABLE"),
-            queue_url: environment.text("QUEUE_URL"),
+            queue_url: environment.address("QUEUE_URL"),
             source_secret_prefix: environment.text("SOURCE_SECRET_PREFIX"),
             webhook_origins: environment.list("WEBHOOK_ORIGINS"),
         };

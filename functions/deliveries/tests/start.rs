@@ -10,8 +10,12 @@
 mod start;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_deliveries");
-const VARIABLES: [(&str, &str); 2] = [
+const VARIABLES: [(&str, &str); 3] = [
     ("DELIVERIES_TABLE", "deliveries"),
+    (
+        "QUEUE_URL",
+        "https://sqs.us-east-1.amazonaws.com/000000000000/events",
+    ),
     ("SOURCE_SECRET_PREFIX", "tb/source/"),
 ];
 

@@ -33,8 +33,7 @@ pub(crate) fn is_resolve(command: &Command) -> bool {
         CommandAction::Look
         | CommandAction::LookForDuplicates
         | CommandAction::Retry { .. }
-        | CommandAction::OpenAgain
-        | CommandAction::Answer { .. } => false,
+        | CommandAction::OpenAgain => false,
     }
 }
 

@@ -306,6 +306,10 @@ impl Batch {
                 let key = command.key.clone();
                 return self.add(key, record, AlertRequest::Command(Box::new(command)));
             }
+            Message::Answer(answer) => {
+                let key = answer.key.clone();
+                return self.add(key, record, AlertRequest::Answer(Box::new(answer)));
+            }
             Message::Snapshot(part) => PartnerMessage::Snapshot(part),
             Message::Rejected(rejected) => PartnerMessage::Rejected(rejected),
             Message::Quarantine(entry) => PartnerMessage::Quarantine(entry),

@@ -184,7 +184,9 @@ fn received_from(message: &Message) -> Option<(PartnerSource, Timestamp)> {
         // These two record it themselves.
         Message::Quarantine(_) | Message::SourceReport(_) => return None,
         // These are no messages of a source.
-        Message::Reconsider(_) | Message::Release(_) | Message::Command(_) => return None,
+        Message::Reconsider(_) | Message::Release(_) | Message::Command(_) | Message::Answer(_) => {
+            return None;
+        }
     };
     (!source.is_reserved()).then(|| ((partner.clone(), source.clone()), at))
 }
@@ -205,7 +207,8 @@ fn sent_for(message: &Message) -> Option<(SourceTenant, Timestamp)> {
         | Message::SourceReport(_)
         | Message::Reconsider(_)
         | Message::Release(_)
-        | Message::Command(_) => return None,
+        | Message::Command(_)
+        | Message::Answer(_) => return None,
     };
     (!source.is_reserved()).then(|| ((partner.clone(), source.clone(), tenant.clone()), at))
 }

@@ -34,6 +34,7 @@ pub mod alert {
     pub mod release;
     pub mod resolution;
     pub mod similar;
+    pub mod source_answer;
     pub mod state;
     pub mod storm;
     pub mod storm_ticket;
@@ -108,8 +109,8 @@ pub mod setup {
     pub mod same_connectwise;
     pub mod settings;
     pub mod source_keys;
+    pub mod status_action;
     pub mod tenant_changes;
-    pub mod ticket_action;
     pub mod type_hierarchy;
 }
 

@@ -134,13 +134,13 @@ impl StormTest<'_> {
     async fn tickets_of(&self, phase: &str, tenant: &TenantId, rest: &[Value]) -> Result<Duration> {
         let mut alerts = BTreeMap::new();
         let mut events = vec![];
-        let every = rest.len() / OTHERS;
+        let at = |number: usize| rest.len() * number / OTHERS;
         for number in 0..OTHERS {
             let id = format!("{phase}-{number}");
             let alert = alert(tenant, &id);
             alerts.insert(id.clone(), self.source.key(&alert)?.item_key());
             events.push(AlertSource::raised(&alert, &id));
-            events.extend_from_slice(&rest[every * number..every * (number + 1)]);
+            events.extend_from_slice(&rest[at(number)..at(number + 1)]);
         }
         let skip = self.stack.simulator.journal(0).await?.len();
         let accepted_at = RefCell::new(BTreeMap::new());

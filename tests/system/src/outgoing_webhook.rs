@@ -1,6 +1,6 @@
 //! The webhook of a source, received by programs that verify with the public Standard Webhooks
-//! libraries of Python and Node: what becomes of an alert, a receiver that is down for a while, and
-//! a rotation of the secret.
+//! libraries of Python and Node: what becomes of an alert, a receiver that is down for a while, a
+//! rotation of the secret, and an action that a technician asks for.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use local_stack::source::{AlertSource, SourceAlert};
 use local_stack::stack::Stack;
 use local_stack::venv::{PythonTools, Venv};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::checklist::Checklist;
@@ -171,6 +171,34 @@ impl WebhookTest<'_> {
         python.expect("a test delivery", &[("", "ping")]).await?;
         self.checks
             .passed("the secret before the rotation still verifies a test delivery");
+        let status = self.choose_status_for_action().await?;
+        let virus = SourceAlert {
+            id: "virus",
+            title: "A virus was found",
+            ..disk
+        };
+        sender
+            .post(&AlertSource::raised(&virus, "raised-3"))
+            .await?;
+        let test_delivery = ("", "ping");
+        let created = ("virus", "ticket.created");
+        python
+            .expect("the event of the ticket", &[test_delivery, created])
+            .await?;
+        let requests = python.requests()?;
+        let number = requests[1].event["data"]["ticket"]["number"].as_u64();
+        let number = number.context("no ticket number")?;
+        let moved = json!({ "status": status });
+        self.stack.simulator.act(number, &moved).await?;
+        let asked = ("virus", "ticket.action");
+        let noted = ("virus", "ticket.noted");
+        let events = [test_delivery, created, asked, noted];
+        python.expect("the action and its note", &events).await?;
+        let answers = self.notes_with(number, "Done: act").await?;
+        ensure!(answers == 1, "the answer is on the ticket {answers} times");
+        self.checks.passed(
+            "a technician moved a ticket to a status: the source was asked once, and its answer is one note",
+        );
         python.stop().await?;
         for state in ["pending", "failed"] {
             let left = operator.deliveries(&source.id, state).await?;
@@ -179,6 +207,32 @@ impl WebhookTest<'_> {
         self.checks
             .passed("the delivery log has no pending and no failed delivery");
         Ok(())
+    }
+
+    /// Makes "In Progress" of the board of operations the status that asks the source to act, and
+    /// returns it.
+    async fn choose_status_for_action(&self) -> Result<u64> {
+        let (operator, partner) = (&self.stack.operator, &self.stack.seeded.partner);
+        let mut configuration = operator.configuration(partner).await?;
+        let target = &mut configuration["settings"]["operations"];
+        let path = format!("/service/boards/{}/statuses", target["board"]);
+        let statuses = self.stack.simulator.get(&path, &[]).await?;
+        let mut statuses = statuses.as_array().into_iter().flatten();
+        let status = statuses.find(|status| status["name"] == "In Progress");
+        let status = status.and_then(|status| status["id"].as_u64());
+        let status = status.context("the board has no such status")?;
+        target["actions"] = json!({ "act": status });
+        operator.put_configuration(partner, &configuration).await?;
+        Ok(status)
+    }
+
+    /// How many notes of a ticket contain this text.
+    async fn notes_with(&self, ticket: u64, text: &str) -> Result<usize> {
+        let path = format!("/service/tickets/{ticket}/allNotes");
+        let notes = self.stack.simulator.get(&path, &[]).await?;
+        let notes = notes.as_array().into_iter().flatten();
+        let texts = notes.filter_map(|note| note["text"].as_str());
+        Ok(texts.filter(|of| of.contains(text)).count())
     }
 
     fn start_python(&self, log: &str, secret: &str) -> Result<Receiver> {

@@ -110,10 +110,10 @@ impl OperatorClient {
         serde_json::from_value(created).context("the operator API returned a source without secret")
     }
 
-    /// Sets the webhook of a source, which must have none. Returns its signing secret.
+    /// Sets the webhook of a source, which must have none; it takes actions. Returns its signing secret.
     pub async fn put_webhook(&self, source: &SourceId, url: &str) -> Result<String> {
         let path = format!("/sources/{source}/webhook");
-        let body = json!({ "url": url });
+        let body = json!({ "url": url, "takes_actions": true });
         signing_secret(&self.call(Method::PUT, &path, Some(&body)).await?)
     }
 

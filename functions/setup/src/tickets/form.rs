@@ -9,7 +9,7 @@ use domain::alert::storm::{MAX_ALERTS, MAX_STORM_MINUTES, MIN_ALERTS, StormRule}
 use domain::setup::choices::{BoardChoice, find_target_issues, merge_types};
 use domain::setup::rights;
 use domain::setup::settings::{BoardTarget, OnResolve, Settings};
-use domain::setup::ticket_action::ActionKind;
+use domain::setup::status_action::ActionKind;
 use domain::setup::type_hierarchy::{HierarchyChoice, find_hierarchy_issues};
 use domain::{Kind, RecordId};
 use serde::{Deserialize, Deserializer};

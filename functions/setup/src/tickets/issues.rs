@@ -1,7 +1,7 @@
 //! Says why a chosen status, type, subtype or item cannot be used.
 
 use domain::setup::choices::{BoardChoice, TargetIssue};
-use domain::setup::ticket_action::ActionKind;
+use domain::setup::status_action::ActionKind;
 use domain::setup::type_hierarchy::{HierarchyChoice, HierarchyIssue};
 
 pub(crate) fn describe(which: &BoardChoice, why: TargetIssue) -> String {

@@ -12,7 +12,7 @@ use domain::setup::choices::{
 };
 use domain::setup::found_board::{FoundStatus, FoundType};
 use domain::setup::settings::{OnResolve, Settings};
-use domain::setup::ticket_action::ActionKind;
+use domain::setup::status_action::ActionKind;
 use domain::setup::type_hierarchy::TypeHierarchy;
 use domain::{Kind, RecordId};
 use maud::{Markup, html};

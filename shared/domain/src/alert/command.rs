@@ -40,8 +40,6 @@ pub enum CommandAction {
     Retry { refused_at: Timestamp },
     /// A person wants a ticket again for an active alert whose ticket a person ended.
     OpenAgain,
-    /// The source answered to the action that a technician asked for at this time.
-    Answer { asked_at: Timestamp, text: String },
 }
 
 impl Command {
@@ -53,16 +51,6 @@ impl Command {
                 |blocked: &BlockedSince| blocked.is_refusal() && blocked.since == *refused_at;
             // The occurrence and the ticket do not matter for a refusal.
             return record.blocked.as_ref().is_some_and(is_the_refusal);
-        }
-        if let CommandAction::Answer { asked_at, .. } = &self.action {
-            let is_unanswered = |open: &OpenTicket| {
-                let asked = open.action.as_ref();
-                let is_it =
-                    asked.is_some_and(|asked| asked.at == *asked_at && asked.is_unanswered());
-                is_it && self.ticket_id == Some(open.ticket_id)
-            };
-            // The ticket says of which occurrence it is.
-            return record.open().is_some_and(is_unanswered);
         }
         let has_ticket = match &record.actual {
             Some(Actual::Open(open)) => self.ticket_id == Some(open.ticket_id),
@@ -78,7 +66,7 @@ impl Command {
             }
             CommandAction::Look | CommandAction::LookForDuplicates => record.open().is_some(),
             CommandAction::OpenAgain => record.can_open_again(),
-            CommandAction::Answer { .. } | CommandAction::Retry { .. } => true,
+            CommandAction::Retry { .. } => true,
         };
         self.occurrence == record.occurrence && has_ticket && is_newest
     }
@@ -101,7 +89,6 @@ impl Command {
             CommandAction::Look => record,
             CommandAction::Retry { .. } => record.released(),
             CommandAction::OpenAgain => record.opened_again(now),
-            CommandAction::Answer { text, .. } => record.with_answer(text),
             CommandAction::LookForDuplicates => match record.open().cloned() {
                 Some(open) => look_for_duplicates(record, &open, now),
                 None => record,

@@ -29,7 +29,7 @@ use crate::alert::summary::AlertSummary;
 use crate::alert::trail::Trail;
 use crate::outgoing::events::OutgoingEvents;
 use crate::setup::settings::Settings;
-use crate::setup::ticket_action::{ActionAnswer, RequestedAction};
+use crate::setup::status_action::{ActionAnswer, RequestedAction};
 use crate::ticketing::found_ticket::FoundTicket;
 use crate::time::later;
 use crate::{AlertId, AlertKey, Blocked, RecordId, TicketRef};

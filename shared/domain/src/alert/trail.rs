@@ -13,7 +13,7 @@ use crate::alert::figures::AlertFigures;
 use crate::alert::op::Op;
 use crate::alert::record::{Actual, ClosedBy, Record};
 use crate::alert::resolution::Resolution;
-use crate::setup::ticket_action::{RequestedAction, TicketAction};
+use crate::setup::status_action::{RequestedAction, StatusAction};
 use crate::text::cut_to_bytes;
 use crate::{Blocked, RecordId};
 
@@ -77,7 +77,7 @@ pub enum StepKind {
     ActionRequested {
         ticket: RecordId,
         #[serde(flatten)]
-        action: TicketAction,
+        action: StatusAction,
     },
     /// The ticket ended.
     Closed { ticket: RecordId, by: ClosedBy },

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::alert::key::ItemKey;
-use crate::setup::ticket_action::ActionKind;
+use crate::setup::status_action::ActionKind;
 use crate::{RecordId, SourceId, TenantId};
 
 /// The alerts of one tenant from one source: what a snapshot lists.

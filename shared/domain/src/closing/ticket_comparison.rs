@@ -8,7 +8,7 @@ use crate::RecordId;
 use crate::alert::key::ItemKey;
 use crate::closing::census_entry::{CensusAlert, CensusTicket};
 use crate::closing::proposal::{Proposal, ProposedAction};
-use crate::setup::ticket_action::TicketAction;
+use crate::setup::status_action::StatusAction;
 use crate::ticketing::found_ticket::FoundTicket;
 use crate::time::earlier;
 
@@ -166,5 +166,5 @@ fn differs(ticket: &CensusTicket, key: ItemKey, found: &FoundTicket) -> bool {
         || found.merged
         || found.company_id != Some(ticket.company)
         || found.board_id != ticket.board
-        || found.action.map(TicketAction::kind) != ticket.action
+        || found.action.map(StatusAction::kind) != ticket.action
 }

@@ -10,7 +10,7 @@ use crate::alert::record::ClosedBy;
 use crate::outgoing::block_reason::BlockReason;
 use crate::outgoing::events::{OutgoingEventKind, ReportedTicket};
 use crate::outgoing::request::ReportedEvent;
-use crate::setup::ticket_action::ActionKind;
+use crate::setup::status_action::ActionKind;
 use crate::{AlertKey, Kind, RecordId, SourceId};
 
 /// An outgoing event as its receiver gets it.

@@ -13,7 +13,7 @@ use crate::alert::record::{Actual, ClosedBy, Record};
 use crate::alert::resolution::Resolution;
 use crate::outgoing::block_reason::BlockReason;
 use crate::outgoing::scope::WebhookScope;
-use crate::setup::ticket_action::{RequestedAction, TicketAction};
+use crate::setup::status_action::{RequestedAction, StatusAction};
 
 /// The most events that a record keeps. Older ones were sent long ago.
 const MAX_EVENTS: usize = 32;
@@ -56,7 +56,7 @@ pub enum OutgoingEventKind {
         #[serde(flatten)]
         ticket: ReportedTicket,
         #[serde(flatten)]
-        action: TicketAction,
+        action: StatusAction,
     },
     TicketClosed {
         #[serde(flatten)]

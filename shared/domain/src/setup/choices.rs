@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::event::Severity;
 use crate::setup::found_board::{FoundStatus, FoundType};
 use crate::setup::settings::BoardTarget;
-use crate::setup::ticket_action::ActionKind;
+use crate::setup::status_action::ActionKind;
 use crate::{Kind, RecordId};
 
 /// Why a part of a board cannot be used for a purpose.

@@ -10,7 +10,7 @@ use crate::alert::event::Severity;
 use crate::alert::flapping::FlapRule;
 use crate::alert::kind::Category;
 use crate::alert::storm::StormRule;
-use crate::setup::ticket_action::{ActionKind, TicketAction};
+use crate::setup::status_action::{ActionKind, StatusAction};
 use crate::{Kind, RecordId};
 
 /// The settings that a partner makes in set-up.
@@ -233,17 +233,17 @@ impl Settings {
 
     /// The action that this status asks for. A status belongs to one board in ConnectWise.
     #[must_use]
-    pub fn action_of_status(&self, status: RecordId) -> Option<TicketAction> {
+    pub fn action_of_status(&self, status: RecordId) -> Option<StatusAction> {
         let mut actions = [&self.operations, &self.cyber_alerts]
             .into_iter()
             .flat_map(|target| &target.actions);
         let (kind, _) = actions.find(|(_, of)| **of == status)?;
         Some(match kind {
-            ActionKind::Acknowledge => TicketAction::Acknowledge,
-            ActionKind::WontFix => TicketAction::WontFix {
+            ActionKind::Acknowledge => StatusAction::Acknowledge,
+            ActionKind::WontFix => StatusAction::WontFix {
                 days: self.wont_fix_days,
             },
-            ActionKind::Act => TicketAction::Act,
+            ActionKind::Act => StatusAction::Act,
         })
     }
 

@@ -7,6 +7,7 @@ use crate::alert::command::{Command, CommandAction};
 use crate::alert::event::{Event, EventOrder};
 use crate::alert::fold::fold;
 use crate::alert::record::{OpenTicket, Record};
+use crate::alert::source_answer::SourceAnswer;
 use crate::connection::view::ConnectionView;
 use crate::ticketing::decide::can_look_up;
 
@@ -21,6 +22,8 @@ pub enum AlertRequest {
     Release,
     /// Do what reconcile asks for.
     Command(Box<Command>),
+    /// Write the source's answer to an action as a note.
+    Answer(Box<SourceAnswer>),
 }
 
 impl AlertRequest {
@@ -28,7 +31,7 @@ impl AlertRequest {
     pub fn event(&self) -> Option<&Event> {
         match self {
             Self::Event(event) => Some(event),
-            Self::Reconsider | Self::Release | Self::Command(_) => None,
+            Self::Reconsider | Self::Release | Self::Command(_) | Self::Answer(_) => None,
         }
     }
 
@@ -42,7 +45,7 @@ impl AlertRequest {
     pub fn once_stored(&self) -> &Self {
         match self {
             Self::Command(_) => &Self::Reconsider,
-            Self::Event(_) | Self::Reconsider | Self::Release => self,
+            Self::Event(_) | Self::Reconsider | Self::Release | Self::Answer(_) => self,
         }
     }
 
@@ -51,7 +54,7 @@ impl AlertRequest {
     pub fn view(&self, view: ConnectionView) -> ConnectionView {
         match self {
             Self::Release => view.released(),
-            Self::Event(_) | Self::Reconsider | Self::Command(_) => view,
+            Self::Event(_) | Self::Reconsider | Self::Command(_) | Self::Answer(_) => view,
         }
     }
 
@@ -70,6 +73,7 @@ impl AlertRequest {
             Self::Reconsider => stored,
             Self::Command(command) => command.apply(stored, now),
             Self::Release => stored.released(),
+            Self::Answer(answer) => answer.apply(stored),
         };
         match &view.connection {
             Some(connection) => record

@@ -11,7 +11,7 @@ use crate::connection::breaker;
 use crate::connection::view::{ConnectionView, LiveConnection};
 use crate::setup::rights;
 use crate::setup::settings::{BoardTarget, OnResolve, Settings};
-use crate::setup::ticket_action::RequestedAction;
+use crate::setup::status_action::RequestedAction;
 use crate::ticketing::decision::{Decision, Idle};
 use crate::ticketing::ticket_index::TicketIndexState;
 use crate::ticketing::ticket_write::{NoteContent, TicketCreation, TicketReopening, TicketWrite};

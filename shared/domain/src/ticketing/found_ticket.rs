@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::alert::record::{ClosedBy, TicketEnd};
-use crate::setup::ticket_action::TicketAction;
+use crate::setup::status_action::StatusAction;
 use crate::time::later;
 use crate::{RecordId, TicketRef};
 
@@ -24,7 +24,7 @@ pub struct FoundTicket {
     pub merged: bool,
     pub touched: bool,
     /// The action that its status asks for, by the partner's settings.
-    pub action: Option<TicketAction>,
+    pub action: Option<StatusAction>,
 }
 
 impl FoundTicket {

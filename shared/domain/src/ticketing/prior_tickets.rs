@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::RecordId;
 use crate::alert::event::{EventDigest, EventOrder, Receipt, Severity};
 use crate::alert::record::{Actual, ClosedBy, ClosedTicket, Duplicate, OpenTicket, Record};
-use crate::setup::ticket_action::RequestedAction;
+use crate::setup::status_action::RequestedAction;
 use crate::ticketing::adopt::{kept, with_duplicates};
 use crate::ticketing::found_ticket::{FoundTicket, end_of_second};
 

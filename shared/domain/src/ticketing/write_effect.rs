@@ -7,7 +7,7 @@ use crate::alert::record::{
     Actual, Claim, ClosedBy, Duplicate, NoteKind, Op, OpenTicket, Record, TicketEnd,
 };
 use crate::setup::settings::TicketType;
-use crate::setup::ticket_action::ActionAnswer;
+use crate::setup::status_action::ActionAnswer;
 use crate::ticketing::found_ticket::FoundTicket;
 use crate::ticketing::manual_change::ManualChange;
 

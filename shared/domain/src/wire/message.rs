@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::command::Command;
 use crate::alert::event::Event;
+use crate::alert::source_answer::SourceAnswer;
 use crate::closing::snapshot_part::SnapshotPart;
 use crate::digest::digest;
 use crate::source::activity::SourceReport;
@@ -17,7 +18,7 @@ use crate::{AlertKey, PartnerId, SourceId};
 pub const ENVELOPE_VERSION: u32 = 1;
 
 /// The types of [`Message`], as the envelope names them.
-const TYPES: [&str; 9] = [
+const TYPES: [&str; 10] = [
     "event",
     "snapshot",
     "rejected",
@@ -27,6 +28,7 @@ const TYPES: [&str; 9] = [
     "reconsider",
     "release",
     "command",
+    "answer",
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +53,8 @@ pub enum Message {
     Release(AlertKey),
     /// A request of reconcile about one alert.
     Command(Command),
+    /// The answer of a source to an action that a technician asked for.
+    Answer(SourceAnswer),
 }
 
 /// Invalid events of one webhook request.
@@ -192,6 +196,7 @@ impl Message {
             Self::Tenants(list) => &list.partner,
             Self::Reconsider(key) | Self::Release(key) => &key.partner,
             Self::Command(command) => &command.key.partner,
+            Self::Answer(answer) => &answer.key.partner,
         }
     }
 }

@@ -10,6 +10,7 @@ use domain::alert::kind::Category;
 use domain::alert::record::{Op as Write, Record};
 use domain::alert::release::{BlockStatus, block_status};
 use domain::alert::resolution::Resolution;
+use domain::alert::source_answer::SourceAnswer;
 use domain::alert::storm::{Admission, StormRule, TenantStorms};
 use domain::connection::breaker::Breaker;
 use domain::connection::view::{ConnectionView, LiveConnection};
@@ -19,7 +20,7 @@ use domain::maintenance::window::WindowDefinition;
 use domain::maintenance::windows::MaintenanceWindows;
 use domain::setup::mapping::Mapping;
 use domain::setup::settings::{BoardTarget, OnResolve, Settings};
-use domain::setup::ticket_action::TicketAction;
+use domain::setup::status_action::StatusAction;
 use domain::ticketing::alert_request::AlertRequest;
 use domain::ticketing::found_ticket::FoundTicket;
 use domain::ticketing::ticket_index::TicketIndexState;
@@ -63,7 +64,7 @@ pub(crate) struct Ticket {
     pub(crate) deleted: bool,
     pub(crate) merged: bool,
     /// The action that its status asks for.
-    pub(crate) action: Option<TicketAction>,
+    pub(crate) action: Option<StatusAction>,
     /// When a person closed, merged or moved it.
     pub(crate) ended_at: Option<i64>,
     /// The notes of Ticketbridge.
@@ -493,16 +494,13 @@ impl Model {
         else {
             return;
         };
-        let command = Command {
+        let answer = SourceAnswer {
             key: key(),
-            occurrence: 0,
-            ticket_id: Some(ticket),
-            action: CommandAction::Answer {
-                asked_at: asked.at,
-                text: format!("asked at {}", asked.at),
-            },
+            ticket_id: ticket,
+            asked_at: asked.at,
+            text: format!("asked at {}", asked.at),
         };
-        let answer = AlertRequest::Command(Box::new(command));
+        let answer = AlertRequest::Answer(Box::new(answer));
         self.queue.extend([answer.clone(), answer]);
     }
 
@@ -532,9 +530,9 @@ impl Model {
                 }
                 TechnicianChange::WontFix => {
                     (ticket.open, ticket.closed_at) = (false, Some(now));
-                    ticket.action = Some(TicketAction::WontFix { days: 1 });
+                    ticket.action = Some(StatusAction::WontFix { days: 1 });
                 }
-                TechnicianChange::AskToAct => ticket.action = Some(TicketAction::Act),
+                TechnicianChange::AskToAct => ticket.action = Some(StatusAction::Act),
                 TechnicianChange::Delete => ticket.deleted = true,
                 // A status belongs to a board.
                 TechnicianChange::ToOtherBoard => {
@@ -652,7 +650,10 @@ impl Model {
         }
         let is_same = |message: &AlertRequest| match message {
             AlertRequest::Event(event) => event.digest == sent.digest,
-            AlertRequest::Command(_) | AlertRequest::Reconsider | AlertRequest::Release => false,
+            AlertRequest::Command(_)
+            | AlertRequest::Reconsider
+            | AlertRequest::Release
+            | AlertRequest::Answer(_) => false,
         };
         if self.queue.iter().any(is_same) {
             return;

@@ -175,6 +175,7 @@ impl<'a, H: Hasher> Canonical<'a, H> {
             AlertRequest::Event(event) => self.add((1, event.digest)),
             AlertRequest::Reconsider => self.add(2),
             AlertRequest::Release => self.add(3),
+            AlertRequest::Answer(answer) => self.time(answer.asked_at),
             AlertRequest::Command(command) => {
                 self.add((4, command.occurrence, command.ticket_id));
                 match &command.action {
@@ -182,7 +183,6 @@ impl<'a, H: Hasher> Canonical<'a, H> {
                     CommandAction::LookForDuplicates => self.add(2),
                     CommandAction::OpenAgain => self.add(3),
                     CommandAction::Retry { refused_at } => self.time(*refused_at),
-                    CommandAction::Answer { asked_at, .. } => self.time(*asked_at),
                     CommandAction::Resolve { last, .. } => self.order(last),
                 }
             }

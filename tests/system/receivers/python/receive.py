@@ -1,6 +1,7 @@
 """A receiver that verifies with the standardwebhooks library: `receive.py 8080 whsec_...`.
 
-Each request becomes one line of output. An event that the library accepts is answered with 204.
+Each request becomes one line of output. An event that the library accepts is answered with 204, and
+an action with a note.
 """
 
 import json
@@ -26,15 +27,26 @@ class Receiver(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         headers = dict(self.headers)
         accepted = is_accepted(body, headers)
+        event = json.loads(body)
         line = {
             "accepted": accepted,
             "accepts_changed_body": is_accepted(body + b" ", headers),
             "id": self.headers["webhook-id"],
-            "event": json.loads(body),
+            "event": event,
         }
         print(json.dumps(line), flush=True)
+        if accepted and event["type"] == "ticket.action":
+            self.answer(json.dumps({"note": f"Done: {event['data']['action']}"}).encode())
+            return
         self.send_response(204 if accepted else 401)
         self.end_headers()
+
+    def answer(self, body):
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, format, *args):
         pass

@@ -53,16 +53,19 @@ pub(crate) fn loops(template: &Template) -> Vec<String> {
     wrong
 }
 
-/// A newer sender may write messages that only a newer consumer can read.
+/// A newer sender may write messages that only a newer consumer can read. Of two functions that send
+/// to each other, one is first: until the other is updated, such a message waits in its queue.
 pub(crate) fn update_order(template: &Template) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (consumer, function) in template.functions() {
-        for queue in template.reads(function) {
-            for (sender, function) in template.functions() {
-                let is_after = list(&function["DependsOn"])
-                    .iter()
-                    .any(|before| *before == consumer);
-                if sender != consumer && may_send(template, function, queue) && !is_after {
+    let depends_on = |function: &Value, before: &str| {
+        let others = list(&function["DependsOn"]);
+        others.iter().any(|other| *other == before)
+    };
+    for (consumer, reader) in template.functions() {
+        for queue in template.reads(reader) {
+            for (sender, writer) in template.functions() {
+                let is_ordered = depends_on(writer, consumer) || depends_on(reader, sender);
+                if sender != consumer && may_send(template, writer, queue) && !is_ordered {
                     wrong.push(format!(
                         "{sender} sends to {queue}, and may be updated before {consumer}"
                     ));

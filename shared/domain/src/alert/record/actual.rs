@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::claim::Claim;
 use crate::alert::event::Severity;
 use crate::alert::key::TicketRef;
-use crate::setup::ticket_action::{RequestedAction, TicketAction};
+use crate::setup::status_action::{RequestedAction, StatusAction};
 use crate::ticketing::manual_change::{ManualChange, TicketFields};
 use crate::{AlertKey, Kind, RecordId};
 
@@ -90,7 +90,7 @@ pub struct TicketEnd {
     /// When, if ConnectWise says so.
     pub at: Option<Timestamp>,
     /// The action that the status asks for to which a person moved it.
-    pub action: Option<TicketAction>,
+    pub action: Option<StatusAction>,
 }
 
 impl From<ClosedBy> for TicketEnd {

@@ -518,8 +518,7 @@ impl Scenario {
                 | CommandAction::LookForDuplicates
                 | CommandAction::Resolve { .. }
                 | CommandAction::Retry { .. }
-                | CommandAction::OpenAgain
-                | CommandAction::Answer { .. },
+                | CommandAction::OpenAgain,
                 _,
             ) => {}
         }

@@ -177,7 +177,7 @@ fn only_the_newest_events_are_kept() {
 }
 
 /// A technician moves the ticket to a status at this time, or away from one.
-fn moved(record: Record, action: Option<TicketAction>, second: i64) -> Record {
+fn moved(record: Record, action: Option<StatusAction>, second: i64) -> Record {
     let mut record = record;
     if let Some(Actual::Open(open)) = &mut record.actual {
         open.action = RequestedAction::seen(open.action.as_ref(), action, at(second));
@@ -194,14 +194,14 @@ fn with_scope(second: i64, scope: WebhookScope) -> Event {
 
 #[test]
 fn each_move_to_a_status_is_one_event() {
-    let act = Some(TicketAction::Act);
+    let act = Some(StatusAction::Act);
     let record = moved(opened(new_alert(), 77, 3), act, 10);
     let record = moved(moved(record, act, 11), None, 12);
     let record = moved(record, act, 20);
     let end = TicketEnd {
         by: ClosedBy::Technician,
         at: None,
-        action: Some(TicketAction::WontFix { days: 30 }),
+        action: Some(StatusAction::WontFix { days: 30 }),
     };
     let record = record.with_closed(77, 1, end, at(30)).to_stored();
     let expected = [
@@ -217,7 +217,7 @@ fn each_move_to_a_status_is_one_event() {
 
 #[test]
 fn a_source_gets_no_action_of_the_time_when_it_took_none() {
-    let act = Some(TicketAction::Act);
+    let act = Some(StatusAction::Act);
     let opened = opened(new_alert(), 77, 3);
     for before in [WebhookScope::Events, WebhookScope::Nothing] {
         let denied = fold(opened.clone(), &with_scope(5, before)).to_stored();

@@ -1,7 +1,7 @@
 //! A technician moves a ticket to a status that asks for an action.
 
 use domain::Blocked;
-use domain::setup::ticket_action::ActionKind;
+use domain::setup::status_action::ActionKind;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::DeliveryState;

@@ -155,7 +155,8 @@ impl Queue {
             | QueueMessage::SourceReport(_)
             | QueueMessage::Tenants(_)
             | QueueMessage::Release(_)
-            | QueueMessage::Command(_)) => {
+            | QueueMessage::Command(_)
+            | QueueMessage::Answer(_)) => {
                 unreachable!("{other:?}")
             }
         };

@@ -78,7 +78,7 @@ mod tests {
 
     fn webhook() -> Value {
         json!({
-            "url": "https://example.com/hooks", "version": 3,
+            "url": "https://example.com/hooks", "takes_actions": true, "version": 3,
             "secrets_until": [null, "2026-11-28T08:00:00Z"],
         })
     }
@@ -87,6 +87,7 @@ mod tests {
     fn a_webhook_is_shown_without_its_secrets() {
         insta::assert_snapshot!(one(&webhook()).unwrap(), @"
         Address  https://example.com/hooks
+        Actions  the source gets them
         Secrets  no end, until 2026-11-28T08:00:00Z
         ");
     }
@@ -100,6 +101,7 @@ mod tests {
         webhook["old_until"] = json!("2026-11-28T08:00:00Z");
         insta::assert_snapshot!(changed(&webhook).unwrap(), @"
         Address                 https://example.com/hooks
+        Actions                 the source gets them
         Secret                  whsec_c2VjcmV0
         Old secret signs until  2026-11-28T08:00:00Z
 

@@ -1,7 +1,7 @@
 //! The comparison with ConnectWise's list of open tickets.
 
 use super::*;
-use crate::setup::ticket_action::TicketAction;
+use crate::setup::status_action::StatusAction;
 use crate::ticketing::lookup::apply_inspection;
 
 #[test]
@@ -313,7 +313,7 @@ fn a_move_to_a_status_that_asks_for_an_action_is_looked_at_once() {
     };
     let number = record.open().unwrap().ticket_id;
     let act = FoundTicket {
-        action: Some(TicketAction::WontFix { days: 30 }),
+        action: Some(StatusAction::WontFix { days: 30 }),
         ..listed(&record)
     };
     assert_eq!(proposals(&record, &act), look(number));
@@ -322,7 +322,7 @@ fn a_move_to_a_status_that_asks_for_an_action_is_looked_at_once() {
     assert_eq!(proposals(&known, &act), []);
     // Another number of days is no other move.
     let days = FoundTicket {
-        action: Some(TicketAction::WontFix { days: 7 }),
+        action: Some(StatusAction::WontFix { days: 7 }),
         ..act
     };
     assert_eq!(proposals(&known, &days), []);

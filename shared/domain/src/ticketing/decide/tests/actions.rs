@@ -1,18 +1,18 @@
 //! Actions that a technician asks for by a ticket's status.
 
 use super::*;
-use crate::alert::command::{Command, CommandAction};
 use crate::alert::record::ClosedBy;
-use crate::setup::ticket_action::TicketAction;
+use crate::alert::source_answer::SourceAnswer;
+use crate::setup::status_action::StatusAction;
 use crate::ticketing::alert_request::AlertRequest;
 use crate::ticketing::found_ticket::FoundTicket;
 use crate::ticketing::lookup::apply_inspection;
 
 const DAY: i64 = 24 * 60 * 60;
-const WONT_FIX: TicketAction = TicketAction::WontFix { days: 30 };
+const WONT_FIX: StatusAction = StatusAction::WontFix { days: 30 };
 
 /// The ticket as a technician left it.
-fn seen(action: Option<TicketAction>, closed: bool) -> FoundTicket {
+fn seen(action: Option<StatusAction>, closed: bool) -> FoundTicket {
     FoundTicket {
         ticket_id: 77,
         ticket_ref: Some(TicketRef::new(&key(), 1)),
@@ -45,22 +45,19 @@ fn raised_again_after_wont_fix() -> Record {
     [resolved(30), raised(40)].iter().fold(record, fold)
 }
 
-fn answer(asked_at: i64, text: &str) -> Command {
-    Command {
+fn answer(asked_at: i64, text: &str) -> SourceAnswer {
+    SourceAnswer {
         key: key(),
-        occurrence: 0,
-        ticket_id: Some(77),
-        action: CommandAction::Answer {
-            asked_at: at(asked_at),
-            text: text.to_owned(),
-        },
+        ticket_id: 77,
+        asked_at: at(asked_at),
+        text: text.to_owned(),
     }
 }
 
 #[test]
 fn a_status_asks_once_as_long_as_the_ticket_stays_in_it() {
     let action = |record: &Record| record.open().unwrap().action.clone();
-    let act = seen(Some(TicketAction::Act), false);
+    let act = seen(Some(StatusAction::Act), false);
     let asked = inspected(active(), &act, 20);
     assert_eq!(action(&asked).unwrap().at, at(20));
     let stays = inspected(asked.clone(), &act, 30);
@@ -69,7 +66,7 @@ fn a_status_asks_once_as_long_as_the_ticket_stays_in_it() {
     assert_eq!(action(&moved_on), None);
     let again = inspected(moved_on, &act, 50);
     assert_eq!(action(&again).unwrap().at, at(50));
-    let other = inspected(asked, &seen(Some(TicketAction::Acknowledge), false), 60);
+    let other = inspected(asked, &seen(Some(StatusAction::Acknowledge), false), 60);
     assert_eq!(action(&other).unwrap().at, at(60));
 }
 
@@ -134,8 +131,8 @@ fn a_close_by_ticketbridge_keeps_what_a_technician_asked_for() {
 fn other_actions_and_other_closed_statuses_block_nothing() {
     for action in [
         None,
-        Some(TicketAction::Acknowledge),
-        Some(TicketAction::Act),
+        Some(StatusAction::Acknowledge),
+        Some(StatusAction::Act),
     ] {
         let asked = inspected(active(), &seen(Some(WONT_FIX), false), 15);
         let record = inspected(asked, &seen(action, true), 20);
@@ -148,23 +145,23 @@ fn other_actions_and_other_closed_statuses_block_nothing() {
 
 #[test]
 fn the_first_answer_becomes_one_note() {
-    let asked = inspected(active(), &seen(Some(TicketAction::Act), false), 20);
-    let answered = answer(20, "The device is isolated.").apply(asked, at(30));
-    let second = answer(20, "Again.").apply(answered.clone(), at(31));
+    let asked = inspected(active(), &seen(Some(StatusAction::Act), false), 20);
+    let answered = answer(20, "The device is isolated.").apply(asked);
+    let second = answer(20, "Again.").apply(answered.clone());
     assert_eq!(second, answered);
     let text = "The device is isolated.".to_owned();
     let note = note(NoteContent::Answer { text });
     assert_eq!(next(&answered, 32), Decision::Write(note.clone()));
     let noted = apply_effect(answered, &claim(note.op()), &WriteEffect::Noted, at(33));
     assert_eq!(next(&noted, 34), Decision::Nothing(Idle::UpToDate));
-    let third = answer(20, "Again.").apply(noted.clone(), at(40));
+    let third = answer(20, "Again.").apply(noted.clone());
     assert_eq!(third, noted);
 }
 
 #[test]
 fn an_answer_is_noted_before_the_ticket_is_closed() {
-    let asked = inspected(active(), &seen(Some(TicketAction::Act), false), 20);
-    let answered = answer(20, "Done.").apply(fold(asked, &resolved(25)), at(30));
+    let asked = inspected(active(), &seen(Some(StatusAction::Act), false), 20);
+    let answered = answer(20, "Done.").apply(fold(asked, &resolved(25)));
     let text = "Done.".to_owned();
     let expected = Decision::Write(note(NoteContent::Answer { text }));
     assert_eq!(next(&answered, 32), expected);
@@ -177,11 +174,11 @@ fn an_answer_is_noted_before_the_ticket_is_closed() {
 
 #[test]
 fn an_answer_to_an_earlier_move_is_void() {
-    let asked = inspected(active(), &seen(Some(TicketAction::Act), false), 20);
+    let asked = inspected(active(), &seen(Some(StatusAction::Act), false), 20);
     let moved_on = inspected(asked.clone(), &seen(None, false), 25);
-    let again = inspected(moved_on.clone(), &seen(Some(TicketAction::Act), false), 28);
-    let closed = inspected(asked, &seen(Some(TicketAction::Act), true), 25);
+    let again = inspected(moved_on.clone(), &seen(Some(StatusAction::Act), false), 28);
+    let closed = inspected(asked, &seen(Some(StatusAction::Act), true), 25);
     for record in [moved_on, again, closed] {
-        assert_eq!(answer(20, "Late.").apply(record.clone(), at(30)), record);
+        assert_eq!(answer(20, "Late.").apply(record.clone()), record);
     }
 }

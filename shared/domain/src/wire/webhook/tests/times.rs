@@ -131,7 +131,8 @@ fn events_of_a_batch_are_received_in_its_order() {
         | Message::Tenants(_)
         | Message::Reconsider(_)
         | Message::Release(_)
-        | Message::Command(_) => None,
+        | Message::Command(_)
+        | Message::Answer(_) => None,
     });
     assert_eq!(events.collect::<Vec<_>>(), [0, 1, 2]);
 }

@@ -36,13 +36,13 @@ impl ActionKind {
 /// An action with the partner's choice about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
-pub enum TicketAction {
+pub enum StatusAction {
     Acknowledge,
     WontFix { days: u32 },
     Act,
 }
 
-impl TicketAction {
+impl StatusAction {
     #[must_use]
     pub fn kind(self) -> ActionKind {
         match self {
@@ -69,7 +69,7 @@ impl TicketAction {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestedAction {
     #[serde(flatten)]
-    pub action: TicketAction,
+    pub action: StatusAction,
     /// When the ticket was first seen in the status.
     pub at: Timestamp,
     /// What the source answered. The first answer counts.
@@ -97,7 +97,7 @@ impl ActionAnswer {
 
 impl RequestedAction {
     #[must_use]
-    pub fn new(action: TicketAction, at: Timestamp) -> Self {
+    pub fn new(action: StatusAction, at: Timestamp) -> Self {
         Self {
             action,
             at,
@@ -110,7 +110,7 @@ impl RequestedAction {
     #[must_use]
     pub(crate) fn seen(
         before: Option<&Self>,
-        seen: Option<TicketAction>,
+        seen: Option<StatusAction>,
         now: Timestamp,
     ) -> Option<Self> {
         let seen = seen?;
