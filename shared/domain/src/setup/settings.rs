@@ -10,6 +10,7 @@ use crate::alert::event::Severity;
 use crate::alert::flapping::FlapRule;
 use crate::alert::kind::Category;
 use crate::alert::storm::StormRule;
+use crate::setup::assignment::BoardAssignment;
 use crate::{Kind, RecordId};
 
 /// The settings that a partner makes in set-up.
@@ -97,6 +98,9 @@ pub struct BoardTarget {
     /// An item of the kind's type and subtype.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub items: BTreeMap<Kind, RecordId>,
+    /// The team and the owner of new tickets.
+    #[serde(default, skip_serializing_if = "BoardAssignment::is_empty")]
+    pub assignment: BoardAssignment,
     #[serde(default)]
     pub on_resolve: OnResolve,
     /// An alert that is raised again within this many days after its ticket was closed reopens that
@@ -229,6 +233,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setup::assignment::TenantAssignment;
     use crate::setup::mapping::ChosenCompany;
     use crate::setup::mapping::Mapping;
 
@@ -262,6 +267,7 @@ mod tests {
                 enabled,
                 name: Some("Acme Dental".into()),
                 enabled_at,
+                assignment: TenantAssignment::default(),
             };
             let ((id, enabled, enabled_at), (to, on)) = (was, chosen);
             let after = mapping(id, enabled, enabled_at).with_choice(to.map(company), on, now);
