@@ -41,8 +41,12 @@ pub fn describe_api(document: &mut ApiDocument) {
         .response::<AcceptedResponse>(
             "202",
             "The events are in the queue, except those that are listed as rejected. These can never be \
-             accepted. A source with a format of its own gets the response that was set up for it.",
-            json!({ "accepted": 1 }),
+             accepted. With the key of an alert, `GET /v1/tickets/{key}` says what became of it. A source with \
+             a format of its own gets the response that was set up for it.",
+            json!({
+                "accepted": 1,
+                "alerts": [{ "index": 0, "alert_key": "0f1e2d3c4b5a6978-0123456789abcdef0123456789abcdef" }],
+            }),
         )
         .bare_response(
             "2XX",

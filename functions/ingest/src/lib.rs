@@ -190,6 +190,7 @@ impl Webhook {
         let now = times.received_at;
         let ParsedBody {
             messages,
+            alerts,
             rejected,
             dropped,
         } = match parse_events(&request.headers, body, policy, times) {
@@ -240,6 +241,7 @@ impl Webhook {
         self.report(&reports).await;
         WebhookResponse::Accepted {
             events: messages.len(),
+            alerts,
             rejected,
         }
     }

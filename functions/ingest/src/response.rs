@@ -7,7 +7,7 @@ use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue, header};
 use domain::source::presets::SuccessResponse;
 use domain::wire::problem::{PROBLEM_JSON, ProblemDetails, RejectedEvent};
-use domain::wire::webhook::{EventRejection, InvalidField, MAX_EVENTS};
+use domain::wire::webhook::{AcceptedAlert, EventRejection, InvalidField, MAX_EVENTS};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -18,6 +18,7 @@ pub enum WebhookResponse {
     /// error, so that the sender does not send the good ones again.
     Accepted {
         events: usize,
+        alerts: Vec<AcceptedAlert>,
         rejected: Vec<EventRejection>,
     },
     /// Everything that a source with a mapping posted is in the queue.
@@ -54,6 +55,9 @@ pub(crate) enum ResponseContent {
 pub(crate) struct AcceptedResponse {
     /// The number of events that are in the queue.
     accepted: usize,
+    /// The alerts of these events. An event about a list, such as a snapshot, has none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    alerts: Vec<AcceptedAlert>,
     /// The events that can never be accepted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rejected: Vec<RejectedEvent>,
@@ -66,7 +70,9 @@ impl WebhookResponse {
     /// Counts the result of the request.
     pub(crate) fn count(&self) {
         match self {
-            Self::Accepted { events, rejected } => {
+            Self::Accepted {
+                events, rejected, ..
+            } => {
                 count(Metric::EventsAccepted, *events);
                 count(Metric::EventsRejected, rejected.len());
             }
@@ -101,9 +107,14 @@ impl WebhookResponse {
 
     pub(crate) fn content(self) -> ResponseContent {
         ResponseContent::Problem(match self {
-            Self::Accepted { events, rejected } => {
+            Self::Accepted {
+                events,
+                alerts,
+                rejected,
+            } => {
                 return ResponseContent::Accepted(AcceptedResponse {
                     accepted: events,
+                    alerts,
                     rejected: rejected.iter().map(RejectedEvent::from).collect(),
                 });
             }

@@ -1,4 +1,4 @@
-use domain::wire::webhook::{EventRejection, InvalidField};
+use domain::wire::webhook::{AcceptedAlert, EventRejection, InvalidField};
 
 use super::*;
 
@@ -37,9 +37,27 @@ fn every_response_says_what_to_correct() {
         },
         partner: None,
     };
-    let accepted = |events, rejected| WebhookResponse::Accepted { events, rejected };
+    let accepted = |events, rejected| WebhookResponse::Accepted {
+        events,
+        alerts: vec![],
+        rejected,
+    };
+    let alert_key = "0f1e2d3c4b5a6978-0123456789abcdef0123456789abcdef".to_owned();
+    let with_key = WebhookResponse::Accepted {
+        events: 1,
+        alerts: vec![AcceptedAlert {
+            index: 0,
+            alert_key,
+        }],
+        rejected: vec![],
+    };
     let answers = [
         (accepted(3, vec![]), 202, "{\"accepted\":3}"),
+        (
+            with_key,
+            202,
+            r#"{"accepted":1,"alerts":[{"alert_key":"0f1e2d3c4b5a6978-0123456789abcdef0123456789abcdef","index":0}]}"#,
+        ),
         (
             accepted(2, vec![rejected(1, "[1].id")]),
             202,

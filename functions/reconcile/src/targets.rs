@@ -8,6 +8,7 @@ use connectwise::{Client, Error};
 use domain::alert::record::AlertDetails;
 use domain::connection::breaker::CallOutcome;
 use domain::connection::view::ConnectionView;
+use domain::setup::assignment::{FoundMember, check_owner, decide_assignee};
 use domain::setup::settings::BoardTarget;
 use domain::ticketing::refused_writes::TargetUsability;
 use domain::{RecordId, TicketTarget};
@@ -15,7 +16,8 @@ use jiff::Timestamp;
 
 use crate::run_context::RunContext;
 
-/// A record of ConnectWise that a ticket refers to. Statuses and types are named with their board.
+/// A record of ConnectWise that a ticket refers to. Statuses, types and teams are named with their
+/// board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum TargetRecord {
     Board(RecordId),
@@ -24,6 +26,8 @@ enum TargetRecord {
     Type(RecordId, RecordId),
     Priority(RecordId),
     Company(RecordId),
+    Team(RecordId, RecordId),
+    Owner(RecordId),
 }
 
 /// Checks targets for one run. Each record is read once.
@@ -140,6 +144,16 @@ fn target_records(
             let company = view.mapping.as_ref().and_then(|mapping| mapping.company);
             [company.map(TargetRecord::Company), None]
         }
+        TicketTarget::Team | TicketTarget::Owner => {
+            let mapping = view.mapping.as_ref();
+            let tenant = mapping.map(|mapping| mapping.assignment);
+            let alert = (details.category, &details.kind);
+            let assignee = decide_assignee(board, alert, &tenant.unwrap_or_default());
+            match target {
+                TicketTarget::Team => [of_board(TargetRecord::Team, assignee.team), None],
+                _ => [assignee.owner.map(TargetRecord::Owner), None],
+            }
+        }
     };
     records.into_iter().flatten().collect()
 }
@@ -176,6 +190,15 @@ async fn is_usable(
         TargetRecord::Priority(id) => {
             let priorities = client.priorities(end).await?;
             priorities.iter().any(|priority| priority.id == id)
+        }
+        TargetRecord::Team(board, id) => {
+            let teams = client.board_teams(board, end).await?;
+            teams.iter().any(|team| team.id == id)
+        }
+        TargetRecord::Owner(id) => {
+            let members = client.members(end).await?;
+            let members: Vec<_> = members.into_iter().map(FoundMember::from).collect();
+            check_owner(id, &members).is_ok()
         }
         TargetRecord::Company(id) => match client.company(id, end).await {
             Ok(company) if company.deleted_flag => false,

@@ -75,6 +75,14 @@ fn session_routes() -> Routes {
         .post("tenants", tenants::handlers::add)
         .get(paths::TENANT, tenants::handlers::show)
         .post(paths::TENANT, tenants::handlers::save)
+        .get(
+            paths::TENANT_ASSIGNMENT,
+            tenants::assignment::handlers::show,
+        )
+        .post(
+            paths::TENANT_ASSIGNMENT,
+            tenants::assignment::handlers::save,
+        )
         .get(paths::READ_COMPANIES, tenants::handlers::list)
         .post(paths::READ_COMPANIES, tenants::handlers::read_companies)
         .get(paths::EXPORT_TENANTS, tenants::changes::handlers::export)

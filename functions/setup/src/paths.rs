@@ -12,6 +12,8 @@ use crate::http::problem::Problem;
 
 /// One tenant; its id is in the query.
 pub(crate) const TENANT: &str = "tenant";
+/// The team and the owner of a tenant's tickets; its id is in the query.
+pub(crate) const TENANT_ASSIGNMENT: &str = "tenant-assignment";
 /// One alert; the key of its item is in the query.
 pub(crate) const ALERT: &str = "activity-alert";
 /// Releases one alert that waits for a person.

@@ -104,6 +104,7 @@ impl TicketCalls<'_> {
             item: create.ticket_type.and_then(|chosen| chosen.item),
             priority: create.priority,
             source: create.source,
+            assignee: create.assignee,
             estimated_start_date: create.raised_at,
             initial_description: description(&self.record.key, details, text, create.previous),
             external_xref: xref(&self.claim.ticket_ref)?,

@@ -88,7 +88,11 @@ impl TicketError {
             (_, _) => return None,
         };
         let words = words.to_owned();
-        Some(CallRefusal { op, words })
+        Some(CallRefusal {
+            op,
+            words,
+            record: None,
+        })
     }
 
     /// The call whose failure means that nothing was written.

@@ -105,7 +105,8 @@ impl TicketWrites<'_> {
                 let reaction = connection.judge(&err).await;
                 tracing::warn!(error = %err, reaction = ?reaction, op = ?claim.op, "write failed");
                 let failure = WriteFailure {
-                    refusal: refusal(&err, Some(claim.op), &reaction),
+                    refusal: refusal(&err, Some(claim.op), &reaction)
+                        .map(|refusal| with_record(refusal, work.step, &reaction)),
                     reaction,
                     text: work.text,
                 };
@@ -218,6 +219,20 @@ pub(crate) fn refusal(
         Reaction::Block { reason } => err.refusal(op, reason),
         Reaction::Retry { .. } | Reaction::DeadLetter { .. } => None,
     }
+}
+
+/// The refusal, with the id of the team or owner that ConnectWise refused.
+fn with_record(refusal: CallRefusal, step: &TicketWrite, reaction: &Reaction) -> CallRefusal {
+    let record = match (reaction, step) {
+        (
+            Reaction::Block {
+                reason: Blocked::TargetMissing(target),
+            },
+            TicketWrite::Create(create),
+        ) => create.assignee.record(*target),
+        (_, _) => None,
+    };
+    CallRefusal { record, ..refusal }
 }
 
 /// Whether the keys were refused for a note that only explains another write.

@@ -1,10 +1,12 @@
 //! Converts ConnectWise's records to the types of `domain::setup`.
 
+use domain::setup::assignment::FoundMember;
 use domain::setup::found_board::{FoundBoard, FoundStatus, FoundTeam, FoundType};
 use domain::setup::type_hierarchy::{TypeAssociation, TypeHierarchy};
 
 use crate::records::{
     Board, BoardItem, BoardStatus, BoardSubType, BoardTeam, BoardType, BoardTypeAssociation,
+    MemberRecord,
 };
 
 impl From<Board> for FoundBoard {
@@ -46,6 +48,21 @@ impl From<BoardTeam> for FoundTeam {
             id: team.id,
             name: team.name,
             is_default: team.default_flag,
+        }
+    }
+}
+
+impl From<MemberRecord> for FoundMember {
+    fn from(member: MemberRecord) -> Self {
+        let name = format!("{} {}", member.first_name, member.last_name);
+        Self {
+            id: member.id,
+            name: match name.trim() {
+                "" => member.identifier,
+                name => name.to_owned(),
+            },
+            inactive: member.inactive_flag,
+            is_program: member.license_class.as_deref() == Some("A"),
         }
     }
 }

@@ -253,6 +253,8 @@ fn invalid(body: ErrorBody, status: u16, words: String) -> Error {
             TicketTarget::Status => 2,
             TicketTarget::Type => 3,
             TicketTarget::Priority => 4,
+            TicketTarget::Team => 5,
+            TicketTarget::Owner => 6,
         });
     match target {
         Some(target) => Error::TargetMissing { target, words },
@@ -290,6 +292,8 @@ fn target_of(error: &ErrorMessage) -> Option<TicketTarget> {
         "type" | "typeid" => Some(TicketTarget::Type),
         "priority" | "priorityid" => Some(TicketTarget::Priority),
         "company" | "companyid" => Some(TicketTarget::Company),
+        "team" | "teamid" => Some(TicketTarget::Team),
+        "owner" | "ownerid" => Some(TicketTarget::Owner),
         _ => None,
     }
 }
@@ -305,6 +309,8 @@ fn target_in_text(message: &str) -> Option<TicketTarget> {
         ("type", TicketTarget::Type),
         ("priority", TicketTarget::Priority),
         ("company", TicketTarget::Company),
+        ("team", TicketTarget::Team),
+        ("member", TicketTarget::Owner),
     ]
     .into_iter()
     .find_map(|(word, target)| noun.starts_with(word).then_some(target))

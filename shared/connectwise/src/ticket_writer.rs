@@ -5,6 +5,7 @@
 //! ([`crate::WriteOutcome`]).
 
 use domain::RecordId;
+use domain::setup::assignment::Assignee;
 use domain::setup::rights;
 use domain::setup::settings::TicketType;
 use jiff::Timestamp;
@@ -42,6 +43,8 @@ pub struct NewTicket {
     pub priority: Option<RecordId>,
     /// Where the ticket came from.
     pub source: Option<RecordId>,
+    /// The team, which must be one of the board's, and the owner.
+    pub assignee: Assignee,
     /// When the alert was raised. ConnectWise receives whole seconds.
     pub estimated_start_date: Timestamp,
     /// The first note. ConnectWise takes it at creation only, and never returns it.
@@ -90,6 +93,10 @@ struct TicketBody<'a> {
     priority: Option<RecordRef>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<RecordRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    team: Option<RecordRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<RecordRef>,
     estimated_start_date: String,
     initial_description: &'a str,
     #[serde(rename = "externalXRef")]
@@ -119,7 +126,7 @@ impl TicketWriter {
     /// for by its reference before another one is created.
     ///
     /// # Errors
-    /// See [`Error`]. A company, board, status, type or priority that does not exist is
+    /// See [`Error`]. A company, board, status, type, priority, team or owner that does not exist is
     /// [`Error::TargetMissing`]. Any other member is [`Error::Rejected`].
     pub async fn create(&self, new: &NewTicket, deadline: Instant) -> Result<Ticket, Error> {
         let call = ApiCall::write(Method::POST, "/service/tickets", rights::TICKETS_ADD);
@@ -237,6 +244,8 @@ impl<'a> From<&'a NewTicket> for TicketBody<'a> {
             item: new.item.map(reference),
             priority: new.priority.map(reference),
             source: new.source.map(reference),
+            team: new.assignee.team.map(reference),
+            owner: new.assignee.owner.map(reference),
             // All of ConnectWise's samples have this form: UTC, whole seconds.
             estimated_start_date: new
                 .estimated_start_date

@@ -17,6 +17,7 @@ use crate::{
     SearchText, Ticket, TicketFilter, company_info,
 };
 use domain::Secret;
+use domain::setup::assignment::Assignee;
 
 const TICKET: &str =
     r#"{"id":7,"summary":"Disk full","externalXRef":"tb1-a-1","closedFlag":false}"#;
@@ -32,6 +33,7 @@ fn new_ticket() -> NewTicket {
         item: None,
         priority: None,
         source: None,
+        assignee: Assignee::default(),
         estimated_start_date: "2026-04-01T08:00:00Z".parse().unwrap(),
         initial_description: "d".to_owned(),
         external_xref: xref("tb1-a-1"),

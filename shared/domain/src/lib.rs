@@ -95,6 +95,7 @@ pub mod maintenance {
 /// What a partner and the operator configure.
 pub mod setup {
     pub mod access;
+    pub mod assignment;
     pub mod board_issue;
     pub mod board_name;
     pub mod board_targets;

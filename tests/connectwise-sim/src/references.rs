@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::render;
 use crate::response::Problem;
+use crate::seed::Ref;
 use crate::site::Site;
 use crate::storage;
 use crate::storage::WritableTable;
@@ -87,8 +88,13 @@ pub(crate) fn referred(
             ("Member", found)
         }
         "ServiceTeamReference" => {
+            let on_board = |own: Ref| parent.is_none_or(|board| board == own.id);
             let mut teams = setup.teams.iter();
-            let found = teams.find(|row| key.fits(row.id, "", &row.name));
+            let found =
+                teams.find(|row| row.board.is_none_or(on_board) && key.fits(row.id, "", &row.name));
+            if let (None, Some(board)) = (found, parent) {
+                return Err(key.missing_on("Service Team", field, board));
+            }
             ("Service Team", found.map(render::team_reference))
         }
         "SystemLocationReference" => {

@@ -163,6 +163,8 @@ fn every_issue() -> Vec<Issue> {
         RefusedTarget::Type(Kind::parse("cpu").unwrap()),
         RefusedTarget::Priority(Severity::Low),
         RefusedTarget::Company(tenant("acme")),
+        RefusedTarget::Team(41),
+        RefusedTarget::Owner(153),
     ];
     all.extend(targets.map(|target| writes(Some(Op::Create), target, "no")));
     all.extend(refusals.map(Issue::Refused));

@@ -181,6 +181,8 @@ fn refused_write(
         RefusedTarget::Priority(severity) => {
             format!("with the priority that is set for {severity} severity")
         }
+        RefusedTarget::Team(id) => format!("for the team with the number {id}"),
+        RefusedTarget::Owner(id) => format!("with the owner whose member number is {id}"),
     };
     let said = cut_to_chars(&one_line(words), LONGEST_QUOTE);
     let said = if said.is_empty() {
@@ -249,6 +251,12 @@ pub(super) fn to_do(issue: &Issue) -> &'static str {
             }
             (RefusedTarget::Board(_), _) => {
                 "check this board in ConnectWise, or choose another one on the page, under Boards. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
+            }
+            (RefusedTarget::Team(_), _) => {
+                "check in ConnectWise whether the team still exists and belongs to the board, or choose another team on the page, under Tickets, or for its tenants under Tenants. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
+            }
+            (RefusedTarget::Owner(_), _) => {
+                "check in ConnectWise whether the member is still active, or choose another owner on the page, under Tickets, or for its tenants under Tenants. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
             (RefusedTarget::Status(_), Some(Op::Close | Op::Repair)) => {
                 "check in ConnectWise which workflow rule keeps these tickets open, or choose another closing status on the page, under Tickets. One of them is tried again at least once an hour, and the others follow once ConnectWise accepts it."

@@ -216,6 +216,26 @@ pub(crate) fn filled(text: Option<&str>) -> Option<&str> {
     text.map(str::trim).filter(|text| !text.is_empty())
 }
 
+/// A choice that may be absent from the form. An empty text is a choice too: none.
+#[derive(Debug, Default)]
+pub(crate) struct SentChoice(Option<OptionalId>);
+
+impl SentChoice {
+    /// The choice, or the present one if it was not sent.
+    pub(crate) fn or(self, before: Option<RecordId>) -> Option<RecordId> {
+        match self.0 {
+            Some(OptionalId(chosen)) => chosen,
+            None => before,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SentChoice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        OptionalId::deserialize(deserializer).map(|id| Self(Some(id)))
+    }
+}
+
 /// An id from a list of options. A form sends an empty text for the option "none".
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct OptionalId(pub(crate) Option<RecordId>);

@@ -9,6 +9,7 @@ use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::Response;
 use connectwise::{COMPANIES_AT_ONCE, Client};
+use domain::setup::assignment::TenantAssignment;
 use domain::setup::mapping::{ChosenCompany, Mapping};
 use domain::setup::settings::Settings;
 use domain::{PartnerId, RecordId, TenantId};
@@ -24,6 +25,7 @@ use crate::http::input::{LargeInput, PathParam, parse_line};
 use crate::http::problem::{Problem, saved_version};
 use crate::http::response::json_response;
 use crate::operator::partners::existing;
+use crate::tenants::assignment::choices::AssignmentChoices;
 use crate::tenants::companies::{company_statuses, describe_issue};
 use crate::tickets::form::{check, check_limits};
 use crate::tickets::lists::ticket_lists;
@@ -72,6 +74,9 @@ struct TenantConfiguration {
     company_name: Option<String>,
     /// Whether its alerts become tickets.
     enabled: bool,
+    /// The team and the owner of its tickets. Absent: as for the board and the kind of alert.
+    #[serde(default, skip_serializing_if = "TenantAssignment::is_empty")]
+    assignment: TenantAssignment,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -109,6 +114,7 @@ impl TenantConfiguration {
             company: mapping.company,
             company_name: mapping.company_name,
             enabled: mapping.enabled,
+            assignment: mapping.assignment,
         }
     }
 }
@@ -164,6 +170,13 @@ pub(super) async fn put(
     }
     check_tenants(&request.tenants)?;
     let companies = check_companies(&client, &request.tenants, &invocation).await?;
+    check_assignments(
+        &setup,
+        (&id, &connection, &client),
+        (request.settings.as_ref(), &request.tenants),
+        &invocation,
+    )
+    .await?;
     let settings_changed = match request.settings {
         Some(settings) => {
             let epoch = connection.epoch;
@@ -249,6 +262,27 @@ async fn check_companies(
     Ok(names)
 }
 
+/// Checks teams and owners of tenants. The boards are those of the request's settings, or else the
+/// present ones.
+async fn check_assignments(
+    setup: &Setup,
+    (partner, connection, client): (&PartnerId, &Connection, &Client),
+    (settings, tenants): (Option<&Settings>, &[TenantConfiguration]),
+    invocation: &Invocation,
+) -> Result<(), Problem> {
+    if tenants.iter().all(|tenant| tenant.assignment.is_empty()) {
+        return Ok(());
+    }
+    let stored = setup.table().settings.get(partner).await?.value;
+    let stored = stored.filter(|of| of.belongs_to(connection.epoch));
+    let settings = settings.cloned().or(stored).unwrap_or_default();
+    let choices = AssignmentChoices::read(client, &settings, invocation).await?;
+    for (n, tenant) in tenants.iter().enumerate() {
+        choices.check(&tenant.assignment, &format!("tenants[{n}].assignment"))?;
+    }
+    Ok(())
+}
+
 /// Returns whether anything changed.
 async fn save_settings(
     setup: &Setup,
@@ -302,7 +336,16 @@ async fn save_tenant(
     let before = stored.value.clone().unwrap_or_default();
     let name = tenant.name.or_else(|| before.name.clone());
     let choice = before.with_choice(company, tenant.enabled, invocation.now());
-    let after = Mapping { name, ..choice };
+    // A tenant that is not mapped has no assignment.
+    let assignment = match choice.company {
+        Some(_) => tenant.assignment,
+        None => TenantAssignment::default(),
+    };
+    let after = Mapping {
+        name,
+        assignment,
+        ..choice
+    };
     if stored.value.as_ref() == Some(&after) {
         return Ok(false);
     }

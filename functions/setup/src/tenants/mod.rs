@@ -2,6 +2,7 @@
 //!
 //! A tenant's id may contain any character, so it is in a query or a form and never in a path.
 
+pub(crate) mod assignment;
 mod cache;
 pub(crate) mod changes;
 pub(crate) mod companies;

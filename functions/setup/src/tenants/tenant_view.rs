@@ -64,7 +64,7 @@ pub(super) fn render_one(view: &TenantView) -> Result<Markup, Problem> {
             dt { "Tickets" } dd { @if of.is_on() { "on" } @else { "off" } }
         }
         @if view.preview.all > 0 { (preview(view)) }
-        @if let Some(company) = of.company { (mapped_forms(of, company, &list)) }
+        @if let Some(company) = of.company { (mapped_forms(of, company, &list)?) }
         h2 { "Choose a company" }
         form method="get" action=(paths::TENANT) role="search" {
             input type="hidden" name="tenant" value=(of.tenant);
@@ -96,16 +96,18 @@ fn preview(view: &TenantView) -> Markup {
     }
 }
 
-fn mapped_forms(of: &TenantRow, company: RecordId, list: &str) -> Markup {
-    html! {
+fn mapped_forms(of: &TenantRow, company: RecordId, list: &str) -> Result<Markup, Problem> {
+    let assignment = with_query(paths::TENANT_ASSIGNMENT, &[("tenant", of.tenant.as_str())])?;
+    Ok(html! {
         (switch_form(of, company, list))
+        p { a href=(assignment) { "Team and owner of its tickets" } }
         form method="post" action=(paths::TENANT) {
             input type="hidden" name="tenant" value=(of.tenant);
             input type="hidden" name="version" value=(of.version);
             input type="hidden" name="list" value=(list);
             button class="plain" { "Unmap" }
         }
-    }
+    })
 }
 
 /// A button that switches a mapped tenant off, or on again.

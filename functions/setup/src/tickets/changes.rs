@@ -41,6 +41,7 @@ fn words(settings: &Settings, lists: &TicketLists) -> BTreeMap<String, String> {
         ("cyber_alerts", &settings.cyber_alerts, &lists.cyber_alerts),
     ] {
         board_words(name, target, board.as_ref(), &mut words);
+        assignment_words(name, target, (board.as_ref(), lists), &mut words);
     }
     let off: Vec<_> = settings.kinds_off.iter().map(ToString::to_string).collect();
     if !off.is_empty() {
@@ -144,6 +145,31 @@ fn board_words(
     words.insert(format!("{name}_renewed_after_hours"), hours.to_string());
 }
 
+fn assignment_words(
+    name: &str,
+    target: &BoardTarget,
+    (board, lists): (Option<&TicketBoard>, &TicketLists),
+    words: &mut BTreeMap<String, String>,
+) {
+    let teams = || {
+        let teams = board.iter().flat_map(|of| &of.parts.teams);
+        teams.map(|of| (of.id, of.name.as_str()))
+    };
+    let members = || {
+        let members = lists.members.iter().flatten();
+        members.map(|of| (of.id, of.name.as_str()))
+    };
+    for (kind, chosen) in target.assignment.choices() {
+        let of = kind.map(|kind| format!("_of_{kind}")).unwrap_or_default();
+        if let Some(id) = chosen.team {
+            words.insert(format!("{name}_team{of}"), named(id, teams()));
+        }
+        if let Some(id) = chosen.owner {
+            words.insert(format!("{name}_owner{of}"), named(id, members()));
+        }
+    }
+}
+
 /// The name of a record of ConnectWise, or its id if it has none here.
 fn named<'a>(id: RecordId, mut known: impl Iterator<Item = (RecordId, &'a str)>) -> String {
     match known.find(|(of, _)| *of == id) {
@@ -182,6 +208,7 @@ mod tests {
             cyber_alerts: None,
             priorities: None,
             sources: None,
+            members: None,
         }
     }
 

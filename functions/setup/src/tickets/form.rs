@@ -12,11 +12,12 @@ use domain::setup::settings::{BoardTarget, OnResolve, Settings};
 use domain::setup::status_action::ActionKind;
 use domain::setup::type_hierarchy::{HierarchyChoice, find_hierarchy_issues};
 use domain::{Kind, RecordId};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::connection::client::missing_right;
-use crate::http::input::OptionalId;
+use crate::http::input::{OptionalId, SentChoice};
 use crate::http::problem::Problem;
+use crate::tickets::assignment::{AssignmentChoice, check_assignment};
 use crate::tickets::issues;
 use crate::tickets::lists::{TicketBoard, TicketLists};
 
@@ -63,16 +64,6 @@ pub(crate) struct TicketsForm {
     pub(super) version: u64,
 }
 
-/// A choice that may be absent from the form. An empty text is a choice too: none.
-#[derive(Debug, Default)]
-struct SentChoice(Option<OptionalId>);
-
-impl<'de> Deserialize<'de> for SentChoice {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        OptionalId::deserialize(deserializer).map(|id| Self(Some(id)))
-    }
-}
-
 #[derive(Debug, Deserialize)]
 struct TicketBoardForm {
     #[serde(default)]
@@ -87,6 +78,14 @@ struct TicketBoardForm {
     subtypes: BTreeMap<Kind, OptionalId>,
     #[serde(default)]
     items: BTreeMap<Kind, OptionalId>,
+    #[serde(default)]
+    team: SentChoice,
+    #[serde(default)]
+    owner: SentChoice,
+    #[serde(default)]
+    teams: BTreeMap<Kind, OptionalId>,
+    #[serde(default)]
+    owners: BTreeMap<Kind, OptionalId>,
     on_resolve: OnResolve,
     reopen_days: u32,
     #[serde(default)]
@@ -144,10 +143,7 @@ impl TicketsForm {
             storm,
             wont_fix_days: self.wont_fix_days,
             notes_for_customers: self.notes_for_customers,
-            source: match self.source {
-                SentChoice(Some(OptionalId(picked))) => picked,
-                SentChoice(None) => before.source,
-            },
+            source: self.source.or(before.source),
             epoch: Some(epoch),
         })
     }
@@ -196,6 +192,8 @@ impl TicketBoardForm {
             ("types", &self.types),
             ("subtypes", &self.subtypes),
             ("items", &self.items),
+            ("teams", &self.teams),
+            ("owners", &self.owners),
         ] {
             let mut picked_kinds = picked.keys();
             if let Some(kind) = picked_kinds.find(|kind| category_of(kind, kinds) != Some(category))
@@ -210,6 +208,12 @@ impl TicketBoardForm {
             let picked = picked.into_iter();
             merge_types(before, picked.map(|(kind, OptionalId(id))| (kind, id)))
         };
+        let assignment = AssignmentChoice {
+            team: self.team,
+            owner: self.owner,
+            teams: self.teams,
+            owners: self.owners,
+        };
         Ok(BoardTarget {
             board: before.board,
             start_status: self.start_status.0,
@@ -222,6 +226,7 @@ impl TicketBoardForm {
             types: merged(&before.types, self.types),
             subtypes: merged(&before.subtypes, self.subtypes),
             items: merged(&before.items, self.items),
+            assignment: assignment.apply(&before.assignment),
             on_resolve: self.on_resolve,
             reopen_days: self.reopen_days,
             renew_after_hours: self.renew_after_hours,
@@ -352,6 +357,8 @@ pub(crate) fn check(
             let words = issues::describe(&which, why);
             return Err(Problem::invalid(format!("{field}{member}"), words));
         }
+        let members = lists.members.as_deref();
+        check_assignment(field, (was, is), parts.as_ref(), members)?;
     }
     check_priorities(before, after, lists)?;
     check_source(before, after, lists)

@@ -2,7 +2,8 @@
 
 use connectwise::{Client, Error, Priority, TicketSource, type_hierarchy};
 use domain::RecordId;
-use domain::setup::found_board::BoardParts;
+use domain::setup::assignment::FoundMember;
+use domain::setup::found_board::{BoardParts, FoundTeam};
 use domain::setup::settings::{BoardTarget, Settings};
 use domain::setup::type_hierarchy::TypeHierarchy;
 use tokio::time::Instant;
@@ -18,9 +19,10 @@ pub(crate) struct TicketLists {
     pub(crate) cyber_alerts: Option<TicketBoard>,
     pub(crate) priorities: Option<Vec<Priority>>,
     pub(crate) sources: Option<Vec<TicketSource>>,
+    pub(crate) members: Option<Vec<FoundMember>>,
 }
 
-/// A board's statuses and types, and what is below its types.
+/// A board's statuses, types and teams, and what is below its types.
 #[derive(Clone)]
 pub(crate) struct TicketBoard {
     pub(crate) parts: BoardParts,
@@ -57,11 +59,12 @@ pub(crate) async fn ticket_lists(
             parts(other).await
         }
     };
-    let (operations, cyber_alerts, priorities, sources) = join!(
+    let (operations, cyber_alerts, priorities, sources, members) = join!(
         parts(one),
         second,
         priorities(client, ends),
-        sources(client, ends)
+        sources(client, ends),
+        members(client, ends)
     );
     let operations = operations?;
     Ok(TicketLists {
@@ -73,6 +76,7 @@ pub(crate) async fn ticket_lists(
         operations,
         priorities: priorities?,
         sources: sources?,
+        members: members?,
     })
 }
 
@@ -81,14 +85,43 @@ async fn ticket_board(
     board: RecordId,
     ends: Instant,
 ) -> Result<Option<TicketBoard>, Problem> {
-    let (parts, hierarchy) = join!(
+    let (parts, hierarchy, teams) = join!(
         board_parts(client, board, ends),
-        board_hierarchy(client, board, ends)
+        board_hierarchy(client, board, ends),
+        board_teams(client, board, ends)
     );
-    Ok(match (parts?, hierarchy?) {
-        (Some(parts), Some(hierarchy)) => Some(TicketBoard { parts, hierarchy }),
-        (Some(_) | None, Some(_) | None) => None,
+    Ok(match (parts?, hierarchy?, teams?) {
+        (Some(parts), Some(hierarchy), Some(teams)) => Some(TicketBoard {
+            parts: BoardParts { teams, ..parts },
+            hierarchy,
+        }),
+        (Some(_) | None, Some(_) | None, Some(_) | None) => None,
     })
+}
+
+/// The teams of a board; `None` if the API member lacks the right.
+pub(crate) async fn board_teams(
+    client: &Client,
+    board: RecordId,
+    ends: Instant,
+) -> Result<Option<Vec<FoundTeam>>, Problem> {
+    match client.board_teams(board, ends).await {
+        Ok(teams) => Ok(Some(teams.into_iter().map(Into::into).collect())),
+        Err(Error::MissingRight { .. }) => Ok(None),
+        Err(err) => Err(problem_of(&err)),
+    }
+}
+
+/// The members, inactive ones included; `None` if the API member lacks the right.
+pub(crate) async fn members(
+    client: &Client,
+    ends: Instant,
+) -> Result<Option<Vec<FoundMember>>, Problem> {
+    match client.members(ends).await {
+        Ok(members) => Ok(Some(members.into_iter().map(Into::into).collect())),
+        Err(Error::MissingRight { .. }) => Ok(None),
+        Err(err) => Err(problem_of(&err)),
+    }
 }
 
 /// Subtypes and items of a board; `None` if the API member lacks the right.

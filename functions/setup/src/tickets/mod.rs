@@ -1,5 +1,7 @@
 //! How tickets look: statuses, types, priorities and notes, and what happens on resolve.
 
+pub(crate) mod assignment;
+pub(crate) mod assignment_view;
 mod changes;
 pub(crate) mod form;
 pub(crate) mod handlers;

@@ -42,6 +42,12 @@ pub(super) async fn read(
             missing_right(rights::TABLES_INQUIRE)
         ));
     }
+    if lists.members.is_none() {
+        view.off.push(format!(
+            "The owner of a ticket cannot be chosen: a present choice is kept. {}",
+            missing_right(rights::MEMBERS_INQUIRE)
+        ));
+    }
     let boards = boards.unwrap_or_else(|err| {
         view.off.push(problem_of(&err).detail);
         Vec::new()

@@ -19,6 +19,9 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::step::SetupStep;
+use crate::tickets::assignment_view::{
+    AssigneeOption, assignment_fields, owner_options, team_options,
+};
 use crate::tickets::form::{
     MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS, MAX_WONT_FIX_DAYS,
 };
@@ -55,20 +58,22 @@ pub(super) struct TicketChoices {
     note_interval_minutes: u32,
     notes_for_customers: bool,
     lowers_priority: bool,
+    /// The members that can own tickets; empty without the right to read them.
+    owners: Vec<AssigneeOption>,
     flapping: Option<FlapRule>,
     storm: Option<StormRule>,
     wont_fix_days: u32,
 }
 
 #[derive(Debug, Serialize)]
-struct TicketBoardView {
+pub(super) struct TicketBoardView {
     board: Option<RecordId>,
     name: Option<String>,
     start_status: Option<RecordId>,
     closing_status: Option<RecordId>,
     /// The status of each action, if one is chosen.
     actions: BTreeMap<ActionKind, Option<RecordId>>,
-    kinds: Vec<KindView>,
+    pub(super) kinds: Vec<KindView>,
     on_resolve: OnResolve,
     reopen_days: u32,
     renew_after_hours: u32,
@@ -80,17 +85,23 @@ struct TicketBoardView {
     /// Empty if the board has none.
     subtypes: Vec<ChildOption>,
     items: Vec<ChildOption>,
+    pub(super) team: Option<RecordId>,
+    pub(super) owner: Option<RecordId>,
+    pub(super) teams: Vec<AssigneeOption>,
 }
 
 #[derive(Debug, Serialize)]
-struct KindView {
-    kind: Kind,
-    name: String,
+pub(super) struct KindView {
+    pub(super) kind: Kind,
+    pub(super) name: String,
     on: bool,
     #[serde(rename = "type")]
     type_: Option<RecordId>,
     subtype: Option<RecordId>,
     item: Option<RecordId>,
+    /// `None` leaves it to the choice for the board.
+    pub(super) team: Option<RecordId>,
+    pub(super) owner: Option<RecordId>,
 }
 
 /// A subtype or an item.
@@ -147,6 +158,7 @@ impl TicketChoices {
             note_interval_minutes: settings.note_interval_minutes,
             notes_for_customers: settings.notes_for_customers,
             lowers_priority: settings.lowers_priority,
+            owners: owner_options(lists.members.as_deref().unwrap_or_default()),
             flapping: settings.flapping,
             storm: settings.storm,
             wont_fix_days: settings.wont_fix_days,
@@ -176,6 +188,8 @@ impl TicketBoardView {
         };
         let types = parts.map_or(&[][..], |parts| &parts.types);
         let kinds = kinds.iter().filter(|info| info.category == category);
+        let assignment = &target.assignment;
+        let of_kind = |kind: &Kind| assignment.kinds.get(kind).copied().unwrap_or_default();
         Self {
             board: target.board,
             name: boards
@@ -195,6 +209,8 @@ impl TicketBoardView {
                     type_: target.types.get(&info.kind).copied(),
                     subtype: target.subtypes.get(&info.kind).copied(),
                     item: target.items.get(&info.kind).copied(),
+                    team: of_kind(&info.kind).team,
+                    owner: of_kind(&info.kind).owner,
                 })
                 .collect(),
             on_resolve: target.on_resolve,
@@ -213,6 +229,9 @@ impl TicketBoardView {
                 .collect(),
             subtypes: hierarchy.map(subtype_options).unwrap_or_default(),
             items: hierarchy.map(item_options).unwrap_or_default(),
+            team: assignment.all.team,
+            owner: assignment.all.owner,
+            teams: team_options(parts.map_or(&[][..], |parts| &parts.teams)),
         }
     }
 }
@@ -288,8 +307,8 @@ fn form(version: u64, chosen: &TicketChoices) -> Markup {
     html! {
         form method="post" action=(SetupStep::Tickets.path()) {
             input type="hidden" name="version" value=(version);
-            (board_fields("operations", "Operations", &chosen.operations))
-            (board_fields("cyber_alerts", "Cyber alerts", &chosen.cyber_alerts))
+            (board_fields("operations", "Operations", &chosen.operations, &chosen.owners))
+            (board_fields("cyber_alerts", "Cyber alerts", &chosen.cyber_alerts, &chosen.owners))
             fieldset {
                 legend { "Priorities" }
                 @for (severity, picked) in chosen.priorities.iter().rev() {
@@ -327,7 +346,12 @@ fn form(version: u64, chosen: &TicketChoices) -> Markup {
     }
 }
 
-fn board_fields(field: &str, legend: &str, board: &TicketBoardView) -> Markup {
+fn board_fields(
+    field: &str,
+    legend: &str,
+    board: &TicketBoardView,
+    owners: &[AssigneeOption],
+) -> Markup {
     let name = |member: &str| format!("{field}[{member}]");
     html! {
         fieldset {
@@ -340,6 +364,7 @@ fn board_fields(field: &str, legend: &str, board: &TicketBoardView) -> Markup {
                 p { "ConnectWise chooses board, status and types; the start status cannot be chosen." }
             }
             (kinds(field, board))
+            (assignment_fields(field, board, owners))
             fieldset {
                 legend { "When the alert is resolved" }
                 small { "An alert is resolved when its source says so, no longer lists it, or when it expires without a repeat." }
@@ -493,6 +518,9 @@ fn options(
 
 #[cfg(test)]
 mod tests {
+    use domain::setup::assignment::FoundMember;
+    use domain::setup::found_board::FoundTeam;
+
     use super::*;
 
     fn board(board: Option<RecordId>) -> TicketBoardView {
@@ -509,6 +537,8 @@ mod tests {
                 type_: Some(99),
                 subtype: Some(12),
                 item: None,
+                team: Some(42),
+                owner: None,
             }],
             on_resolve: OnResolve::Close,
             reopen_days: 7,
@@ -535,6 +565,28 @@ mod tests {
                 name: "Volume".to_owned(),
                 below: vec!["7/12".to_owned()],
             }],
+            team: None,
+            owner: Some(151),
+            teams: board
+                .map(|_| team_options(&[team(41, "Service Team")]))
+                .unwrap_or_default(),
+        }
+    }
+
+    fn team(id: RecordId, name: &str) -> FoundTeam {
+        FoundTeam {
+            id,
+            name: name.to_owned(),
+            is_default: false,
+        }
+    }
+
+    fn member(id: RecordId, name: &str) -> FoundMember {
+        FoundMember {
+            id,
+            name: name.to_owned(),
+            inactive: false,
+            is_program: false,
         }
     }
 
@@ -563,6 +615,7 @@ mod tests {
                 note_interval_minutes: 60,
                 notes_for_customers: false,
                 lowers_priority: false,
+                owners: owner_options(&[member(151, "Tara Smith")]),
                 flapping: None,
                 storm: None,
                 wont_fix_days: 30,

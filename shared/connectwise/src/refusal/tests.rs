@@ -218,6 +218,16 @@ fn each_known_response_is_classified() {
         ),
         (
             400,
+            r#"{"code":"InvalidObject","errors":[{"code":"NotFound","message":"Service Team 41 not found for Service Board 21","field":"team/id"}]}"#,
+            "TargetMissing(team), block target_missing(team), not done".into(),
+        ),
+        (
+            400,
+            r#"{"code":"InvalidObject","errors":[{"code":"NotFound","message":"Member 153 not found"}]}"#,
+            "TargetMissing(owner), block target_missing(owner), not done".into(),
+        ),
+        (
+            400,
             r#"{"code":"NotFound","message":"Board 21 not found","field":"board"}"#,
             "TargetMissing(board), block target_missing(board), not done".into(),
         ),

@@ -1,5 +1,7 @@
 //! The requests of the ticket writer.
 
+use domain::setup::assignment::Assignee;
+
 use super::server::{Play, Server, answer, sent, within};
 use super::{TICKET, new_ticket};
 use crate::{Error, NewNote, NewTicket, NoteDisplay};
@@ -25,6 +27,10 @@ async fn the_requests_of_the_ticket_writer() {
         item: Some(32),
         priority: Some(8),
         source: Some(9),
+        assignee: Assignee {
+            team: Some(41),
+            owner: Some(151),
+        },
         ..new_ticket()
     };
     writer.create(&minimal, within(2_000)).await.unwrap();

@@ -16,6 +16,7 @@ use connectwise::{
 };
 use connectwise_sim::{Seed, Simulator};
 use domain::connection::breaker::CallOutcome;
+use domain::setup::assignment::Assignee;
 use domain::{Secret, TicketTarget};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -129,6 +130,7 @@ fn new_ticket(xref: &str) -> NewTicket {
         item: None,
         priority: Some(HIGH),
         source: None,
+        assignee: Assignee::default(),
         estimated_start_date: "2026-04-01T08:00:00Z".parse().unwrap(),
         initial_description: "C: is full\non PC-7".to_owned(),
         external_xref: ExternalXref::parse(xref).unwrap(),
@@ -465,7 +467,7 @@ async fn set_up_reads_its_member_board_and_priorities() {
 async fn a_missing_reference_of_a_ticket_is_named() {
     let site = SimulatedSite::start().await;
     let good = new_ticket("tb1-a-1");
-    let table: [(TicketTarget, Change<NewTicket>); 5] = [
+    let table: [(TicketTarget, Change<NewTicket>); 7] = [
         (TicketTarget::Board, |new| {
             (new.board, new.type_) = (Some(999), None);
         }),
@@ -473,6 +475,9 @@ async fn a_missing_reference_of_a_ticket_is_named() {
         (TicketTarget::Type, |new| new.type_ = Some(999)),
         (TicketTarget::Priority, |new| new.priority = Some(999)),
         (TicketTarget::Company, |new| new.company = 999),
+        (TicketTarget::Team, |new| new.assignee.team = Some(999)),
+        // The member is inactive.
+        (TicketTarget::Owner, |new| new.assignee.owner = Some(153)),
     ];
     for (expected, change) in table {
         let mut new = good.clone();

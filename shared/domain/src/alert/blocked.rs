@@ -5,8 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::AlertId;
 use crate::alert::op::Op;
+use crate::{AlertId, RecordId};
 
 /// Why an alert is blocked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub enum Blocked {
     /// Its message was received too often. The alert is retried after a while.
     Deferred,
     MissingRight(String),
-    /// A board, status, type, priority or company of the ticket cannot be used.
+    /// A board, status, type, priority, company, team or owner of the ticket cannot be used.
     TargetMissing(TicketTarget),
     /// ConnectWise refused the ticket, with this message.
     Rejected(String),
@@ -121,6 +121,8 @@ pub enum TicketTarget {
     Type,
     Priority,
     Company,
+    Team,
+    Owner,
 }
 
 impl fmt::Display for TicketTarget {
@@ -131,6 +133,8 @@ impl fmt::Display for TicketTarget {
             Self::Type => "type",
             Self::Priority => "priority",
             Self::Company => "company",
+            Self::Team => "team",
+            Self::Owner => "owner",
         })
     }
 }
@@ -179,6 +183,10 @@ pub struct CallRefusal {
     pub op: Option<Op>,
     /// ConnectWise's message, on one line.
     pub words: String,
+    /// The team or owner that it refused. A partner can choose many of them, and only the id tells
+    /// the alerts of one apart from those of another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<RecordId>,
 }
 
 impl BlockedSince {

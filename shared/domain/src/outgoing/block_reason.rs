@@ -27,7 +27,7 @@ pub enum BlockReason {
     Deferred,
     /// The partner's keys lack a right in ConnectWise.
     MissingRight,
-    /// A board, status, type, priority or company of the ticket cannot be used.
+    /// A board, status, type, priority, company, team or owner of the ticket cannot be used.
     TargetMissing,
     /// ConnectWise refused the ticket.
     Rejected,

@@ -109,8 +109,8 @@ pub fn choose_boards(
     }
 }
 
-/// Keeps what the partner chose, as far as it can be used: on the same board its statuses and types,
-/// on another board the types with the same names.
+/// Keeps what the partner chose, as far as it can be used: on the same board its statuses, types and
+/// teams, on another board the types with the same names. Owners have no board.
 fn keep_choices(target: BoardTarget, before: &BoardTarget, parts: &[BoardParts]) -> BoardTarget {
     let is_same_board = before.board == target.board;
     let find = |board: Option<RecordId>| parts.iter().find(|parts| Some(parts.board) == board);
@@ -119,7 +119,10 @@ fn keep_choices(target: BoardTarget, before: &BoardTarget, parts: &[BoardParts])
         return if is_same_board {
             before.clone()
         } else {
-            target
+            BoardTarget {
+                assignment: before.assignment.without_teams(),
+                ..target
+            }
         };
     };
     let status = |id: Option<RecordId>, check: fn(&FoundStatus) -> Result<(), TargetIssue>| {
@@ -155,6 +158,11 @@ fn keep_choices(target: BoardTarget, before: &BoardTarget, parts: &[BoardParts])
         closing_status: status(before.closing_status, check_closing_status)
             .or(target.closing_status),
         types,
+        assignment: if is_same_board {
+            before.assignment.clone()
+        } else {
+            before.assignment.without_teams()
+        },
         ..target
     }
 }

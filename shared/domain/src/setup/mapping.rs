@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::setup::assignment::TenantAssignment;
 use crate::{RecordId, TenantId};
 
 /// The mapping of a tenant. The default is a tenant that is not mapped.
@@ -24,6 +25,10 @@ pub struct Mapping {
     /// When it was last mapped or enabled. Alerts that were raised much earlier wait for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled_at: Option<Timestamp>,
+    /// The team and the owner of its tickets. Their ids belong to the same connection as that of
+    /// the company, so a tenant without a company has none.
+    #[serde(default, skip_serializing_if = "TenantAssignment::is_empty")]
+    pub assignment: TenantAssignment,
 }
 
 /// A company that a person chose for a tenant.
@@ -47,7 +52,11 @@ impl Mapping {
         now: Timestamp,
     ) -> Self {
         let epoch = company.as_ref().map(|company| company.epoch);
-        let was_live = epoch.is_some_and(|epoch| self.belongs_to(epoch)) && self.is_live();
+        let is_same_connectwise = epoch.is_some_and(|epoch| self.belongs_to(epoch));
+        let was_live = is_same_connectwise && self.is_live();
+        if !is_same_connectwise {
+            self.assignment = TenantAssignment::default();
+        }
         (self.company, self.company_name) = match company {
             Some(ChosenCompany { id, name, .. }) => (Some(id), Some(name)),
             None => (None, None),
@@ -83,6 +92,7 @@ impl Mapping {
             company: None,
             company_name: None,
             epoch: None,
+            assignment: TenantAssignment::default(),
             ..self
         }
     }
@@ -117,6 +127,24 @@ mod tests {
         assert_eq!(again, first);
         let off = first.with_choice(None, false, at(60));
         assert_eq!(off.clone().with_choice(None, false, at(90)), off);
+    }
+
+    #[test]
+    fn an_assignment_stays_with_the_companies_of_one_connection() {
+        let assignment = TenantAssignment {
+            owner: Some(151),
+            ..TenantAssignment::default()
+        };
+        let mapped = Mapping {
+            assignment,
+            ..Mapping::default().with_choice(company(19, 1), true, at(0))
+        };
+        let after = |chosen| mapped.clone().with_choice(chosen, true, at(60)).assignment;
+        assert_eq!(after(company(20, 1)), assignment);
+        assert!(after(company(20, 2)).is_empty());
+        assert!(after(None).is_empty());
+        assert_eq!(mapped.clone().in_epoch(1).assignment, assignment);
+        assert!(mapped.in_epoch(2).assignment.is_empty());
     }
 
     #[test]

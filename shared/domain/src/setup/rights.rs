@@ -169,7 +169,7 @@ pub const TABLE: [Right; 16] = [
         module: SERVICE_DESK,
         function: "Resource Scheduling",
         level: "Add",
-        needed_for: "only if your workflows assign tickets to people; Ticketbridge assigns none",
+        needed_for: "only if your workflows schedule tickets for people; Ticketbridge schedules none",
         need: RightNeed::Optional,
     },
     Right {
@@ -177,7 +177,7 @@ pub const TABLE: [Right; 16] = [
         module: SERVICE_DESK,
         function: "Resource Scheduling",
         level: "Edit",
-        needed_for: "only if your workflows assign tickets to people; Ticketbridge assigns none",
+        needed_for: "only if your workflows schedule tickets for people; Ticketbridge schedules none",
         need: RightNeed::Optional,
     },
     Right {
@@ -185,7 +185,7 @@ pub const TABLE: [Right; 16] = [
         module: SERVICE_DESK,
         function: "Resource Scheduling",
         level: "Inquire",
-        needed_for: "only if your workflows assign tickets to people; Ticketbridge assigns none",
+        needed_for: "only if your workflows schedule tickets for people; Ticketbridge schedules none",
         need: RightNeed::Optional,
     },
     Right {
@@ -209,7 +209,7 @@ pub const TABLE: [Right; 16] = [
         module: SYSTEM,
         function: "Table Setup",
         level: "Inquire",
-        needed_for: "choosing start status, ticket types and priorities",
+        needed_for: "choosing start status, ticket types, teams and priorities",
         need: RightNeed::ForDedicatedBoards,
     },
     Right {
@@ -217,7 +217,7 @@ pub const TABLE: [Right; 16] = [
         module: SYSTEM,
         function: "Member Maintenance",
         level: "Inquire",
-        needed_for: "choosing who leads the teams of the two boards",
+        needed_for: "choosing the owner of tickets, and who leads the teams of the two boards",
         need: RightNeed::ForDedicatedBoards,
     },
     Right {

@@ -10,6 +10,7 @@ use crate::alert::event::Severity;
 use crate::alert::flapping::FlapRule;
 use crate::alert::kind::Category;
 use crate::alert::storm::StormRule;
+use crate::setup::assignment::BoardAssignment;
 use crate::setup::status_action::{ActionKind, StatusAction};
 use crate::{Kind, RecordId};
 
@@ -111,6 +112,9 @@ pub struct BoardTarget {
     /// status.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub actions: BTreeMap<ActionKind, RecordId>,
+    /// The team and the owner of new tickets.
+    #[serde(default, skip_serializing_if = "BoardAssignment::is_empty")]
+    pub assignment: BoardAssignment,
     #[serde(default)]
     pub on_resolve: OnResolve,
     /// An alert that is raised again within this many days after its ticket was closed reopens that
@@ -259,6 +263,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setup::assignment::TenantAssignment;
     use crate::setup::mapping::ChosenCompany;
     use crate::setup::mapping::Mapping;
 
@@ -292,6 +297,7 @@ mod tests {
                 enabled,
                 name: Some("Acme Dental".into()),
                 enabled_at,
+                assignment: TenantAssignment::default(),
             };
             let ((id, enabled, enabled_at), (to, on)) = (was, chosen);
             let after = mapping(id, enabled, enabled_at).with_choice(to.map(company), on, now);

@@ -146,6 +146,7 @@ mod tests {
         let refusal = CallRefusal {
             op: Some(claim.op),
             words,
+            record: None,
         };
         let refused = outcome(Reaction::Block { reason }, Some(refusal));
         assert_eq!(refused.claim, None);
@@ -160,6 +161,7 @@ mod tests {
         let refusal = CallRefusal {
             op: Some(claim.op),
             words: "No.".to_owned(),
+            record: None,
         };
         let outcome = ClaimedOutcome::Unknown {
             suspected: Some((reason, refusal)),

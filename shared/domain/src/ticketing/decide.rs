@@ -9,6 +9,7 @@ use crate::alert::record::{
 use crate::alert::storm::Admission;
 use crate::connection::breaker;
 use crate::connection::view::{ConnectionView, LiveConnection};
+use crate::setup::assignment::decide_assignee;
 use crate::setup::rights;
 use crate::setup::settings::{BoardTarget, OnResolve, Settings};
 use crate::setup::status_action::RequestedAction;
@@ -325,6 +326,10 @@ pub(crate) fn create_ticket(
         return Decision::Block(Blocked::Maintenance(hold));
     }
     let target = connection.settings.board(details.category);
+    let mapping = view.mapping.as_ref();
+    let assignment = mapping
+        .map(|mapping| mapping.assignment)
+        .unwrap_or_default();
     let before = before.filter(|before| before.epoch == connection.epoch);
     if let Some(before) = before.filter(|before| may_reopen(before, company, target, now)) {
         return Decision::Write(TicketWrite::Reopen(TicketReopening {
@@ -346,6 +351,7 @@ pub(crate) fn create_ticket(
         status: target.start_status,
         ticket_type: target.ticket_type(&details.kind),
         source: connection.settings.source,
+        assignee: decide_assignee(target, (details.category, &details.kind), &assignment),
         priority: connection
             .settings
             .priorities

@@ -67,7 +67,10 @@ pub fn fingerprint<'a>(
 ) -> u64 {
     let targets = mappings.filter_map(|(tenant, mapping)| {
         let company = mapping.company.filter(|_| mapping.enabled)?;
-        Some((tenant.as_str(), (company, mapping.epoch)))
+        Some((
+            tenant.as_str(),
+            (company, mapping.epoch, mapping.assignment),
+        ))
     });
     let targets: BTreeMap<_, _> = targets.collect();
     // A tree of strings and numbers with string keys always has a JSON form.

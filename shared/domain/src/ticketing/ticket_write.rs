@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::alert::event::Severity;
 use crate::alert::record::{Claim, Duplicate, NoteKind, Op, Record};
+use crate::setup::assignment::Assignee;
 use crate::setup::settings::TicketType;
 use crate::ticketing::manual_change::ManualChange;
 use crate::{ClaimId, RecordId, TicketRef};
@@ -111,6 +112,7 @@ pub struct TicketCreation {
     pub status: Option<RecordId>,
     pub ticket_type: Option<TicketType>,
     pub source: Option<RecordId>,
+    pub assignee: Assignee,
     pub priority: Option<RecordId>,
     pub severity: Severity,
     /// When this occurrence was raised.

@@ -18,6 +18,8 @@ use std::borrow::Cow;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{Engine as _, alphabet};
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 pub use error::{DroppedFields, EventRejection, InvalidField, MAX_EVENTS, UnreadableBody};
@@ -65,10 +67,21 @@ pub struct RequestTimes {
 pub struct ParsedBody {
     /// The messages for the queue, one for each accepted event.
     pub messages: Vec<Message>,
+    /// The alerts of the accepted events.
+    pub alerts: Vec<AcceptedAlert>,
     /// The events that were not accepted.
     pub rejected: Vec<EventRejection>,
     /// The members that were dropped from the accepted events.
     pub dropped: DroppedFields,
+}
+
+/// The alert of an accepted event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AcceptedAlert {
+    /// The event's index in the batch, from 0.
+    pub index: usize,
+    /// Ticketbridge's key of the alert. All events of an alert have the same.
+    pub alert_key: String,
 }
 
 /// Parses a body: one event, or a batch of events. An invalid event does not affect the others of
@@ -127,6 +140,12 @@ impl ParsedBody {
     fn add(&mut self, index: usize, event: Result<ParsedEvent, (InvalidField, Option<PartnerId>)>) {
         match event {
             Ok(event) => {
+                if let Some(Message::Event(event)) = &event.message {
+                    self.alerts.push(AcceptedAlert {
+                        index,
+                        alert_key: event.key.item_key(),
+                    });
+                }
                 self.messages.extend(event.message);
                 self.dropped.add(&event.dropped);
                 let rejected = event.rejected.into_iter().map(|error| EventRejection {

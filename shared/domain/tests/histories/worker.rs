@@ -650,7 +650,14 @@ fn claimed_outcome(
         WriteOutcome::Unclear => {
             let words = String::from("An error occurred");
             let (op, reason) = (Some(claim.op), Blocked::Rejected(words.clone()));
-            let suspected = (reason, CallRefusal { op, words });
+            let suspected = (
+                reason,
+                CallRefusal {
+                    op,
+                    words,
+                    record: None,
+                },
+            );
             let suspected = Some(suspected).filter(|_| record.was_given_up_before(claim));
             ClaimedOutcome::Unknown { suspected }
         }

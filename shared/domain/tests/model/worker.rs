@@ -383,7 +383,14 @@ impl Worker {
                 let words = "An error occurred".to_owned();
                 let reason = Blocked::Rejected(words.clone());
                 let op = Some(claimed.claim.op);
-                let suspected = Some((reason, CallRefusal { op, words }));
+                let suspected = Some((
+                    reason,
+                    CallRefusal {
+                        op,
+                        words,
+                        record: None,
+                    },
+                ));
                 let is_again = claimed.record.was_given_up_before(&claimed.claim);
                 let suspected = suspected.filter(|_| is_again);
                 (None, ClaimedOutcome::Unknown { suspected })

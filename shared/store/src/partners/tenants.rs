@@ -39,7 +39,14 @@ const SENT_ON: &str = "sent_on#";
 const MAX_KEYS: usize = 100;
 /// Concurrent writes of one list.
 const MAX_CALLS: usize = 16;
-const OPTIONAL: &[&str] = &["company", "company_name", "epoch", "name", "enabled_at"];
+const OPTIONAL: &[&str] = &[
+    "company",
+    "company_name",
+    "epoch",
+    "name",
+    "enabled_at",
+    "assignment",
+];
 
 /// What became of a list of tenants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -424,6 +431,8 @@ fn item<'a>(pk: &'a str, sk: &'a str) -> VersionedItem<'a> {
 
 #[cfg(test)]
 mod tests {
+    use domain::setup::assignment::TenantAssignment;
+
     use super::*;
     use crate::versions::assert_optional;
 
@@ -436,6 +445,10 @@ mod tests {
             enabled: false,
             name: Some("Acme Dental".into()),
             enabled_at: Some(Timestamp::UNIX_EPOCH),
+            assignment: TenantAssignment {
+                owner: Some(151),
+                ..TenantAssignment::default()
+            },
         };
         assert_optional(&full, &Mapping::default(), OPTIONAL);
     }

@@ -179,7 +179,7 @@ impl Draft {
     /// The board or company that the record of a member must belong to.
     fn parent_of(&self, member: &str) -> Option<i64> {
         match member {
-            "subType" | "item" => self.board,
+            "subType" | "item" | "team" => self.board,
             "site" => self.company,
             _ => None,
         }

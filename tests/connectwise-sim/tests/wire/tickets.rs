@@ -1,6 +1,6 @@
 //! Making, reading and deleting tickets.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::{Site, assert_has, columns, encoded, invalid_object, ticket};
 
@@ -56,6 +56,49 @@ async fn a_full_ticket_keeps_every_member() {
     assert_has!(notes[0], {
         "text": "What happened", "detailDescriptionFlag": true, "internalAnalysisFlag": false,
     });
+}
+
+#[tokio::test]
+async fn a_ticket_takes_a_team_of_its_board_and_an_active_member_only() {
+    let site = Site::start().await;
+    let team = json!({ "name": "Night", "teamLeader": { "id": 152 } });
+    let night = site.post("/service/boards/22/teams", team).await.id();
+    let ticket = |board: i64, members: Value| {
+        let mut body =
+            json!({ "summary": "CPU", "company": { "id": 301 }, "board": { "id": board } });
+        for (name, value) in members.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
+        body
+    };
+    let made = ticket(
+        22,
+        json!({ "team": { "id": night }, "owner": { "id": 151 } }),
+    );
+    let made = site.post("/service/tickets", made).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert_has!(made.json(), { "team": { "name": "Night" }, "owner": { "id": 151 } });
+
+    for (board, members, field, message) in [
+        (
+            23,
+            json!({ "team": { "id": night } }),
+            "team/id",
+            format!("Service Team {night} not found for Service Board 23"),
+        ),
+        (
+            22,
+            json!({ "owner": { "id": 153 } }),
+            "owner/id",
+            "Member 153 not found".to_owned(),
+        ),
+    ] {
+        let refused = site.post("/service/tickets", ticket(board, members)).await;
+        assert_eq!(refused.status, 400, "{}", refused.text);
+        assert_has!(refused.json()["errors"][0], {
+            "code": "NotFound", "field": field, "message": message,
+        });
+    }
 }
 
 #[tokio::test]

@@ -86,6 +86,7 @@ mod setup {
     pub(crate) mod activity;
     pub(crate) mod address_change;
     pub(crate) mod approve_closings;
+    mod assignment;
     pub(crate) mod audit;
     pub(crate) mod boards;
     pub(crate) mod connection;
@@ -108,6 +109,7 @@ mod setup {
 }
 
 mod tickets {
+    mod assignment;
     pub(crate) mod aws_failures;
     pub(crate) mod back_off;
     pub(crate) mod blocked;

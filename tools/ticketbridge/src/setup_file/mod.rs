@@ -99,6 +99,9 @@ struct TenantPart {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     company_name: Option<String>,
     enabled: bool,
+    /// The team and the owner of its tickets, as the operator's API has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    assignment: Option<Value>,
 }
 
 impl SetupFile {
@@ -174,6 +177,7 @@ mod tests {
                 company: Some(301),
                 company_name: Some("Acme Dental Ltd".to_owned()),
                 enabled: true,
+                assignment: Some(json!({ "owner": 151 })),
             }],
             maintenance_windows: BTreeMap::new(),
         }

@@ -290,8 +290,9 @@ fn configuration(state: Option<&PartnerState>, file: &SetupFile, plan: &mut Plan
 }
 
 /// What a person chose for a tenant. The company's name is only for people.
-fn choice(of: &TenantPart) -> (Option<u64>, bool, Option<&str>) {
-    (of.company, of.enabled, of.name.as_deref())
+fn choice(of: &TenantPart) -> (Option<u64>, bool, Option<&str>, Option<&Value>) {
+    let (name, assignment) = (of.name.as_deref(), of.assignment.as_ref());
+    (of.company, of.enabled, name, assignment)
 }
 
 fn require_same(is: &SitePart, desired: &SitePart) -> Result<()> {

@@ -28,7 +28,7 @@ fn stored(id: &str, company: Option<u64>, enabled: bool) -> StoredTenant {
         epoch: company.map(|_| 1),
         enabled,
         name: Some(format!("=Name of {id}")),
-        enabled_at: None,
+        ..Mapping::default()
     };
     StoredTenant {
         id: TenantId::parse(id).unwrap(),

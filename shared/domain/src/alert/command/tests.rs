@@ -329,6 +329,7 @@ fn a_retry_is_for_one_refusal_and_void_after_it() {
     let refusal = || crate::alert::blocked::CallRefusal {
         op: Some(Op::Create),
         words: "no".into(),
+        record: None,
     };
     let record = fold(Record::new(alert("contoso", "a")), &raised(0));
     let refused = |at| {

@@ -103,6 +103,7 @@ fn a_state_that_goes_on_is_one_step() {
         let refusal = CallRefusal {
             op: Some(Op::Note(NoteKind::Repeats)),
             words: "no".to_owned(),
+            record: None,
         };
         let note = started(Op::Note(NoteKind::Repeats), &record, second - 1);
         let claimed = record.with_claim(note).to_stored();

@@ -95,6 +95,7 @@ fn refused(reason: Blocked, op: Op, words: &str) -> BlockedSince {
     let refusal = CallRefusal {
         op: Some(op),
         words: words.to_owned(),
+        record: None,
     };
     BlockedSince::refused(reason, refusal, at(0))
 }

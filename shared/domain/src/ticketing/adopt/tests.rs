@@ -221,7 +221,11 @@ fn a_suspected_refusal_blocks_after_no_effect_was_seen() {
     let settle = SignedDuration::from_mins(10);
     let words = String::from("500, An error occurred");
     let (op, reason) = (Some(Op::Create), Blocked::Rejected(words.clone()));
-    let refusal = CallRefusal { op, words };
+    let refusal = CallRefusal {
+        op,
+        words,
+        record: None,
+    };
     let record = record
         .with_unknown_outcome(None, at(60))
         .with_suspected_refusal(reason.clone(), refusal.clone(), at(60));

@@ -16,6 +16,7 @@ use crate::fixtures::{
     self, RETENTION, SETTLE, at, duplicate, event, key, new_claim, raised, resolved,
 };
 use crate::maintenance::windows::MaintenanceWindows;
+use crate::setup::assignment::Assignee;
 use crate::setup::mapping::Mapping;
 use crate::setup::settings::{Settings, TicketType};
 use crate::ticketing::manual_change::ManualChange;
@@ -146,6 +147,27 @@ fn a_raised_alert_of_a_mapped_tenant_becomes_a_ticket() {
         (19, Some(2), Some(20), Some(3))
     );
     assert_eq!(create.raised_at, at(1));
+}
+
+#[test]
+fn a_new_ticket_gets_the_team_and_the_owner_that_are_chosen_for_its_alert() {
+    let record = folded(&[raised(1)]);
+    let mut view = view();
+    let settings = &mut view.connection.as_mut().unwrap().settings;
+    settings.operations.assignment.all = Assignee {
+        team: Some(41),
+        owner: Some(151),
+    };
+    let assignee = |view: &ConnectionView| match next_in(&record, view, 2) {
+        Decision::Write(TicketWrite::Create(create)) => create.assignee,
+        other => panic!("{other:?}"),
+    };
+    let of_board = assignee(&view);
+    assert_eq!((of_board.team, of_board.owner), (Some(41), Some(151)));
+    let mapping = view.mapping.as_mut().unwrap();
+    mapping.assignment.owner = Some(152);
+    let of_tenant = assignee(&view);
+    assert_eq!((of_tenant.team, of_tenant.owner), (Some(41), Some(152)));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::group_id::{RefusalCause, RefusalGroupId};
+use super::group_id::{RefusalCause, RefusalGroupId, RefusedTarget};
 use crate::AlertKey;
 use crate::alert::record::{Actual, AlertDetails, ClosedBy, Op, Record};
 use crate::time::later;
@@ -131,10 +131,15 @@ impl RefusalGroup {
     }
 
     /// Whether a person is to be notified. If ConnectWise lists the record as unusable, the health
-    /// probe reports it. A record that was refused only once may have been fixed at that moment.
+    /// probe reports it, but for teams and owners, which the probe does not read. A record that was
+    /// refused only once may have been fixed at that moment.
     #[must_use]
     pub fn is_notified(&self) -> bool {
         let is_sure = match (&self.id.cause, &self.state) {
+            (
+                RefusalCause::Target(RefusedTarget::Team(_) | RefusedTarget::Owner(_)),
+                RetryState::Unusable,
+            ) => true,
             (RefusalCause::Target(_), RetryState::Unusable) => false,
             (RefusalCause::Target(_), _) => self.attempts > 0,
             (RefusalCause::Words(_) | RefusalCause::Other, _) => true,

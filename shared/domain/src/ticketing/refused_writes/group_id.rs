@@ -7,7 +7,7 @@ use crate::alert::event::Severity;
 use crate::alert::kind::Category;
 use crate::alert::record::{AlertDetails, NoteKind, Op};
 use crate::text::cut_to_chars;
-use crate::{AlertKey, Blocked, Kind, TenantId, TicketTarget};
+use crate::{AlertKey, Blocked, Kind, RecordId, TenantId, TicketTarget};
 
 /// The longest normalized message that identifies a group, in characters.
 pub(super) const LONGEST_CLASS: usize = 120;
@@ -42,6 +42,8 @@ pub enum RefusedTarget {
     Type(Kind),
     Priority(Severity),
     Company(TenantId),
+    Team(RecordId),
+    Owner(RecordId),
 }
 
 impl RefusalGroupId {
@@ -56,10 +58,12 @@ impl RefusalGroupId {
         let words = || RefusalCause::Words(normalize_message(blocked.words()));
         let cause = match &blocked.reason {
             Blocked::Rejected(_) => words(),
-            Blocked::TargetMissing(target) => match refused_target(*target, key, details) {
-                Some(target) => RefusalCause::Target(target),
-                None => words(),
-            },
+            Blocked::TargetMissing(target) => {
+                match refused_target(*target, blocked, key, details) {
+                    Some(target) => RefusalCause::Target(target),
+                    None => words(),
+                }
+            }
             Blocked::NotSetUp
             | Blocked::Unmapped
             | Blocked::TenantDisabled
@@ -124,15 +128,19 @@ pub fn refused_effect(op: Option<Op>) -> (&'static str, &'static str) {
 
 fn refused_target(
     target: TicketTarget,
+    blocked: &BlockedSince,
     key: &AlertKey,
     details: Option<&AlertDetails>,
 ) -> Option<RefusedTarget> {
+    let record = blocked.refusal.as_ref().and_then(|refusal| refusal.record);
     Some(match target {
         TicketTarget::Board => RefusedTarget::Board(details?.category),
         TicketTarget::Status => RefusedTarget::Status(details?.category),
         TicketTarget::Type => RefusedTarget::Type(details?.kind.clone()),
         TicketTarget::Priority => RefusedTarget::Priority(details?.severity),
         TicketTarget::Company => RefusedTarget::Company(key.tenant.clone()),
+        TicketTarget::Team => RefusedTarget::Team(record?),
+        TicketTarget::Owner => RefusedTarget::Owner(record?),
     })
 }
 
@@ -146,6 +154,8 @@ impl RefusedTarget {
             Self::Type(_) => TicketTarget::Type,
             Self::Priority(_) => TicketTarget::Priority,
             Self::Company(_) => TicketTarget::Company,
+            Self::Team(_) => TicketTarget::Team,
+            Self::Owner(_) => TicketTarget::Owner,
         }
     }
 }

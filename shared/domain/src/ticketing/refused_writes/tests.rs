@@ -10,6 +10,7 @@ use crate::alert::blocked::{Blocked, CallRefusal, MaintenanceHold, TicketTarget}
 use crate::alert::event::Severity;
 use crate::alert::kind::Category;
 use crate::alert::record::{Actual, Claim, ClosedBy, ClosedTicket, NoteKind, Op, OpenTicket};
+use crate::setup::assignment::TenantAssignment;
 use crate::ticketing::refused_writes::group::RetryOutcome;
 use crate::ticketing::refused_writes::group_id::LONGEST_CLASS;
 use crate::{AlertId, ClaimId, Kind, PartnerId, SourceId};
@@ -148,6 +149,7 @@ fn refused_now(record: Record, reason: &Blocked, words: &str, now: Timestamp) ->
     let refusal = CallRefusal {
         op: Some(Op::Create),
         words: words.into(),
+        record: None,
     };
     record.with_refusal(reason.clone(), refusal, None, now)
 }
@@ -255,6 +257,41 @@ fn an_unusable_target_costs_no_write() {
 }
 
 #[test]
+fn a_person_is_notified_of_an_unusable_owner_since_no_probe_reads_members() {
+    let mut site = Site::new(5, &Blocked::TargetMissing(TicketTarget::Owner));
+    for record in &mut site.records {
+        let blocked = record.blocked.as_mut().unwrap();
+        blocked.refusal.as_mut().unwrap().record = Some(153);
+    }
+    site.usable = TargetUsability::No;
+    site.minutes(5, |_| false);
+    assert_eq!(site.writes, [0; 0]);
+    let cause = RefusalCause::Target(RefusedTarget::Owner(153));
+    let notified: Vec<_> = site.refusals.notified().into_iter().collect();
+    assert_eq!(notified.len(), 1);
+    assert_eq!(notified[0].cause, cause);
+}
+
+#[test]
+fn each_team_and_owner_is_a_group_of_its_own() {
+    let id = |target, record| {
+        let refusal = CallRefusal {
+            op: Some(Op::Create),
+            words: "Service Team 41 not found".to_owned(),
+            record,
+        };
+        let blocked = BlockedSince::refused(Blocked::TargetMissing(target), refusal, at(0));
+        RefusalGroupId::new(&blocked, &first(), None).unwrap()
+    };
+    let (team, owner) = (TicketTarget::Team, TicketTarget::Owner);
+    assert_eq!(id(team, Some(41)), id(team, Some(41)));
+    assert_ne!(id(team, Some(41)), id(team, Some(42)));
+    assert_ne!(id(team, Some(41)), id(owner, Some(41)));
+    // Without the id, ConnectWise's message tells them apart as far as it can.
+    assert!(matches!(id(team, None).cause, RefusalCause::Words(_)));
+}
+
+#[test]
 fn a_change_of_configuration_is_retried_at_once() {
     let mut site = Site::new(5, &rejected());
     site.minutes(60, |_| false);
@@ -262,18 +299,25 @@ fn a_change_of_configuration_is_retried_at_once() {
     site.refusals.note_configuration(1, at(60));
     site.minutes(10, |_| true);
     assert_eq!(site.open(), 5);
-    let changed = |company, enabled| {
+    let changed = |company, enabled| changed_to(company, enabled, None);
+    fn changed_to(company: Option<u64>, enabled: bool, owner: Option<u64>) -> u64 {
         let mapping = Mapping {
             company,
             enabled,
+            assignment: TenantAssignment {
+                owner,
+                ..TenantAssignment::default()
+            },
             ..Mapping::default()
         };
         let tenant = TenantId::parse("acme").unwrap();
         fingerprint(None, [(&tenant, &mapping)].into_iter())
-    };
+    }
     let unmapped = fingerprint(None, std::iter::empty());
-    let seen: BTreeSet<_> = [changed(Some(1), true), changed(Some(2), true), unmapped].into();
-    assert_eq!(seen.len(), 3);
+    let with_owner = changed_to(Some(1), true, Some(151));
+    let mapped = [changed(Some(1), true), changed(Some(2), true)];
+    let seen = BTreeSet::from([mapped[0], mapped[1], with_owner, unmapped]);
+    assert_eq!(seen.len(), 4);
     assert_eq!(
         changed(Some(1), false),
         unmapped,

@@ -3,13 +3,13 @@
 use std::io::Write as _;
 
 use crate::environment::{
-    SECRET, SOURCE, TENANT, TestEnvironment, answer, partner, raised_event, resolved_event, signed,
-    source_document, webhook_ends,
+    SECRET, SOURCE, TENANT, TestEnvironment, answer, key, partner, raised_event, resolved_event,
+    signed, source_document, tenant, webhook_ends,
 };
 use aws::secrets::{SourceDocument, SourceSecret};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::Secret;
+use domain::{AlertKey, Secret};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::{SignedDuration, Timestamp};
@@ -130,6 +130,12 @@ async fn valid_events_of_a_batch_are_queued_and_others_reported() {
     let response = env.source.post_batch(batch.to_string()).await;
     let said = answer(&response);
     assert_eq!((response.status_code, &said["accepted"]), (202, &json!(2)));
+    // The accepted events keep their places in the batch.
+    let alerts = json!([
+        { "index": 0, "alert_key": key(TENANT, "a1").item_key() },
+        { "index": 3, "alert_key": key(TENANT, "a2").item_key() },
+    ]);
+    assert_eq!(said["alerts"], alerts);
     let rejected: Vec<_> = said["rejected"]
         .as_array()
         .unwrap()
@@ -231,10 +237,17 @@ async fn the_largest_batch_is_queued_and_a_larger_one_refused() {
         largest.len()
     );
     let response = env.source.post_raw("application/json", &largest).await;
+    let said = answer(&response);
     assert_eq!(
-        (response.status_code, answer(&response)),
-        (202, json!({ "accepted": 1000 }))
+        (response.status_code, &said["accepted"]),
+        (202, &json!(1000))
     );
+    let last = AlertKey {
+        tenant: tenant("t"),
+        ..key(TENANT, "a999")
+    };
+    let last = json!({ "index": 999, "alert_key": last.item_key() });
+    assert_eq!(said["alerts"][999], last);
     assert_eq!(env.queue.count().await, 1000);
     let response = env.source.post_raw("application/json", &batch(1001)).await;
     let detail = answer(&response)["detail"].as_str().unwrap().to_owned();
@@ -356,10 +369,8 @@ async fn a_batch_of_more_than_ten_events_is_queued() {
         .source
         .post_batch(&serde_json::to_vec(&batch).unwrap())
         .await;
-    assert_eq!(
-        (response.status_code, answer(&response)),
-        (202, json!({ "accepted": 23 }))
-    );
+    let said = answer(&response);
+    assert_eq!((response.status_code, &said["accepted"]), (202, &json!(23)));
     assert_eq!(env.queue.count().await, 23);
     env.queue.expect_leftovers(23);
 }

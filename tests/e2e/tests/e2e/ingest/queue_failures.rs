@@ -217,17 +217,13 @@ async fn an_uncertain_sqs_send_is_a_503() {
     }
     let stub = SqsStub::start(SqsBehaviour::RefusesOneOnce).await;
     let response = stub.post(3).await;
-    assert_eq!(
-        (response.status_code, answer(&response)),
-        (202, json!({ "accepted": 3 }))
-    );
+    let accepted = &answer(&response)["accepted"];
+    assert_eq!((response.status_code, accepted), (202, &json!(3)));
     assert_eq!(stub.calls.load(Ordering::SeqCst), 2);
     let stub = SqsStub::start(SqsBehaviour::Takes).await;
     let response = stub.post(23).await;
-    assert_eq!(
-        (response.status_code, answer(&response)),
-        (202, json!({ "accepted": 23 }))
-    );
+    let accepted = &answer(&response)["accepted"];
+    assert_eq!((response.status_code, accepted), (202, &json!(23)));
     assert_eq!(stub.calls.load(Ordering::SeqCst), 3);
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::alert::flapping::FlapRule;
 use crate::alert::kind::with_added;
 use crate::alert::storm::StormRule;
+use crate::setup::assignment::{Assignee, BoardAssignment};
 
 /// A kind that a source adds.
 fn added() -> KindInfo {
@@ -236,6 +237,13 @@ fn types_with_equal_names_stay_on_another_board() {
         types: [(kind("cpu"), 10), (kind("disk"), 11), (kind("memory"), 19)].into(),
         subtypes: [(kind("cpu"), 31)].into(),
         items: [(kind("cpu"), 32)].into(),
+        assignment: BoardAssignment {
+            all: Assignee {
+                team: Some(41),
+                owner: Some(151),
+            },
+            kinds: [].into(),
+        },
         ..BoardTarget::default()
     };
     let settings = |operations| Settings {
@@ -259,6 +267,9 @@ fn types_with_equal_names_stay_on_another_board() {
     assert_eq!(kept.types, [(kind("cpu"), 21), (kind("disk"), 20)].into());
 
     assert_eq!((kept.subtypes.len(), kept.items.len()), (0, 0));
+    // A team belongs to its board, and a member does not.
+    let (team, owner) = (None, Some(151));
+    assert_eq!(kept.assignment.all, Assignee { team, owner });
 
     // The same board again: what was chosen stays, and what is new is added.
     let again = moved(&before, 1, 3, &both);
@@ -267,13 +278,18 @@ fn types_with_equal_names_stay_on_another_board() {
         (again.subtypes, again.items),
         (before.subtypes.clone(), before.items.clone())
     );
+    assert_eq!(again.assignment, before.assignment);
     assert_eq!(again.types, [(kind("cpu"), 10), (kind("disk"), 11)].into());
     assert_eq!(moved(&before, 1, 3, &[]), before);
-    // Without names, or in another ConnectWise, nothing can be compared.
+    // Without names, or in another ConnectWise, nothing can be compared. Without names the owners
+    // stay: they have none.
     for (epoch, known) in [(3, &[][..]), (4, &both)] {
         let parts = known.iter().find(|parts| parts.board == 2);
         let kinds = with_added(&[]);
-        let fresh = existing_board_target(Category::Operations, 2, parts, &kinds);
+        let mut fresh = existing_board_target(Category::Operations, 2, parts, &kinds);
+        if epoch == 3 {
+            fresh.assignment = before.assignment.without_teams();
+        }
         assert_eq!(moved(&before, 2, epoch, known), fresh, "{epoch}");
     }
 }

@@ -70,6 +70,7 @@ fn a_refused_call_is_repeated_only_by_a_retry() {
         let refusal = CallRefusal {
             op,
             words: "no".into(),
+            record: None,
         };
         record
             .clone()
