@@ -67,7 +67,7 @@ enum XtaskCommand {
     Calls,
     /// Reconciles up to 100,000 open tickets, and checks calls, memory and writes
     Large,
-    /// Measures a function's start, or the delay that one slow partner causes for others
+    /// Measures starts, CPU time, memory and calls of the functions, beside a minimal function
     Bench(bench::BenchOptions),
 }
 
@@ -93,7 +93,7 @@ impl XtaskCommand {
             Self::Chaos(options) => system_tests::chaos(options).await,
             Self::Calls => system_tests::run(SystemTest::Calls).await,
             Self::Large => system_tests::run(SystemTest::Scale).await,
-            Self::Bench(options) => bench::run(options).await,
+            Self::Bench(options) => bench::run(&options).await,
         }
     }
 }

@@ -12,9 +12,8 @@ use local_stack::journal::Purpose;
 use local_stack::progress::step;
 use local_stack::source::{AlertSource, SourceAlert};
 use local_stack::stack::Stack;
+use local_stack::table;
 use serde_json::{Value, json};
-
-use crate::table;
 
 /// Alerts in each condition.
 const ALERTS: usize = 200;

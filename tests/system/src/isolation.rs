@@ -17,9 +17,8 @@ use local_stack::progress::step;
 use local_stack::seed::{PartnerFleet, seed_fleet};
 use local_stack::source::{AlertSource, SourceAlert};
 use local_stack::stack::Stack;
+use local_stack::table;
 use serde_json::{Value, json};
-
-use crate::table;
 
 const PARTNERS: usize = 100;
 const ALERTS_EACH: usize = 5;

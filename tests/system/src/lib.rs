@@ -13,4 +13,3 @@ pub mod outgoing_webhook;
 pub mod restore;
 pub mod scale;
 pub mod smoke;
-mod table;

@@ -13,6 +13,7 @@ use local_stack::emulator::{REGION, ROOT_KEY, sdk_config};
 use local_stack::progress::wait_for;
 use local_stack::source::{AlertSource, SourceAlert};
 use local_stack::stack::Stack;
+use local_stack::table;
 use serde_json::Value;
 use store::Alerts;
 use ticketbridge::aws_environment::AwsEnvironment;
@@ -22,7 +23,6 @@ use ticketbridge::replay::{self, ReplayMode};
 use ticketbridge::target::{ResourceNames, TargetOptions, TargetStack};
 
 use crate::checklist::Checklist;
-use crate::table;
 
 /// The time limit of each step: far more than it takes.
 const WITHIN: Duration = Duration::from_secs(45);

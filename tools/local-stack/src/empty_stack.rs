@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use domain::SourceId;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::binaries::{self, Compression, Profile};
 use crate::deployment::{self, DeployedStack};
@@ -160,6 +160,19 @@ impl EmptyStack {
         self.folder.path()
     }
 
+    /// Deletes the schedules, so that `reconcile` and `health` do nothing by themselves.
+    pub async fn delete_schedules(&self) -> Result<()> {
+        let schedules = list_schedules(&self.emulator).await?;
+        let delete = schedules.iter().map(|schedule| {
+            json!({ "service": "scheduler", "operation": "DeleteSchedule", "parameters": {
+                "Name": schedule["Name"], "GroupName": schedule["GroupName"],
+            } })
+        });
+        let delete: Vec<_> = delete.collect();
+        self.emulator.call_all(&delete).await?;
+        Ok(())
+    }
+
     /// Writes the functions' logs beside the other logs, for finding out why a run failed. Logs
     /// that cannot be read are left out, because the stack may be broken already.
     pub async fn save_function_logs(&self) {
@@ -213,11 +226,8 @@ async fn prepare_account(emulator: &Emulator, simulator: &SimulatorProcess) -> R
 
 /// Lets all schedules run as often as the emulator can.
 async fn shorten_schedules(emulator: &Emulator) -> Result<()> {
-    let list = json!({ "service": "scheduler", "operation": "ListSchedules", "parameters": {} });
-    let listed = emulator.call_all(&[list]).await?;
-    let schedules = listed[0]["Schedules"].as_array();
-    let schedules = schedules.context("the emulator lists no schedules")?.iter();
-    let get = schedules.map(|schedule| {
+    let schedules = list_schedules(emulator).await?;
+    let get = schedules.iter().map(|schedule| {
         json!({ "service": "scheduler", "operation": "GetSchedule", "parameters": {
             "GroupName": schedule["GroupName"], "Name": schedule["Name"],
         } })
@@ -235,6 +245,17 @@ async fn shorten_schedules(emulator: &Emulator) -> Result<()> {
     }
     emulator.call_all(&updates).await?;
     Ok(())
+}
+
+async fn list_schedules(emulator: &Emulator) -> Result<Vec<Value>> {
+    let list = json!({ "service": "scheduler", "operation": "ListSchedules", "parameters": {} });
+    let listed = emulator.call_all(&[list]).await?;
+    let schedules = listed
+        .first()
+        .and_then(|listed| listed["Schedules"].as_array());
+    Ok(schedules
+        .context("the emulator lists no schedules")?
+        .clone())
 }
 
 /// Allows the functions that send mails to do so on the emulator. The template allows one sender

@@ -3,6 +3,7 @@
 //! [`stack::Stack`]; dropping it ends everything that it started.
 
 pub mod binaries;
+pub mod call_counter;
 pub mod debian;
 pub mod deployment;
 pub mod empty_stack;
@@ -14,13 +15,16 @@ pub mod npm;
 pub mod operator;
 pub mod partner_page;
 pub mod process;
+pub mod process_usage;
 pub mod progress;
 pub mod proxy;
 pub mod run_folder;
+pub mod runtime_api;
 pub mod seed;
 pub mod signals;
 pub mod simulator;
 pub mod source;
 pub mod stack;
 pub mod stack_file;
+pub mod table;
 pub mod venv;

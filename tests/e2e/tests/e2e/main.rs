@@ -114,6 +114,7 @@ mod tickets {
     pub(crate) mod back_off;
     pub(crate) mod blocked;
     pub(crate) mod breaker;
+    mod calls_of_an_alert;
     pub(crate) mod concurrent_workers;
     pub(crate) mod connectwise_failures;
     pub(crate) mod crash_points;

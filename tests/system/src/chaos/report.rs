@@ -6,10 +6,10 @@ use anyhow::{Context, Result, ensure};
 use domain::AlertKey;
 use local_stack::emulator::FailedBatches;
 use local_stack::journal::{JournalEntry, Purpose};
+use local_stack::table;
 
 use super::progress::Remaining;
 use super::verdict::{ChaosAlert, ChaosVerdict, Evidence, verdict};
-use crate::table;
 
 /// The number of alerts that are printed with record, tickets and calls.
 const IN_FULL: usize = 5;

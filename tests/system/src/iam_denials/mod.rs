@@ -24,13 +24,12 @@ use local_stack::emulator::{CallResult, Emulator, RoleSession, http_client};
 use local_stack::operator::OperatorClient;
 use local_stack::progress::step;
 use local_stack::stack::Stack;
+use local_stack::table;
 use serde_json::json;
 
 use call::{IamCall, call};
 use resources::resource_names;
 use roles::RolePermissions;
-
-use crate::table;
 
 /// Makes every call as every function, and prints the answers. At the end the calls are allowed
 /// and delete tables and queues, so the stack is used for nothing else.

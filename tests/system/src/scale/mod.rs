@@ -3,10 +3,7 @@
 //! Calls and memory have limits.
 
 mod fixtures;
-mod lambda_runtime;
-mod write_counter;
 
-use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -15,20 +12,19 @@ use domain::PartnerId;
 use domain::monitoring::pipeline::Schedule;
 use jiff::Timestamp;
 use local_stack::binaries::{self, Profile};
+use local_stack::call_counter::CallCounter;
 use local_stack::empty_stack::{EmptyStack, StackTimes};
 use local_stack::emulator::{credentials, sdk_config};
 use local_stack::journal::JournalEntry;
 use local_stack::process::ProcessGroup;
+use local_stack::process_usage::{cpu_time, memory};
 use local_stack::progress::step;
+use local_stack::runtime_api::RuntimeApi;
 use local_stack::seed;
 use local_stack::simulator::SimulatorProcess;
-use rustix::process::Pid;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::Due;
 use tokio::process::Command;
-
-use lambda_runtime::RuntimeApi;
-use write_counter::WriteCounter;
 
 /// Open tickets of one partner.
 const SIZES: [usize; 2] = [10_000, 100_000];
@@ -63,7 +59,7 @@ struct ScaleResult {
 /// When a limit is exceeded, or anything is written although nothing differs.
 pub async fn run() -> Result<()> {
     let stack = EmptyStack::start("scale", StackTimes::DEMO, 0).await?;
-    stop_schedules(&stack).await?;
+    stack.delete_schedules().await?;
     let built = step("building reconcile and the simulator for release", async {
         let packages = ["-p", "reconcile", "-p", "connectwise-sim", "--bins"];
         binaries::build(Profile::Release, &packages).await
@@ -100,26 +96,6 @@ pub async fn run() -> Result<()> {
     results.iter().try_for_each(ScaleResult::check)
 }
 
-/// Deletes the stack's schedules, which would compare the tickets first.
-async fn stop_schedules(stack: &EmptyStack) -> Result<()> {
-    let list = json!({ "service": "scheduler", "operation": "ListSchedules", "parameters": {} });
-    let listed = stack.emulator.call_all(&[list]).await?;
-    let schedules = listed
-        .first()
-        .and_then(|listed| listed["Schedules"].as_array());
-    let schedules = schedules.context("the stack has no schedules")?;
-    let stop: Vec<Value> = schedules
-        .iter()
-        .map(|schedule| {
-            json!({ "service": "scheduler", "operation": "DeleteSchedule", "parameters": {
-                "Name": schedule["Name"], "GroupName": schedule["GroupName"],
-            } })
-        })
-        .collect();
-    stack.emulator.call_all(&stop).await?;
-    Ok(())
-}
-
 async fn measure(
     stack: &EmptyStack,
     site: &SimulatorProcess,
@@ -127,7 +103,7 @@ async fn measure(
     program: &Path,
     tickets: usize,
 ) -> Result<ScaleResult> {
-    let counter = WriteCounter::start(stack.emulator.endpoint()).await?;
+    let counter = CallCounter::start(stack.emulator.endpoint()).await?;
     let runtime = RuntimeApi::start().await?;
     let log = stack.folder().join(format!("reconcile-{tickets}.log"));
     let mut command = Command::new(program);
@@ -182,7 +158,7 @@ async fn measure(
         writes,
         messages: counter.messages(),
         records: counter.writes_to(&stack.deployed.alerts_table),
-        peak_memory: peak_memory(process.id())?,
+        peak_memory: memory(process.id())?.peak,
         took,
         cpu_time: cpu_time(process.id())?,
     })
@@ -231,29 +207,6 @@ impl ScaleResult {
     }
 }
 
-/// The peak memory of a process, in kilobytes.
-fn peak_memory(process: Pid) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.as_raw_nonzero()))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    let number = number.context("/proc has no peak memory of the process")?;
-    Ok(number.parse()?)
-}
-
-/// The user and system time of a process.
-fn cpu_time(process: Pid) -> Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()))?;
-    // The name may contain anything. After it, user and system time are fields 12 and 13, in
-    // hundredths of a second.
-    let (_, rest) = stat.rsplit_once(')').context("cannot parse /proc/…/stat")?;
-    let times = rest.split_whitespace().skip(11).take(2);
-    let mut hundredths = 0;
-    for time in times {
-        hundredths += time.parse::<u64>()?;
-    }
-    Ok(Duration::from_millis(hundredths * 10))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,12 +242,5 @@ mod tests {
         for bad in bad {
             assert!(bad.check().is_err(), "{} {}", bad.lists, bad.peak_memory);
         }
-    }
-
-    #[test]
-    fn proc_describes_this_process() {
-        let own = rustix::process::getpid();
-        assert!(peak_memory(own).unwrap() > 1000);
-        assert!(cpu_time(own).is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! A proxy between a function and AWS: it forwards every call unchanged, and counts the writes.
+//! A proxy between a function and AWS: it forwards every call unchanged, and counts it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,9 +27,12 @@ const WRITES: [&str; 5] = [
 /// Larger than the body of any AWS call.
 const MAX_BODY: usize = 32 * 1024 * 1024;
 
+/// Calls by operation, such as `DynamoDB_20120810.PutItem`, and table, which may be empty.
+pub type CallCounts = BTreeMap<(String, String), usize>;
+
 /// A listening proxy. Dropping it closes it.
 #[derive(Debug)]
-pub(crate) struct WriteCounter {
+pub struct CallCounter {
     origin: String,
     calls: Arc<CountedCalls>,
     server: JoinHandle<()>,
@@ -39,13 +42,12 @@ pub(crate) struct WriteCounter {
 struct CountedCalls {
     endpoint: String,
     client: Client<HttpConnector, Body>,
-    /// By operation, such as `DynamoDB_20120810.PutItem`, and table, which may be empty.
-    counts: Mutex<BTreeMap<(String, String), usize>>,
+    counts: Mutex<CallCounts>,
 }
 
-impl WriteCounter {
+impl CallCounter {
     /// Starts a proxy for an emulator.
-    pub(crate) async fn start(endpoint: &str) -> Result<Self> {
+    pub async fn start(endpoint: &str) -> Result<Self> {
         let calls = Arc::new(CountedCalls {
             endpoint: endpoint.to_owned(),
             client: Client::builder(TokioExecutor::new()).build_http(),
@@ -68,23 +70,29 @@ impl WriteCounter {
     }
 
     /// Its address, to use as AWS's endpoint.
-    pub(crate) fn origin(&self) -> &str {
+    pub fn origin(&self) -> &str {
         &self.origin
     }
 
     /// Calls that send one or more messages.
-    pub(crate) fn messages(&self) -> usize {
+    pub fn messages(&self) -> usize {
         self.count(|operation, _| operation.starts_with("AmazonSQS.Send"))
     }
 
     /// Calls that write to a table. A call that names several tables counts for each.
-    pub(crate) fn writes_to(&self, table: &str) -> usize {
+    pub fn writes_to(&self, table: &str) -> usize {
         self.count(|operation, of| {
             let writes = WRITES
                 .iter()
                 .any(|write| operation.ends_with(&format!(".{write}")));
             writes && (of == table || of.is_empty())
         })
+    }
+
+    /// All calls since the start.
+    pub fn counts(&self) -> CallCounts {
+        let counts = self.calls.counts.lock();
+        counts.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn count(&self, matches: impl Fn(&str, &str) -> bool) -> usize {
@@ -97,7 +105,7 @@ impl WriteCounter {
     }
 }
 
-impl Drop for WriteCounter {
+impl Drop for CallCounter {
     fn drop(&mut self) {
         self.server.abort();
     }

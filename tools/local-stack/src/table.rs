@@ -1,7 +1,8 @@
 //! Tables of text.
 
 /// Columns as wide as their widest cell, with a rule under the first row.
-pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+#[must_use]
+pub fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let widths: [usize; N] = std::array::from_fn(|column| {
         rows.iter()
             .map(|row| row[column].chars().count())
@@ -23,7 +24,7 @@ pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
 }
 
 /// Prints the table between empty lines.
-pub(crate) fn print<const N: usize>(rows: &[[String; N]]) {
+pub fn print<const N: usize>(rows: &[[String; N]]) {
     println!("\n{}\n", table(rows).join("\n"));
 }
 

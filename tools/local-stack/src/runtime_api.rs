@@ -1,8 +1,7 @@
 //! Lambda's runtime API for one process, which receives one input at a time with a deadline.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use axum::Router;
@@ -14,7 +13,7 @@ use axum::routing::{get, post};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -23,10 +22,11 @@ const MARGIN: Duration = Duration::from_secs(30);
 
 /// A listening runtime API. Dropping it closes it.
 #[derive(Debug)]
-pub(crate) struct RuntimeApi {
+pub struct RuntimeApi {
     address: String,
     inputs: mpsc::Sender<InvocationInput>,
     answers: Mutex<mpsc::Receiver<InvocationAnswer>>,
+    requests: watch::Receiver<InputRequests>,
     server: JoinHandle<()>,
 }
 
@@ -42,22 +42,30 @@ enum InvocationAnswer {
     Failed(Bytes),
 }
 
+/// How often the function has requested an input.
+#[derive(Debug, Default, Clone, Copy)]
+struct InputRequests {
+    count: u64,
+    first: Option<Instant>,
+}
+
 #[derive(Debug)]
 struct RuntimeChannels {
     inputs: Mutex<mpsc::Receiver<InvocationInput>>,
     answers: mpsc::Sender<InvocationAnswer>,
-    requests: AtomicU64,
+    requests: watch::Sender<InputRequests>,
 }
 
 impl RuntimeApi {
     /// Starts on a free port.
-    pub(crate) async fn start() -> Result<Self> {
+    pub async fn start() -> Result<Self> {
         let (inputs, from_inputs) = mpsc::channel(1);
         let (to_answers, answers) = mpsc::channel(1);
+        let (counter, requests) = watch::channel(InputRequests::default());
         let shared = Arc::new(RuntimeChannels {
             inputs: Mutex::new(from_inputs),
             answers: to_answers,
-            requests: AtomicU64::new(0),
+            requests: counter,
         });
         let api = "/2018-06-01/runtime";
         let router = Router::new()
@@ -76,20 +84,47 @@ impl RuntimeApi {
             address,
             inputs,
             answers: Mutex::new(answers),
+            requests,
             server,
         })
     }
 
     /// The value of `AWS_LAMBDA_RUNTIME_API`.
-    pub(crate) fn address(&self) -> &str {
+    pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Waits until the function has started, and returns when it first requested an input.
+    ///
+    /// # Errors
+    /// When it does not request one in time.
+    pub async fn first_request(&self, time: Duration) -> Result<Instant> {
+        let requests = self.requests_at_least(1, time).await?;
+        requests.first.context("the first request has no time")
+    }
+
+    /// Waits until the function has ended this many invocations and waits for the next.
+    ///
+    /// # Errors
+    /// When it does not request the next input in time.
+    pub async fn idle_after(&self, invocations: u64, time: Duration) -> Result<()> {
+        self.requests_at_least(invocations + 1, time).await?;
+        Ok(())
+    }
+
+    async fn requests_at_least(&self, count: u64, time: Duration) -> Result<InputRequests> {
+        let mut requests = self.requests.clone();
+        let enough = requests.wait_for(|requests| requests.count >= count);
+        let requests = timeout(time, enough).await;
+        let requests = requests.context("the function requests no input")?;
+        Ok(*requests.context("the runtime API is closed")?)
     }
 
     /// Passes an input to the function and waits for its answer.
     ///
     /// # Errors
     /// When the function fails, or does not answer in time.
-    pub(crate) async fn invoke(&self, input: &Value, time: Duration) -> Result<Value> {
+    pub async fn invoke(&self, input: &Value, time: Duration) -> Result<Value> {
         let deadline = Timestamp::now() + SignedDuration::try_from(time)?;
         let input = InvocationInput {
             body: input.to_string(),
@@ -115,17 +150,22 @@ impl Drop for RuntimeApi {
 }
 
 async fn next(State(shared): State<Arc<RuntimeChannels>>) -> Response {
+    let mut n = 0;
+    shared.requests.send_modify(|requests| {
+        requests.first.get_or_insert_with(Instant::now);
+        requests.count += 1;
+        n = requests.count;
+    });
     let Some(InvocationInput { body, deadline }) = shared.inputs.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
-    let n = shared.requests.fetch_add(1, Ordering::Relaxed);
     let headers = [
         ("content-type", "application/json".to_owned()),
-        ("lambda-runtime-aws-request-id", format!("scale-{n}")),
+        ("lambda-runtime-aws-request-id", format!("invocation-{n}")),
         ("lambda-runtime-deadline-ms", deadline.to_string()),
         (
             "lambda-runtime-invoked-function-arn",
-            "arn:aws:lambda:us-east-1:000000000000:function:reconcile".to_owned(),
+            "arn:aws:lambda:us-east-1:000000000000:function:local".to_owned(),
         ),
         ("lambda-runtime-trace-id", "Root=1-0-0".to_owned()),
     ];

@@ -1,0 +1,311 @@
+//! What alerts cost `tickets`: CPU time, memory, and calls to ConnectWise, DynamoDB and SQS.
+//!
+//! The release build gets batches of ten messages, as from the queue. It works on the tables and
+//! secrets of a local stack and on the ConnectWise simulator. The emulator and the simulator take
+//! most of the time; only the CPU time of `tickets` itself is counted.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use domain::wire::message::Message;
+use domain::wire::webhook::{self, RequestTimes, SourcePolicy};
+use jiff::{SignedDuration, Timestamp};
+use local_stack::call_counter::{CallCounter, CallCounts};
+use local_stack::empty_stack::{EmptyStack, StackTimes};
+use local_stack::journal::Purpose;
+use local_stack::progress::step;
+use local_stack::run_folder::RunFolder;
+use local_stack::seed::{self, PartnerFleet};
+use local_stack::table;
+use serde_json::{Value, json};
+
+use crate::figures::Figures;
+use crate::function::{Programs, RunningFunction, aws_variables};
+
+/// New alerts, whose CPU time has a reach.
+const ALERTS: usize = 1000;
+/// Messages in one invocation: the template's batch size.
+const BATCH: usize = 10;
+/// All events, after which the memory is measured.
+const EVENTS: usize = 10_000;
+/// CPU seconds for the new alerts.
+const CPU_REACH: f64 = 1.0;
+/// Resident megabytes after all events.
+const MEMORY_REACH: f64 = 24.0;
+
+/// What became of a number of events.
+#[derive(Debug)]
+struct Work {
+    name: &'static str,
+    events: usize,
+    cpu_time: Duration,
+    elapsed: Duration,
+    connectwise: BTreeMap<String, usize>,
+    aws: CallCounts,
+    log_bytes: u64,
+}
+
+/// A running `tickets` and what it works on.
+struct Workplace {
+    stack: EmptyStack,
+    fleet: PartnerFleet,
+    counter: CallCounter,
+    running: RunningFunction,
+    messages: usize,
+}
+
+pub(crate) async fn measure(
+    programs: &Programs,
+    folder: &RunFolder,
+    figures: &mut Figures,
+) -> Result<()> {
+    let mut place = Workplace::start(programs, folder).await?;
+    // Before its first ticket a connection searches once for earlier tickets, and partner and keys
+    // are read.
+    place.work("the first alert", "alert.raised", 0..1).await?;
+    let alerts = 1..ALERTS + 1;
+    let raised = place.work("new alerts", "alert.raised", alerts.clone());
+    let raised = step("1,000 new alerts", raised).await?;
+    let repeated = place.work("repeats", "alert.raised", alerts.clone());
+    let repeated = step("a repeat of each", repeated).await?;
+    let resolved = place.work("resolved alerts", "alert.resolved", alerts);
+    let resolved = step("the end of each", resolved).await?;
+    let rest = EVENTS.saturating_sub(3 * ALERTS);
+    let what = format!("{rest} events more");
+    let more = place.work("more new alerts", "alert.raised", 10_000..10_000 + rest);
+    step(&what, more).await?;
+    let memory = place.running.memory()?;
+    let megabytes = |kilobytes: u64| u32::try_from(kilobytes).map(|kb| f64::from(kb) / 1e3);
+    let name = "memory of tickets after 10,000 events";
+    figures.add_uncompared(name, megabytes(memory.resident)?, "MB", Some(MEMORY_REACH));
+    let name = "memory of tickets: peak";
+    figures.add_uncompared(name, megabytes(memory.peak)?, "MB", None);
+    for work in [&raised, &repeated, &resolved] {
+        work.add_to(figures)?;
+        work.print()?;
+    }
+    Ok(())
+}
+
+impl Workplace {
+    async fn start(programs: &Programs, folder: &RunFolder) -> Result<Self> {
+        let stack = EmptyStack::start("bench-tickets", StackTimes::DEMO, 0).await?;
+        stack.delete_schedules().await?;
+        let fleet = seed::seed_fleet(&stack, 1, &stack.simulator).await?;
+        let counter = CallCounter::start(stack.emulator.endpoint()).await?;
+        let command = programs.command("tickets")?;
+        let deployed = stack.deployed.variables.get("tickets");
+        let deployed = deployed.context("tickets has no variables")?;
+        let variables = aws_variables(counter.origin());
+        let variables = deployed
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.clone()))
+            .chain(variables);
+        let variables: Vec<_> = variables.collect();
+        let running = RunningFunction::start("tickets", command, folder, &variables).await?;
+        Ok(Self {
+            stack,
+            fleet,
+            counter,
+            running,
+            messages: 0,
+        })
+    }
+
+    /// Hands over one event for each of these alerts, and counts what it costs.
+    async fn work(
+        &mut self,
+        name: &'static str,
+        event_type: &str,
+        alerts: std::ops::Range<usize>,
+    ) -> Result<Work> {
+        let calls_before = self.stack.simulator.journal(0).await?.len();
+        let aws_before = self.counter.counts();
+        let cpu_before = self.running.cpu_time()?;
+        let log_before = self.running.log().metadata()?.len();
+        let started = Instant::now();
+        let events = alerts.len();
+        let alerts: Vec<usize> = alerts.collect();
+        for batch in alerts.chunks(BATCH) {
+            let mut records = vec![];
+            for alert in batch {
+                let message = self.message(event_type, *alert)?;
+                records.push(self.record(&message));
+            }
+            let answer = self.running.invoke(&json!({ "Records": records })).await?;
+            let failures = answer["batchItemFailures"].as_array().map(Vec::len);
+            ensure!(
+                failures == Some(0),
+                "tickets failed messages: {answer}; see {}",
+                self.running.log().display()
+            );
+        }
+        let cpu_time = self.running.cpu_time()?.saturating_sub(cpu_before);
+        let mut connectwise = BTreeMap::new();
+        for call in self.stack.simulator.journal(calls_before).await? {
+            let purpose = match call.purpose() {
+                Purpose::Create => "POST tickets".to_owned(),
+                Purpose::Search => "search".to_owned(),
+                Purpose::Other => format!("{} {}", call.method, without_ids(&call.path)),
+            };
+            *connectwise.entry(purpose).or_default() += 1;
+        }
+        let mut aws = self.counter.counts();
+        for (call, count) in aws_before {
+            aws.entry(call).and_modify(|now| *now -= count);
+        }
+        aws.retain(|_, count| *count > 0);
+        Ok(Work {
+            name,
+            events,
+            cpu_time,
+            elapsed: started.elapsed(),
+            connectwise,
+            aws,
+            log_bytes: self.running.log().metadata()?.len() - log_before,
+        })
+    }
+
+    /// The message that `ingest` queues for an event.
+    fn message(&mut self, event_type: &str, alert: usize) -> Result<Message> {
+        self.messages += 1;
+        let partner = self.fleet.partners.first().context("no partner")?;
+        // Times of one alert increase from phase to phase.
+        let now = Timestamp::now() - SignedDuration::from_secs(1);
+        let event = json!({
+            "specversion": "1.0",
+            "id": format!("event-{}", self.messages),
+            "source": "https://rmm.example.com/bench",
+            "type": event_type,
+            "time": now.to_string(),
+            "data": {
+                "partner": partner,
+                "tenant": self.fleet.tenant,
+                "tenant_name": "Acme Dental Group",
+                "alert_id": format!("alert-{alert}"),
+                "kind": "disk",
+                "severity": "medium",
+                "title": "Disk C: of SRV-01 is 95 % full",
+                "description": "The volume has little space left. ".repeat(40),
+                "device": "SRV-01",
+                "link": "https://rmm.example.com/alerts/1",
+            },
+        });
+        let policy = SourcePolicy {
+            source: self.fleet.source.clone(),
+            partners: vec![partner.clone()],
+            kinds_added: vec![],
+            has_webhook: false,
+        };
+        let times = RequestTimes {
+            sent_at: now,
+            received_at: now,
+        };
+        let body = event.to_string();
+        let parsed = webhook::parse(body.as_bytes(), &policy, times);
+        let mut parsed = parsed.ok().context("the event is not readable")?;
+        let message = parsed.messages.pop();
+        message.with_context(|| format!("the event is rejected: {:?}", parsed.rejected))
+    }
+
+    /// A message as Lambda hands it over.
+    fn record(&self, message: &Message) -> Value {
+        let now = Timestamp::now().as_millisecond().to_string();
+        json!({
+            "messageId": format!("message-{}", self.messages),
+            "receiptHandle": format!("receipt-{}", self.messages),
+            "body": message.to_json(),
+            "attributes": {
+                "ApproximateReceiveCount": "1",
+                "ApproximateFirstReceiveTimestamp": now,
+                "SentTimestamp": now,
+                "SenderId": "bench",
+            },
+            "messageAttributes": {},
+            "md5OfBody": "0",
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:events",
+            "awsRegion": "us-east-1",
+        })
+    }
+}
+
+/// A path with `{id}` in place of each number.
+fn without_ids(path: &str) -> String {
+    let parts = path.split('/').map(|part| match part.parse::<u64>() {
+        Ok(_) => "{id}",
+        Err(_) => part,
+    });
+    let path = parts.collect::<Vec<_>>().join("/");
+    path.trim_start_matches("/v4_6_release/apis/3.0").to_owned()
+}
+
+impl Work {
+    /// The sum of the AWS calls whose operation contains one of these words, for each event.
+    fn aws_calls(&self, words: &[&str]) -> Result<f64> {
+        let matching = self.aws.iter().filter(|((operation, _), _)| {
+            let operation = operation.as_str();
+            words.iter().any(|word| operation.contains(word))
+        });
+        self.for_each_event(matching.map(|(_, count)| count).sum())
+    }
+
+    fn for_each_event(&self, count: usize) -> Result<f64> {
+        Ok(f64::from(u32::try_from(count)?) / f64::from(u32::try_from(self.events)?))
+    }
+
+    fn add_to(&self, figures: &mut Figures) -> Result<()> {
+        let is_new = self.name == "new alerts";
+        let reach = |value| is_new.then_some(value);
+        let name = |what: &str| format!("tickets, {}: {what}", self.name);
+        let cpu_time = self.cpu_time.as_secs_f64();
+        figures.add_uncompared(&name("CPU for 1,000"), cpu_time, "s", reach(CPU_REACH));
+        let calls = self.for_each_event(self.connectwise.values().sum())?;
+        figures.add(&name("ConnectWise calls"), calls, "each", reach(1.0));
+        let writes = ["PutItem", "UpdateItem", "DeleteItem", "WriteItem"];
+        let writes = self.aws_calls(&writes)?;
+        figures.add(&name("DynamoDB writes"), writes, "each", reach(2.0));
+        let reads = self.aws_calls(&["DynamoDB_20120810.Get", "BatchGetItem", ".Query"])?;
+        figures.add(&name("DynamoDB reads"), reads, "each", reach(2.0));
+        let queue = self.aws_calls(&["AmazonSQS"])?;
+        figures.add(&name("SQS calls"), queue, "each", reach(0.0));
+        let log = self.for_each_event(usize::try_from(self.log_bytes)?)?;
+        figures.add(&name("bytes of log"), log, "B", None);
+        Ok(())
+    }
+
+    fn print(&self) -> Result<()> {
+        println!(
+            "\n{} {}: {:.2} s of CPU time, {:.0} s in all",
+            self.events,
+            self.name,
+            self.cpu_time.as_secs_f64(),
+            self.elapsed.as_secs_f64()
+        );
+        let mut rows = vec![["call", "for each event"].map(str::to_owned)];
+        for (call, count) in &self.connectwise {
+            let count = self.for_each_event(*count)?;
+            rows.push([format!("ConnectWise {call}"), format!("{count:.2}")]);
+        }
+        for ((operation, table), count) in &self.aws {
+            let operation = operation.rsplit('.').next().unwrap_or_default();
+            let count = self.for_each_event(*count)?;
+            let call = format!("{operation} {table}");
+            rows.push([call.trim().to_owned(), format!("{count:.2}")]);
+        }
+        table::print(&rows);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_counted_without_its_ids() {
+        let path = "/v4_6_release/apis/3.0/service/tickets/10001/notes";
+        assert_eq!(without_ids(path), "/service/tickets/{id}/notes");
+    }
+}
