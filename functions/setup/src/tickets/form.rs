@@ -60,7 +60,8 @@ pub(crate) struct TicketsForm {
     /// The time within which they are counted.
     #[serde(default)]
     storm_minutes: u32,
-    wont_fix_days: u32,
+    /// If it is not sent, the present one is kept.
+    wont_fix_days: Option<u32>,
     pub(super) version: u64,
 }
 
@@ -117,7 +118,8 @@ impl TicketsForm {
             minutes: self.storm_minutes,
         });
         check_storm(storm)?;
-        check_wont_fix(self.wont_fix_days)?;
+        let wont_fix_days = self.wont_fix_days.unwrap_or(before.wont_fix_days);
+        check_wont_fix(wont_fix_days)?;
         let mut priorities = before.priorities.clone();
         for (severity, OptionalId(picked)) in self.priorities {
             match picked {
@@ -141,7 +143,7 @@ impl TicketsForm {
             note_interval_minutes: self.note_interval_minutes,
             flapping,
             storm,
-            wont_fix_days: self.wont_fix_days,
+            wont_fix_days,
             notes_for_customers: self.notes_for_customers,
             source: self.source.or(before.source),
             epoch: Some(epoch),

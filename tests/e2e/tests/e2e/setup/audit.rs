@@ -249,6 +249,20 @@ async fn webhook_by_the_operator(routes: &mut AuditedRoutes, id: &str) {
         .await
         .json();
     assert_eq!(again["secret"], Value::Null, "it is shown once");
+    assert_eq!(again["takes_actions"], false);
+    for (takes_actions, what) in [
+        (true, "source_actions_allowed"),
+        (false, "source_actions_denied"),
+    ] {
+        let changed = [both("source_webhook_set"), both(what)].concat();
+        let body =
+            json!({ "url": "https://hooks.example.com/tickets", "takes_actions": takes_actions });
+        let now = routes
+            .operator("PUT", WEBHOOK, (id, body), &changed)
+            .await
+            .json();
+        assert_eq!(now["takes_actions"], takes_actions);
+    }
     let path = "/v1/operator/sources/{source}/webhook/secret";
     let rotated = both("source_webhook_secret_rotated");
     let rotated = routes
