@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta, timezone
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -237,6 +238,19 @@ def test_activity_is_searched_and_an_alert_shows_its_steps(setup_page):
     for words in ["The source raised the alert", "the tenant is not mapped", "It has ticket #"]:
         setup_page.expect_text(words)
     setup_page.inspect("alert")
+
+
+def test_a_permanent_address_leads_from_another_site_to_the_alert(setup_page, page):
+    key = parse_qs(urlsplit(page.url).query)["id"][0]
+    address = urlsplit(page.url)._replace(path=f"/setup/alerts/{key}", query="").geturl()
+    # Another site, where a link to the alert was stored.
+    other = "http://another.localhost/"
+    link = f'<a href="{address}">the alert</a>'
+    page.route(other, lambda route: route.fulfill(content_type="text/html", body=link))
+    page.goto(other)
+    page.get_by_role("link", name="the alert").click()
+    setup_page.expect_path("activity-alert")
+    setup_page.expect_text("Disk full on h1")
 
 
 def test_the_simulators_page_shows_the_tickets(page, inspector, stack):
