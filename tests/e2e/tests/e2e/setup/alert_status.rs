@@ -73,7 +73,12 @@ fn request(sender: &Sender, key: &str, at: Timestamp) -> ApiGatewayV2httpRequest
             request
         }
         // A signature is over the key in place of the body.
-        _ => sender.request(key.as_bytes(), at),
+        Authentication::StandardWebhooks { .. }
+        | Authentication::Hmac(_)
+        | Authentication::Header { .. }
+        | Authentication::Bearer
+        | Authentication::Basic
+        | Authentication::Query { .. } => sender.request(key.as_bytes(), at),
     };
     request.body = None;
     request.is_base64_encoded = false;
