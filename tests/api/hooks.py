@@ -12,6 +12,7 @@ import json
 import os
 import time
 import zlib
+from urllib.parse import unquote, urlsplit
 
 import schemathesis
 from botocore.auth import SigV4Auth
@@ -23,6 +24,9 @@ with open(os.environ["TICKETBRIDGE_STACK"], encoding="utf-8") as file:
     STACK = json.load(file)
 
 WEBHOOK = "/v1/events/"
+STATUS = "/v1/tickets/"
+# The keys of alerts that the webhook accepted.
+KEYS = []
 
 
 def chance(value, of):
@@ -41,10 +45,19 @@ def before_call(context, case, kwargs):
     else:
         known["source"] = STACK["source"]
         name_known_ids(case.body, known)
+    if KEYS:
+        known["key"] = KEYS[0]
     parameters = case.path_parameters or {}
     for name, value in known.items():
         if name in parameters and not chance(parameters[name], 4):
             parameters[name] = value
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    """Keeps the keys of accepted alerts, so that the status of an alert is read too."""
+    if case.path.startswith(WEBHOOK) and response.status_code == 202:
+        KEYS.extend(alert["alert_key"] for alert in response.json().get("alerts", []))
 
 
 def name_known_ids(body, known):
@@ -78,7 +91,10 @@ class Signature(AuthBase):
 
     def __call__(self, request):
         if WEBHOOK in request.url:
-            self.sign_events(request)
+            self.sign_as_source(request, request.body or b"")
+        elif STATUS in request.url:
+            # Such a request has no body, so the key is signed.
+            self.sign_as_source(request, unquote(urlsplit(request.url).path.removeprefix(STATUS)))
         else:
             self.sign_operator(request)
         return request
@@ -90,16 +106,15 @@ class Signature(AuthBase):
         for name in ("Authorization", "X-Amz-Date"):
             request.headers[name] = signed.headers[name]
 
-    def sign_events(self, request):
-        body = request.body or b""
-        body = body.encode() if isinstance(body, str) else body
+    def sign_as_source(self, request, content):
+        content = content.encode() if isinstance(content, str) else content
         # Some requests stay as they were generated, mostly with a wrong signature or none.
-        if zlib.crc32(body) % 8 == 0:
+        if zlib.crc32(content) % 8 == 0:
             return
         now = str(int(time.time()))
-        name = f"msg_{zlib.crc32(body)}"
+        name = f"msg_{zlib.crc32(content)}"
         key = base64.b64decode(STACK["webhook"]["secret"].removeprefix("whsec_"))
-        signed = hmac.new(key, f"{name}.{now}.".encode() + body, hashlib.sha256).digest()
+        signed = hmac.new(key, f"{name}.{now}.".encode() + content, hashlib.sha256).digest()
         request.headers["webhook-id"] = name
         request.headers["webhook-timestamp"] = now
         request.headers["webhook-signature"] = "v1," + base64.b64encode(signed).decode()

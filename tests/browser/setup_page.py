@@ -147,7 +147,25 @@ class SetupPage:
         self._field(severity).select_option(priority)
         self._press("Save")
 
+    def choose_assignee(self, team, owner, kind, kind_owner):
+        """Chooses who gets operations tickets, and another owner for a kind of alert."""
+        board = self.page.get_by_role("group", name="Operations:")
+        board.get_by_label("Team of a new ticket", exact=True).select_option(team)
+        board.get_by_label("Owner of a new ticket", exact=True).select_option(owner)
+        board.get_by_text("Another team or owner for a kind of alert").click()
+        self._field(f"Owner of {kind}").select_option(kind_owner)
+
+    def save_tickets(self):
+        self._press("Save")
+
     # Tenants.
+
+    def assign_tenant(self, name, owner):
+        """Chooses the owner of a tenant's tickets on its own page."""
+        self.open_tenant(name)
+        self._follow(self.page.get_by_role("link", name="Team and owner of its tickets"))
+        self._field("Owner").select_option(owner)
+        self._press("Save")
 
     def search_company(self, tenant, words):
         """Opens the tenant's row in the list, and searches companies there."""

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta, timezone
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -100,6 +101,14 @@ def test_the_priority_of_a_severity_is_chosen(setup_page):
     setup_page.inspect("tickets-saved")
 
 
+def test_team_and_owner_are_chosen_for_a_board_and_a_kind(setup_page):
+    setup_page.choose_assignee("Operations", "Tara Smith", "CPU", "Jonas Miller")
+    setup_page.inspect("tickets-assigned")
+    setup_page.save_tickets()
+    setup_page.expect_text("Saved.")
+    setup_page.inspect("tickets-assigned-saved")
+
+
 @pytest.mark.parametrize(
     ("tenant", "words", "company"),
     [("acme-dental", "acme", "AcmeDental"), ("baker-and-sons", "roofing", "BakerSons")],
@@ -110,6 +119,13 @@ def test_a_tenant_is_mapped_to_a_company_that_was_searched(setup_page, tenant, w
     setup_page.inspect(f"tenant-{tenant}")
     setup_page.map_to(company)
     setup_page.inspect("tenants")
+
+
+def test_a_tenant_gets_an_owner_of_its_own(setup_page):
+    setup_page.go_to("tenants")
+    setup_page.assign_tenant("baker-and-sons", "Jonas Miller")
+    setup_page.expect_text("Saved.")
+    setup_page.inspect("tenant-assigned")
 
 
 def test_a_contact_confirms_its_address_and_gets_a_test_mail(setup_page, stack):
@@ -150,6 +166,9 @@ def test_going_live_creates_exactly_three_tickets(setup_page, stack):
     for ticket in stack.wait_for_tickets(3):
         chosen = [ticket[member]["name"] for member in ("board", "type", "status", "priority")]
         assert chosen == ["Operations", "Disk", "New", PRIORITY]
+        is_bakers = ticket["company"]["identifier"] == "BakerSons"
+        owner = "Jonas Miller" if is_bakers else "Tara Smith"
+        assert (ticket["team"]["name"], ticket["owner"]["name"]) == ("Operations", owner)
 
 
 def test_a_live_partner_keeps_a_contact_for_a_broken_connection(setup_page):
@@ -219,6 +238,19 @@ def test_activity_is_searched_and_an_alert_shows_its_steps(setup_page):
     for words in ["The source raised the alert", "the tenant is not mapped", "It has ticket #"]:
         setup_page.expect_text(words)
     setup_page.inspect("alert")
+
+
+def test_a_permanent_address_leads_from_another_site_to_the_alert(setup_page, page):
+    key = parse_qs(urlsplit(page.url).query)["id"][0]
+    address = urlsplit(page.url)._replace(path=f"/setup/alerts/{key}", query="").geturl()
+    # Another site, where a link to the alert was stored.
+    other = "http://another.localhost/"
+    link = f'<a href="{address}">the alert</a>'
+    page.route(other, lambda route: route.fulfill(content_type="text/html", body=link))
+    page.goto(other)
+    page.get_by_role("link", name="the alert").click()
+    setup_page.expect_path("activity-alert")
+    setup_page.expect_text("Disk full on h1")
 
 
 def test_the_simulators_page_shows_the_tickets(page, inspector, stack):

@@ -4,12 +4,10 @@
 //! Nothing is decided here and no table is read. The source's secret document holds all that the
 //! webhook needs.
 
-mod authenticate;
 mod config;
 mod content;
 mod document;
 mod mapped;
-mod proof;
 mod response;
 mod source_reports;
 
@@ -17,7 +15,6 @@ use std::collections::BTreeMap;
 use std::slice;
 use std::time::Duration;
 
-use authenticate::{AuthenticationError, Authenticator, Refusal};
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use aws::panics::catch;
@@ -36,16 +33,17 @@ use domain::wire::webhook::{
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use mapped::MappedMessages;
-use proof::{Proof, signature_headers};
+use source_authentication::{
+    Authenticated, AuthenticationError, Authenticator, Proof, ProofContent, Refusal,
+    signature_headers,
+};
 use source_reports::SourceReports;
 use tokio::time::{Instant, timeout_at};
 
 pub use config::Config;
 pub use document::describe_api;
 pub use response::WebhookResponse;
-
-/// The largest accepted body, in bytes.
-pub const MAX_BODY: usize = 256 * 1024;
+pub use source_authentication::MAX_BODY;
 
 /// How long a refused request waits for its report, at most once a minute and source.
 const REPORT_TIME: Duration = Duration::from_millis(500);
@@ -119,10 +117,14 @@ impl Webhook {
         let source = source.and_then(|source| SourceId::parse(source).ok());
         let proof = Proof {
             request,
-            body: &body,
+            content: ProofContent::Body(&body),
         };
         let authenticated = self.authenticator.authenticate(source.as_ref(), proof, now);
-        let (document, policy, times) = authenticated.await?;
+        let Authenticated {
+            document,
+            policy,
+            times,
+        } = authenticated.await?;
         if document.format == SourceFormat::CloudEvents {
             return Ok(self.queue_events(request, &body, &policy, times).await);
         }
@@ -147,7 +149,7 @@ impl Webhook {
                 self.authenticator
                     .changed_document(&policy.source, document, times.received_at);
             if let Some(changed) = changed.await.filter(is_mapped) {
-                policy = authenticate::policy(&policy.source, &changed);
+                policy = source_authentication::policy(&policy.source, &changed);
                 mapped = mapped::map(body, &changed, &policy, times)?;
             }
         }

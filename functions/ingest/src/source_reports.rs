@@ -11,7 +11,7 @@ use domain::wire::message::Message;
 use domain::{PartnerId, SourceId};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::authenticate::Refusal;
+use source_authentication::Refusal;
 
 /// The shortest time between two reports of one kind about one source.
 const PERIOD: SignedDuration = SignedDuration::from_mins(1);

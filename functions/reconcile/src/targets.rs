@@ -121,6 +121,12 @@ fn target_records(
     let of_board = |record: fn(RecordId, RecordId) -> TargetRecord, id: Option<RecordId>| {
         Some(record(board.board?, id?))
     };
+    let assignee = || {
+        let mapping = view.mapping.as_ref();
+        let tenant = mapping.map(|mapping| mapping.assignment);
+        let alert = (details.category, &details.kind);
+        decide_assignee(board, alert, &tenant.unwrap_or_default())
+    };
     let BoardTarget {
         start_status,
         closing_status,
@@ -144,16 +150,8 @@ fn target_records(
             let company = view.mapping.as_ref().and_then(|mapping| mapping.company);
             [company.map(TargetRecord::Company), None]
         }
-        TicketTarget::Team | TicketTarget::Owner => {
-            let mapping = view.mapping.as_ref();
-            let tenant = mapping.map(|mapping| mapping.assignment);
-            let alert = (details.category, &details.kind);
-            let assignee = decide_assignee(board, alert, &tenant.unwrap_or_default());
-            match target {
-                TicketTarget::Team => [of_board(TargetRecord::Team, assignee.team), None],
-                _ => [assignee.owner.map(TargetRecord::Owner), None],
-            }
-        }
+        TicketTarget::Team => [of_board(TargetRecord::Team, assignee().team), None],
+        TicketTarget::Owner => [assignee().owner.map(TargetRecord::Owner), None],
     };
     records.into_iter().flatten().collect()
 }

@@ -12,6 +12,7 @@ use connections::{Connections, RunSchedule};
 use domain::PartnerId;
 use domain::alert::kind::KindInfo;
 use public_http::ReceiverOrigins;
+use source_authentication::Authenticator;
 use store::{AccessTable, Alerts, ConfigTable, Deliveries, OperatorEvent};
 
 use crate::config::Config;
@@ -36,6 +37,8 @@ pub(crate) struct Setup {
     /// The receivers of webhooks that may be in a private network.
     pub(crate) webhook_origins: ReceiverOrigins,
     pub(crate) secret_writer: SecretWriter,
+    /// For what sources read.
+    pub(crate) source_authenticator: Authenticator,
     pub(crate) mailer: Mailer,
     /// This function. It invokes itself for work that must not delay a response.
     pub(crate) own_function: Function,
@@ -61,6 +64,7 @@ impl Setup {
             deliveries: Deliveries::new(aws, config.deliveries_table.clone()),
             webhook_origins: ReceiverOrigins::new(&config.webhook_origins)?,
             secret_writer: SecretWriter::new(aws),
+            source_authenticator: Authenticator::new(aws, config.source_secret_prefix.clone()),
             mailer: Mailer::new(aws, config.mail_from.clone()),
             own_function: Function::new(aws, config.function_name.clone()),
             company_lists: CompanyListCache::default(),

@@ -5,6 +5,7 @@
 //! writes no tickets: those go through the queue.
 
 mod activity;
+mod alert_status;
 mod audit;
 mod auth;
 mod backlog;
@@ -28,6 +29,7 @@ mod partner_names;
 mod paths;
 mod quarantine;
 mod random;
+mod source_routes;
 mod sources;
 mod step;
 mod tenants;
@@ -47,6 +49,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use crate::alert_status::handlers::SourceRequest;
 use crate::auth::link::{self, LinkTask};
 use crate::context::Setup;
 use crate::http::problem::Problem;
@@ -59,6 +62,8 @@ pub use http::routes::{Route, RouteAccess};
 
 /// The gateway's key of the routes that require the operator's keys.
 pub const OPERATOR_ROUTE: &str = "ANY /v1/operator/{proxy+}";
+/// The gateway's key of the route that sources use. It needs the proof of a source.
+pub const SOURCE_ROUTE: &str = "GET /v1/tickets/{key}";
 /// The gateway's keys of the page's routes.
 pub const PAGE_ROUTES: [&str; 2] = ["ANY /setup", "ANY /setup/{proxy+}"];
 
@@ -67,6 +72,7 @@ pub struct SetupHandler {
     setup: Arc<Setup>,
     operator: Router,
     page: Router,
+    sources: Router,
     routes: Vec<Route>,
 }
 
@@ -79,8 +85,9 @@ pub enum InvokeError {
     Link(#[from] LinkError),
 }
 
-/// Adds the operator's API to the OpenAPI document.
+/// Adds the operator's API, and what sources can read, to the OpenAPI document.
 pub fn describe_api(document: &mut ApiDocument) {
+    alert_status::document::describe(document);
     operator::document::describe(document);
 }
 
@@ -94,10 +101,13 @@ impl SetupHandler {
         let (operator, mut routes) = operator::routes(Arc::clone(&setup));
         let (page, page_routes) = page_routes::build(Arc::clone(&setup));
         routes.extend(page_routes);
+        let (sources, source_routes) = source_routes::build(Arc::clone(&setup));
+        routes.extend(source_routes);
         Ok(Self {
             setup,
             operator,
             page,
+            sources,
             routes,
         })
     }
@@ -137,11 +147,14 @@ impl SetupHandler {
             Some(&self.operator)
         } else if is_for_page {
             Some(&self.page)
+        } else if route == SOURCE_ROUTE {
+            Some(&self.sources)
         } else {
             tracing::error!(route, "unknown routeKey");
             None
         };
         let (caller, sent) = (gateway::caller(&event), event.headers.clone());
+        let from_source = (route == SOURCE_ROUTE).then(|| SourceRequest(event.clone()));
         let Some((router, mut request)) = router.zip(gateway::request(event)) else {
             let problem = Problem::not_found("There is no such address.");
             let mut response = present::unread(problem, is_for_page, &sent);
@@ -151,6 +164,9 @@ impl SetupHandler {
         request
             .extensions_mut()
             .insert(invocation.with_caller(caller));
+        if let Some(from_source) = from_source {
+            request.extensions_mut().insert(from_source);
+        }
         // A router's error type has no values.
         let response = router.clone().oneshot(request).await;
         gateway::response(response.unwrap_or_else(|never| match never {})).await

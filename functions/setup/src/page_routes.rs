@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 
+use crate::alert_status::ALERT_LINK;
 use crate::auth::{link, session, start};
 use crate::connection::check;
 use crate::context::Setup;
@@ -14,8 +15,8 @@ use crate::http::problem::Problem;
 use crate::http::routes::{Route, RouteAccess, Routes};
 use crate::page::assets;
 use crate::{
-    activity, backlog, boards, confirm, connection, contacts, held, history, maintenance, overview,
-    paths, sources, tenants, test_ticket, tickets,
+    activity, alert_status, backlog, boards, confirm, connection, contacts, held, history,
+    maintenance, overview, paths, sources, tenants, test_ticket, tickets,
 };
 
 /// The page's router, and the list of its routes.
@@ -47,6 +48,7 @@ fn open_routes() -> Routes {
         .post(paths::SESSION, session::open)
         .get(paths::LINK, link::show)
         .post(paths::LINK, link::request)
+        .get(ALERT_LINK, alert_status::open)
         .get(paths::CONFIRM_CONTACT, contacts::handlers::confirm_page)
         .post(paths::CONFIRM_CONTACT, contacts::handlers::confirm)
 }

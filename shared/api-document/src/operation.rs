@@ -102,6 +102,24 @@ impl Operation {
         })
     }
 
+    /// A variable of the path, with its schema.
+    #[must_use]
+    pub fn path_of(
+        self,
+        name: &'static str,
+        description: &'static str,
+        schema: Value,
+        example: &str,
+    ) -> Self {
+        self.parameter(Parameter {
+            place: "path",
+            name,
+            description,
+            schema: ParameterSchema::Is(schema),
+            example: Some(example.into()),
+        })
+    }
+
     /// A parameter of the query, which may be absent.
     #[must_use]
     pub fn query(self, name: &'static str, description: &'static str, schema: Value) -> Self {

@@ -125,6 +125,7 @@ pub mod source {
 
 /// Outgoing webhooks: what a source is notified of, and how often a delivery is tried.
 pub mod outgoing {
+    pub mod alert_status;
     pub mod block_reason;
     pub mod cloud_event;
     pub mod events;

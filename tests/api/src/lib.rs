@@ -22,9 +22,9 @@ Version 4) for the service `execute-api`.
 Ticketbridge answers a request that failed with a problem (RFC 9457, `application/problem+json`). An \
 unknown path is a 404, and a method that a path does not have is a 405 with the header `allow`; both \
 are problems too. The gateway in front of it answers some requests itself, with JSON that has only a \
-`message`: 403 without a valid AWS signature, 404 for a path outside `/v1/operator/` that is no \
-webhook, 413 above 10 MB, 429 above its rate limit, and 500, 503 or 504 if the function cannot be \
-started or takes too long.
+`message`: 403 without a valid AWS signature, 404 for a path outside `/v1/operator/` that this \
+document does not have, 413 above 10 MB, 429 above its rate limit, and 500, 503 or 504 if the function \
+cannot be started or takes too long.
 
 Within one major version of the paths, members and operations are added and never removed. Ignore \
 members and values that you do not know.";

@@ -135,7 +135,7 @@ async fn find_session(
 
 /// The sessions of a browser, the newest last: a browser sends its oldest cookie first (RFC 6265,
 /// section 5.4).
-pub(super) async fn find_all(
+pub(crate) async fn find_all(
     setup: &Setup,
     headers: &HeaderMap,
     invocation: &Invocation,

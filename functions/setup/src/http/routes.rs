@@ -20,6 +20,8 @@ pub enum RouteAccess {
     Open,
     /// Requests with a session, for the session's partner only.
     Session,
+    /// Requests that prove a source, for the alerts of that source only.
+    Source,
     /// Requests with the operator's keys, which the gateway checks.
     Operator,
 }
@@ -127,7 +129,7 @@ impl Routes {
                 Arc::clone(setup),
                 session::require_session,
             )),
-            RouteAccess::Open | RouteAccess::Operator => router,
+            RouteAccess::Open | RouteAccess::Source | RouteAccess::Operator => router,
         };
         (router, self.list)
     }

@@ -85,6 +85,7 @@ mod security {
 mod setup {
     pub(crate) mod activity;
     pub(crate) mod address_change;
+    mod alert_status;
     pub(crate) mod approve_closings;
     mod assignment;
     pub(crate) mod audit;

@@ -5,10 +5,14 @@ use serde_json::Map;
 use crate::template::Template;
 
 /// The routes without authorization in API Gateway, and what protects each.
-pub(crate) const OPEN_ROUTES: [(&str, &str); 3] = [
+pub(crate) const OPEN_ROUTES: [(&str, &str); 4] = [
     (
         "POST /v1/events/{source}",
         "the signature over the raw body, which only the function can check",
+    ),
+    (
+        "GET /v1/tickets/{key}",
+        "the proof of the alert's source, which only the function can check",
     ),
     (
         "ANY /setup",

@@ -84,22 +84,25 @@ pub(super) fn render(view: &AssignmentView) -> Result<Markup, Problem> {
         form method="post" action=(paths::TENANT_ASSIGNMENT) {
             input type="hidden" name="tenant" value=(view.tenant);
             input type="hidden" name="version" value=(view.version);
-            @for of in &view.boards {
-                @if of.teams.is_empty() {
-                    p class="note" role="note" { "The team of " (alerts(of.category)) " cannot be chosen: the API member cannot read the teams of the board, or it has none." }
-                } @else {
-                    label for=(field(of.category)) { "Team of " (alerts(of.category)) }
-                    (assignee_select(field(of.category), None, none, of.team, &of.teams))
+            fieldset {
+                legend { "Team and owner" }
+                @for of in &view.boards {
+                    @if of.teams.is_empty() {
+                        p class="note" role="note" { "The team of " (alerts(of.category)) " cannot be chosen: the API member cannot read the teams of the board, or it has none." }
+                    } @else {
+                        label for=(field(of.category)) { "Team of " (alerts(of.category)) }
+                        (assignee_select(field(of.category), None, none, of.team, &of.teams))
+                    }
                 }
-            }
-            @if view.boards.is_empty() {
-                p class="note" role="note" { "No board is chosen, so ConnectWise chooses the team." }
-            }
-            @if view.owners.is_empty() {
-                p class="note" role="note" { "The owner cannot be chosen: the API member cannot read members." }
-            } @else {
-                label for="owner" { "Owner" }
-                (assignee_select("owner", None, none, view.owner, &view.owners))
+                @if view.boards.is_empty() {
+                    p class="note" role="note" { "No board is chosen, so ConnectWise chooses the team." }
+                }
+                @if view.owners.is_empty() {
+                    p class="note" role="note" { "The owner cannot be chosen: the API member cannot read members." }
+                } @else {
+                    label for="owner" { "Owner" }
+                    (assignee_select("owner", None, none, view.owner, &view.owners))
+                }
             }
             button { "Save" }
         }

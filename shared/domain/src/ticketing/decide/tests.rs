@@ -158,9 +158,11 @@ fn a_new_ticket_gets_the_team_and_the_owner_that_are_chosen_for_its_alert() {
         team: Some(41),
         owner: Some(151),
     };
-    let assignee = |view: &ConnectionView| match next_in(&record, view, 2) {
-        Decision::Write(TicketWrite::Create(create)) => create.assignee,
-        other => panic!("{other:?}"),
+    let assignee = |view: &ConnectionView| {
+        let Decision::Write(TicketWrite::Create(create)) = next_in(&record, view, 2) else {
+            panic!()
+        };
+        create.assignee
     };
     let of_board = assignee(&view);
     assert_eq!((of_board.team, of_board.owner), (Some(41), Some(151)));

@@ -13,7 +13,7 @@ use domain::setup::access::{Invitation, Partner, TokenHash};
 use domain::{PartnerId, Secret};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use setup::{Config, OPERATOR_ROUTE, PAGE_ROUTES, SetupHandler};
+use setup::{Config, OPERATOR_ROUTE, PAGE_ROUTES, SOURCE_ROUTE, SetupHandler};
 use store::{AccessTable, SaveOutcome};
 
 use super::api_document;
@@ -213,10 +213,12 @@ impl Call {
     pub(crate) fn new(method: &str, path: &str) -> Self {
         let operators = path.starts_with("/v1/operator/");
         let bare = path.split('?').next() == Some("/setup");
-        let route_key = match (operators, bare) {
-            (true, _) => OPERATOR_ROUTE,
-            (false, true) => PAGE_ROUTES[0],
-            (false, false) => PAGE_ROUTES[1],
+        let sources = path.starts_with("/v1/tickets/");
+        let route_key = match (operators, sources, bare) {
+            (true, _, _) => OPERATOR_ROUTE,
+            (_, true, _) => SOURCE_ROUTE,
+            (_, _, true) => PAGE_ROUTES[0],
+            (_, _, false) => PAGE_ROUTES[1],
         };
         Self {
             method: method.to_owned(),

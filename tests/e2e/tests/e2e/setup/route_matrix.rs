@@ -8,7 +8,7 @@ use domain::PartnerId;
 use domain::setup::mapping::Mapping;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use setup::{OPERATOR_ROUTE, PAGE_ROUTES, Route, RouteAccess};
+use setup::{OPERATOR_ROUTE, PAGE_ROUTES, Route, RouteAccess, SOURCE_ROUTE};
 
 use crate::environment::{
     Answer, Browser, Call, PAGE, PARTNER, SOURCE, TENANT, TestEnvironment, after, partner,
@@ -26,6 +26,7 @@ const OPEN: &[(&str, &str)] = &[
     ("POST", "/setup/session"),
     ("GET", "/setup/link"),
     ("POST", "/setup/link"),
+    ("GET", "/setup/alerts/{key}"),
     ("GET", "/setup/contact/confirm"),
     ("POST", "/setup/contact/confirm"),
 ];
@@ -47,6 +48,7 @@ fn path(route: &Route) -> String {
     let path = path.replace("{source}", SOURCE).replace("{tenant}", TENANT);
     let path = path.replace("{preset}", "generic");
     let path = path.replace("{alert}", "no-such-alert");
+    let path = path.replace("{key}", "0f1e2d3c4b5a6978-0123456789abcdef0123456789abcdef");
     assert!(
         !path.contains('{'),
         "{path}: add the expected answer to this test"
@@ -179,10 +181,13 @@ async fn only_the_listed_routes_are_public() {
             route.access == RouteAccess::Operator,
             "{route:?}"
         );
+        let sources = route.path.starts_with("/v1/tickets/");
+        assert_eq!(sources, route.access == RouteAccess::Source, "{route:?}");
         let session = route.access == RouteAccess::Session;
         let of_partner = route.path.starts_with("/setup/partners/{partner}/");
         assert_eq!(session, of_partner, "{route:?}");
-        assert!(operators || route.path.starts_with("/setup"), "{route:?}");
+        let page = route.path.starts_with("/setup");
+        assert!(operators || sources || page, "{route:?}");
     }
     assert!(routes_behind(&env, RouteAccess::Session).len() >= 4);
     assert_eq!(routes_behind(&env, RouteAccess::Operator).len(), 41);
@@ -481,10 +486,17 @@ async fn operator_routes_and_page_routes_are_separate() {
     let before = items_of_partner(&env).await;
     for route in env.setup.app.routes().to_vec() {
         let keys: &[&str] = match route.access {
-            RouteAccess::Operator => &[PAGE_ROUTES[0], PAGE_ROUTES[1], "$default", ""],
-            RouteAccess::Open | RouteAccess::Session => {
-                &[OPERATOR_ROUTE, "$default", "POST /v1/events/{source}", ""]
+            RouteAccess::Operator => {
+                &[PAGE_ROUTES[0], PAGE_ROUTES[1], SOURCE_ROUTE, "$default", ""]
             }
+            RouteAccess::Source => &[OPERATOR_ROUTE, PAGE_ROUTES[0], PAGE_ROUTES[1], "$default"],
+            RouteAccess::Open | RouteAccess::Session => &[
+                OPERATOR_ROUTE,
+                SOURCE_ROUTE,
+                "$default",
+                "POST /v1/events/{source}",
+                "",
+            ],
         };
         for key in keys {
             let mut call = call(&browser, &route);

@@ -47,6 +47,8 @@ struct Sent {
     headers: Vec<(&'static str, Vec<u8>)>,
     query: Vec<(&'static str, &'static str)>,
     body: Option<Vec<u8>>,
+    /// The alert that a request without a body asks about.
+    key: Option<&'static str>,
     address: Option<&'static str>,
 }
 
@@ -81,7 +83,10 @@ impl Sent {
         request.request_context.http.source_ip = self.address.map(str::to_owned);
         let proof = Proof {
             request: &request,
-            body: self.body.as_deref().unwrap_or(BODY),
+            content: match self.key {
+                Some(key) => ProofContent::AlertKey(key),
+                None => ProofContent::Body(self.body.as_deref().unwrap_or(BODY)),
+            },
         };
         proof.verify(document, now())
     }
@@ -406,4 +411,66 @@ fn a_request_costs_the_same_work_whatever_its_source_is() {
             }
         }
     }
+}
+
+#[test]
+fn a_request_without_a_body_is_signed_over_the_key_of_its_alert() {
+    const KEY: &str = "0f1e2d3c4b5a6978-0123456789abcdef0123456789abcdef";
+    const OTHER_KEY: &str = "0f1e2d3c4b5a6978-00000000000000000000000000000000";
+    let asked = |key, sent: Sent| Sent {
+        key: Some(key),
+        ..sent
+    };
+    let signature = |key: &str| hex(&tag(hmac::HMAC_SHA256, SECRET, &[key.as_bytes()]));
+    let basic = format!("Basic {}", STANDARD.encode(SECRET));
+    let bearer = format!("Bearer {SECRET}");
+    let hmac = json!({"scheme": "hmac", "header": "x-sig"});
+    let in_body = json!({"scheme": "body_member", "at": "/key"});
+    for (scheme, sent) in [
+        (hmac.clone(), Sent::header("x-sig", signature(KEY))),
+        (
+            json!({"scheme": "header", "header": "x-api-key"}),
+            Sent::header("x-api-key", SECRET),
+        ),
+        (
+            json!({"scheme": "bearer"}),
+            Sent::header("authorization", &bearer),
+        ),
+        (
+            json!({"scheme": "basic"}),
+            Sent::header("authorization", basic),
+        ),
+        (
+            json!({"scheme": "query", "parameter": "key"}),
+            Sent::query("key", SECRET),
+        ),
+        // There is no body for the secret.
+        (in_body.clone(), Sent::header("authorization", &bearer)),
+    ] {
+        let sent = asked(KEY, sent);
+        assert_eq!(
+            sent.verified(&document(&scheme, &[SECRET])),
+            Ok(now()),
+            "{scheme}"
+        );
+        assert!(
+            sent.verified(&document(&scheme, &[OTHER])).is_err(),
+            "{scheme}"
+        );
+    }
+    let document = |scheme| document(scheme, &[SECRET]);
+    let of_another = asked(OTHER_KEY, Sent::header("x-sig", signature(KEY)));
+    assert_eq!(
+        of_another.verified(&document(&hmac)),
+        Err(SignatureError::Mismatch)
+    );
+    // In a message, the secret must be in the body.
+    let posted = Sent {
+        body: Some(b"{}".to_vec()),
+        ..Sent::header("authorization", &bearer)
+    };
+    assert_eq!(
+        posted.verified(&document(&in_body)),
+        Err(SignatureError::Headers)
+    );
 }

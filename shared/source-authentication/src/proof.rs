@@ -20,7 +20,7 @@ use domain::source::authentication::{
 use jiff::Timestamp;
 use ring::hmac;
 
-use crate::content;
+use crate::gzip::unpack;
 use webhook_signature::{SignatureError, SignatureHeaders, SignedRequest, SigningKey};
 
 /// A rotation has two valid secrets. Dummies fill them up.
@@ -32,10 +32,19 @@ const COMPARISON_KEY: &[u8] = b"this key proves nothing, it only hides the lengt
 
 /// The parts of a request that can prove its sender.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Proof<'a> {
-    pub(crate) request: &'a ApiGatewayV2httpRequest,
+pub struct Proof<'a> {
+    pub request: &'a ApiGatewayV2httpRequest,
+    pub content: ProofContent<'a>,
+}
+
+/// What a signature is over.
+#[derive(Debug, Clone, Copy)]
+pub enum ProofContent<'a> {
     /// The raw bytes of the body.
-    pub(crate) body: &'a [u8],
+    Body(&'a [u8]),
+    /// The key of the alert that a request without a body asks about, so that the proof is for no
+    /// other alert.
+    AlertKey(&'a str),
 }
 
 /// The HMAC of a request, and what it must be over.
@@ -43,6 +52,15 @@ struct SignedText {
     tag: Vec<u8>,
     text: Vec<u8>,
     sent_at: Timestamp,
+}
+
+impl<'a> ProofContent<'a> {
+    fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Body(body) => body,
+            Self::AlertKey(key) => key.as_bytes(),
+        }
+    }
 }
 
 impl<'a> Proof<'a> {
@@ -91,10 +109,10 @@ impl<'a> Proof<'a> {
         let keys = secrets.filter_map(|secret| encoding?.key(secret.expose()));
         let keys: Vec<_> = keys.filter_map(|key| SigningKey::new(&key)).collect();
         match SignedRequest::read(signature_headers(&self.request.headers), now) {
-            Ok(signed) if signed.matches(&keys, self.body) => Ok(signed.sent_at),
+            Ok(signed) if signed.matches(&keys, self.content.bytes()) => Ok(signed.sent_at),
             Ok(_) => Err(SignatureError::Mismatch),
             Err(err) => {
-                (0..SECRETS).for_each(|_| dummy(self.body));
+                (0..SECRETS).for_each(|_| dummy(self.content.bytes()));
                 Err(err)
             }
         }
@@ -107,7 +125,7 @@ impl<'a> Proof<'a> {
         let (scheme, signed) = match signed {
             Ok(signed) => signed,
             Err(err) => {
-                (0..SECRETS).for_each(|_| dummy(self.body));
+                (0..SECRETS).for_each(|_| dummy(self.content.bytes()));
                 return Err(err);
             }
         };
@@ -156,18 +174,18 @@ impl<'a> Proof<'a> {
         };
         let time = time.unwrap_or_default();
         let parts: Vec<&[u8]> = match scheme.signed {
-            SignedContent::Body => vec![self.body],
-            SignedContent::TimestampDotBody => vec![time, b".", self.body],
-            SignedContent::TimestampColonBody => vec![time, b":", self.body],
-            SignedContent::TimestampBody => vec![time, self.body],
-            SignedContent::BodyTimestamp => vec![self.body, time],
+            SignedContent::Body => vec![self.content.bytes()],
+            SignedContent::TimestampDotBody => vec![time, b".", self.content.bytes()],
+            SignedContent::TimestampColonBody => vec![time, b":", self.content.bytes()],
+            SignedContent::TimestampBody => vec![time, self.content.bytes()],
+            SignedContent::BodyTimestamp => vec![self.content.bytes(), time],
             SignedContent::IdTimestampBody => {
                 let id = scheme
                     .id_header
                     .as_ref()
                     .and_then(|name| self.header(name.as_str()));
                 let id = id.ok_or(SignatureError::Headers)?;
-                vec![id, b".", time, b".", self.body]
+                vec![id, b".", time, b".", self.content.bytes()]
             }
         };
         Ok(SignedText {
@@ -214,7 +232,11 @@ impl<'a> Proof<'a> {
                 Some(Cow::Owned(value.as_bytes().to_vec()))
             }
             Authentication::BodyMember { at } => {
-                let body = content::unpack(self.body).ok()?;
+                // A request without a body has no place for the secret.
+                let ProofContent::Body(body) = self.content else {
+                    return self.authorization(b"bearer ").map(Cow::Borrowed);
+                };
+                let body = unpack(body).ok()?;
                 let body: serde_json::Value = serde_json::from_slice(&body).ok()?;
                 let member = at.find(&body)?.as_str()?;
                 Some(Cow::Owned(member.as_bytes().to_vec()))
@@ -290,7 +312,9 @@ fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
         .collect()
 }
 
-pub(crate) fn signature_headers(headers: &HeaderMap) -> SignatureHeaders<'_> {
+/// The headers of a Standard Webhooks signature, empty where they are absent.
+#[must_use]
+pub fn signature_headers(headers: &HeaderMap) -> SignatureHeaders<'_> {
     let header = |name: &str| {
         let standard = headers.get(format!("webhook-{name}"));
         standard

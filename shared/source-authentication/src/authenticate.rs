@@ -9,11 +9,13 @@ use domain::wire::webhook::{RequestTimes, SourcePolicy};
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 
-use crate::proof::Proof;
 use webhook_signature::SignatureError;
 
+use crate::proof::Proof;
+
+/// Authenticates requests. It keeps the secrets of sources for some minutes.
 #[derive(Debug)]
-pub(crate) struct Authenticator {
+pub struct Authenticator {
     secrets: Secrets,
     /// Precedes a source's id in the name of its secret.
     source_secret_prefix: String,
@@ -26,9 +28,17 @@ struct Candidate {
     is_known: bool,
 }
 
+/// A request of its source.
+#[derive(Debug)]
+pub struct Authenticated {
+    pub document: SourceDocument,
+    pub policy: SourcePolicy,
+    pub times: RequestTimes,
+}
+
 /// Why a request is not let through. Its sender learns none of it.
 #[derive(Debug)]
-pub(crate) enum AuthenticationError {
+pub enum AuthenticationError {
     Refused(Refusal),
     /// A secret cannot be read.
     Unavailable,
@@ -36,16 +46,17 @@ pub(crate) enum AuthenticationError {
 
 /// A request that is not authenticated.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub struct Refusal {
     /// The source, if its id is proved.
-    pub(crate) source: Option<SourceId>,
+    pub source: Option<SourceId>,
     /// The partners in the document of the source. None if it is not known.
-    pub(crate) partners: Vec<PartnerId>,
-    pub(crate) reason: RefusalReason,
+    pub partners: Vec<PartnerId>,
+    pub reason: RefusalReason,
 }
 
 impl Authenticator {
-    pub(crate) fn new(aws: &SdkConfig, source_secret_prefix: String) -> Self {
+    #[must_use]
+    pub fn new(aws: &SdkConfig, source_secret_prefix: String) -> Self {
         Self {
             secrets: Secrets::new(aws),
             source_secret_prefix,
@@ -54,12 +65,15 @@ impl Authenticator {
 
     /// Verifies the request with the source's valid secrets. If they do not match, the document is
     /// read once more, since the secrets may have been rotated.
-    pub(crate) async fn authenticate(
+    ///
+    /// # Errors
+    /// When the request is not authenticated, or a secret cannot be read.
+    pub async fn authenticate(
         &self,
         source: Option<&SourceId>,
         proof: Proof<'_>,
         now: Timestamp,
-    ) -> Result<(SourceDocument, SourcePolicy, RequestTimes), AuthenticationError> {
+    ) -> Result<Authenticated, AuthenticationError> {
         let proved = self.prove(source, now).await?;
         let mut candidate = self.candidate(proved, now).await?;
         let mut verified = proof.verify(&candidate.document, now);
@@ -89,7 +103,11 @@ impl Authenticator {
                     sent_at,
                     received_at: now,
                 };
-                Ok((document, policy, times))
+                Ok(Authenticated {
+                    document,
+                    policy,
+                    times,
+                })
             }
             (_, candidate) => Err(refuse(
                 &candidate,
@@ -101,7 +119,7 @@ impl Authenticator {
 
     /// Reads the document again, since the mapping may have been corrected. `None` if it was read in
     /// the last 30 s, or is the same.
-    pub(crate) async fn changed_document(
+    pub async fn changed_document(
         &self,
         source: &SourceId,
         before: &SourceDocument,
@@ -176,12 +194,16 @@ impl Candidate {
     }
 }
 
-fn partners_of(document: &SourceDocument) -> Vec<PartnerId> {
+/// The partners for which a source may post.
+#[must_use]
+pub fn partners_of(document: &SourceDocument) -> Vec<PartnerId> {
     let partners = document.partner.iter().chain(&document.partners);
     partners.cloned().collect()
 }
 
-pub(crate) fn policy(source: &SourceId, document: &SourceDocument) -> SourcePolicy {
+/// What a source may send.
+#[must_use]
+pub fn policy(source: &SourceId, document: &SourceDocument) -> SourcePolicy {
     SourcePolicy {
         source: source.clone(),
         partners: partners_of(document),
