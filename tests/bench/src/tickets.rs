@@ -196,7 +196,7 @@ impl Workplace {
             source: self.fleet.source.clone(),
             partners: vec![partner.clone()],
             kinds_added: vec![],
-            has_webhook: false,
+            webhook: domain::outgoing::scope::WebhookScope::Nothing,
         };
         let times = RequestTimes {
             sent_at: now,

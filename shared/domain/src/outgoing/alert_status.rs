@@ -136,6 +136,7 @@ mod tests {
             by,
             company_id: None,
             ticket_ref: None,
+            action: None,
         })
     }
 

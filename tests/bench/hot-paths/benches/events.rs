@@ -53,7 +53,7 @@ fn events(criterion: &mut Criterion) {
         source: SourceId::parse("src_northwind0000drq5zip5s8rgz").unwrap(),
         partners: vec![PartnerId::parse(PARTNER).unwrap()],
         kinds_added: preset.kinds_added.clone(),
-        has_webhook: false,
+        webhook: domain::outgoing::scope::WebhookScope::Nothing,
     };
     let own = body(Format::CloudEvents, 1).unwrap();
     criterion.bench_function("parse and normalise", |bench| {
