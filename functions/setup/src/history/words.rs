@@ -28,6 +28,10 @@ const ACTIONS: &[(&str, &str)] = &[
     ("boards_stopped", "Stopped creating boards"),
     ("tickets_saved", "Changed how tickets are created"),
     ("tenant_saved", "Changed a tenant"),
+    (
+        "tenant_assignment_saved",
+        "Changed who gets the tickets of a tenant",
+    ),
     ("tenant_added", "Added a tenant by hand"),
     ("tenants_listed", "Listed tenants ahead of their alerts"),
     ("tenants_changed", "Confirmed changes of many tenants"),

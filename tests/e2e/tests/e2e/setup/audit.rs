@@ -410,6 +410,11 @@ async fn of_what_is_chosen(routes: &mut AuditedRoutes) {
     let chosen =
         json!({ "tenant": TENANT, "company": COMPANY, "enabled": true, "version": version });
     routes.post("tenant", chosen, &["tenant_saved"]).await;
+    let path = format!("tenant-assignment?tenant={TENANT}");
+    let version = routes.view(&path).await["version"].clone();
+    let assigned = json!({ "tenant": TENANT, "owner": 151, "version": version });
+    let saved = &["tenant_assignment_saved"];
+    routes.post("tenant-assignment", assigned, saved).await;
     let view = routes.view("tenants").await;
     let new = json!({ "tenant": "elm", "source": view["sources"][0]["id"] });
     routes.post("tenants", new, &["tenant_added"]).await;
