@@ -45,7 +45,7 @@ impl Authority {
         let mut config = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
-        // The second connection stands for one to another host, which cannot resume the session.
+        // In AWS the second connection goes to another host, so it cannot resume the session.
         config.send_tls13_tickets = 0;
         Ok(Self {
             root_pem: root.pem(),

@@ -103,7 +103,7 @@ impl RuntimeApi {
         requests.first.context("the first request has no time")
     }
 
-    /// Waits until the function has ended this many invocations and waits for the next.
+    /// Waits until the function has ended this many invocations and requests the next input.
     ///
     /// # Errors
     /// When it does not request the next input in time.
