@@ -11,7 +11,7 @@ pub fn policy() -> SourcePolicy {
         source: SourceId::parse("src_0123456789abcdefghijklmnop").expect("a source id"),
         partners: vec![PartnerId::parse("northwind").expect("a partner id")],
         kinds_added: vec![],
-        webhook: WebhookScope::Nothing,
+        webhook: domain::outgoing::scope::WebhookScope::Nothing,
     }
 }
 
