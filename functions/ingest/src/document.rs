@@ -25,18 +25,7 @@ pub fn describe_api(document: &mut ApiDocument) {
             "The source's id.",
             "src_q4x8z2n5w7c1v3b6m9k0j4h2g8",
         )
-        .header(
-            "webhook-id",
-            "Identifies the request. A repeated request has the same.",
-            json!({ "type": "string", "minLength": 1, "maxLength": 256 }),
-            "msg_1",
-        )
-        .header(
-            "webhook-timestamp",
-            "When the request was sent, in seconds since 1970. At most 300 seconds from now.",
-            json!({ "type": "string", "pattern": "^[1-9][0-9]{0,11}$" }),
-            "1795332600",
-        )
+        .webhook_headers()
         .bodies(bodies())
         .response::<AcceptedResponse>(
             "202",

@@ -152,6 +152,23 @@ impl Operation {
         })
     }
 
+    /// The headers of a signature by Standard Webhooks, beside the signature itself.
+    #[must_use]
+    pub fn webhook_headers(self) -> Self {
+        self.header(
+            "webhook-id",
+            "Identifies the request. A repeated request has the same.",
+            json!({ "type": "string", "minLength": 1, "maxLength": 256 }),
+            "msg_1",
+        )
+        .header(
+            "webhook-timestamp",
+            "When the request was sent, in seconds since 1970. At most 300 seconds from now.",
+            json!({ "type": "string", "pattern": "^[1-9][0-9]{0,11}$" }),
+            "1795332600",
+        )
+    }
+
     /// A JSON body.
     #[must_use]
     pub fn body<T: JsonSchema>(mut self, example: Value) -> Self {

@@ -2,6 +2,7 @@
 //! counts calls: an emulator would take longer than the function.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
@@ -10,6 +11,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use axum::serve::Listener;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -39,17 +41,7 @@ impl AwsStub {
     pub(crate) async fn start(secrets: BTreeMap<String, String>) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let state = StubState::new(secrets, None);
-        let router = router(&state);
-        let server = tokio::spawn(async move {
-            // It serves until it is aborted.
-            let _ = axum::serve(listener, router).await;
-        });
-        Ok(Self {
-            endpoint,
-            state,
-            server,
-        })
+        Ok(Self::serve(listener, endpoint, secrets, None))
     }
 
     /// Starts with a certificate of this authority. It closes the connection after it has sent the
@@ -61,16 +53,36 @@ impl AwsStub {
     ) -> Result<Self> {
         let listener = TlsListener::bind(authority).await?;
         let endpoint = format!("https://{}", listener.address()?);
-        let state = StubState::new(secrets, Some(last_secret));
-        let router = router(&state);
+        Ok(Self::serve(listener, endpoint, secrets, Some(last_secret)))
+    }
+
+    fn serve<L>(
+        listener: L,
+        endpoint: String,
+        secrets: BTreeMap<String, String>,
+        last_secret: Option<String>,
+    ) -> Self
+    where
+        L: Listener,
+        L::Addr: Debug,
+    {
+        let state = Arc::new(StubState {
+            secrets,
+            calls: Mutex::default(),
+            last_secret,
+        });
+        let router = Router::new()
+            .fallback(answer)
+            .with_state(Arc::clone(&state));
         let server = tokio::spawn(async move {
+            // It serves until it is aborted.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self {
+        Self {
             endpoint,
             state,
             server,
-        })
+        }
     }
 
     /// The calls since the start, by operation.
@@ -84,20 +96,6 @@ impl Drop for AwsStub {
     fn drop(&mut self) {
         self.server.abort();
     }
-}
-
-impl StubState {
-    fn new(secrets: BTreeMap<String, String>, last_secret: Option<String>) -> Arc<Self> {
-        Arc::new(Self {
-            secrets,
-            calls: Mutex::default(),
-            last_secret,
-        })
-    }
-}
-
-fn router(state: &Arc<StubState>) -> Router {
-    Router::new().fallback(answer).with_state(Arc::clone(state))
 }
 
 async fn answer(State(state): State<Arc<StubState>>, headers: HeaderMap, body: Bytes) -> Response {

@@ -26,18 +26,7 @@ pub(crate) fn describe(document: &mut ApiDocument) {
             json!({ "type": "string", "pattern": "^[0-9a-f]{16}-[0-9a-f]{32}$" }),
             KEY,
         )
-        .header(
-            "webhook-id",
-            "Identifies the request.",
-            json!({ "type": "string", "minLength": 1, "maxLength": 256 }),
-            "msg_1",
-        )
-        .header(
-            "webhook-timestamp",
-            "When the request was sent, in seconds since 1970. At most 300 seconds from now.",
-            json!({ "type": "string", "pattern": "^[1-9][0-9]{0,11}$" }),
-            "1795332600",
-        )
+        .webhook_headers()
         .response::<AlertStatus>(
             "200",
             "What became of the alert.",

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, on};
 
 use crate::auth::session;
 use crate::context::Setup;
+use crate::http::headers::add_security_headers;
+use crate::http::present::{catch_panics, present_json};
 use crate::http::problem::Problem;
 
 /// Who may use a route.
@@ -132,5 +134,17 @@ impl Routes {
             RouteAccess::Open | RouteAccess::Source | RouteAccess::Operator => router,
         };
         (router, self.list)
+    }
+
+    /// The router of programs, which get JSON only, and the list of its routes.
+    pub(crate) fn finish_json(self, setup: Arc<Setup>) -> (Router, Vec<Route>) {
+        let (router, list) = self.finish(&setup);
+        let router = router
+            .fallback(async || Problem::not_found("There is no such route."))
+            .layer(from_fn(catch_panics))
+            .layer(from_fn(present_json))
+            .layer(from_fn(add_security_headers))
+            .with_state(setup);
+        (router, list)
     }
 }

@@ -6,7 +6,7 @@ use domain::alert::event::Severity;
 use domain::alert::flapping::{FlapRule, MAX_MINUTES, MAX_RAISES, MIN_RAISES};
 use domain::alert::kind::{Category, KindInfo, category_of};
 use domain::alert::storm::{MAX_ALERTS, MAX_STORM_MINUTES, MIN_ALERTS, StormRule};
-use domain::setup::choices::{BoardChoice, find_target_issues, merge_types};
+use domain::setup::choices::{BoardChoice, find_target_issues, merge_choices};
 use domain::setup::rights;
 use domain::setup::settings::{BoardTarget, OnResolve, Settings};
 use domain::setup::status_action::ActionKind;
@@ -120,13 +120,7 @@ impl TicketsForm {
         check_storm(storm)?;
         let wont_fix_days = self.wont_fix_days.unwrap_or(before.wont_fix_days);
         check_wont_fix(wont_fix_days)?;
-        let mut priorities = before.priorities.clone();
-        for (severity, OptionalId(picked)) in self.priorities {
-            match picked {
-                Some(id) => priorities.insert(severity, id),
-                None => priorities.remove(&severity),
-            };
-        }
+        let priorities = merged(&before.priorities, self.priorities);
         let operations =
             self.operations
                 .target("operations", Category::Operations, before, kinds)?;
@@ -206,10 +200,6 @@ impl TicketBoardForm {
             }
         }
         let before = before.board(category);
-        let merged = |before: &BTreeMap<Kind, RecordId>, picked: BTreeMap<Kind, OptionalId>| {
-            let picked = picked.into_iter();
-            merge_types(before, picked.map(|(kind, OptionalId(id))| (kind, id)))
-        };
         let assignment = AssignmentChoice {
             team: self.team,
             owner: self.owner,
@@ -220,11 +210,7 @@ impl TicketBoardForm {
             board: before.board,
             start_status: self.start_status.0,
             closing_status: self.closing_status.0,
-            actions: self
-                .actions
-                .into_iter()
-                .filter_map(|(action, OptionalId(id))| Some((action, id?)))
-                .collect(),
+            actions: merged(&before.actions, self.actions),
             types: merged(&before.types, self.types),
             subtypes: merged(&before.subtypes, self.subtypes),
             items: merged(&before.items, self.items),
@@ -234,6 +220,15 @@ impl TicketBoardForm {
             renew_after_hours: self.renew_after_hours,
         })
     }
+}
+
+/// The records that were chosen before, with those of the form.
+fn merged<K: Ord + Clone>(
+    before: &BTreeMap<K, RecordId>,
+    picked: BTreeMap<K, OptionalId>,
+) -> BTreeMap<K, RecordId> {
+    let picked = picked.into_iter().map(|(key, OptionalId(id))| (key, id));
+    merge_choices(before, picked)
 }
 
 /// Whether the rule for flapping alerts is within its limits.
@@ -430,4 +425,33 @@ fn has_same_choices(one: &BoardTarget, other: &BoardTarget) -> bool {
     statuses(one) == statuses(other)
         && one.actions == other.actions
         && (&one.types, &one.subtypes, &one.items) == (&other.types, &other.subtypes, &other.items)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::alert::kind::with_added;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn an_action_that_a_form_does_not_send_stays() {
+        let mut before = Settings::default();
+        before.operations.actions = [(ActionKind::Act, 222), (ActionKind::WontFix, 223)].into();
+        before.wont_fix_days = 7;
+        let after = |actions: Value| {
+            let board = |actions: Value| json!({ "on_resolve": "close", "reopen_days": 0, "actions": actions });
+            let form = json!({
+                "operations": board(actions), "cyber_alerts": board(json!({})),
+                "note_interval_minutes": 60, "version": 1,
+            });
+            let form: TicketsForm = serde_json::from_value(form).unwrap();
+            form.settings(&before, &with_added(&[]), 1).unwrap()
+        };
+        let same = after(json!({}));
+        assert_eq!(same.operations.actions, before.operations.actions);
+        assert_eq!(same.wont_fix_days, 7);
+        let changed = after(json!({ "act": "", "wont_fix": "224" })).operations;
+        assert_eq!(changed.actions, [(ActionKind::WontFix, 224)].into());
+    }
 }

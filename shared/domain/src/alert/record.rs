@@ -160,24 +160,10 @@ impl Record {
     /// The storm that the alert is part of.
     #[must_use]
     pub fn storm(&self) -> Option<&AlertId> {
-        match &self.blocked.as_ref()?.reason {
-            Blocked::Storm(id) => Some(id),
-            Blocked::NotSetUp
-            | Blocked::Unmapped
-            | Blocked::TenantDisabled
-            | Blocked::KindDisabled
-            | Blocked::ConnectionBroken
-            | Blocked::ConnectionUnavailable
-            | Blocked::Throttled
-            | Blocked::Deferred
-            | Blocked::MissingRight(_)
-            | Blocked::TargetMissing(_)
-            | Blocked::Rejected(_)
-            | Blocked::OlderThanBackfill
-            | Blocked::Maintenance(_)
-            | Blocked::Flapping(_)
-            | Blocked::WontFix(_) => None,
-        }
+        let Blocked::Storm(id) = &self.blocked.as_ref()?.reason else {
+            return None;
+        };
+        Some(id)
     }
 
     /// Blocks the alert. `since` stays if the reason is the same: the index sorts by it, and it limits

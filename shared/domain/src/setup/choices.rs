@@ -131,21 +131,21 @@ fn uses_of_status(target: &BoardTarget, id: RecordId) -> usize {
     chosen.filter(|chosen| *chosen == id).count()
 }
 
-/// Merges the chosen types into the earlier ones. Types of kinds that were not part of the request
-/// stay.
+/// Merges the chosen records into the earlier ones. What was not part of the request stays, such as
+/// the types of other kinds.
 #[must_use]
-pub fn merge_types(
-    before: &BTreeMap<Kind, RecordId>,
-    asked: impl Iterator<Item = (Kind, Option<RecordId>)>,
-) -> BTreeMap<Kind, RecordId> {
-    let mut types = before.clone();
-    for (kind, chosen) in asked {
+pub fn merge_choices<K: Ord + Clone>(
+    before: &BTreeMap<K, RecordId>,
+    asked: impl Iterator<Item = (K, Option<RecordId>)>,
+) -> BTreeMap<K, RecordId> {
+    let mut choices = before.clone();
+    for (key, chosen) in asked {
         match chosen {
-            Some(id) => types.insert(kind, id),
-            None => types.remove(&kind),
+            Some(id) => choices.insert(key, id),
+            None => choices.remove(&key),
         };
     }
-    types
+    choices
 }
 
 /// Guesses the priority of each severity from ConnectWise's own names, "Priority 1" to "Priority 4"
@@ -291,7 +291,7 @@ mod tests {
             (kind("disk"), None),
             (kind("memory"), None),
         ];
-        let after = merge_types(&before, asked.into_iter());
+        let after = merge_choices(&before, asked.into_iter());
         assert_eq!(after, [(kind("cpu"), 9), (kind("own"), 3)].into());
     }
 
