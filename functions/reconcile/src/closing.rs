@@ -7,11 +7,11 @@
 use aws::metrics::{Metric, count};
 use domain::alert::command::Command;
 use domain::closing::census::Census;
-use domain::time::later;
 use jiff::{SignedDuration, Timestamp};
 use scheduled::Period;
-use store::{Alerts, RunProgress};
+use store::{Alerts, LeasedRun, RunProgress};
 
+use crate::callbacks::CallbackRegistrar;
 use crate::commands::{commands, is_resolve};
 use crate::error::ReconcileError;
 use crate::pacing;
@@ -19,25 +19,23 @@ use crate::resolved::ResolutionFinder;
 use crate::run_context::RunContext;
 use crate::ticket_comparer::{Comparison, TicketComparer};
 
-/// The clocks of two machines may differ by this much.
-const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
-
 /// Finds resolved alerts and differing tickets of one partner.
 pub(crate) struct Closing<'a> {
     pub(crate) context: RunContext<'a>,
     pub(crate) alerts: &'a Alerts,
     pub(crate) period: Period,
     pub(crate) snapshot_lag: SignedDuration,
+    pub(crate) page_origin: &'a str,
 }
 
 impl Closing<'_> {
     /// Returns the commands to send, at most `room`, and whether there are more. Returns none
-    /// unless it is time to compare, an alert expires or a snapshot arrived. If the process dies
-    /// here, nothing was sent, and the next run finds the same.
+    /// unless it is time to compare, an alert expires, a snapshot arrived or a ticket changed. If
+    /// the process dies here, nothing was sent, and the next run finds the same.
     pub(crate) async fn commands(
         &self,
         progress: &mut RunProgress,
-        snapshot_at: Option<Timestamp>,
+        leased: &LeasedRun,
         room: usize,
     ) -> Result<(Vec<Command>, bool), ReconcileError> {
         let RunContext {
@@ -50,9 +48,10 @@ impl Closing<'_> {
         let Some(live) = &view.view.connection else {
             return Ok((vec![], false));
         };
-        let must_compare = pacing::must_compare(partner, progress, self.period, now);
+        let changed_at = leased.ticket_changed_at;
+        let must_compare = pacing::must_compare(partner, progress, changed_at, self.period, now);
         let has_expired = progress.expires_at.is_some_and(|at| at <= now);
-        if !must_compare && !has_expired && !is_new(snapshot_at, progress.looked_at) {
+        if !must_compare && !has_expired && !is_new(leased.snapshot_at, progress.looked_at) {
             return Ok((vec![], false));
         }
         let census = self.census().await?;
@@ -72,8 +71,16 @@ impl Closing<'_> {
                 context: self.context,
             };
             let tickets = census.tickets(live.epoch);
+            let boards = tickets.all_boards();
             match comparer.compare(tickets, progress, room).await? {
-                Comparison::Complete(differing) => proposals.extend(differing),
+                Comparison::Complete(differing) => {
+                    proposals.extend(differing);
+                    let registrar = CallbackRegistrar {
+                        context: self.context,
+                        origin: self.page_origin,
+                    };
+                    registrar.ensure(live, boards).await?;
+                }
                 Comparison::Partial(differing) => {
                     proposals.extend(differing);
                     left = true;
@@ -111,12 +118,10 @@ impl Closing<'_> {
     }
 }
 
-/// Whether a part of a snapshot arrived since the last look. One that arrived shortly before it may
-/// not have been read, because the times are of two clocks.
+/// Whether a part of a snapshot arrived since the last look.
 fn is_new(snapshot_at: Option<Timestamp>, looked_at: Option<Timestamp>) -> bool {
     let Some(looked_at) = looked_at else {
         return true;
     };
-    let was_read = |at: Timestamp| later(at, MAX_CLOCK_SKEW) < looked_at;
-    snapshot_at.is_some_and(|at| !was_read(at))
+    snapshot_at.is_some_and(|at| !pacing::was_read(at, looked_at))
 }

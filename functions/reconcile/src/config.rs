@@ -8,6 +8,8 @@ use scheduled::FunctionConfig;
 #[derive(Debug, Clone)]
 pub struct Config {
     pub queue_url: String,
+    /// The origin of the page and of the API: `scheme://host[:port]`.
+    pub page_origin: String,
     pub alerts_table: String,
     /// The tables and secrets of connections. Its config table also says when partners are due.
     pub connections: ConnectionsConfig,
@@ -19,7 +21,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`,
+    /// Reads `QUEUE_URL`, `PAGE_ORIGIN`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`,
     /// `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be empty),
     /// `API_MODEL_VERSION` (may be empty), `RECONCILE_SECONDS`, `SNAPSHOT_LAG_SECONDS`,
     /// `PARTNERS_PER_TICK`, and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
@@ -30,6 +32,7 @@ impl Config {
         let mut environment = Environment::default();
         let config = Self {
             queue_url: environment.address("QUEUE_URL"),
+            page_origin: environment.address("PAGE_ORIGIN"),
             alerts_table: environment.text("ALERTS_TABLE"),
             connections: ConnectionsConfig::read(&mut environment),
             function: FunctionConfig::read(&mut environment),

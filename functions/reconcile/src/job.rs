@@ -44,6 +44,8 @@ pub struct ReconcileJob {
     period: Period,
     /// How far a source's snapshots may lag behind its events.
     snapshot_lag: SignedDuration,
+    /// Where ConnectWise posts its callbacks.
+    page_origin: String,
 }
 
 /// What runs did.
@@ -66,6 +68,7 @@ impl ReconcileJob {
             due: Due::new(aws, config.connections.config_table.clone()),
             period: Period::new(config.period),
             snapshot_lag: config.snapshot_lag,
+            page_origin: config.page_origin.clone(),
         })
     }
 }
@@ -165,10 +168,13 @@ impl ScheduledJob for ReconcileJob {
             let retry = found.progress.refusals.next_at(times.now);
             // Then alerts are released that maintenance holds.
             let maintenance_end = config.items.maintenance.next_end(times.now);
+            let changed_at = leased.ticket_changed_at;
+            let compare = pacing::comparison_after_change(&found.progress, changed_at);
             let look = retry
                 .into_iter()
                 .chain(found.next_look)
                 .chain(maintenance_end)
+                .chain(compare)
                 .chain(storms.next_follow(times.now))
                 .min();
             times.next(&found.progress, look)
@@ -247,15 +253,15 @@ impl ReconcileJob {
             alerts: &self.alerts,
             period: self.period,
             snapshot_lag: self.snapshot_lag,
+            page_origin: &self.page_origin,
         };
         let room = allowance - looks.keys.len();
         // While tickets are imported, a record may be older than what its source reported.
         let (commands, more_commands) = if is_importing {
             (vec![], false)
         } else {
-            let snapshot_at = leased.snapshot_at;
             closing
-                .commands(&mut progress, snapshot_at, room.div_ceil(2))
+                .commands(&mut progress, leased, room.div_ceil(2))
                 .await?
         };
         let releaser = Releaser {

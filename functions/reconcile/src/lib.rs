@@ -4,8 +4,9 @@
 //!
 //! Its only input is what the tables and ConnectWise say. A run that dies, is repeated or comes
 //! late changes nothing but the time. It writes no ticket, and no records but those that a restored
-//! table lacks.
+//! table lacks. In ConnectWise it registers callbacks, so that it is due when a ticket changes.
 
+mod callbacks;
 mod closing;
 mod commands;
 mod config;

@@ -10,6 +10,10 @@ use store::RunProgress;
 /// by all alerts that were blocked.
 const ALLOWANCE: u32 = 300;
 pub(crate) const MINUTE: SignedDuration = SignedDuration::from_secs(60);
+/// The clocks of two machines may differ by this much.
+const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
+/// Tickets in one page of ConnectWise's list.
+const PAGE_SIZE: usize = 1000;
 
 /// How many more alerts may go on now. Runs within the same minute share the allowance.
 pub(crate) fn allowance(progress: &RunProgress, now: Timestamp) -> usize {
@@ -60,16 +64,43 @@ impl DueTimes<'_> {
     }
 }
 
-/// Whether to read ConnectWise's list of open tickets: once in each of the partner's periods, and
-/// again if the last run did not reach its end.
+/// Whether to read ConnectWise's list of open tickets: once in each of the partner's periods, again
+/// if the last run did not reach its end, and earlier if ConnectWise reported a change.
 pub(crate) fn must_compare(
     partner: &PartnerId,
     progress: &RunProgress,
+    ticket_changed_at: Option<Timestamp>,
     period: Period,
     now: Timestamp,
 ) -> bool {
-    let is_current = |at| period.is_same(partner, at, now);
-    progress.comparing.is_some() || !progress.compared_at.is_some_and(is_current)
+    let Some(compared_at) = progress.compared_at else {
+        return true;
+    };
+    let has_changed = ticket_changed_at.is_some_and(|at| !was_read(at, compared_at));
+    let is_early = has_changed && now >= next_early_comparison(progress, compared_at);
+    progress.comparing.is_some() || !period.is_same(partner, compared_at, now) || is_early
+}
+
+/// When the tickets are compared because of a change that the last comparison did not see.
+pub(crate) fn comparison_after_change(
+    progress: &RunProgress,
+    ticket_changed_at: Option<Timestamp>,
+) -> Option<Timestamp> {
+    let compared_at = progress.compared_at?;
+    (ticket_changed_at? > compared_at).then(|| next_early_comparison(progress, compared_at))
+}
+
+/// A long list is read early less often, so that the calls for it stay few: one a minute.
+fn next_early_comparison(progress: &RunProgress, compared_at: Timestamp) -> Timestamp {
+    let pages = progress.compared_tickets.div_ceil(PAGE_SIZE).max(1);
+    let minutes = i64::try_from(pages).unwrap_or(i64::MAX);
+    later(compared_at, SignedDuration::from_mins(minutes))
+}
+
+/// Whether an input that changed at one time was read at another. One that changed shortly before
+/// may not have been read, because the times are of two clocks.
+pub(crate) fn was_read(changed_at: Timestamp, read_at: Timestamp) -> bool {
+    later(changed_at, MAX_CLOCK_SKEW) < read_at
 }
 
 /// The end of the minute in which sent alerts are counted, unless it is over.
@@ -162,7 +193,7 @@ mod tests {
     fn tickets_are_compared_once_a_period_and_on_where_it_stopped() {
         let partner = acme();
         let must_compare = |progress: &RunProgress, now| {
-            must_compare(&partner, progress, Period::new(PERIOD), now)
+            must_compare(&partner, progress, None, Period::new(PERIOD), now)
         };
         assert!(must_compare(&RunProgress::default(), at(0)));
         let own = times(&partner, at(0)).next(&RunProgress::default(), None);
@@ -189,5 +220,39 @@ mod tests {
             ..read
         };
         assert!(must_compare(&partly, own + second));
+    }
+
+    #[test]
+    fn a_changed_ticket_brings_the_next_comparison_forward() {
+        let partner = acme();
+        let own = times(&partner, at(0)).next(&RunProgress::default(), None);
+        let after = |seconds| own + SignedDuration::from_secs(seconds);
+        for (tickets, changed, first) in [(0, 5, 60), (1000, 5, 60), (1001, 5, 120), (5000, 5, 300)]
+        {
+            let read = RunProgress {
+                compared_at: Some(own),
+                compared_tickets: tickets,
+                ..RunProgress::default()
+            };
+            let changed = Some(after(changed));
+            let must_compare =
+                |now| must_compare(&partner, &read, changed, Period::new(PERIOD), now);
+            assert!(!must_compare(after(first - 1)), "{tickets}");
+            assert!(must_compare(after(first)), "{tickets}");
+            assert_eq!(comparison_after_change(&read, changed), Some(after(first)));
+        }
+    }
+
+    #[test]
+    fn a_change_before_the_last_comparison_makes_no_partner_due() {
+        let read = RunProgress {
+            compared_at: Some(at(100)),
+            ..RunProgress::default()
+        };
+        for (changed, expected) in [(None, None), (Some(at(100)), None), (Some(at(99)), None)] {
+            assert_eq!(comparison_after_change(&read, changed), expected);
+        }
+        assert!(was_read(at(39), at(100)));
+        assert!(!was_read(at(40), at(100)), "the clocks may differ");
     }
 }

@@ -56,6 +56,7 @@ impl TicketComparer<'_> {
             return Ok(Comparison::Failed);
         };
         let now = invocation.now();
+        progress.compared_tickets = tickets.len();
         if tickets.is_empty() {
             progress.compared_at = Some(now);
             progress.comparing = None;

@@ -10,11 +10,12 @@
 mod start;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_reconcile");
-const VARIABLES: [(&str, &str); 9] = [
+const VARIABLES: [(&str, &str); 10] = [
     (
         "QUEUE_URL",
         "https://sqs.eu-central-1.amazonaws.com/1/events",
     ),
+    ("PAGE_ORIGIN", "https://alerts.example"),
     ("ALERTS_TABLE", "alerts"),
     ("CONFIG_TABLE", "config"),
     ("ACCESS_TABLE", "access"),

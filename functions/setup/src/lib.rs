@@ -1,6 +1,6 @@
 //! The operator's API, and the page on which a partner connects its own ConnectWise.
 //!
-//! The two sets of routes are separate. The gateway's `routeKey` says which of them it authorized;
+//! The sets of routes are separate. The gateway's `routeKey` says which of them it authorized;
 //! the path never decides that. This function reads and writes ConnectWise while a person waits. It
 //! writes no tickets: those go through the queue.
 
@@ -10,6 +10,7 @@ mod audit;
 mod auth;
 mod backlog;
 mod boards;
+mod callbacks;
 mod checklist;
 mod config;
 mod confirm;
@@ -64,6 +65,8 @@ pub use http::routes::{Route, RouteAccess};
 pub const OPERATOR_ROUTE: &str = "ANY /v1/operator/{proxy+}";
 /// The gateway's key of the route that sources use. It needs the proof of a source.
 pub const SOURCE_ROUTE: &str = "GET /v1/tickets/{key}";
+/// The gateway's key of the route to which ConnectWise posts.
+pub const CALLBACK_ROUTE: &str = "POST /v1/callbacks/{partner}/{token}";
 /// The gateway's keys of the page's routes.
 pub const PAGE_ROUTES: [&str; 2] = ["ANY /setup", "ANY /setup/{proxy+}"];
 
@@ -73,6 +76,7 @@ pub struct SetupHandler {
     operator: Router,
     page: Router,
     sources: Router,
+    callbacks: Router,
     routes: Vec<Route>,
 }
 
@@ -103,11 +107,14 @@ impl SetupHandler {
         routes.extend(page_routes);
         let (sources, source_routes) = source_routes::build(Arc::clone(&setup));
         routes.extend(source_routes);
+        let (callbacks, callback_routes) = callbacks::routes(Arc::clone(&setup));
+        routes.extend(callback_routes);
         Ok(Self {
             setup,
             operator,
             page,
             sources,
+            callbacks,
             routes,
         })
     }
@@ -149,6 +156,8 @@ impl SetupHandler {
             Some(&self.page)
         } else if route == SOURCE_ROUTE {
             Some(&self.sources)
+        } else if route == CALLBACK_ROUTE {
+            Some(&self.callbacks)
         } else {
             tracing::error!(route, "unknown routeKey");
             None

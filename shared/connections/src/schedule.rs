@@ -7,11 +7,13 @@ use domain::PartnerId;
 use domain::monitoring::pipeline::Schedule;
 use domain::time::later;
 use jiff::{SignedDuration, Timestamp};
-use store::{Due, spread};
+use store::{Due, ReconcileInput, spread};
 
 /// The parts of a snapshot arrive one after the other. This long after one, the others may have
 /// arrived.
 const SNAPSHOT_DELAY: SignedDuration = SignedDuration::from_secs(10);
+/// A person often changes several members of a ticket, or several tickets, one after the other.
+const CHANGE_DELAY: SignedDuration = SignedDuration::from_secs(5);
 /// A new partner's first runs are spread over this many seconds.
 const FIRST_RUN_WITHIN: u32 = 900;
 
@@ -74,7 +76,19 @@ impl RunSchedule {
         now: Timestamp,
     ) -> Result<(), store::Error> {
         let at = later(now, SNAPSHOT_DELAY);
-        self.due.record_snapshot(partner, now, at).await
+        let input = ReconcileInput::Snapshots;
+        self.due.record_input(partner, input, now, at).await
+    }
+
+    /// Schedules reconcile soon, since a ticket changed in ConnectWise.
+    pub async fn reconcile_tickets(
+        &self,
+        partner: &PartnerId,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
+        let at = later(now, CHANGE_DELAY);
+        let input = ReconcileInput::Tickets;
+        self.due.record_input(partner, input, now, at).await
     }
 
     async fn bring_forward(

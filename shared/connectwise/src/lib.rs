@@ -7,6 +7,7 @@
 //! failure says about the connection, and whether a write may have taken effect.
 
 mod call;
+mod callbacks;
 mod client;
 mod conditions;
 mod conversions;
@@ -28,6 +29,7 @@ mod tables;
 mod ticket_writer;
 mod tickets;
 
+pub use callbacks::CallbackWriter;
 pub use client::Client;
 pub use conditions::{ExternalXref, InvalidXref, NothingToSearch, SearchText};
 pub use conversions::type_hierarchy;

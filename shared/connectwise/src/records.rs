@@ -286,6 +286,25 @@ pub struct Priority {
     pub default_flag: bool,
 }
 
+/// A callback that a client registered.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CallbackEntry {
+    pub(crate) id: RecordId,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) url: String,
+    /// The kind of record that it reports, such as `ticket`.
+    #[serde(rename = "type", default, deserialize_with = "or_default")]
+    pub(crate) type_: String,
+    /// Whose records it reports, such as those of a `board`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) level: String,
+    /// The record of that level.
+    pub(crate) object_id: Option<RecordId>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) inactive_flag: bool,
+}
+
 /// The API member that the keys belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,6 +4,7 @@
     reason = "these tests are about the requests of both writers"
 )]
 
+mod callbacks;
 mod hosts;
 mod notations;
 mod responses;

@@ -80,6 +80,7 @@ pub mod closing {
 /// A partner's connection to ConnectWise.
 pub mod connection {
     pub mod breaker;
+    pub mod callbacks;
     pub mod view;
 }
 

@@ -8,8 +8,8 @@ use crate::operations::{
     RejectedEventStore, SourceActivityStore, WaitingStore, WeeklyReportStore,
 };
 use crate::partners::{
-    BoardRequestStore, CompanyListStore, MaintenanceStore, SampleStore, SettingsStore, StormStore,
-    TenantChangeStore, TenantStore, TestTicketStore,
+    BoardRequestStore, CallbackStore, CompanyListStore, MaintenanceStore, SampleStore,
+    SettingsStore, StormStore, TenantChangeStore, TenantStore, TestTicketStore,
 };
 use crate::table::Table;
 
@@ -18,6 +18,7 @@ use crate::table::Table;
 pub struct ConfigTable {
     pub settings: SettingsStore,
     pub storms: StormStore,
+    pub callbacks: CallbackStore,
     pub maintenance: MaintenanceStore,
     pub tenants: TenantStore,
     pub breaker: BreakerStore,
@@ -44,6 +45,7 @@ impl ConfigTable {
         Self {
             settings: SettingsStore::new(table),
             storms: StormStore::new(table),
+            callbacks: CallbackStore::new(table),
             maintenance: MaintenanceStore::new(table),
             tenants: TenantStore::new(table),
             breaker: BreakerStore::new(table),

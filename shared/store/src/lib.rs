@@ -50,11 +50,11 @@ pub use operations::{
 };
 pub use pages::{ListEntry, ListPage, PageStart};
 pub use partners::{
-    AddedTenant, BoardRequestStore, COMPANIES_OF_PART, CompanyListStore, CompanyScan, Connection,
-    ConnectionStore, ContactStore, DedicatedBoard, DedicatedBoards, ListedTenants, MAX_UNMAPPED,
-    MailLimitStore, MaintenanceStore, PartnerItems, PartnerSource, PartnerSourceStore, SamplePlace,
-    SampleStore, SettingsStore, StoredSample, StormStore, TenantChangeStore, TenantStore,
-    TestTicket, TestTicketStore,
+    AddedTenant, BoardRequestStore, COMPANIES_OF_PART, CallbackStore, CompanyListStore,
+    CompanyScan, Connection, ConnectionStore, ContactStore, DedicatedBoard, DedicatedBoards,
+    ListedTenants, MAX_UNMAPPED, MailLimitStore, MaintenanceStore, PartnerItems, PartnerSource,
+    PartnerSourceStore, SamplePlace, SampleStore, SettingsStore, StoredSample, StormStore,
+    TenantChangeStore, TenantStore, TestTicket, TestTicketStore,
 };
-pub use scheduling::{Due, LeasedRun, RunProgress, TicketScan, spread};
+pub use scheduling::{Due, LeasedRun, ReconcileInput, RunProgress, TicketScan, spread};
 pub use versions::{SaveOutcome, Versioned};

@@ -33,6 +33,7 @@ pub(crate) struct Faults {
     pub(crate) workflows: Vec<Workflow>,
     pub(crate) required: Required,
     pub(crate) clock: ClockOffsets,
+    pub(crate) callbacks: CallbackFaults,
     /// The integration's keys. A technician's keys keep working.
     pub(crate) keys: KeyStatus,
     /// The integration's client id. A technician's calls keep working.
@@ -88,6 +89,14 @@ pub(crate) struct Required {
     /// Required at any change, including a close.
     pub(crate) on_update: Vec<String>,
     pub(crate) on_close: Vec<String>,
+}
+
+/// Rates of callbacks that are never posted, and that are posted twice.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CallbackFaults {
+    pub(crate) lost_rate: f64,
+    pub(crate) doubled_rate: f64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -254,7 +263,10 @@ impl Faults {
         let mut leaves = Vec::new();
         for (name, value) in members {
             match (name.as_str(), value.as_object()) {
-                ("clock" | "late_commit" | "required" | "throttle" | "variants", Some(inner)) => {
+                (
+                    "callbacks" | "clock" | "late_commit" | "required" | "throttle" | "variants",
+                    Some(inner),
+                ) => {
                     leaves.extend(
                         inner
                             .iter()
@@ -298,6 +310,8 @@ impl Faults {
         for (name, rate) in [
             ("error_rate", self.error_rate),
             ("lost_answer_rate", self.lost_answer_rate),
+            ("callbacks.lost_rate", self.callbacks.lost_rate),
+            ("callbacks.doubled_rate", self.callbacks.doubled_rate),
             ("late_commit.rate", self.late_commit.rate),
             ("truncate_rate", self.truncate_rate),
             ("variants.false_200_rate", self.variants.false_200_rate),

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod auth;
+mod callbacks;
 mod clock;
 mod conditions;
 mod control;

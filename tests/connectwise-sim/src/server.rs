@@ -23,13 +23,15 @@ use crate::interim::InterimStream;
 use crate::seed::Seed;
 use crate::shared::Shared;
 use crate::site::Site;
-use crate::{control, dashboard, pipeline};
+use crate::{callbacks, control, dashboard, pipeline};
 
 /// A simulated ConnectWise site that is being served. Dropping it stops the server.
 #[derive(Debug)]
 pub struct Simulator {
     address: SocketAddr,
     accepting: JoinHandle<()>,
+    /// Dropped with the simulator, which ends the task.
+    _callbacks: JoinSet<()>,
 }
 
 impl Simulator {
@@ -46,6 +48,8 @@ impl Simulator {
         let address = listener.local_addr()?;
         let site = Site::new(seed, format!("http://{address}"));
         let shared = Arc::new(Shared::new(site));
+        let mut posting = JoinSet::new();
+        posting.spawn(callbacks::post_all(Arc::clone(&shared)));
         let router = Router::new()
             .route("/", get(dashboard::page))
             .route(
@@ -65,6 +69,7 @@ impl Simulator {
         Ok(Self {
             address,
             accepting: tokio::spawn(accept(listener, router)),
+            _callbacks: posting,
         })
     }
 

@@ -1,6 +1,7 @@
 //! The webhook of a source, received by programs that verify with the public Standard Webhooks
 //! libraries of Python and Node: what becomes of an alert, a receiver that is down for a while, a
-//! rotation of the secret, and an action that a technician asks for.
+//! rotation of the secret, and an action that a technician asks for. ConnectWise reports that one by a
+//! callback.
 
 use std::fs;
 use std::path::PathBuf;
@@ -45,7 +46,7 @@ pub async fn run() -> Result<()> {
     let source = scripts.join("node");
     let install = npm::install(&venv, &source, "receivers/node");
     let node = step("installing the library for Node", install).await?;
-    let stack = Stack::start("outgoing-webhook", StackTimes::DEMO).await?;
+    let stack = Stack::start("outgoing-webhook", StackTimes::LONG_PERIOD).await?;
     let mut test = WebhookTest {
         stack: &stack,
         venv,
@@ -188,6 +189,14 @@ impl WebhookTest<'_> {
         let requests = python.requests()?;
         let number = requests[1].event["data"]["ticket"]["number"].as_u64();
         let number = number.context("no ticket number")?;
+        let callbacks = wait_for("the callbacks in ConnectWise", WITHIN, async || {
+            let registered = self.stack.simulator.get("/system/callbacks", &[]).await?;
+            let count = registered.as_array().map_or(0, Vec::len);
+            Ok((count > 0).then_some(count))
+        });
+        let callbacks = callbacks.await?;
+        self.checks
+            .passed(&format!("ConnectWise has callbacks for {callbacks} boards"));
         let moved = json!({ "status": status });
         self.stack.simulator.act(number, &moved).await?;
         let asked = ("virus", "ticket.action");
@@ -197,7 +206,7 @@ impl WebhookTest<'_> {
         let answers = self.notes_with(number, "Done: act").await?;
         ensure!(answers == 1, "the answer is on the ticket {answers} times");
         self.checks.passed(
-            "a technician moved a ticket to a status: the source was asked once, and its answer is one note",
+            "a technician moved a ticket to a status: ConnectWise reported it, the source was asked once, and its answer is one note",
         );
         python.stop().await?;
         for state in ["pending", "failed"] {

@@ -50,6 +50,11 @@ impl StackTimes {
         settle: 30,
         period: 30,
     };
+    /// As `DEMO`, but only a callback of ConnectWise makes reconcile compare tickets within minutes.
+    pub const LONG_PERIOD: Self = Self {
+        period: 900,
+        ..Self::DEMO
+    };
     /// For functions that live for seconds and are killed often. `settle` is longer than the
     /// latest commit of a chaos run.
     pub const CHAOS: Self = Self {

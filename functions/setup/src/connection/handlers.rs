@@ -33,7 +33,8 @@ pub(crate) async fn show(
         Some(connection) => stored_keys(&setup, partner, connection).await?,
         None => None,
     };
-    let view = ConnectionPageView::new(stored, keys);
+    let callbacks = setup.table().callbacks.get(partner).await?.value;
+    let view = ConnectionPageView::new(stored, keys, callbacks.as_ref());
     let content = render(&view);
     let page = page::step(&session, SetupStep::Connection, &flash, &view, &content);
     Ok(page)

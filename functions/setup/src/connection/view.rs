@@ -1,6 +1,8 @@
 //! The page "Connect".
 
 use aws::secrets::ConnectionSecret;
+use domain::connection::callbacks::{CallbackProblem, Callbacks};
+use domain::setup::rights;
 use maud::{Markup, html};
 use serde::Serialize;
 use store::{Connection, Versioned};
@@ -18,16 +20,43 @@ pub(super) struct ConnectionPageView {
     /// Whether the partner has its own clientId.
     client_id_set: bool,
     confirmed: bool,
+    /// Whether ConnectWise reports changes of tickets. Absent before it was asked to.
+    ticket_changes: Option<TicketChanges>,
     version: u64,
+}
+
+/// Whether ConnectWise reports changes of tickets by callbacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum TicketChanges {
+    /// At once, for this number of boards.
+    Reported(usize),
+    /// The API member may not register callbacks. The right in the words of ConnectWise's screen.
+    MissingRight(String),
+    Refused,
+}
+
+impl TicketChanges {
+    fn new(callbacks: &Callbacks) -> Self {
+        match &callbacks.problem {
+            None => Self::Reported(callbacks.boards.len()),
+            Some(CallbackProblem::MissingRight(right)) => Self::MissingRight(rights::title(right)),
+            Some(CallbackProblem::Refused) => Self::Refused,
+        }
+    }
 }
 
 impl ConnectionPageView {
     pub(super) fn new(
         stored: Versioned<Option<Connection>>,
         keys: Option<ConnectionSecret>,
+        callbacks: Option<&Callbacks>,
     ) -> Self {
         let Versioned { value, version } = stored;
+        let epoch = value.as_ref().map(|connection| connection.epoch);
+        let checked = callbacks.filter(|of| Some(of.epoch) == epoch && of.checked_at.is_some());
         Self {
+            ticket_changes: checked.map(TicketChanges::new),
             connected: value.is_some() && keys.is_some(),
             private_key_set: keys.is_some(),
             client_id_set: keys.as_ref().is_some_and(|keys| keys.client_id.is_some()),
@@ -47,6 +76,7 @@ pub(super) fn render(view: &ConnectionPageView) -> Markup {
         @if view.connected {
             p class="good" { "Connected to " (view.origin.as_deref().unwrap_or("")) " as " (view.company_id.as_deref().unwrap_or("")) ". "
                 a href=(SetupStep::Check.path()) { "Check connection" } }
+            (ticket_changes(view.ticket_changes.as_ref()))
         } @else if view.origin.is_some() {
             p class="problem" { "The keys are missing: enter them again. Until then alerts become no tickets." }
         }
@@ -100,6 +130,28 @@ pub(super) fn render(view: &ConnectionPageView) -> Markup {
     }
 }
 
+fn ticket_changes(changes: Option<&TicketChanges>) -> Markup {
+    html! {
+        @match changes {
+            None | Some(TicketChanges::Reported(0)) => {}
+            Some(TicketChanges::Reported(1)) => {
+                p class="note" { "Changes that people make in tickets are known within a minute or two: ConnectWise reports them for one board." }
+            }
+            Some(TicketChanges::Reported(boards)) => {
+                p class="note" { "Changes that people make in tickets are known within a minute or two: ConnectWise reports them for " (boards) " boards." }
+            }
+            Some(TicketChanges::MissingRight(right)) => {
+                p class="note" { "Changes that people make in tickets are known up to a quarter of an hour later. If the API member's role has "
+                    strong { (right) " = All" } ", ConnectWise reports them, and they are known within a minute or two." }
+            }
+            Some(TicketChanges::Refused) => {
+                p class="note" { "Changes that people make in tickets are known up to a quarter of an hour later, because ConnectWise refused to \
+                    report them. Ticketbridge asks again each day." }
+            }
+        }
+    }
+}
+
 /// Explains how the keys are created.
 fn guide() -> Markup {
     html! {
@@ -117,6 +169,8 @@ fn guide() -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn view() -> ConnectionPageView {
@@ -124,7 +178,7 @@ mod tests {
             value: None,
             version: 0,
         };
-        ConnectionPageView::new(nothing, None)
+        ConnectionPageView::new(nothing, None, None)
     }
 
     #[test]
@@ -143,9 +197,30 @@ mod tests {
             private_key_set: true,
             client_id_set: true,
             confirmed: true,
+            ticket_changes: Some(TicketChanges::Reported(2)),
             version: 3,
         };
         let page = render(&view);
         insta::assert_snapshot!(crate::page::lines(&page));
+    }
+
+    #[test]
+    fn connect_says_when_changes_of_tickets_are_known() {
+        let checked = Callbacks {
+            epoch: 1,
+            token: "t".to_owned(),
+            boards: BTreeSet::from([21]),
+            checked_at: Some("2026-11-22T07:30:00Z".parse().unwrap()),
+            problem: None,
+        };
+        let missing = CallbackProblem::MissingRight(rights::TABLES_ADD.to_owned());
+        let texts = [None, Some(missing), Some(CallbackProblem::Refused)].map(|problem| {
+            let callbacks = Callbacks {
+                problem,
+                ..checked.clone()
+            };
+            crate::page::lines(&ticket_changes(Some(&TicketChanges::new(&callbacks))))
+        });
+        insta::assert_snapshot!(texts.join("\n---\n"));
     }
 }

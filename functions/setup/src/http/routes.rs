@@ -24,6 +24,8 @@ pub enum RouteAccess {
     Session,
     /// Requests that prove a source, for the alerts of that source only.
     Source,
+    /// ConnectWise's callbacks, which have the token of their partner.
+    Callback,
     /// Requests with the operator's keys, which the gateway checks.
     Operator,
 }
@@ -131,7 +133,10 @@ impl Routes {
                 Arc::clone(setup),
                 session::require_session,
             )),
-            RouteAccess::Open | RouteAccess::Source | RouteAccess::Operator => router,
+            RouteAccess::Open
+            | RouteAccess::Source
+            | RouteAccess::Callback
+            | RouteAccess::Operator => router,
         };
         (router, self.list)
     }

@@ -49,6 +49,18 @@ impl RecordedTickets {
         self.by_number.is_empty()
     }
 
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_number.len()
+    }
+
+    /// The recorded boards of all tickets.
+    #[must_use]
+    pub fn all_boards(&self) -> BTreeSet<RecordId> {
+        let tickets = self.by_number.iter().filter_map(|(_, alert)| alert.ticket);
+        tickets.filter_map(|ticket| ticket.board).collect()
+    }
+
     /// Compares one page of ConnectWise's list of open tickets with the records. The page starts
     /// after one id and ends with another; `None` means the end of the list. The records were read
     /// before the page, at `began`, so a ticket that was recorded since is not missing.

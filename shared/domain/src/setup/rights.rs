@@ -22,11 +22,15 @@ pub const TICKETS_CLOSE: &str = "close_service_tickets.edit";
 /// System > Table Setup, Inquire All: boards, statuses, types, priorities.
 pub const TABLES_INQUIRE: &str = "table_setup.inquire";
 
-/// System > Table Setup, Add All: making boards with their statuses, types and teams.
+/// System > Table Setup, Add All: making boards with their statuses, types and teams, and callbacks.
 pub const TABLES_ADD: &str = "table_setup.add";
 
 /// System > Table Setup, Edit All: making a status its board's default.
 pub const TABLES_EDIT: &str = "table_setup.edit";
+
+/// System > Table Setup, Delete All: callbacks that are not needed any more. The page does not ask
+/// for it, since ConnectWise switches such callbacks off by itself.
+pub const TABLES_DELETE: &str = "table_setup.delete";
 
 /// System > Member Maintenance, Inquire All: the API member's default board.
 pub const MEMBERS_INQUIRE: &str = "member_maintenance.inquire";
@@ -193,7 +197,7 @@ pub const TABLE: [Right; 16] = [
         module: SYSTEM,
         function: "Table Setup",
         level: "Add",
-        needed_for: "making the two boards with their statuses, types and teams",
+        needed_for: "making the two boards with their statuses, types and teams, and learning at once what people change in tickets",
         need: RightNeed::ForDedicatedBoards,
     },
     Right {

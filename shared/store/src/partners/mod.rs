@@ -3,6 +3,7 @@
 //! tenants, and the test ticket.
 
 mod boards;
+mod callbacks;
 mod companies;
 mod connection;
 mod contacts;
@@ -18,6 +19,7 @@ mod tenants;
 mod test_ticket;
 
 pub use boards::{BoardRequestStore, DedicatedBoard, DedicatedBoards};
+pub use callbacks::CallbackStore;
 pub use companies::{COMPANIES_OF_PART, CompanyListStore, CompanyScan};
 pub use connection::{Connection, ConnectionStore};
 pub use contacts::ContactStore;

@@ -30,10 +30,31 @@ pub struct LeasedRun {
     pub progress: RunProgress,
     /// When the last part of a snapshot was received.
     pub snapshot_at: Option<Timestamp>,
+    /// When ConnectWise last reported that a ticket changed.
+    pub ticket_changed_at: Option<Timestamp>,
     /// The number of runs in a row before this one that died: their leases expired and they did not
     /// finish.
     pub died: u32,
     lease: Lease,
+}
+
+/// What reconcile compares with the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReconcileInput {
+    /// The snapshots of sources.
+    Snapshots,
+    /// The tickets in ConnectWise.
+    Tickets,
+}
+
+impl ReconcileInput {
+    /// The attribute with the time of its last change.
+    fn attribute(self) -> &'static str {
+        match self {
+            Self::Snapshots => "snapshot_at",
+            Self::Tickets => "ticket_changed_at",
+        }
+    }
 }
 
 /// When each partner is due.
@@ -120,22 +141,24 @@ impl Due {
         conditional::update(call).await.map(drop)
     }
 
-    /// Records that a part of a snapshot was received, and makes reconcile due at `at`, when the
-    /// other parts may have been received too. If the process dies in between, the message of the
-    /// part is delivered again.
+    /// Records that an input of reconcile changed, and makes reconcile due at `at`, when more of the
+    /// input may have been received. If the process dies in between, the message of a snapshot is
+    /// delivered again, and a changed ticket is found at the partner's usual time.
     ///
     /// # Errors
     /// As for [`Self::bring_forward`].
-    pub async fn record_snapshot(
+    pub async fn record_input(
         &self,
         partner: &PartnerId,
+        input: ReconcileInput,
         now: Timestamp,
         at: Timestamp,
     ) -> Result<(), Error> {
+        let name = input.attribute();
         let call = self
             .update(partner, Schedule::Reconcile)
-            .update_expression("SET snapshot_at = :now")
-            .condition_expression("attribute_not_exists(snapshot_at) OR snapshot_at < :now")
+            .update_expression(format!("SET {name} = :now"))
+            .condition_expression(format!("attribute_not_exists({name}) OR {name} < :now"))
             .expression_attribute_values(":now", time(now));
         conditional::update(call).await?;
         self.bring_forward(partner, Schedule::Reconcile, at).await
@@ -175,7 +198,8 @@ impl Due {
         Ok(Some(LeasedRun {
             partner: partner.clone(),
             schedule,
-            snapshot_at: take(&mut item, "snapshot_at"),
+            snapshot_at: take(&mut item, ReconcileInput::Snapshots.attribute()),
+            ticket_changed_at: take(&mut item, ReconcileInput::Tickets.attribute()),
             progress: progress_of(item),
             died: unfinished.saturating_sub(1),
             lease,

@@ -3,5 +3,5 @@
 mod due;
 mod progress;
 
-pub use due::{Due, LeasedRun, spread};
+pub use due::{Due, LeasedRun, ReconcileInput, spread};
 pub use progress::{RunProgress, TicketScan};

@@ -31,6 +31,9 @@ pub struct RunProgress {
     /// When the last complete scan of the open tickets in ConnectWise began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared_at: Option<Timestamp>,
+    /// How many recorded tickets that scan compared.
+    #[serde(default)]
+    pub compared_tickets: usize,
     /// A scan that the last run had no time to complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparing: Option<TicketScan>,

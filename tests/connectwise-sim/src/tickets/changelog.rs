@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Row, TicketRow, Tickets};
+use super::{Row, TicketChange, TicketRow, Tickets};
 use crate::listing;
 use crate::render::present;
 use crate::response::{ApiResponse, Outcome};
@@ -22,7 +22,12 @@ pub(super) struct Change {
 }
 
 impl Tickets {
-    pub(super) fn changed(&mut self, ticket: i64, action: &'static str) {
+    pub(super) fn changed(&mut self, ticket: i64, action: TicketChange) {
+        let action = match action {
+            TicketChange::Added => "Added",
+            TicketChange::Updated => "Updated",
+            TicketChange::Deleted => "Deleted",
+        };
         if self.changes.len() >= KEPT {
             self.changes.pop_front();
         }

@@ -34,6 +34,8 @@ pub(crate) struct Tickets {
     notes: BTreeMap<i64, Vec<Note>>,
     audit: BTreeMap<i64, Vec<AuditEntry>>,
     changes: VecDeque<Change>,
+    /// Changes that no callback was considered for yet.
+    unreported: Vec<ChangedTicket>,
     next_ticket: i64,
     next_note: i64,
     next_change: i64,
@@ -83,6 +85,25 @@ pub(crate) struct Note {
     pub(crate) kind: NoteKind,
 }
 
+/// How a ticket changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TicketChange {
+    Added,
+    Updated,
+    Deleted,
+}
+
+/// A change, for callbacks.
+#[derive(Clone, Debug)]
+pub(crate) struct ChangedTicket {
+    pub(crate) id: i64,
+    pub(crate) change: TicketChange,
+    /// The ticket's board after the change.
+    pub(crate) board: i64,
+    /// The identifier of the member who changed it last.
+    pub(crate) by: String,
+}
+
 /// What a note belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoteKind {
@@ -100,6 +121,7 @@ impl Tickets {
             notes: BTreeMap::new(),
             audit: BTreeMap::new(),
             changes: VecDeque::new(),
+            unreported: Vec::new(),
             next_ticket: first,
             next_note: 1,
             next_change: 1,
@@ -131,14 +153,37 @@ impl Tickets {
         let after = ticket.clone();
         let before = self.by_id.insert(id, ticket);
         self.audit_change(before.as_ref(), &after);
-        self.changed(id, if before.is_some() { "Updated" } else { "Added" });
+        let change = match before {
+            Some(_) => TicketChange::Updated,
+            None => TicketChange::Added,
+        };
+        self.changed(id, change);
+        self.report(&after, change);
     }
 
     fn remove(&mut self, id: i64) -> bool {
         self.notes.remove(&id);
         self.audit.remove(&id);
-        self.changed(id, "Deleted");
-        self.by_id.remove(&id).is_some()
+        self.changed(id, TicketChange::Deleted);
+        let removed = self.by_id.remove(&id);
+        if let Some(ticket) = &removed {
+            self.report(ticket, TicketChange::Deleted);
+        }
+        removed.is_some()
+    }
+
+    fn report(&mut self, ticket: &Ticket, change: TicketChange) {
+        self.unreported.push(ChangedTicket {
+            id: ticket.id,
+            change,
+            board: ticket.board,
+            by: ticket.updated.by.clone(),
+        });
+    }
+
+    /// The changes since the last call.
+    pub(crate) fn take_unreported(&mut self) -> Vec<ChangedTicket> {
+        std::mem::take(&mut self.unreported)
     }
 
     fn notes_mut(&mut self, ticket: i64) -> &mut Vec<Note> {

@@ -237,7 +237,7 @@ async fn faults_are_merged_validated_and_returned() {
         .keys()
         .map(|n| &**n)
         .collect();
-    let expected = "client_id clock error_rate keys late_commit latency_ms lost_answer_rate \
+    let expected = "callbacks client_id clock error_rate keys late_commit latency_ms lost_answer_rate \
                     missing_rights outage rate_limit_per_minute required rules throttle \
                     truncate_rate variants workflows";
     assert_eq!(members.join(" "), expected);

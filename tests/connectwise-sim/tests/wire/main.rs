@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod actions;
 #[cfg(test)]
+mod callbacks;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod contract;

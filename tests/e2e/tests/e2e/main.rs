@@ -59,6 +59,7 @@ mod operator {
 }
 
 mod reconcile {
+    mod callbacks;
     pub(crate) mod changed_keys;
     pub(crate) mod closing;
     pub(crate) mod drift;

@@ -5,7 +5,7 @@ use serde_json::Map;
 use crate::template::Template;
 
 /// The routes without authorization in API Gateway, and what protects each.
-pub(crate) const OPEN_ROUTES: [(&str, &str); 4] = [
+pub(crate) const OPEN_ROUTES: [(&str, &str); 5] = [
     (
         "POST /v1/events/{source}",
         "the signature over the raw body, which only the function can check",
@@ -13,6 +13,10 @@ pub(crate) const OPEN_ROUTES: [(&str, &str); 4] = [
     (
         "GET /v1/tickets/{key}",
         "the proof of the alert's source, which only the function can check",
+    ),
+    (
+        "POST /v1/callbacks/{partner}/{token}",
+        "the token of the partner's callbacks, which only the function can look up",
     ),
     (
         "ANY /setup",

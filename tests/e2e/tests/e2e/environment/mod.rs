@@ -208,6 +208,7 @@ impl TestEnvironment {
     pub(crate) fn reconcile_config(&self) -> reconcile::Config {
         reconcile::Config {
             queue_url: self.queue.url.clone(),
+            page_origin: PAGE.into(),
             alerts_table: "alerts".into(),
             connections: self.tickets_config.connections.clone(),
             function: function("reconcile"),

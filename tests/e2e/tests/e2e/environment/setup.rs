@@ -13,7 +13,7 @@ use domain::setup::access::{Invitation, Partner, TokenHash};
 use domain::{PartnerId, Secret};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use setup::{Config, OPERATOR_ROUTE, PAGE_ROUTES, SOURCE_ROUTE, SetupHandler};
+use setup::{CALLBACK_ROUTE, Config, OPERATOR_ROUTE, PAGE_ROUTES, SOURCE_ROUTE, SetupHandler};
 use store::{AccessTable, SaveOutcome};
 
 use super::api_document;
@@ -213,12 +213,16 @@ impl Call {
     pub(crate) fn new(method: &str, path: &str) -> Self {
         let operators = path.starts_with("/v1/operator/");
         let bare = path.split('?').next() == Some("/setup");
-        let sources = path.starts_with("/v1/tickets/");
-        let route_key = match (operators, sources, bare) {
-            (true, _, _) => OPERATOR_ROUTE,
-            (_, true, _) => SOURCE_ROUTE,
-            (_, _, true) => PAGE_ROUTES[0],
-            (_, _, false) => PAGE_ROUTES[1],
+        let route_key = if operators {
+            OPERATOR_ROUTE
+        } else if path.starts_with("/v1/tickets/") {
+            SOURCE_ROUTE
+        } else if path.starts_with("/v1/callbacks/") {
+            CALLBACK_ROUTE
+        } else if bare {
+            PAGE_ROUTES[0]
+        } else {
+            PAGE_ROUTES[1]
         };
         Self {
             method: method.to_owned(),

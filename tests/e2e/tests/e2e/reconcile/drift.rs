@@ -94,8 +94,9 @@ async fn technicians_changes_are_recorded_and_kept() {
     }
     let moved = env.record("a5").await.unwrap();
     assert_eq!(moved.open().unwrap().board_id, Some(CYBER_ALERTS.0));
+    let mut about_tickets = calls.iter().filter(|call| !call.contains(" /system/"));
     assert!(
-        calls.iter().all(|call| call.starts_with("GET ")),
+        about_tickets.all(|call| call.starts_with("GET ")),
         "{calls:?}"
     );
     // One list, one search for the tickets that are not in it, and one read of each that differs.

@@ -8,7 +8,7 @@ use domain::PartnerId;
 use domain::setup::mapping::Mapping;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use setup::{OPERATOR_ROUTE, PAGE_ROUTES, Route, RouteAccess, SOURCE_ROUTE};
+use setup::{CALLBACK_ROUTE, OPERATOR_ROUTE, PAGE_ROUTES, Route, RouteAccess, SOURCE_ROUTE};
 
 use crate::environment::{
     Answer, Browser, Call, PAGE, PARTNER, SOURCE, TENANT, TestEnvironment, after, partner,
@@ -48,6 +48,7 @@ fn path(route: &Route) -> String {
     let path = path.replace("{source}", SOURCE).replace("{tenant}", TENANT);
     let path = path.replace("{preset}", "generic");
     let path = path.replace("{alert}", "no-such-alert");
+    let path = path.replace("{token}", "no-such-token");
     let path = path.replace("{key}", "0f1e2d3c4b5a6978-0123456789abcdef0123456789abcdef");
     assert!(
         !path.contains('{'),
@@ -183,11 +184,17 @@ async fn only_the_listed_routes_are_public() {
         );
         let sources = route.path.starts_with("/v1/tickets/");
         assert_eq!(sources, route.access == RouteAccess::Source, "{route:?}");
+        let callbacks = route.path.starts_with("/v1/callbacks/");
+        assert_eq!(
+            callbacks,
+            route.access == RouteAccess::Callback,
+            "{route:?}"
+        );
         let session = route.access == RouteAccess::Session;
         let of_partner = route.path.starts_with("/setup/partners/{partner}/");
         assert_eq!(session, of_partner, "{route:?}");
         let page = route.path.starts_with("/setup");
-        assert!(operators || sources || page, "{route:?}");
+        assert!(operators || sources || callbacks || page, "{route:?}");
     }
     assert!(routes_behind(&env, RouteAccess::Session).len() >= 4);
     assert_eq!(routes_behind(&env, RouteAccess::Operator).len(), 41);
@@ -489,10 +496,13 @@ async fn operator_routes_and_page_routes_are_separate() {
             RouteAccess::Operator => {
                 &[PAGE_ROUTES[0], PAGE_ROUTES[1], SOURCE_ROUTE, "$default", ""]
             }
-            RouteAccess::Source => &[OPERATOR_ROUTE, PAGE_ROUTES[0], PAGE_ROUTES[1], "$default"],
+            RouteAccess::Source | RouteAccess::Callback => {
+                &[OPERATOR_ROUTE, PAGE_ROUTES[0], PAGE_ROUTES[1], "$default"]
+            }
             RouteAccess::Open | RouteAccess::Session => &[
                 OPERATOR_ROUTE,
                 SOURCE_ROUTE,
+                CALLBACK_ROUTE,
                 "$default",
                 "POST /v1/events/{source}",
                 "",
@@ -516,7 +526,10 @@ async fn a_change_needs_our_origin_and_a_form_or_json() {
     let before = items_of_partner(&env).await;
     let writes = env.setup.app.routes().to_vec().into_iter();
     let writes: Vec<_> = writes
-        .filter(|route| is_write(route) && route.access != RouteAccess::Operator)
+        .filter(|route| {
+            let for_programs = [RouteAccess::Operator, RouteAccess::Callback];
+            is_write(route) && !for_programs.contains(&route.access)
+        })
         .collect();
     for route in &writes {
         for origin in [
