@@ -6,17 +6,25 @@ use std::collections::BTreeSet;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use deliveries::DeliveriesHandler;
 use domain::AlertKey;
+use domain::alert::command::{Command, CommandAction};
+use domain::alert::source_answer::SourceAnswer;
 use domain::outgoing::events::{OutgoingEvent, OutgoingEventKind, ReportedTicket};
 use domain::outgoing::request::{DeliveryRequest, ReportedEvent};
+use domain::outgoing::scope::WebhookScope;
+use domain::setup::settings::Settings;
+use domain::setup::status_action::{ActionKind, StatusAction};
 use domain::wire::message::Message;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
-use store::DeliveryState;
+use serde_json::{Value, json};
+use store::{ConfigTable, DeliveryState};
 
-use crate::environment::{TENANT, TestEnvironment, key, minute};
+use crate::environment::{TENANT, TestEnvironment, key, minute, partner, settings};
 use crate::proxy::{Proxy, Stop, When};
 use crate::tickets::crash_run::{Lane, VISIBILITY, event, process_message};
 use crate::tickets::crash_scenario::EventKind;
+
+/// A status of the board of operations.
+const IN_PROGRESS: u64 = 222;
 
 const WHENS: [When; 3] = [When::Before, When::Lost, When::After];
 
@@ -51,7 +59,7 @@ async fn a_worker_of_tickets_that_dies_at_any_call_queues_every_event() {
                 .enumerate()
             {
                 let mut event = event(&alert, what, number);
-                event.webhook = domain::outgoing::scope::WebhookScope::EventsAndActions;
+                event.webhook = WebhookScope::EventsAndActions;
                 let body = Message::Event(event).to_json();
                 has_died |= process_message(&lane, &body, Some(stop), &mut now).await;
             }
@@ -83,7 +91,104 @@ async fn a_worker_of_tickets_that_dies_at_any_call_queues_every_event() {
     println!("{deaths} deaths, each event queued");
 }
 
-/// A message with the creation and the closing of a ticket.
+/// Puts settings into the tables of a lane's workers.
+async fn put_settings(lane: &Lane, settings: &Settings) {
+    for seat in &lane.seats {
+        let table = seat.config.connections.config_table.clone();
+        let config = ConfigTable::new(&lane.env.aws, table);
+        config.settings.put(&partner(), settings).await.unwrap();
+    }
+}
+
+/// The actions that were queued for a source's webhook, by their numbers.
+async fn queued_actions(lane: &Lane) -> BTreeSet<u32> {
+    let mut numbers = BTreeSet::new();
+    for message in lane.env.delivery_queue.take_records().await {
+        let request = DeliveryRequest::from_json(message.body.as_deref().unwrap()).unwrap();
+        let actions = request.events.iter().map(|reported| &reported.event);
+        let actions =
+            actions.filter(|event| matches!(event.what, OutgoingEventKind::TicketAction { .. }));
+        numbers.extend(actions.map(|event| event.sequence));
+    }
+    numbers
+}
+
+/// How often the answer of the source is on a ticket.
+async fn count_answers(lane: &Lane, ticket: u64) -> usize {
+    let notes = lane.env.connectwise.notes(&json!({ "id": ticket })).await;
+    let texts = notes.iter().filter_map(|note| note["text"].as_str());
+    texts
+        .filter(|text| text.contains("It is isolated."))
+        .count()
+}
+
+/// The worker of the message about the moved ticket dies, and so does that of the answer.
+#[tokio::test]
+async fn a_worker_of_tickets_that_dies_at_any_call_asks_once_and_notes_the_answer_once() {
+    let lane = Lane::new().await;
+    let mut own = settings();
+    own.operations.actions = [(ActionKind::Act, IN_PROGRESS)].into();
+    put_settings(&lane, &own).await;
+    let mut deaths = 0;
+    for when in WHENS {
+        for at in 1.. {
+            let alert = format!("{when:?}-{at}").to_lowercase();
+            let stop = Some(Stop { at, when });
+            let mut now = Timestamp::now();
+            let mut raised = event(&alert, EventKind::Raised, 0);
+            raised.webhook = WebhookScope::EventsAndActions;
+            let body = Message::Event(raised).to_json();
+            process_message(&lane, &body, None, &mut now).await;
+            let record = lane.env.record(&alert).await.unwrap();
+            let ticket_id = record.open().unwrap().ticket_id;
+
+            let status = json!({ "status": IN_PROGRESS });
+            lane.env.connectwise.act_on_ticket(ticket_id, &status).await;
+            let look = Message::Command(Command {
+                key: key(TENANT, &alert),
+                occurrence: record.occurrence,
+                ticket_id: Some(ticket_id),
+                action: CommandAction::Look,
+            });
+            let has_died = process_message(&lane, &look.to_json(), stop, &mut now).await;
+
+            let record = lane.env.record(&alert).await.unwrap();
+            let asked = record.open().unwrap().action.as_ref().unwrap().at;
+            let answer = Message::Answer(SourceAnswer {
+                key: key(TENANT, &alert),
+                ticket_id,
+                asked_at: asked,
+                text: "It is isolated.".to_owned(),
+            });
+            let body = answer.to_json();
+            let has_died = process_message(&lane, &body, stop, &mut now).await || has_died;
+            // The answer comes again.
+            process_message(&lane, &body, None, &mut now).await;
+            assert_eq!(count_answers(&lane, ticket_id).await, 1, "{when:?} {at}");
+            // A worker that dies queues its events again, with the same numbers.
+            assert_eq!(queued_actions(&lane).await.len(), 1, "{when:?} {at}");
+            if !has_died {
+                assert!(at > 5, "{at} calls are no run");
+                break;
+            }
+            deaths += 1;
+        }
+    }
+    println!("{deaths} deaths, each action asked once and each answer noted once");
+}
+
+/// The answers in the queue of `tickets`.
+async fn queued_answers(env: &TestEnvironment) -> Vec<SourceAnswer> {
+    let records = env.queue.take_records().await.into_iter();
+    let messages = records.map(|record| Message::from_json(&record.body.unwrap()).unwrap());
+    let answers = messages.map(|message| match message {
+        Message::Answer(answer) => answer,
+        other => panic!("not an answer: {other:?}"),
+    });
+    answers.collect()
+}
+
+/// A message with the creation of a ticket, an action and the closing.
 fn request(alert: &str) -> DeliveryRequest {
     let ticket = ReportedTicket {
         number: 77,
@@ -92,6 +197,10 @@ fn request(alert: &str) -> DeliveryRequest {
     let by = domain::alert::record::ClosedBy::Us;
     let events = [
         OutgoingEventKind::TicketCreated(ticket),
+        OutgoingEventKind::TicketAction {
+            ticket,
+            action: StatusAction::Act,
+        },
         OutgoingEventKind::TicketClosed { ticket, by },
     ];
     let reported = |(sequence, what)| ReportedEvent {
@@ -160,7 +269,12 @@ async fn a_worker_of_deliveries_that_dies_at_any_call_delivers_every_event_in_or
                 batch.records.push(record);
                 let batch = serde_json::to_value(batch).unwrap();
                 let stop = Some(Stop { at, when });
-                webhook.receiver.answer_always(is_down.then_some(503));
+                match is_down {
+                    true => webhook.receiver.answer_always(Some(503)),
+                    false => webhook
+                        .receiver
+                        .confirm_with(r#"{"note": "It is isolated."}"#),
+                }
                 let mut has_died = false;
                 let mut stop_of_batch = stop;
                 loop {
@@ -173,7 +287,9 @@ async fn a_worker_of_deliveries_that_dies_at_any_call_delivers_every_event_in_or
                 }
                 let tick = serde_json::json!({});
                 has_died |= process.handle(&tick, stop, now).await.is_none();
-                webhook.receiver.answer_always(None);
+                webhook
+                    .receiver
+                    .confirm_with(r#"{"note": "It is isolated."}"#);
                 for _ in 0..20 {
                     now += SignedDuration::from_mins(1);
                     process.handle(&tick, None, now).await.unwrap();
@@ -182,8 +298,16 @@ async fn a_worker_of_deliveries_that_dies_at_any_call_delivers_every_event_in_or
                 let all = confirmed.len();
                 confirmed.dedup();
                 repeated += all - confirmed.len();
-                let expected = ["ticket.created", "ticket.closed"];
+                let expected = ["ticket.created", "ticket.action", "ticket.closed"];
                 assert_eq!(confirmed, expected, "{is_down} {when:?} {at}");
+                let answers = queued_answers(&env).await;
+                let is_own = |answer: &SourceAnswer| {
+                    answer.key == key(TENANT, &alert) && answer.text == "It is isolated."
+                };
+                assert!(
+                    !answers.is_empty() && answers.iter().all(is_own),
+                    "{is_down} {when:?} {at}: {answers:?}"
+                );
                 let pending = webhook.log(DeliveryState::Pending).await;
                 assert_eq!(pending, [], "{is_down} {when:?} {at}");
                 if !has_died {

@@ -87,6 +87,15 @@ impl Receiver {
         self.state.lock().unwrap().always = status.map(answer);
     }
 
+    /// Answers with this body to everything that it confirms from now on.
+    pub(crate) fn confirm_with(&self, body: &'static str) {
+        self.state.lock().unwrap().always = Some(ReceiverAnswer {
+            status: 200,
+            retry_after: None,
+            body,
+        });
+    }
+
     /// Answers 400 to the events of this alert.
     pub(crate) fn refuse(&self, alert: &str) {
         self.state.lock().unwrap().refused.push(alert.to_owned());
