@@ -49,6 +49,7 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
         let folder = release::run(&ReleaseOptions::draft()).await?;
         try_release::run(&TryReleaseOptions::of(folder.clone())).await?;
         try_upgrade::run(&TryUpgradeOptions::of(folder)).await?;
+        system_tests::run(SystemTest::TicketRules).await?;
         system_tests::run(SystemTest::AlertStorm).await?;
         system_tests::run(SystemTest::Calls).await?;
         system_tests::chaos(ChaosOptions::default()).await?;

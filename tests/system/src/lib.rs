@@ -2,6 +2,7 @@
 //! `tests/deployed.rs` lists them.
 
 pub mod alert_storm;
+mod alert_tickets;
 pub mod alertmanager;
 pub mod calls;
 pub mod chaos;
@@ -13,3 +14,4 @@ pub mod outgoing_webhook;
 pub mod restore;
 pub mod scale;
 pub mod smoke;
+pub mod ticket_rules;

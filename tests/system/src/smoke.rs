@@ -1,12 +1,10 @@
 //! The smoke test: a few alerts through the real webhook, and what becomes of their tickets.
 //! `cargo xtask demo` shows it to a person.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, bail, ensure};
 use aws_credential_types::Credentials;
 use domain::wire::message::Message;
-use domain::{AlertKey, Blocked, TenantId, TicketRef};
+use domain::{AlertKey, Blocked, TenantId};
 use local_stack::deployment;
 use local_stack::empty_stack::StackTimes;
 use local_stack::emulator::{REGION, ROOT_KEY, sdk_config};
@@ -22,10 +20,9 @@ use ticketbridge::output::OutputFormat;
 use ticketbridge::replay::{self, ReplayMode};
 use ticketbridge::target::{ResourceNames, TargetOptions, TargetStack};
 
+use crate::alert_tickets::{AlertTickets, WITHIN, is_closed};
 use crate::checklist::Checklist;
 
-/// The time limit of each step: far more than it takes.
-const WITHIN: Duration = Duration::from_secs(45);
 /// A message that no function can parse.
 const POISON: &str = "this is not JSON";
 
@@ -36,16 +33,22 @@ const POISON: &str = "this is not JSON";
 pub async fn run() -> Result<()> {
     let stack = Stack::start("smoke", StackTimes::DEMO).await?;
     println!("- smoke test, through {}", stack.webhook_url());
+    let source = AlertSource::seeded(&stack)?;
+    let tickets = AlertTickets {
+        stack: &stack,
+        source: &source,
+    };
     let mut test = SmokeTest {
         stack: &stack,
-        source: AlertSource::seeded(&stack)?,
+        source: &source,
+        tickets,
         checks: Checklist::new(),
     };
     let result = test.run().await;
     if result.is_err() {
         stack.save_function_logs().await;
     }
-    print_tickets(&stack).await?;
+    print_tickets(&test.tickets).await?;
     result?;
     test.checks.print("smoke test");
     Ok(())
@@ -53,7 +56,8 @@ pub async fn run() -> Result<()> {
 
 struct SmokeTest<'a> {
     stack: &'a Stack,
-    source: AlertSource,
+    source: &'a AlertSource,
+    tickets: AlertTickets<'a>,
     checks: Checklist,
 }
 
@@ -108,7 +112,8 @@ impl SmokeTest<'_> {
         let raised = AlertSource::raised(&disk, "evt-1");
         self.source.post(&raised).await?;
         let ticket = self
-            .ticket(&disk, "a ticket for the raised alert", |_| true)
+            .tickets
+            .wait_for(&disk, "a ticket for the raised alert", |_| true)
             .await?;
         self.checks
             .passed(&format!("a raised alert became {}", describe(&ticket)));
@@ -122,7 +127,10 @@ impl SmokeTest<'_> {
             .post(&AlertSource::raised(&worse, "evt-2"))
             .await?;
         let is_critical = |ticket: &Value| text(&ticket["priority"]["name"]).contains("Critical");
-        let ticket = self.ticket(&disk, "a higher priority", is_critical).await?;
+        let ticket = self
+            .tickets
+            .wait_for(&disk, "a higher priority", is_critical)
+            .await?;
         self.checks.passed(&format!(
             "its repeat with a higher severity raised the priority to {}",
             text(&ticket["priority"]["name"])
@@ -134,7 +142,8 @@ impl SmokeTest<'_> {
             .post(&AlertSource::raised(ransomware, "evt-3"))
             .await?;
         let cyber = self
-            .ticket(ransomware, "a ticket on the other board", |_| true)
+            .tickets
+            .wait_for(ransomware, "a ticket on the other board", |_| true)
             .await?;
         self.checks
             .passed(&format!("a cyber alert became {}", describe(&cyber)));
@@ -143,7 +152,10 @@ impl SmokeTest<'_> {
         self.source
             .post(&AlertSource::resolved(&disk, "evt-4"))
             .await?;
-        let ticket = self.ticket(&disk, "the ticket closed", is_closed).await?;
+        let ticket = self
+            .tickets
+            .wait_for(&disk, "the ticket closed", is_closed)
+            .await?;
         self.checks.passed(&format!(
             "the first event came twice and the alert was resolved: ticket {} is closed",
             ticket["id"]
@@ -170,7 +182,7 @@ impl SmokeTest<'_> {
                 .await?;
             self.blocked(&self.source.key(&alert)?, &reason).await?;
             ensure!(
-                self.tickets_of(&alert).await?.is_empty(),
+                self.tickets.of(&alert).await?.is_empty(),
                 "an alert of {tenant} is blocked ({reason}), but has a ticket"
             );
             self.checks.passed(&format!(
@@ -180,7 +192,8 @@ impl SmokeTest<'_> {
 
         self.enable(&seeded.disabled).await?;
         let ticket = self
-            .ticket(
+            .tickets
+            .wait_for(
                 &cpu(&seeded.disabled),
                 "the ticket of the enabled tenant",
                 |_| true,
@@ -210,7 +223,8 @@ impl SmokeTest<'_> {
         self.checks
             .passed(&format!("a poison message is a dead letter: {reason}"));
         let ticket = self
-            .ticket(firewall, "the ticket of the other message", |_| true)
+            .tickets
+            .wait_for(firewall, "the ticket of the other message", |_| true)
             .await?;
         self.checks.passed(&format!(
             "the alert in the other message became {}",
@@ -246,7 +260,7 @@ impl SmokeTest<'_> {
         let replayed =
             replay::replay(&target, &key, ReplayMode::Release, OutputFormat::Text).await?;
         ensure!(
-            replayed.open().is_some() && self.tickets_of(firewall).await?.len() == 1,
+            replayed.open().is_some() && self.tickets.of(firewall).await?.len() == 1,
             "the redriven and replayed alert does not have exactly one ticket"
         );
         let history = self.stack.seeded.page.get("history").await?;
@@ -273,10 +287,12 @@ impl SmokeTest<'_> {
         let snapshot = AlertSource::snapshot(firewall.tenant, "list-1", &[ransomware.id]);
         self.source.post(&snapshot).await?;
         let ticket = self
-            .ticket(firewall, "the ticket of the missing alert", is_closed)
+            .tickets
+            .wait_for(firewall, "the ticket of the missing alert", is_closed)
             .await?;
         let other = self
-            .ticket(ransomware, "the other ticket", |_| true)
+            .tickets
+            .wait_for(ransomware, "the other ticket", |_| true)
             .await?;
         ensure!(
             !is_closed(&other),
@@ -289,37 +305,9 @@ impl SmokeTest<'_> {
         Ok(())
     }
 
-    /// Waits until the alert has exactly one ticket and the condition holds.
-    async fn ticket(
-        &self,
-        alert: &SourceAlert<'_>,
-        what: &str,
-        condition: impl Fn(&Value) -> bool,
-    ) -> Result<Value> {
-        wait_for(what, WITHIN, async || {
-            let mut found = self.tickets_of(alert).await?;
-            ensure!(
-                found.len() < 2,
-                "the alert {} has {} tickets",
-                alert.id,
-                found.len()
-            );
-            Ok(found.pop().filter(|ticket| condition(ticket)))
-        })
-        .await
-    }
-
-    async fn tickets_of(&self, alert: &SourceAlert<'_>) -> Result<Vec<Value>> {
-        let ticket_ref = TicketRef::new(&self.source.key(alert)?, 1);
-        let conditions = format!("externalXRef=\"{ticket_ref}\"");
-        let query = [("conditions", conditions.as_str())];
-        let found = self.stack.simulator.get("/service/tickets", &query).await?;
-        Ok(found.as_array().cloned().unwrap_or_default())
-    }
-
     async fn note(&self, ticket: &Value) -> Result<()> {
         wait_for("a note of the repeat", WITHIN, async || {
-            Ok((notes_on(self.stack, ticket).await? > 0).then_some(()))
+            Ok((!self.tickets.notes(ticket).await?.is_empty()).then_some(()))
         })
         .await
     }
@@ -405,21 +393,12 @@ async fn tickets(stack: &Stack) -> Result<Vec<Value>> {
     Ok(all.as_array().cloned().unwrap_or_default())
 }
 
-async fn notes_on(stack: &Stack, ticket: &Value) -> Result<usize> {
-    let path = format!("/service/tickets/{}/notes", ticket["id"]);
-    let notes = stack.simulator.get(&path, &[]).await?;
-    // ConnectWise lists the ticket's description as a note too.
-    let is_added = |note: &&Value| note["detailDescriptionFlag"] != true;
-    let notes = notes.as_array().into_iter().flatten();
-    Ok(notes.filter(is_added).count())
-}
-
-async fn print_tickets(stack: &Stack) -> Result<()> {
+async fn print_tickets(alert_tickets: &AlertTickets<'_>) -> Result<()> {
     let head = [
         "ticket", "board", "status", "company", "type", "priority", "notes", "summary",
     ];
     let mut rows = vec![head.map(str::to_owned)];
-    for ticket in tickets(stack).await? {
+    for ticket in tickets(alert_tickets.stack).await? {
         rows.push([
             ticket["id"].to_string(),
             text(&ticket["board"]["name"]),
@@ -427,7 +406,7 @@ async fn print_tickets(stack: &Stack) -> Result<()> {
             text(&ticket["company"]["name"]),
             text(&ticket["type"]["name"]),
             text(&ticket["priority"]["name"]),
-            notes_on(stack, &ticket).await?.to_string(),
+            alert_tickets.notes(&ticket).await?.len().to_string(),
             text(&ticket["summary"]),
         ]);
     }
@@ -442,10 +421,6 @@ fn describe(ticket: &Value) -> String {
         text(&ticket["board"]["name"]),
         text(&ticket["company"]["name"])
     )
-}
-
-fn is_closed(ticket: &Value) -> bool {
-    ticket["closedFlag"] == true
 }
 
 fn text(value: &Value) -> String {

@@ -59,6 +59,12 @@ async fn outgoing_webhook() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts a stack"]
+async fn ticket_rules() -> Result<()> {
+    until_stopped(system::ticket_rules::run()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts a stack"]
 async fn calls() -> Result<()> {
     until_stopped(system::calls::run()).await
 }

@@ -188,6 +188,25 @@ impl OperatorClient {
         Ok(())
     }
 
+    /// Creates or replaces a maintenance window.
+    pub async fn put_maintenance_window(
+        &self,
+        partner: &PartnerId,
+        window: &str,
+        definition: &Value,
+    ) -> Result<()> {
+        let path = format!("/partners/{partner}/maintenance-windows/{window}");
+        self.call(Method::PUT, &path, Some(definition)).await?;
+        Ok(())
+    }
+
+    /// Ends the running occurrence of a maintenance window.
+    pub async fn end_maintenance_window(&self, partner: &PartnerId, window: &str) -> Result<()> {
+        let path = format!("/partners/{partner}/maintenance-windows/{window}/end");
+        self.call(Method::POST, &path, None).await?;
+        Ok(())
+    }
+
     /// The status of the answer to a request for the list of partners.
     pub async fn try_partners(&self) -> Result<StatusCode> {
         Ok(self.send(Method::GET, "/partners", None).await?.status())

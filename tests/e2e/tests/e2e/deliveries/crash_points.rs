@@ -180,10 +180,12 @@ async fn a_worker_of_tickets_that_dies_at_any_call_asks_once_and_notes_the_answe
 /// The answers in the queue of `tickets`.
 async fn queued_answers(env: &TestEnvironment) -> Vec<SourceAnswer> {
     let records = env.queue.take_records().await.into_iter();
-    let messages = records.map(|record| Message::from_json(&record.body.unwrap()).unwrap());
-    let answers = messages.map(|message| match message {
-        Message::Answer(answer) => answer,
-        other => panic!("not an answer: {other:?}"),
+    let answers = records.map(|record| {
+        let message = Message::from_json(&record.body.unwrap()).unwrap();
+        let Message::Answer(answer) = message else {
+            unreachable!("deliveries send nothing else: {message:?}");
+        };
+        answer
     });
     answers.collect()
 }

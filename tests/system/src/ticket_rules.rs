@@ -1,0 +1,298 @@
+//! The rules that a partner chooses for its tickets, on the deployed template: who gets them, what
+//! closes them, what changes them, and what keeps alerts quiet. Storms of thousands of alerts, and
+//! the webhook of a source, have tests of their own.
+
+use anyhow::{Context, Result, bail, ensure};
+use domain::maintenance::recurrence::Recurrence;
+use domain::maintenance::scope::MaintenanceScope;
+use domain::maintenance::window::WindowDefinition;
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use local_stack::empty_stack::StackTimes;
+use local_stack::progress::wait_for;
+use local_stack::source::{AlertSource, SourceAlert};
+use local_stack::stack::Stack;
+use serde_json::{Value, json};
+
+use crate::alert_tickets::{AlertTickets, WITHIN, is_closed};
+use crate::checklist::Checklist;
+
+const WINDOW: &str = "patch-night";
+
+/// Runs the test on a stack of its own.
+///
+/// # Errors
+/// At the first check that fails.
+pub async fn run() -> Result<()> {
+    let stack = Stack::start("ticket-rules", StackTimes::DEMO).await?;
+    let source = AlertSource::seeded(&stack)?;
+    let mut test = RulesTest {
+        stack: &stack,
+        source: &source,
+        tickets: AlertTickets {
+            stack: &stack,
+            source: &source,
+        },
+        checks: Checklist::new(),
+        events: 0,
+    };
+    let result = test.run().await;
+    if result.is_err() {
+        stack.save_function_logs().await;
+    }
+    result?;
+    test.checks.print("ticket rules");
+    Ok(())
+}
+
+struct RulesTest<'a> {
+    stack: &'a Stack,
+    source: &'a AlertSource,
+    tickets: AlertTickets<'a>,
+    checks: Checklist,
+    /// Events so far, for their ids.
+    events: usize,
+}
+
+impl RulesTest<'_> {
+    async fn run(&mut self) -> Result<()> {
+        let [first, second, third, ..] = &self.stack.seeded.tenants[..] else {
+            bail!("the seed has fewer than three mapped tenants")
+        };
+        let owner = self.choose_rules().await?;
+        let disk = SourceAlert {
+            tenant: first,
+            id: "disk",
+            kind: "disk",
+            severity: "critical",
+            title: "Disk C: on SRV-01 is 99 % full",
+        };
+        self.assign_and_follow(&disk, owner).await?;
+        self.close_untouched(&disk).await?;
+        let cpu = SourceAlert {
+            tenant: second,
+            id: "cpu",
+            kind: "cpu",
+            severity: "high",
+            title: "CPU at 100 % for an hour",
+        };
+        self.keep_quiet_in_maintenance(&cpu).await?;
+        let flapping = SourceAlert {
+            id: "link",
+            title: "The link is down",
+            ..cpu
+        };
+        self.keep_one_ticket_of_a_flapping_alert(&flapping).await?;
+        let one_of_many = SourceAlert {
+            tenant: third,
+            ..cpu
+        };
+        self.gather_a_storm(&one_of_many).await
+    }
+
+    /// Chooses all rules as the operator's API stores them. Returns the owner of new tickets.
+    async fn choose_rules(&self) -> Result<u64> {
+        let members = self.stack.simulator.get("/system/members", &[]).await?;
+        let mut members = members.as_array().into_iter().flatten();
+        let owner = members.find(|member| member["identifier"] == "TSmith");
+        let owner = owner.and_then(|member| member["id"].as_u64());
+        let owner = owner.context("the site has no such member")?;
+        let (operator, partner) = (&self.stack.operator, &self.stack.seeded.partner);
+        let mut configuration = operator.configuration(partner).await?;
+        let settings = &mut configuration["settings"];
+        settings["note_interval_minutes"] = json!(0);
+        settings["lowers_priority"] = json!(true);
+        settings["flapping"] = json!({ "raises": 3, "minutes": 30 });
+        settings["storm"] = json!({ "alerts": 5, "minutes": 10 });
+        let operations = &mut settings["operations"];
+        operations["on_resolve"] = json!("close_untouched");
+        operations["assignment"] = json!({ "all": { "owner": owner } });
+        operator.put_configuration(partner, &configuration).await?;
+        Ok(owner)
+    }
+
+    async fn raise(&mut self, alert: &SourceAlert<'_>) -> Result<()> {
+        self.events += 1;
+        let id = format!("raised-{}", self.events);
+        self.source.post(&AlertSource::raised(alert, &id)).await
+    }
+
+    async fn resolve(&mut self, alert: &SourceAlert<'_>) -> Result<()> {
+        self.events += 1;
+        let id = format!("resolved-{}", self.events);
+        self.source.post(&AlertSource::resolved(alert, &id)).await
+    }
+
+    /// Waits until a note of the ticket contains the text.
+    async fn note(&self, ticket: &Value, text: &str) -> Result<()> {
+        wait_for(&format!("a note with \"{text}\""), WITHIN, async || {
+            let notes = self.tickets.notes(ticket).await?;
+            Ok(notes.iter().any(|note| note.contains(text)).then_some(()))
+        })
+        .await
+    }
+
+    async fn assign_and_follow(&mut self, disk: &SourceAlert<'_>, owner: u64) -> Result<()> {
+        self.raise(disk).await?;
+        let is_owned = |ticket: &Value| ticket["owner"]["id"] == owner;
+        let what = "a ticket of the chosen owner";
+        let ticket = self.tickets.wait_for(disk, what, is_owned).await?;
+        self.checks.passed("the chosen member owns the new ticket");
+        let lower = SourceAlert {
+            severity: "low",
+            title: "Disk C: on SRV-01 is 85 % full",
+            ..*disk
+        };
+        self.raise(&lower).await?;
+        let before = ticket["priority"]["id"].clone();
+        let is_lower = |ticket: &Value| ticket["priority"]["id"] != before;
+        let what = "a lower priority";
+        let ticket = self.tickets.wait_for(disk, what, is_lower).await?;
+        self.note(&ticket, "85 % full").await?;
+        self.checks.passed(&format!(
+            "a repeat with a lower severity and another title: the priority is now {}, and a note names the title",
+            ticket["priority"]["name"].as_str().unwrap_or_default()
+        ));
+        Ok(())
+    }
+
+    /// The ticket of `disk` is untouched. Another one was worked on.
+    async fn close_untouched(&mut self, disk: &SourceAlert<'_>) -> Result<()> {
+        let printer = SourceAlert {
+            id: "printer",
+            title: "Printer PR-2 is offline",
+            ..*disk
+        };
+        self.raise(&printer).await?;
+        let made = self.tickets.wait_for(&printer, "a ticket", |_| true);
+        let ticket = made.await?;
+        let id = ticket["id"].as_u64().context("a ticket without id")?;
+        let note = json!({ "note": "I am on my way." });
+        self.stack.simulator.act(id, &note).await?;
+        self.resolve(&printer).await?;
+        self.resolve(disk).await?;
+        let what = "the untouched ticket closed";
+        self.tickets.wait_for(disk, what, is_closed).await?;
+        self.note(&ticket, "resolved").await?;
+        let made = self.tickets.wait_for(&printer, "its ticket", |_| true);
+        ensure!(
+            !is_closed(&made.await?),
+            "the ticket that a technician worked on was closed"
+        );
+        self.checks.passed(
+            "the untouched ticket was closed, and the one with a technician's note got a note",
+        );
+        Ok(())
+    }
+
+    async fn keep_quiet_in_maintenance(&mut self, cpu: &SourceAlert<'_>) -> Result<()> {
+        let started = Timestamp::now().checked_sub(5.minutes())?;
+        let window = WindowDefinition {
+            name: "Patch night".to_owned(),
+            zone: "UTC".to_owned(),
+            starts: started.to_zoned(TimeZone::UTC).datetime(),
+            minutes: None,
+            repeats: Recurrence::Once,
+            scope: MaintenanceScope {
+                tenants: [cpu.tenant.clone()].into(),
+                ..MaintenanceScope::default()
+            },
+            ended_at: None,
+        };
+        let (operator, partner) = (&self.stack.operator, &self.stack.seeded.partner);
+        operator
+            .put_maintenance_window(partner, WINDOW, &json!(window))
+            .await?;
+        let comes_and_goes = SourceAlert {
+            id: "reboot",
+            title: "SRV-01 does not answer",
+            ..*cpu
+        };
+        self.raise(cpu).await?;
+        self.raise(&comes_and_goes).await?;
+        self.resolve(&comes_and_goes).await?;
+        self.wait_until_blocked(cpu, "maintenance").await?;
+        ensure!(
+            self.tickets.of(cpu).await?.is_empty(),
+            "an alert in maintenance has a ticket"
+        );
+        operator.end_maintenance_window(partner, WINDOW).await?;
+        let what = "a ticket after the window";
+        self.tickets.wait_for(cpu, what, |_| true).await?;
+        ensure!(
+            self.tickets.of(&comes_and_goes).await?.is_empty(),
+            "an alert that came and went in maintenance has a ticket"
+        );
+        self.checks.passed(
+            "in maintenance there was no ticket; at its end the alert that was still active got one",
+        );
+        Ok(())
+    }
+
+    /// Waits until the page shows the alert as blocked for this reason.
+    async fn wait_until_blocked(&self, alert: &SourceAlert<'_>, reason: &str) -> Result<()> {
+        let key = self.source.key(alert)?.item_key();
+        wait_for(
+            &format!("an alert blocked by {reason}"),
+            WITHIN,
+            async || {
+                let path = format!("alert?id={key}");
+                let shown = self.stack.seeded.page.get(&path).await;
+                let is_blocked = |shown: Value| shown.to_string().contains(reason);
+                Ok(shown.is_ok_and(is_blocked).then_some(()))
+            },
+        )
+        .await
+    }
+
+    async fn keep_one_ticket_of_a_flapping_alert(&mut self, alert: &SourceAlert<'_>) -> Result<()> {
+        for _ in 0..4 {
+            self.raise(alert).await?;
+            self.resolve(alert).await?;
+        }
+        self.wait_until_blocked(alert, "flapping").await?;
+        let open = self.tickets.wait_for(alert, "its ticket", |_| true).await?;
+        ensure!(
+            !is_closed(&open),
+            "the ticket of a flapping alert is closed"
+        );
+        self.checks
+            .passed("an alert that came and went four times keeps one open ticket");
+        Ok(())
+    }
+
+    async fn gather_a_storm(&mut self, one: &SourceAlert<'_>) -> Result<()> {
+        let names: Vec<_> = (1..=8).map(|number| format!("host-{number}")).collect();
+        let alerts = names.iter().map(|name| SourceAlert { id: name, ..*one });
+        let alerts: Vec<_> = alerts.collect();
+        for alert in &alerts {
+            self.raise(alert).await?;
+        }
+        let storm = wait_for("the ticket of the storm", WITHIN, async || {
+            let query = [("conditions", "summary like \"%alerts%\"")];
+            let found = self.stack.simulator.get("/service/tickets", &query).await?;
+            Ok(found.as_array().and_then(|found| found.first().cloned()))
+        });
+        let storm = storm.await?;
+        let mut own = 0;
+        for alert in &alerts {
+            own += self.tickets.of(alert).await?.len();
+        }
+        ensure!(
+            own < alerts.len(),
+            "each alert of a storm has its own ticket"
+        );
+        for alert in &alerts {
+            self.resolve(alert).await?;
+        }
+        wait_for("the ticket of the storm closed", WITHIN * 3, async || {
+            let path = format!("/service/tickets/{}", storm["id"]);
+            let ticket = self.stack.simulator.get(&path, &[]).await?;
+            Ok(is_closed(&ticket).then_some(()))
+        })
+        .await?;
+        self.checks.passed(&format!(
+            "of eight alerts at once {own} have tickets, the others share one, which is closed with them"
+        ));
+        Ok(())
+    }
+}
