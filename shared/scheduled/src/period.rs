@@ -76,6 +76,56 @@ mod tests {
         assert!(minutes.iter().all(|count| *count > 50), "{minutes:?}");
     }
 
+    /// The longest time between two runs of a partner, and the most partners of one tick, over two
+    /// hours of ticks. Each tick takes the longest overdue partners, `limit` at most.
+    fn longest_gap(
+        partners: usize,
+        limit: usize,
+        next: impl Fn(&PartnerId, Timestamp) -> Timestamp,
+    ) -> (SignedDuration, usize) {
+        let start = at("2026-11-22T07:30:00Z");
+        let names = (0..partners).map(|n| PartnerId::parse(format!("partner-{n}")).unwrap());
+        let mut due: Vec<_> = names
+            .map(|partner| (next(&partner, start), start, partner))
+            .collect();
+        let (mut longest, mut most) = (SignedDuration::ZERO, 0);
+        for minute in 1..=120 {
+            let now = start + SignedDuration::from_mins(minute);
+            due.sort_unstable();
+            let count = due
+                .partition_point(|(due_at, ..)| *due_at <= now)
+                .min(limit);
+            for (due_at, last, partner) in &mut due[..count] {
+                longest = longest.max(now.duration_since(*last));
+                (*due_at, *last) = (next(partner, now), now);
+            }
+            most = most.max(count);
+        }
+        (longest, most)
+    }
+
+    #[test]
+    fn ten_thousand_partners_run_once_a_period() {
+        let period = Period::new(LENGTH);
+        let next = |partner: &PartnerId, now| period.next(partner, now);
+        let minute = SignedDuration::from_mins(1);
+        let (gap, most) = longest_gap(10_000, 1_000, next);
+        assert!(gap <= LENGTH + minute, "{gap:?}");
+        // Each tick has its share of them.
+        assert!(most < 10_000 / 15 * 5 / 4, "{most}");
+        // With too small a limit all of them run later, and none is left out.
+        let (gap, _) = longest_gap(10_000, 500, next);
+        assert!(gap > LENGTH && gap <= LENGTH + minute * 7, "{gap:?}");
+    }
+
+    /// Connections that fail are probed a minute after each probe.
+    #[test]
+    fn five_thousand_failing_partners_run_each_minute() {
+        let minute = SignedDuration::from_mins(1);
+        let (gap, most) = longest_gap(5_000, 5_000, |_, now| now + minute);
+        assert_eq!((gap, most), (minute, 5_000));
+    }
+
     #[test]
     fn a_shifted_period_is_half_a_period_away() {
         let partner = PartnerId::parse("acme").unwrap();

@@ -42,8 +42,23 @@ impl AlertTickets<'_> {
     /// The tickets of an alert's first occurrence.
     pub(crate) async fn of(&self, alert: &SourceAlert<'_>) -> Result<Vec<Value>> {
         let ticket_ref = TicketRef::new(&self.source.key(alert)?, 1);
-        let conditions = format!("externalXRef=\"{ticket_ref}\"");
-        let query = [("conditions", conditions.as_str())];
+        self.matching(&format!("externalXRef=\"{ticket_ref}\""))
+            .await
+    }
+
+    /// The tickets of all occurrences of an alert.
+    pub(crate) async fn of_all_occurrences(&self, alert: &SourceAlert<'_>) -> Result<Vec<Value>> {
+        let first = TicketRef::new(&self.source.key(alert)?, 1);
+        let item_key = first.item_key();
+        self.matching(&format!(
+            "externalXRef like \"{}{item_key}%\"",
+            TicketRef::PREFIX
+        ))
+        .await
+    }
+
+    async fn matching(&self, conditions: &str) -> Result<Vec<Value>> {
+        let query = [("conditions", conditions)];
         let found = self.stack.simulator.get("/service/tickets", &query).await?;
         Ok(found.as_array().cloned().unwrap_or_default())
     }

@@ -203,7 +203,8 @@ impl OperatorClient {
     /// Ends the running occurrence of a maintenance window.
     pub async fn end_maintenance_window(&self, partner: &PartnerId, window: &str) -> Result<()> {
         let path = format!("/partners/{partner}/maintenance-windows/{window}/end");
-        self.call(Method::POST, &path, None).await?;
+        let status = self.send(Method::POST, &path, None).await?.status();
+        ensure!(status.is_success(), "POST {path}: {status}");
         Ok(())
     }
 

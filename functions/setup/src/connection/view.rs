@@ -135,10 +135,10 @@ fn ticket_changes(changes: Option<&TicketChanges>) -> Markup {
         @match changes {
             None | Some(TicketChanges::Reported(0)) => {}
             Some(TicketChanges::Reported(1)) => {
-                p class="note" { "Changes that people make in tickets are known within a minute or two: ConnectWise reports them for one board." }
+                p { "Changes that people make in tickets are known within a minute or two: ConnectWise reports them for one board." }
             }
             Some(TicketChanges::Reported(boards)) => {
-                p class="note" { "Changes that people make in tickets are known within a minute or two: ConnectWise reports them for " (boards) " boards." }
+                p { "Changes that people make in tickets are known within a minute or two: ConnectWise reports them for " (boards) " boards." }
             }
             Some(TicketChanges::MissingRight(right)) => {
                 p class="note" { "Changes that people make in tickets are known up to a quarter of an hour later. If the API member's role has "

@@ -148,9 +148,9 @@ async fn chosen_company(
     };
     if !form.enabled && mapping.company == Some(id) {
         // A mapped tenant can be switched off whatever the state of its company.
-        return Ok(mapping.company_name.clone().map(|name| ChosenCompany {
+        return Ok(Some(ChosenCompany {
             id,
-            name,
+            name: mapping.company_name.clone().unwrap_or_default(),
             epoch: mapping.epoch.unwrap_or_default(),
         }));
     }

@@ -197,13 +197,14 @@ async fn a_company_that_became_unusable_is_explained() {
     let detail = refused.expect(422).json()["detail"].clone();
     let detail = detail.as_str().unwrap();
     assert!(detail.contains("is inactive in ConnectWise"), "{detail}");
-    // The company was chosen while it was usable. Then it became inactive or was deleted.
-    for company in [305, 999] {
+    // The company was chosen while it was usable. Then it became inactive or was deleted. A mapping
+    // can lack the company's name.
+    for (company, name) in [(305, Some("Dunmore")), (999, Some("Dunmore")), (305, None)] {
         let read = env.config.tenants.get(&northwind, &unmapped);
         let version = read.await.unwrap().version;
         let mapping = Mapping {
             company: Some(company),
-            company_name: Some("Dunmore".into()),
+            company_name: name.map(str::to_owned),
             epoch: Some(1),
             enabled: true,
             ..Mapping::default()
