@@ -1,5 +1,7 @@
 //! Starts other Lambda functions.
 
+use std::sync::OnceLock;
+
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
@@ -18,7 +20,9 @@ pub struct FunctionStartError {
 /// A deployed function.
 #[derive(Debug, Clone)]
 pub struct Function {
-    client: Client,
+    config: SdkConfig,
+    /// Built at its first use, since most instances of a function never start another one.
+    client: OnceLock<Client>,
     name: String,
 }
 
@@ -26,7 +30,8 @@ impl Function {
     #[must_use]
     pub fn new(config: &SdkConfig, name: String) -> Self {
         Self {
-            client: Client::new(config),
+            config: config.clone(),
+            client: OnceLock::new(),
             name,
         }
     }
@@ -39,6 +44,7 @@ impl Function {
     pub async fn invoke_later(&self, payload: &Value) -> Result<(), FunctionStartError> {
         let call = self
             .client
+            .get_or_init(|| Client::new(&self.config))
             .invoke()
             .function_name(&self.name)
             .invocation_type(InvocationType::Event)

@@ -6,6 +6,7 @@
 mod cause;
 pub mod config;
 pub mod functions;
+pub mod http_client;
 pub mod invocation;
 pub mod mail;
 pub mod metrics;

@@ -1,6 +1,8 @@
 //! Mail by SES. No log and no error holds an address. SES's own text may hold one, so only its
 //! codes are reported.
 
+use std::sync::OnceLock;
+
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::SdkError;
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
@@ -45,7 +47,9 @@ pub enum MailError {
 /// Sends mails from one address.
 #[derive(Debug, Clone)]
 pub struct Mailer {
-    client: Client,
+    config: SdkConfig,
+    /// Built at its first use, since most instances of a function never send a mail.
+    client: OnceLock<Client>,
     from: String,
 }
 
@@ -57,7 +61,8 @@ impl Mailer {
     #[must_use]
     pub fn new(config: &SdkConfig, from: String) -> Self {
         Self {
-            client: Client::new(config),
+            config: config.clone(),
+            client: OnceLock::new(),
             from,
         }
     }
@@ -81,6 +86,7 @@ impl Mailer {
         let message = message(mail).map_err(|cause| MailError::Unavailable { cause })?;
         let call = self
             .client
+            .get_or_init(|| Client::new(&self.config))
             .send_email()
             .from_email_address(&self.from)
             .destination(

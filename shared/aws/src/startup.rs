@@ -8,12 +8,9 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sqs::config::BehaviorVersion;
-use aws_sdk_sqs::config::SharedHttpClient;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use domain::text::chain;
@@ -21,12 +18,9 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Environment, MissingVariables, optional};
+use crate::http_client::{RootsError, https_client};
 use crate::metrics;
 use crate::panics::log_panics;
-
-/// The root certificates of AWS's endpoints: the four of Amazon Trust Services, and the Starfield
-/// root that cross-signs them. Scanning the system's roots instead costs some 3 ms at each start.
-const AMAZON_ROOTS: &str = include_str!("amazon-roots.pem");
 
 /// The AWS account and its endpoint.
 #[derive(Debug, Clone)]
@@ -44,7 +38,7 @@ pub enum StartupError {
     #[error(transparent)]
     Environment(#[from] MissingVariables),
     #[error("failed to load the pinned root certificates")]
-    Roots(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Roots(#[from] RootsError),
 }
 
 /// Starts logs, panic logs and metrics, and builds the SDK's configuration from the environment.
@@ -101,31 +95,13 @@ impl Account {
     }
 }
 
-/// The HTTP client of AWS's endpoints.
-///
-/// # Errors
-/// When the pinned roots cannot be loaded.
-pub fn https_client() -> Result<SharedHttpClient, StartupError> {
-    let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
-    let tls = TlsContext::builder()
-        .with_trust_store(roots)
-        .build()
-        .map_err(|err| StartupError::Roots(err.into()))?;
-    Ok(aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .tls_context(tls)
-        // AWS closes idle connections, and a frozen environment would continue with a dead one.
-        .pool_idle_timeout(Duration::from_secs(20))
-        .build_https())
-}
-
 /// Builds the one configuration of all SDK clients, with one connection pool and one TLS set-up.
 ///
 /// # Errors
 /// When the pinned roots cannot be loaded.
 pub fn sdk_config(account: &Account) -> Result<SdkConfig, StartupError> {
+    // The HTTP client limits the time of a connection.
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
         .read_timeout(Duration::from_secs(4))
         .operation_timeout(Duration::from_secs(8))
         .build();
@@ -169,21 +145,4 @@ where
         .with_max_level(level.parse().unwrap_or(LevelFilter::INFO))
         .with_writer(writer)
         .finish()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pinned_roots_load() {
-        let credentials = Credentials::new("id", "secret", None, None, "test");
-        let account = Account {
-            region: "eu-central-1".into(),
-            endpoint_url: None,
-            credentials,
-        };
-        assert_eq!(AMAZON_ROOTS.matches("BEGIN CERTIFICATE").count(), 5);
-        assert!(sdk_config(&account).is_ok());
-    }
 }

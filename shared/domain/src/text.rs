@@ -29,6 +29,10 @@ pub fn is_invisible(c: char) -> bool {
 /// visible, as in an emoji or a Persian word: after a visible character that is not ASCII.
 #[must_use]
 pub fn without_invisible(text: &str) -> String {
+    // Every ASCII character shows something, or is a control character.
+    if text.is_ascii() {
+        return text.to_owned();
+    }
     let mut visible = String::with_capacity(text.len());
     for c in text.chars() {
         let shapes = matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
@@ -55,10 +59,18 @@ pub fn identity(text: String) -> String {
     visible.trim().to_owned()
 }
 
+fn is_printable_ascii(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~')
+}
+
 /// Makes one line: unprintable characters and line breaks become single spaces, and the ends are
 /// trimmed.
 #[must_use]
 pub fn one_line(text: &str) -> String {
+    // Most texts are plain already. Bytes are compared much faster than characters are decoded.
+    if text.bytes().all(is_printable_ascii) && text.trim() == text && !text.contains("  ") {
+        return text.to_owned();
+    }
     let spaced: String = text
         .chars()
         .map(|c| if is_unprintable(c) { ' ' } else { c })
@@ -70,6 +82,10 @@ pub fn one_line(text: &str) -> String {
 /// removed.
 #[must_use]
 pub fn lines(text: &str) -> String {
+    let is_plain = |byte| matches!(byte, b'\n' | b'\t') || is_printable_ascii(byte);
+    if text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
     let unified = text.replace("\r\n", "\n").replace('\r', "\n");
     unified
         .chars()
@@ -230,8 +246,26 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_text_stays_and_blanks_of_one_line_are_single() {
+        for (text, expected) in [
+            ("a b", "a b"),
+            ("", ""),
+            (" a", "a"),
+            ("a ", "a"),
+            ("a  b", "a b"),
+            ("a\tb", "a b"),
+            ("\u{e9}  b", "\u{e9} b"),
+        ] {
+            assert_eq!(one_line(text), expected, "{text:?}");
+        }
+        assert_eq!(lines("a\n\tb  c "), "a\n\tb  c ");
+    }
+
+    #[test]
     fn unprintable_characters_are_removed() {
         assert_eq!(one_line(" a\u{202e}b\r\n\u{0}c "), "a b c");
+        assert_eq!(one_line("a\u{7f}b"), "a b");
+        assert_eq!(lines("a\u{7f}b"), "ab");
         assert_eq!(lines("a\r\nb\rc\td\u{7}\u{2066}\u{ffff}"), "a\nb\nc\td");
     }
 }

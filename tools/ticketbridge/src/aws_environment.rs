@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use aws::startup::{self, Account};
+use aws::http_client::https_client;
+use aws::startup::Account;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region};
@@ -68,7 +69,7 @@ impl AwsEnvironment {
 
     /// Loads what AWS's own tools would use.
     async fn load(&self, options: AccountOptions<'_>) -> Result<SdkConfig> {
-        let http = startup::https_client()?;
+        let http = https_client()?;
         let region = options.region.map(str::to_owned);
         let region = region.or_else(|| self.region.clone()).map(Region::new);
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone());

@@ -358,9 +358,10 @@ fn particulars(
         category_of(&kind, &policy.kinds_added).ok_or_else(|| unknown_kind("data.kind", &kind))?;
     let mut text = |name| {
         let shown = data.lenient(name, dropped, Some::<String>)?;
-        if shown.contains(UNREADABLE) {
-            dropped.count(name);
+        if !shown.contains(UNREADABLE) {
+            return Some(shown);
         }
+        dropped.count(name);
         Some(shown.replace(UNREADABLE, "\u{fffd}"))
     };
     let texts = AlertTexts {
