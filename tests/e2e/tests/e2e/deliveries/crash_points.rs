@@ -18,7 +18,7 @@ use crate::proxy::{Proxy, Stop, When};
 use crate::tickets::crash_run::{Lane, VISIBILITY, event, process_message};
 use crate::tickets::crash_scenario::EventKind;
 
-const WHENS: [When; 3] = [When::Before, When::Lost, When::After];
+pub(super) const WHENS: [When; 3] = [When::Before, When::Lost, When::After];
 
 /// The numbers of the events that were queued for a source's webhook.
 async fn queued(lane: &Lane, key: &AlertKey) -> BTreeSet<u32> {
@@ -110,15 +110,20 @@ fn request(alert: &str) -> DeliveryRequest {
 }
 
 /// A process of `deliveries` whose calls to AWS go through a proxy.
-struct DeliveriesProcess<'a> {
-    env: &'a TestEnvironment,
-    proxy: &'a Proxy,
-    config: &'a deliveries::Config,
+pub(super) struct DeliveriesProcess<'a> {
+    pub(super) env: &'a TestEnvironment,
+    pub(super) proxy: &'a Proxy,
+    pub(super) config: &'a deliveries::Config,
 }
 
 impl DeliveriesProcess<'_> {
     /// Handles an input in a new process. `None` if it died at the stop.
-    async fn handle(&self, input: &Value, stop: Option<Stop>, at: Timestamp) -> Option<Value> {
+    pub(super) async fn handle(
+        &self,
+        input: &Value,
+        stop: Option<Stop>,
+        at: Timestamp,
+    ) -> Option<Value> {
         let name = self.proxy.count(stop);
         let aws = self
             .env
