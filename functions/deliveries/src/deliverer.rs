@@ -32,6 +32,7 @@ pub(crate) struct Deliverer {
 
 const NO_WEBHOOK: &str = "the source has no webhook any more";
 const NO_ACTIONS: &str = "the source takes no actions any more";
+const NO_EVENTS: &str = "the webhook gets only actions now";
 
 /// What delivering a queue led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,16 +242,28 @@ impl Deliverer {
             .secrets
             .source(&self.source_secret_prefix, &delivery.source, now)
             .await;
-        let is_action = delivery.kind == OutgoingType::TicketAction;
-        match document {
-            Ok(document) => Ok(match document.webhook {
-                Some(webhook) if is_action && !webhook.takes_actions => Target::Removed(NO_ACTIONS),
-                Some(webhook) => Target::Webhook(Box::new(webhook)),
-                None => Target::Removed(NO_WEBHOOK),
-            }),
-            Err(secrets::Error::Unknown(_)) => Ok(Target::Removed(NO_WEBHOOK)),
-            Err(err) => Err(err),
-        }
+        let document = match document {
+            Ok(document) => document,
+            Err(secrets::Error::Unknown(_)) => return Ok(Target::Removed(NO_WEBHOOK)),
+            Err(err) => return Err(err),
+        };
+        let scope = document.webhook_scope();
+        let Some(webhook) = document.webhook else {
+            return Ok(Target::Removed(NO_WEBHOOK));
+        };
+        Ok(match delivery.kind {
+            OutgoingType::TicketAction if !scope.has_actions() => Target::Removed(NO_ACTIONS),
+            OutgoingType::TicketAction | OutgoingType::Ping => Target::Webhook(Box::new(webhook)),
+            OutgoingType::TicketCreated
+            | OutgoingType::TicketReopened
+            | OutgoingType::TicketNoted
+            | OutgoingType::TicketClosed
+            | OutgoingType::AlertBlocked
+            | OutgoingType::AlertReleased => match scope.has_events() {
+                true => Target::Webhook(Box::new(webhook)),
+                false => Target::Removed(NO_EVENTS),
+            },
+        })
     }
 
     fn invalidate(&self, source: &SourceId, now: Timestamp) {

@@ -1,10 +1,11 @@
-//! One attempt: a signed POST to the receiver.
+//! One attempt: a signed POST to the receiver, or the calls to an Alertmanager.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws::secrets::OutgoingWebhook;
 use domain::outgoing::cloud_event::OutgoingType;
+use domain::outgoing::format::WebhookFormat;
 use domain::outgoing::retry::AttemptOutcome;
 use domain::text::chain;
 use jiff::{SignedDuration, Timestamp};
@@ -12,15 +13,20 @@ use public_http::{
     AddressRefused, HttpBuildError, ReceiverOrigins, ReceiverUrl, SystemResolver, client_builder,
 };
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{Client, RequestBuilder, Response};
 use store::{Attempt, Delivery};
 use tokio::time::{Instant, timeout_at};
 use webhook_signature::SigningKey;
+
+use crate::alertmanager::Alertmanager;
 
 /// The longest attempt. A receiver confirms first and works then.
 const MAX_ATTEMPT: Duration = Duration::from_secs(10);
 
 /// The longest answer to an action that is read, in bytes.
 const MAX_ANSWER: usize = 16 * 1024;
+
+pub(crate) const NO_ANSWER: &str = "the receiver did not answer in time";
 
 /// The result of one attempt.
 pub(crate) struct Posted {
@@ -31,11 +37,55 @@ pub(crate) struct Posted {
     pub(crate) answer: Vec<u8>,
 }
 
+/// An attempt that the receiver confirmed.
+#[derive(Debug)]
+pub(crate) struct ConfirmedAttempt {
+    /// `None` if no call was necessary.
+    pub(crate) status: Option<u16>,
+    /// What was not done nevertheless, for the log of deliveries.
+    pub(crate) problem: Option<String>,
+    /// As in [`Posted`].
+    pub(crate) answer: Vec<u8>,
+}
+
+/// An attempt that the receiver did not confirm.
+#[derive(Debug)]
+pub(crate) struct FailedAttempt {
+    pub(crate) outcome: AttemptOutcome,
+    pub(crate) status: Option<u16>,
+    pub(crate) problem: String,
+}
+
+/// Why a body was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UnreadBody {
+    TooLong,
+    CutOff,
+}
+
 /// Posts deliveries.
 #[derive(Debug)]
 pub(crate) struct Sender {
-    client: reqwest::Client,
+    client: Client,
     origins: ReceiverOrigins,
+}
+
+impl FailedAttempt {
+    pub(crate) fn refused(problem: impl Into<String>) -> Self {
+        Self {
+            outcome: AttemptOutcome::Refused,
+            status: None,
+            problem: problem.into(),
+        }
+    }
+
+    pub(crate) fn unavailable(problem: impl Into<String>) -> Self {
+        Self {
+            outcome: AttemptOutcome::Unavailable { retry_after: None },
+            status: None,
+            problem: problem.into(),
+        }
+    }
 }
 
 impl Sender {
@@ -53,72 +103,128 @@ impl Sender {
         now: Timestamp,
         ends: Instant,
     ) -> Posted {
-        let failed = |outcome, problem: String| Posted {
-            outcome,
-            attempt: Attempt {
-                at: now,
-                status: None,
-                problem: Some(problem),
-            },
-            answer: vec![],
-        };
-        let refused = |problem| failed(AttemptOutcome::Refused, problem);
-        let retry_after = None;
-        let unavailable = |problem| failed(AttemptOutcome::Unavailable { retry_after }, problem);
-        // The operator may have taken an origin off its list since.
-        let url = match ReceiverUrl::parse(&webhook.url, &self.origins) {
-            Ok(url) => url,
-            Err(err) => return refused(format!("the webhook's address {err}")),
-        };
-        let Some(signature) = signatures(webhook, delivery, now) else {
-            return refused("the webhook has no valid secret".to_owned());
-        };
-        let call = self
-            .client
-            .post(url.as_str())
-            .header(CONTENT_TYPE, "application/cloudevents+json")
-            .header("webhook-id", &delivery.id)
-            .header("webhook-timestamp", now.as_second().to_string())
-            .header("webhook-signature", signature)
-            .body(delivery.body.clone());
         let ends = ends.min(Instant::now() + MAX_ATTEMPT);
-        match timeout_at(ends, call.send()).await {
-            Err(_) => unavailable("the receiver did not answer in time".to_owned()),
-            Ok(Err(err)) if is_refused_address(&err) => {
-                refused("the receiver's name leads to an address that is not public".to_owned())
-            }
-            Ok(Err(err)) => unavailable(chain(&err.without_url())),
-            Ok(Ok(mut response)) => {
-                let status = response.status().as_u16();
-                let retry_after = pause_asked_for(response.headers(), now);
-                let outcome = AttemptOutcome::of_status(status, retry_after);
-                let problem = match outcome {
-                    AttemptOutcome::Delivered => None,
-                    AttemptOutcome::Gone
-                    | AttemptOutcome::Refused
-                    | AttemptOutcome::Unavailable { .. } => {
-                        Some(format!("the receiver answered {status}"))
-                    }
-                };
-                let attempt = Attempt {
-                    at: now,
-                    status: Some(status),
+        let (outcome, status, problem, answer) =
+            match self.attempt(webhook, delivery, now, ends).await {
+                Ok(ConfirmedAttempt {
+                    status,
                     problem,
-                };
-                let has_answer = outcome == AttemptOutcome::Delivered
-                    && delivery.kind == OutgoingType::TicketAction;
-                let answer = match has_answer {
-                    true => timeout_at(ends, read_answer(&mut response)).await,
-                    false => Ok(vec![]),
-                };
-                Posted {
+                    answer,
+                }) => (AttemptOutcome::Delivered, status, problem, answer),
+                Err(FailedAttempt {
                     outcome,
-                    attempt,
-                    // The receiver has confirmed the delivery. An answer that is cut off or too
-                    // long is none.
-                    answer: answer.unwrap_or_default(),
-                }
+                    status,
+                    problem,
+                }) => (outcome, status, Some(problem), vec![]),
+            };
+        let attempt = Attempt {
+            at: now,
+            status,
+            problem,
+        };
+        Posted {
+            outcome,
+            attempt,
+            answer,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        webhook: &OutgoingWebhook,
+        delivery: &Delivery,
+        now: Timestamp,
+        ends: Instant,
+    ) -> Result<ConfirmedAttempt, FailedAttempt> {
+        // The operator may have taken an origin off its list since.
+        let url = ReceiverUrl::parse(&webhook.url, &self.origins)
+            .map_err(|err| FailedAttempt::refused(format!("the webhook's address {err}")))?;
+        match webhook.format {
+            WebhookFormat::CloudEvents => {
+                let signature = signatures(webhook, delivery, now)
+                    .ok_or_else(|| FailedAttempt::refused("the webhook has no valid secret"))?;
+                let call = self
+                    .client
+                    .post(url.as_str())
+                    .header(CONTENT_TYPE, "application/cloudevents+json")
+                    .header("webhook-id", &delivery.id)
+                    .header("webhook-timestamp", now.as_second().to_string())
+                    .header("webhook-signature", signature)
+                    .body(delivery.body.clone());
+                post_event(call, delivery, now, ends).await
             }
+            WebhookFormat::Alertmanager => {
+                let authorization = webhook.authorization.as_ref();
+                let alertmanager =
+                    Alertmanager::new(&self.client, &url, authorization, (now, ends))?;
+                alertmanager.deliver(delivery).await
+            }
+        }
+    }
+}
+
+async fn post_event(
+    call: RequestBuilder,
+    delivery: &Delivery,
+    now: Timestamp,
+    ends: Instant,
+) -> Result<ConfirmedAttempt, FailedAttempt> {
+    let mut response = send(call, now, ends).await?;
+    let answer = match delivery.kind == OutgoingType::TicketAction {
+        true => timeout_at(ends, read_body(&mut response, MAX_ANSWER)).await,
+        false => Ok(Ok(vec![])),
+    };
+    Ok(ConfirmedAttempt {
+        status: Some(response.status().as_u16()),
+        problem: None,
+        // The receiver has confirmed the delivery. An answer that is cut off or too long is none.
+        answer: answer.ok().and_then(Result::ok).unwrap_or_default(),
+    })
+}
+
+/// Makes a call. An answer other than 2xx is a failed attempt.
+pub(crate) async fn send(
+    call: RequestBuilder,
+    now: Timestamp,
+    ends: Instant,
+) -> Result<Response, FailedAttempt> {
+    let response = match timeout_at(ends, call.send()).await {
+        Err(_) => return Err(FailedAttempt::unavailable(NO_ANSWER)),
+        Ok(Err(err)) if is_refused_address(&err) => {
+            let problem = "the receiver's name leads to an address that is not public";
+            return Err(FailedAttempt::refused(problem));
+        }
+        Ok(Err(err)) => return Err(FailedAttempt::unavailable(chain(&err.without_url()))),
+        Ok(Ok(response)) => response,
+    };
+    let status = response.status().as_u16();
+    let retry_after = pause_asked_for(response.headers(), now);
+    match AttemptOutcome::of_status(status, retry_after) {
+        AttemptOutcome::Delivered => Ok(response),
+        outcome @ (AttemptOutcome::Gone
+        | AttemptOutcome::Refused
+        | AttemptOutcome::Unavailable { .. }) => Err(FailedAttempt {
+            outcome,
+            status: Some(status),
+            problem: format!("the receiver answered {status}"),
+        }),
+    }
+}
+
+/// Reads a body of at most this many bytes.
+pub(crate) async fn read_body(
+    response: &mut Response,
+    longest: usize,
+) -> Result<Vec<u8>, UnreadBody> {
+    let mut body = vec![];
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= longest => {
+                body.extend_from_slice(&chunk);
+            }
+            Ok(None) => return Ok(body),
+            Ok(Some(_)) => return Err(UnreadBody::TooLong),
+            Err(_) => return Err(UnreadBody::CutOff),
         }
     }
 }
@@ -131,20 +237,6 @@ fn signatures(webhook: &OutgoingWebhook, delivery: &Delivery, now: Timestamp) ->
         .map(|key| key.sign(&delivery.id, now, delivery.body.as_bytes()))
         .collect();
     (!signatures.is_empty()).then(|| signatures.join(" "))
-}
-
-/// Reads the body of an answer. Empty if it is too long or cut off.
-async fn read_answer(response: &mut reqwest::Response) -> Vec<u8> {
-    let mut answer = vec![];
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if answer.len() + chunk.len() <= MAX_ANSWER => {
-                answer.extend_from_slice(&chunk);
-            }
-            Ok(None) => return answer,
-            Ok(Some(_)) | Err(_) => return vec![],
-        }
-    }
 }
 
 fn is_refused_address(err: &reqwest::Error) -> bool {

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use aws_sdk_secretsmanager::Client;
 use aws_types::SdkConfig;
 use domain::alert::kind::KindInfo;
+use domain::outgoing::format::WebhookFormat;
 use domain::outgoing::scope::WebhookScope;
 use domain::source::authentication::{Authentication, Network};
 use domain::source::presets::{PresetVersion, SourceFormat, SuccessResponse};
@@ -74,8 +75,12 @@ impl SourceDocument {
     pub fn webhook_scope(&self) -> WebhookScope {
         match &self.webhook {
             None => WebhookScope::Nothing,
-            Some(webhook) if webhook.takes_actions => WebhookScope::EventsAndActions,
-            Some(_) => WebhookScope::Events,
+            Some(webhook) => match (webhook.format, webhook.takes_actions) {
+                (WebhookFormat::CloudEvents, true) => WebhookScope::EventsAndActions,
+                (WebhookFormat::CloudEvents, false) => WebhookScope::Events,
+                (WebhookFormat::Alertmanager, true) => WebhookScope::WontFix,
+                (WebhookFormat::Alertmanager, false) => WebhookScope::Nothing,
+            },
         }
     }
 }
@@ -85,8 +90,13 @@ impl SourceDocument {
 pub struct OutgoingWebhook {
     /// The receiver's whole address.
     pub url: String,
+    #[serde(default, skip_serializing_if = "WebhookFormat::is_cloud_events")]
+    pub format: WebhookFormat,
+    /// The value of the header `authorization`. Only an Alertmanager gets one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<Secret>,
     /// What deliveries are signed with, as `whsec_` secrets, the newest first. Two during a
-    /// rotation: then each delivery has two signatures.
+    /// rotation: then each delivery has two signatures. An Alertmanager has none.
     pub secrets: Vec<SourceSecret>,
     /// Whether the source gets the actions that technicians ask for.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -130,6 +130,7 @@ pub mod outgoing {
     pub mod block_reason;
     pub mod cloud_event;
     pub mod events;
+    pub mod format;
     pub mod request;
     pub mod retry;
     pub mod scope;

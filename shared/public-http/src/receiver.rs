@@ -90,6 +90,12 @@ impl ReceiverUrl {
         }
     }
 
+    /// Whether another address has the same origin, so that it may get the same key.
+    #[must_use]
+    pub fn has_origin_of(&self, other: &str) -> bool {
+        Url::parse(other).is_ok_and(|other| other.origin() == self.0.origin())
+    }
+
     /// The address, for the HTTP client.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -140,6 +146,21 @@ mod tests {
         ] {
             let parsed = ReceiverUrl::parse(text, &listed).map(|url| url.to_string());
             assert_eq!(parsed.as_deref(), Ok(url), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_one_host_have_one_origin() {
+        let listed = ReceiverOrigins::default();
+        let url = ReceiverUrl::parse("https://example.com/am", &listed).unwrap();
+        for (other, is_same) in [
+            ("https://Example.com:443/other", true),
+            ("https://example.com:8443/am", false),
+            ("http://example.com/am", false),
+            ("https://example.com.evil.test/am", false),
+            ("", false),
+        ] {
+            assert_eq!(url.has_origin_of(other), is_same, "{other}");
         }
     }
 

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use domain::SourceId;
 use domain::outgoing::cloud_event::{OutgoingCloudEvent, OutgoingType};
+use domain::outgoing::format::WebhookFormat;
 use jiff::Timestamp;
 use public_http::ReceiverUrl;
 use schemars::JsonSchema;
@@ -20,7 +21,7 @@ use crate::http::response::json_response;
 use crate::operator::input::ListQuery;
 use crate::sources::change::conflict;
 use crate::sources::manage::{self, stored_document};
-use crate::sources::webhook::{self, ChangedWebhook, missing};
+use crate::sources::webhook::{self, ChangedWebhook, WebhookEdit, missing};
 
 /// Deliveries that one request replays.
 const MAX_REPLAYED: u16 = 200;
@@ -28,12 +29,19 @@ const MAX_REPLAYED: u16 = 200;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WebhookRequest {
-    /// The receiver's whole address, which begins with `https://`.
+    /// The receiver's whole address, which begins with `https://`. That of an Alertmanager is without
+    /// `/api/v2`.
     #[schemars(length(min = 1, max = 1000))]
     url: String,
+    /// In which form the receiver gets events. Absent: as before, at first `cloud_events`.
+    format: Option<WebhookFormat>,
     /// Whether the source gets the actions that technicians ask for by a ticket's status. Absent: as
-    /// before, at first not.
+    /// before, at first only if the format is `alertmanager`.
     takes_actions: Option<bool>,
+    /// The value of the header `authorization` that an Alertmanager or its proxy expects, such as
+    /// `Bearer TOKEN`. An empty text removes it. Absent: as before.
+    #[schemars(length(max = 4096))]
+    authorization: Option<String>,
     /// The source's version. Absent: any.
     version: Option<u64>,
 }
@@ -48,9 +56,13 @@ pub(super) struct WebhookSecretRequest {
 #[derive(Serialize, JsonSchema)]
 pub(super) struct WebhookResponse {
     url: String,
+    format: WebhookFormat,
     /// Whether the source gets the actions that technicians ask for by a ticket's status.
     takes_actions: bool,
-    /// When each signing secret expires, newest first; `null` for one that does not expire.
+    /// Whether requests have an authorization. It is never shown.
+    has_authorization: bool,
+    /// When each signing secret expires, newest first; `null` for one that does not expire. An
+    /// Alertmanager has none.
     secrets_until: Vec<Option<Timestamp>>,
     /// The source's version.
     version: u64,
@@ -128,7 +140,7 @@ pub(super) async fn get(
     Ok(json_response(StatusCode::OK, &response))
 }
 
-/// Sets the address. Only the response that makes the webhook has its secret.
+/// Sets address and format. Only the response that makes a secret has it.
 pub(super) async fn put(
     setup: AppState,
     Extension(invocation): Extension<Invocation>,
@@ -138,14 +150,13 @@ pub(super) async fn put(
     let found = existing(&setup, source, request.version).await?;
     let url = ReceiverUrl::parse(&request.url, &setup.webhook_origins);
     let url = url.map_err(|err| Problem::invalid("url", format!("The address {err}.")))?;
-    let changed = webhook::put(
-        &setup,
-        found,
-        (url.to_string(), request.takes_actions),
-        &invocation,
-    )
-    .await?;
-    changed_response(changed)
+    let edit = WebhookEdit {
+        url,
+        format: request.format,
+        takes_actions: request.takes_actions,
+        authorization: request.authorization,
+    };
+    changed_response(webhook::put(&setup, found, edit, &invocation).await?)
 }
 
 pub(super) async fn rotate(
@@ -290,7 +301,9 @@ fn view(webhook: &OutgoingWebhook, version: u64) -> WebhookResponse {
     let secrets = webhook.secrets.iter();
     WebhookResponse {
         url: webhook.url.clone(),
+        format: webhook.format,
         takes_actions: webhook.takes_actions,
+        has_authorization: webhook.authorization.is_some(),
         secrets_until: secrets.map(|secret| secret.not_after).collect(),
         version,
         secret: None,

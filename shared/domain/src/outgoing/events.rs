@@ -172,7 +172,8 @@ impl OutgoingEvents {
     /// Adds what the record shows and no event has said yet. Following the same record twice adds
     /// nothing.
     pub(crate) fn follow(&mut self, record: &Record) {
-        if !self.is_on() {
+        if !self.scope.has_events() {
+            self.follow_only_action(record);
             return;
         }
         self.follow_release(record);
@@ -232,6 +233,18 @@ impl OutgoingEvents {
         }
     }
 
+    /// Adds an action for a webhook that gets nothing else.
+    fn follow_only_action(&mut self, record: &Record) {
+        let (number, epoch, action) = match &record.actual {
+            Some(Actual::Open(open)) => (open.ticket_id, open.epoch, &open.action),
+            Some(Actual::Closed(closed)) => (closed.ticket_id, closed.epoch, &closed.action),
+            None => return,
+        };
+        if self.is_on() {
+            self.follow_action(ReportedTicket { number, epoch }, action.as_ref());
+        }
+    }
+
     /// Whether the newest ticket of the events is this one, at whatever address of its ConnectWise.
     fn is_reported(&self, ticket: ReportedTicket) -> bool {
         let reported = self.reported.ticket;
@@ -243,9 +256,8 @@ impl OutgoingEvents {
         let Some(requested) = requested.filter(|of| self.reported.action_at < Some(of.at)) else {
             return;
         };
-        let takes_actions = self.scope == WebhookScope::EventsAndActions;
-        if takes_actions && self.switched_at <= requested.at {
-            let action = requested.action;
+        let action = requested.action;
+        if self.scope.has_action(action.kind()) && self.switched_at <= requested.at {
             self.push(
                 requested.at,
                 OutgoingEventKind::TicketAction { ticket, action },

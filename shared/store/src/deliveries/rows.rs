@@ -45,7 +45,7 @@ pub struct Attempt {
     /// The receiver's answer, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Why it failed.
+    /// Why it failed, or what was not done although the receiver confirmed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }

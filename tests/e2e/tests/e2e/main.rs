@@ -16,6 +16,7 @@ mod proxy;
 
 mod deliveries {
     mod actions;
+    mod alertmanager;
     mod crash_points;
     pub(crate) mod delivery;
     pub(crate) mod outages;

@@ -218,7 +218,10 @@ pub(crate) async fn run(
             format.print(&changed, || text)?;
         }
         SourcesCommand::RotateSecret(options) => {
-            let secret = options.secret_stdin.then(read_secret).transpose()?;
+            let secret = match options.secret_stdin {
+                true => Some(read_secret("secret")?),
+                false => None,
+            };
             let api = context.operator_api().await?;
             let rotated = rotate(options, secret, &api).await?;
             let text = with_secret(render::rotated(&rotated), &rotated)?;
@@ -262,7 +265,7 @@ fn create_body(options: &CreateOptions) -> Result<Value> {
         body["preset"] = json!(preset);
     }
     if options.secret_stdin {
-        body["secret"] = json!(read_secret()?);
+        body["secret"] = json!(read_secret("secret")?);
     }
     Ok(body)
 }
@@ -325,24 +328,25 @@ fn read_settings(file: &Path) -> Result<Value> {
     Ok(parsed)
 }
 
-/// Reads a secret from standard input, since arguments are visible to other processes.
-fn read_secret() -> Result<String> {
+/// Reads a secret from standard input, since arguments are visible to other processes. `name` is
+/// what a person calls it.
+fn read_secret(name: &str) -> Result<String> {
     let input = io::stdin();
     if input.is_terminal() {
-        eprintln!("Paste the secret, then press Enter and Ctrl-D:");
+        eprintln!("Paste the {name}, then press Enter and Ctrl-D:");
     }
     let mut text = String::new();
     let read = input
         .lock()
         .take(MAX_SECRET_BYTES + 1)
         .read_to_string(&mut text);
-    read.context("cannot read the secret from standard input")?;
+    read.with_context(|| format!("cannot read the {name} from standard input"))?;
     ensure!(
         text.len() as u64 <= MAX_SECRET_BYTES,
-        "the secret on standard input is longer than {MAX_SECRET_BYTES} bytes"
+        "the {name} on standard input is longer than {MAX_SECRET_BYTES} bytes"
     );
     let secret = text.trim();
-    ensure!(!secret.is_empty(), "there is no secret on standard input");
+    ensure!(!secret.is_empty(), "there is no {name} on standard input");
     Ok(secret.to_owned())
 }
 

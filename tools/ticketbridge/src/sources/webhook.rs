@@ -6,12 +6,14 @@ mod render;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use domain::outgoing::format::WebhookFormat;
 use serde_json::{Value, json};
 use store::DeliveryState;
 
 use super::deliveries::{STATES, deliveries_path};
-use super::{MAX_SECRETS, SourceOption, path, with_secret};
+use super::{MAX_SECRETS, SourceOption, path, read_secret, with_secret};
 use crate::context::CommandContext;
 use crate::operator_api::OperatorApi;
 use crate::output::{CommandOutcome, Progress};
@@ -30,7 +32,14 @@ pub(crate) enum WebhookCommand {
   ticketbridge sources webhook set src_0123456789abcdefghijklmnop --url https://example.com/hooks
 
 Another address keeps the secret. Events of alerts are sent from the next message of the source on,
-and so are the actions that `--actions true` allows.")]
+and so are the actions that `--actions true` allows.
+
+With the format alertmanager, the action \"Won't fix\" silences the alert in an Alertmanager:
+  ticketbridge sources webhook set src_0123456789abcdefghijklmnop --format alertmanager \\
+    --url https://alertmanager.example.com --authorization-stdin < authorization.txt
+
+The file has the value of the header, such as `Bearer TOKEN`. It is sent to that host alone, and no
+command shows it.")]
     Set(SetOptions),
     /// Shows the address of a source's webhook, and until when its secrets sign
     #[command(after_help = "Example:
@@ -52,7 +61,8 @@ and so are the actions that `--actions true` allows.")]
   ticketbridge sources webhook ping src_0123456789abcdefghijklmnop
   ticketbridge sources webhook ping src_0123456789abcdefghijklmnop --no-wait
 
-The answer comes within a minute, and is in `ticketbridge sources deliveries list` too.
+The answer comes within a minute, and is in `ticketbridge sources deliveries list` too. An Alertmanager
+is asked for its status.
 The exit code is 3 if the receiver did not confirm it.")]
     Ping(PingOptions),
 }
@@ -61,13 +71,23 @@ The exit code is 3 if the receiver did not confirm it.")]
 pub(crate) struct SetOptions {
     #[command(flatten)]
     id: SourceOption,
-    /// The receiver's whole address, which begins with https://
+    /// The receiver's whole address, which begins with https://; that of an Alertmanager is without
+    /// /api/v2
     #[arg(long)]
     url: String,
-    /// Whether the source gets the actions that technicians ask for by a ticket's status; at first it
-    /// does not
+    /// In which form it gets events; at first cloud_events
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    format: Option<WebhookFormat>,
+    /// Whether the source gets the actions that technicians ask for by a ticket's status; at first
+    /// only an Alertmanager does
     #[arg(long)]
     actions: Option<bool>,
+    /// Reads the authorization that an Alertmanager or its proxy expects from standard input
+    #[arg(long)]
+    authorization_stdin: bool,
+    /// Sends no authorization any more
+    #[arg(long, conflicts_with = "authorization_stdin")]
+    no_authorization: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -88,6 +108,30 @@ pub(crate) struct PingOptions {
     no_wait: bool,
 }
 
+/// Parses the name of a format. The help lists all of them.
+fn format_parser() -> impl TypedValueParser<Value = WebhookFormat> {
+    const FORMATS: [WebhookFormat; 2] = [WebhookFormat::CloudEvents, WebhookFormat::Alertmanager];
+    let names = PossibleValuesParser::new(FORMATS.map(WebhookFormat::name));
+    names.try_map(|name| {
+        let found = FORMATS.into_iter().find(|format| format.name() == name);
+        found.ok_or_else(|| format!("there is no format {name}"))
+    })
+}
+
+impl SetOptions {
+    fn body(&self) -> Result<Value> {
+        let mut body = json!({
+            "url": self.url, "format": self.format, "takes_actions": self.actions,
+        });
+        if self.authorization_stdin {
+            body["authorization"] = json!(read_secret("authorization")?);
+        } else if self.no_authorization {
+            body["authorization"] = json!("");
+        }
+        Ok(body)
+    }
+}
+
 /// # Errors
 /// When the stack is not found, or its API refuses the request.
 pub(super) async fn run(
@@ -97,9 +141,9 @@ pub(super) async fn run(
     let api = context.operator_api().await?;
     let format = context.format;
     match command {
-        WebhookCommand::Set(SetOptions { id, url, actions }) => {
-            let body = json!({ "url": url, "takes_actions": actions });
-            let webhook = api.put(&webhook_path(id), &body).await?;
+        WebhookCommand::Set(options) => {
+            let path = webhook_path(&options.id);
+            let webhook = api.put(&path, &options.body()?).await?;
             let text = with_secret(render::changed(&webhook), &webhook)?;
             format.print(&webhook, || text)?;
         }

@@ -10,7 +10,7 @@ use crate::operator::webhook::{
     WebhookResponse, WebhookSecretRequest,
 };
 use crate::sources::change::conflict;
-use crate::sources::webhook::missing;
+use crate::sources::webhook::{missing, unsigned};
 
 const TAG: &str = "webhooks";
 const PATH: &str = "sources/{source}/webhook";
@@ -24,8 +24,9 @@ pub(super) fn describe(document: &mut ApiDocument) {
 
     let put = operation(TAG, "setWebhook", "Set the outgoing webhook of a source")
         .description(
-            "Makes the webhook, or changes its address. The secret stays if there is one. Only the response \
-             that makes the webhook has its secret. Events are used within five minutes.",
+            "Makes the webhook, or changes it. The secret stays if there is one. Only the response that makes \
+             a secret has it. Another format has no secret or authorization of the one before. Changes are \
+             used within five minutes.",
         )
         .body::<WebhookRequest>(json!({ "url": "https://hooks.example.com/tickets" }))
         .response::<WebhookResponse>(
@@ -35,7 +36,11 @@ pub(super) fn describe(document: &mut ApiDocument) {
         );
     let put = changes_version(reads_body(of_source(put)), &conflict());
     let private = Problem::invalid("url", "The address must begin with https://.");
-    let put = fails(put, "The address is not allowed.", &private);
+    let put = fails(
+        put,
+        "The address or the authorization is not allowed.",
+        &private,
+    );
     add(document, "PUT", PATH, put);
 
     let delete = operation(
@@ -63,6 +68,7 @@ pub(super) fn describe(document: &mut ApiDocument) {
             ]),
         );
     let rotate = changes_version(reads_body(of_source(rotate)), &conflict());
+    let rotate = fails(rotate, "The receiver is an Alertmanager.", &unsigned());
     add(
         document,
         "POST",
@@ -71,7 +77,10 @@ pub(super) fn describe(document: &mut ApiDocument) {
     );
 
     let ping = operation(TAG, "pingWebhook", "Make a test delivery")
-        .description("It is delivered within a minute. The log of deliveries shows the answer.")
+        .description(
+            "It is delivered within a minute. The log of deliveries shows the answer. That of an Alertmanager \
+             reads its status.",
+        )
         .response::<PingResponse>(
             "202",
             "The id of the test delivery.",
@@ -133,8 +142,8 @@ fn has_webhook(operation: api_document::Operation) -> api_document::Operation {
 
 fn webhook(more: &[(&str, Value)]) -> Value {
     let mut webhook = json!({
-        "url": "https://hooks.example.com/tickets", "takes_actions": false,
-        "secrets_until": [null], "version": 2,
+        "url": "https://hooks.example.com/tickets", "format": "cloud_events",
+        "takes_actions": false, "has_authorization": false, "secrets_until": [null], "version": 2,
     });
     for (name, value) in more {
         webhook[*name] = value.clone();

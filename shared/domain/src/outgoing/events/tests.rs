@@ -232,3 +232,36 @@ fn a_source_gets_no_action_of_the_time_when_it_took_none() {
         assert_eq!(actions(&again), 1, "{before:?}");
     }
 }
+
+#[test]
+fn a_webhook_for_one_action_gets_that_action_alone() {
+    let only = with_scope(2, WebhookScope::WontFix);
+    let mut record = opened(fold(Record::new(key()), &only).to_stored(), 77, 3);
+    for (second, action) in [
+        (10, Some(StatusAction::Act)),
+        (11, Some(StatusAction::Acknowledge)),
+        (12, Some(StatusAction::WontFix { days: 30 })),
+        (13, None),
+    ] {
+        record = moved(record, action, second);
+    }
+    assert_eq!(lines(&record), ["1 12 ticket_action wont_fix"]);
+    let end = TicketEnd {
+        by: ClosedBy::Technician,
+        at: None,
+        action: Some(StatusAction::WontFix { days: 30 }),
+    };
+    let record = record.with_closed(77, 1, end, at(30)).to_stored();
+    let expected = ["1 12 ticket_action wont_fix", "2 30 ticket_action wont_fix"];
+    assert_eq!(lines(&record), expected);
+    assert_eq!(lines(&record.to_stored()), expected, "stored once more");
+}
+
+#[test]
+fn a_webhook_that_gets_all_events_later_gets_the_open_ticket() {
+    let only = with_scope(2, WebhookScope::WontFix);
+    let record = opened(fold(Record::new(key()), &only).to_stored(), 77, 3);
+    assert!(lines(&record).is_empty());
+    let all = fold(record, &with_scope(20, WebhookScope::Events)).to_stored();
+    assert_eq!(lines(&all), ["1 3 ticket_created"]);
+}

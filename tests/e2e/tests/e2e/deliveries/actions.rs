@@ -12,12 +12,12 @@ use crate::environment::{
 };
 use crate::reconcile::closing::run_reconcile;
 
-const IN_PROGRESS: u64 = 222;
+pub(super) const IN_PROGRESS: u64 = 222;
 const COMPLETED: u64 = 223;
 const DAY: i64 = 24 * 60 * 60;
 
 /// An environment with these statuses for actions.
-async fn environment(actions: &[(ActionKind, u64)]) -> TestEnvironment {
+pub(super) async fn environment(actions: &[(ActionKind, u64)]) -> TestEnvironment {
     let env = TestEnvironment::new().await;
     let mut own = settings();
     own.operations.actions = actions.iter().copied().collect();
@@ -25,19 +25,19 @@ async fn environment(actions: &[(ActionKind, u64)]) -> TestEnvironment {
     env
 }
 
-async fn raise(env: &mut TestEnvironment, alert: &str) -> u64 {
+pub(super) async fn raise(env: &mut TestEnvironment, alert: &str) -> u64 {
     env.deliver(&raised_event(&format!("e-{alert}"), alert, -300))
         .await;
     let record = env.record(alert).await.unwrap();
     record.open().unwrap().ticket_id
 }
 
-async fn move_ticket(env: &TestEnvironment, ticket: u64, status: u64) {
+pub(super) async fn move_ticket(env: &TestEnvironment, ticket: u64, status: u64) {
     let path = format!("/service/tickets/{ticket}");
     env.patch(&path, "status", json!({ "id": status })).await;
 }
 
-async fn answers_of(env: &TestEnvironment, ticket: u64) -> Vec<String> {
+pub(super) async fn answers_of(env: &TestEnvironment, ticket: u64) -> Vec<String> {
     let notes = env.connectwise.notes(&json!({ "id": ticket })).await;
     let texts = notes.iter().filter_map(|note| note["text"].as_str());
     let answers = texts.filter(|text| text.starts_with("The source answered"));

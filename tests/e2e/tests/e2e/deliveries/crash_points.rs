@@ -26,7 +26,7 @@ use crate::tickets::crash_scenario::EventKind;
 /// A status of the board of operations.
 const IN_PROGRESS: u64 = 222;
 
-const WHENS: [When; 3] = [When::Before, When::Lost, When::After];
+pub(super) const WHENS: [When; 3] = [When::Before, When::Lost, When::After];
 
 /// The numbers of the events that were queued for a source's webhook.
 async fn queued(lane: &Lane, key: &AlertKey) -> BTreeSet<u32> {
@@ -221,15 +221,20 @@ fn request(alert: &str) -> DeliveryRequest {
 }
 
 /// A process of `deliveries` whose calls to AWS go through a proxy.
-struct DeliveriesProcess<'a> {
-    env: &'a TestEnvironment,
-    proxy: &'a Proxy,
-    config: &'a deliveries::Config,
+pub(super) struct DeliveriesProcess<'a> {
+    pub(super) env: &'a TestEnvironment,
+    pub(super) proxy: &'a Proxy,
+    pub(super) config: &'a deliveries::Config,
 }
 
 impl DeliveriesProcess<'_> {
     /// Handles an input in a new process. `None` if it died at the stop.
-    async fn handle(&self, input: &Value, stop: Option<Stop>, at: Timestamp) -> Option<Value> {
+    pub(super) async fn handle(
+        &self,
+        input: &Value,
+        stop: Option<Stop>,
+        at: Timestamp,
+    ) -> Option<Value> {
         let name = self.proxy.count(stop);
         let aws = self
             .env

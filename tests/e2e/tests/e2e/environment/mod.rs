@@ -3,6 +3,7 @@
 
 mod account;
 mod actions;
+mod alertmanager;
 mod api_document;
 mod connectwise;
 mod database;
@@ -37,6 +38,7 @@ use store::{AccessTable, Alerts, ConfigTable, Connection, RecordWrite, SaveOutco
 
 pub(crate) use account::TestAccount;
 pub(crate) use actions::assert_closed_by;
+pub(crate) use alertmanager::{Alertmanager, is_silenced_by};
 pub(crate) use connectwise::{ConnectWise, TypeChildren, is_open};
 pub(crate) use database::Database;
 pub(crate) use fixtures::{

@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use deliveries::DeliveriesHandler;
+use domain::outgoing::format::WebhookFormat;
 use domain::{Secret, SourceId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -244,11 +245,18 @@ impl TestEnvironment {
             value: Secret::new(*value),
             not_after: *not_after,
         });
-        let webhook = OutgoingWebhook {
+        self.put_outgoing_webhook(OutgoingWebhook {
             url: url.to_owned(),
+            format: WebhookFormat::CloudEvents,
+            authorization: None,
             secrets: secrets.collect(),
             takes_actions,
-        };
+        })
+        .await;
+    }
+
+    /// Stores the source's document with this webhook.
+    pub(crate) async fn put_outgoing_webhook(&self, webhook: OutgoingWebhook) {
         let document = SourceDocument {
             webhook: Some(webhook),
             ..source_document()

@@ -325,6 +325,44 @@ async fn a_source_posts_with_the_secret_shown_once() {
 }
 
 #[tokio::test]
+async fn an_alertmanager_has_an_authorization_that_is_never_shown() {
+    let (env, source) = environment_with_source().await;
+    let path = format!("{}/webhook", path_of(&source));
+    let put = async |body: Value, status| env.operate("PUT", &path, &body, status).await;
+    let url = "https://alerts.example.com/am";
+    let signed = put(json!({ "url": url, "takes_actions": true }), 200).await;
+    assert_eq!(signed["format"], "cloud_events");
+    let with_key = json!({ "url": url, "authorization": "Bearer canary" });
+    assert_eq!(put(with_key, 422).await["field"], "authorization");
+    let desired = json!({
+        "url": url, "format": "alertmanager", "authorization": "Bearer canary",
+    });
+    let made = put(desired, 200).await;
+    let kept = put(json!({ "url": url }), 200).await;
+    let got = get_json(&env, &path).await;
+    for shown in [&made, &kept, &got] {
+        let expected = json!({
+            "url": url, "format": "alertmanager", "takes_actions": true,
+            "has_authorization": true, "secrets_until": [], "version": shown["version"],
+        });
+        assert_eq!(shown, &expected);
+    }
+    let other = json!({ "url": "https://alerts.example.net" });
+    assert_eq!(put(other, 422).await["field"], "authorization");
+    let api = json!({ "url": format!("{url}/api/v2") });
+    assert_eq!(put(api, 422).await["field"], "url");
+    let rotation = format!("{path}/secret");
+    env.operate("POST", &rotation, &json!({}), 422).await;
+    let none = put(json!({ "url": url, "authorization": "" }), 200).await;
+    assert_eq!(none["has_authorization"], false);
+    let signed = put(json!({ "url": url, "format": "cloud_events" }), 200).await;
+    assert_eq!(signed["takes_actions"], false);
+    assert!(signed["secret"].as_str().unwrap().starts_with("whsec_"));
+    let audit = get_json(&env, &format!("{PARTNER}/audit")).await;
+    assert!(!audit.to_string().contains("canary"), "{audit}");
+}
+
+#[tokio::test]
 async fn a_rotated_secret_is_valid_for_another_day() {
     let (env, source) = environment_with_source().await;
     let now = Timestamp::now();

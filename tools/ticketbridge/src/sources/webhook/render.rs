@@ -1,6 +1,7 @@
 //! An outgoing webhook as lines.
 
 use anyhow::Result;
+use domain::outgoing::format::WebhookFormat;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,7 +13,9 @@ use crate::sources::deliveries::render::{LoggedDelivery, last_answer};
 #[derive(Deserialize)]
 struct Webhook {
     url: String,
+    format: WebhookFormat,
     takes_actions: bool,
+    has_authorization: bool,
     secrets_until: Vec<Option<Timestamp>>,
     secret: Option<String>,
     old_until: Option<Timestamp>,
@@ -25,35 +28,55 @@ pub(super) fn one(webhook: &Value) -> Result<String> {
         None => "no end".to_owned(),
     });
     let until = until.collect::<Vec<_>>().join(", ");
+    let secrets = Some(until).filter(|_| of.format.is_cloud_events());
     Ok(details([
-        ("Address", Some(of.url)),
-        ("Actions", Some(actions(of.takes_actions))),
-        ("Secrets", Some(until)),
+        ("Address", Some(of.url.clone())),
+        ("Format", Some(of.format.name().to_owned())),
+        ("Actions", Some(of.actions())),
+        ("Authorization", of.authorization()),
+        ("Secrets", secrets),
     ]))
 }
 
 /// A webhook after a change, with its secret if that is new. No later command shows it.
 pub(super) fn changed(webhook: &Value) -> Result<String> {
     let of = Webhook::deserialize(webhook)?;
-    let has_secret = of.secret.is_some();
+    let (has_secret, is_signed) = (of.secret.is_some(), of.format.is_cloud_events());
     let text = details([
-        ("Address", Some(of.url)),
-        ("Actions", Some(actions(of.takes_actions))),
+        ("Address", Some(of.url.clone())),
+        ("Format", Some(of.format.name().to_owned())),
+        ("Actions", Some(of.actions())),
+        ("Authorization", of.authorization()),
         ("Secret", of.secret),
         ("Old secret signs until", of.old_until.map(time)),
     ]);
-    Ok(match has_secret {
-        true => format!("{text}\n\nGive the secret to the receiver now: it is not shown again."),
-        false => format!("{text}\n\nThe webhook keeps its secret."),
+    Ok(match (has_secret, is_signed) {
+        (true, _) => {
+            format!("{text}\n\nGive the secret to the receiver now: it is not shown again.")
+        }
+        (false, true) => format!("{text}\n\nThe webhook keeps its secret."),
+        (false, false) => text,
     })
 }
 
-fn actions(takes: bool) -> String {
-    let text = match takes {
-        true => "the source gets them",
-        false => "none",
-    };
-    text.to_owned()
+impl Webhook {
+    fn actions(&self) -> String {
+        let text = match (self.takes_actions, self.format) {
+            (false, _) => "none",
+            (true, WebhookFormat::CloudEvents) => "the source gets them",
+            (true, WebhookFormat::Alertmanager) => "\"Won't fix\" silences the alert",
+        };
+        text.to_owned()
+    }
+
+    /// `None` if the format has none.
+    fn authorization(&self) -> Option<String> {
+        let text = match self.has_authorization {
+            true => "stored",
+            false => "none",
+        };
+        (self.format == WebhookFormat::Alertmanager).then(|| text.to_owned())
+    }
 }
 
 /// The outcome of a test delivery.
@@ -78,7 +101,8 @@ mod tests {
 
     fn webhook() -> Value {
         json!({
-            "url": "https://example.com/hooks", "takes_actions": true, "version": 3,
+            "url": "https://example.com/hooks", "format": "cloud_events", "version": 3,
+            "takes_actions": true, "has_authorization": false,
             "secrets_until": [null, "2026-11-28T08:00:00Z"],
         })
     }
@@ -87,6 +111,7 @@ mod tests {
     fn a_webhook_is_shown_without_its_secrets() {
         insta::assert_snapshot!(one(&webhook()).unwrap(), @"
         Address  https://example.com/hooks
+        Format   cloud_events
         Actions  the source gets them
         Secrets  no end, until 2026-11-28T08:00:00Z
         ");
@@ -101,12 +126,29 @@ mod tests {
         webhook["old_until"] = json!("2026-11-28T08:00:00Z");
         insta::assert_snapshot!(changed(&webhook).unwrap(), @"
         Address                 https://example.com/hooks
+        Format                  cloud_events
         Actions                 the source gets them
         Secret                  whsec_c2VjcmV0
         Old secret signs until  2026-11-28T08:00:00Z
 
         Give the secret to the receiver now: it is not shown again.
         ");
+    }
+
+    #[test]
+    fn an_alertmanager_has_an_authorization_and_no_secret() {
+        let webhook = json!({
+            "url": "https://alertmanager.example.com", "format": "alertmanager", "version": 3,
+            "takes_actions": true, "has_authorization": true, "secrets_until": [],
+        });
+        let text = one(&webhook).unwrap();
+        assert_eq!(changed(&webhook).unwrap(), text);
+        insta::assert_snapshot!(text, @r#"
+        Address        https://alertmanager.example.com
+        Format         alertmanager
+        Actions        "Won't fix" silences the alert
+        Authorization  stored
+        "#);
     }
 
     #[test]
