@@ -2,7 +2,7 @@
 //! without TLS, and with the two TLS handshakes that it makes in AWS, to Secrets Manager and SQS.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use hot_paths::Format;
@@ -35,11 +35,8 @@ pub(crate) async fn measure(
     folder: &RunFolder,
     figures: &mut Figures,
 ) -> Result<()> {
-    let program = programs.path("ingest")?;
     let authority = Authority::new()?;
-    let roots = fs::read_to_string(environment::root().join(ROOTS))?;
-    let trusting = folder.path().join("ingest-that-trusts-the-bench");
-    authority.trust_in(program, &roots, &trusting)?;
+    let trusting = trusting_copy(programs.path("ingest")?, &authority, folder)?;
     let source = BenchSource::new(Format::CloudEvents)?;
     let (mut plain, mut tls) = (vec![], vec![]);
     let what = format!("the first invocation of {ROUNDS} processes, without and with TLS");
@@ -67,6 +64,29 @@ pub(crate) async fn measure(
     }
     table::print(&rows);
     Ok(())
+}
+
+/// Makes one invocation of a program of `ingest` whose calls to AWS use TLS, with certificates that
+/// its pinned roots prove.
+///
+/// # Errors
+/// When the invocation fails, or makes other calls than expected.
+pub async fn invoke_over_tls(ingest: &Path, folder: &RunFolder) -> Result<()> {
+    let authority = Authority::new()?;
+    let trusting = trusting_copy(ingest, &authority, folder)?;
+    let source = BenchSource::new(Format::CloudEvents)?;
+    let secrets = source.secrets()?;
+    let aws = AwsStub::start_tls(secrets, &authority, source.secret_name()).await?;
+    invoke_first(&trusting, &source, &aws, folder).await?;
+    Ok(())
+}
+
+/// A copy of the program in which a root of the bench replaces one of its roots.
+fn trusting_copy(program: &Path, authority: &Authority, folder: &RunFolder) -> Result<PathBuf> {
+    let roots = fs::read_to_string(environment::root().join(ROOTS))?;
+    let trusting = folder.path().join("ingest-that-trusts-the-bench");
+    authority.trust_in(program, &roots, &trusting)?;
+    Ok(trusting)
 }
 
 /// Returns the CPU time in milliseconds.

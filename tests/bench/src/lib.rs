@@ -4,7 +4,7 @@
 mod aws_stub;
 mod code;
 mod figures;
-mod first_invocation;
+pub mod first_invocation;
 mod function;
 mod requests;
 mod sizes;
