@@ -65,13 +65,11 @@ impl CallbackRegistrar<'_> {
             }
             // The next run has time for it.
             Err(Error::DeadlineTooShort) => return Ok(()),
+            // It says nothing about the connection, whose tickets were just listed: an old
+            // ConnectWise may not have the endpoint.
             Err(err) => {
                 tracing::warn!(%partner, error = %err, "failed to register callbacks");
                 callbacks.problem = Some(problem(&err));
-                if !matches!(err, Error::MissingRight { .. }) {
-                    let outcome = err.classify().outcome;
-                    self.context.record_outcome(outcome).await?;
-                }
             }
         }
         callbacks.checked_at = Some(now);

@@ -59,8 +59,8 @@ struct RulesTest<'a> {
 
 impl RulesTest<'_> {
     async fn run(&mut self) -> Result<()> {
-        let [first, second, third, ..] = &self.stack.seeded.tenants[..] else {
-            bail!("the seed has fewer than three mapped tenants")
+        let [first, second, third, fourth, ..] = &self.stack.seeded.tenants[..] else {
+            bail!("the seed has fewer than four mapped tenants")
         };
         let owner = self.choose_rules().await?;
         let disk = SourceAlert {
@@ -81,6 +81,7 @@ impl RulesTest<'_> {
         };
         self.keep_quiet_in_maintenance(&cpu).await?;
         let flapping = SourceAlert {
+            tenant: fourth,
             id: "link",
             title: "The link is down",
             ..cpu
@@ -124,6 +125,16 @@ impl RulesTest<'_> {
         self.events += 1;
         let id = format!("resolved-{}", self.events);
         self.source.post(&AlertSource::resolved(alert, &id)).await
+    }
+
+    /// Raises an alert and resolves it. The queue does not keep the order of messages that are sent
+    /// at the same time.
+    async fn come_and_go(&mut self, alert: &SourceAlert<'_>) -> Result<()> {
+        self.raise(alert).await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.resolve(alert).await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(())
     }
 
     /// Waits until a note of the ticket contains the text.
@@ -262,14 +273,12 @@ impl RulesTest<'_> {
 
     async fn keep_one_ticket_of_a_flapping_alert(&mut self, alert: &SourceAlert<'_>) -> Result<()> {
         for _ in 0..4 {
-            self.raise(alert).await?;
-            self.resolve(alert).await?;
+            self.come_and_go(alert).await?;
         }
         self.wait_until_blocked(alert, "flapping").await?;
         let before = self.tickets.of_all_occurrences(alert).await?;
         for _ in 0..3 {
-            self.raise(alert).await?;
-            self.resolve(alert).await?;
+            self.come_and_go(alert).await?;
         }
         let open = before.iter().filter(|ticket| !is_closed(ticket));
         let [open] = &open.collect::<Vec<_>>()[..] else {

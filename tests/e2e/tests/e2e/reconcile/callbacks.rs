@@ -242,6 +242,30 @@ async fn without_the_right_changes_are_found_at_the_usual_time() {
     assert_eq!(boards(&env).await.len(), 2);
 }
 
+/// An old ConnectWise, or a proxy before it.
+#[tokio::test]
+async fn a_connectwise_without_callbacks_is_not_broken() {
+    let reply = |status| json!({ "answer": { "status": status } });
+    for status in [401, 403, 404, 405, 500, 503] {
+        let mut env = TestEnvironment::new().await;
+        raise_alerts(&mut env, &names(1)).await;
+        env.connectwise
+            .set_faults(json!({ "rules": [{
+                "when": { "path": "/system/callbacks" }, "then": reply(status),
+            }] }))
+            .await;
+        run_reconcile(&mut env, 2).await;
+        assert_eq!(stored(&env).await.problem, Some(CallbackProblem::Refused));
+        let breaker = env.config.breaker.get(&partner()).await.unwrap();
+        let is_clean = breaker.open.is_none() && breaker.failing_since.is_none();
+        assert!(is_clean, "{status}: {breaker:?}");
+        assert!(breaker.missing_rights.is_empty(), "{status}: {breaker:?}");
+        let raised = raised_event("e2", "a2", -300);
+        env.deliver(&raised).await;
+        assert!(env.record("a2").await.unwrap().open().is_some(), "{status}");
+    }
+}
+
 #[tokio::test]
 async fn a_write_without_a_response_is_found_in_the_list() {
     let mut env = TestEnvironment::new().await;

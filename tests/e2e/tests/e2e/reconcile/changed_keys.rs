@@ -34,11 +34,10 @@ async fn alerts_blocked_by_a_board_continue_when_it_exists() {
     assert_eq!(env.reason("disk").await, deleted);
     let before = env.connectwise.calls().await.len();
     assert_eq!(env.schedule.run(&reconcile, now).await.totals.released, 0);
-    assert_eq!(
-        env.connectwise.calls().await[before..],
-        ["GET /service/boards"],
-        "one call for both"
-    );
+    let calls = env.connectwise.calls().await.split_off(before);
+    let about_boards = calls.iter().filter(|call| !call.contains("/callbacks"));
+    let about_boards: Vec<_> = about_boards.collect();
+    assert_eq!(about_boards, ["GET /service/boards"], "one call for both");
     env.put_settings(&settings()).await;
     now = after(now, 61);
     env.schedule.run(&reconcile, now).await;
