@@ -37,11 +37,9 @@ impl CallbackRegistrar<'_> {
     ) -> Result<(), ReconcileError> {
         let settings = &live.settings;
         let chosen = [settings.operations.board, settings.cyber_alerts.board];
-        let boards = chosen.into_iter().flatten().chain(recorded);
-        let mut boards: BTreeSet<RecordId> = boards.collect();
-        while boards.len() > MAX_CALLBACK_BOARDS {
-            boards.pop_last();
-        }
+        let mut boards: BTreeSet<RecordId> = chosen.into_iter().flatten().collect();
+        let room = MAX_CALLBACK_BOARDS - boards.len();
+        boards.extend(recorded.into_iter().take(room));
         let (partner, now) = (self.context.partner, self.context.invocation.now());
         let store = &self.context.connections.table.callbacks;
         let stored = store.get(partner).await?;

@@ -33,7 +33,12 @@ pub(crate) async fn show(
         Some(connection) => stored_keys(&setup, partner, connection).await?,
         None => None,
     };
-    let callbacks = setup.table().callbacks.get(partner).await?.value;
+    // The page is useful without them.
+    let callbacks = setup.table().callbacks.get(partner).await;
+    let callbacks = callbacks.inspect_err(|err| {
+        tracing::warn!(error = %err, "failed to read the callbacks");
+    });
+    let callbacks = callbacks.ok().and_then(|callbacks| callbacks.value);
     let view = ConnectionPageView::new(stored, keys, callbacks.as_ref());
     let content = render(&view);
     let page = page::step(&session, SetupStep::Connection, &flash, &view, &content);

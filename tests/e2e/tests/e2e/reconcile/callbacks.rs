@@ -1,6 +1,7 @@
 //! ConnectWise's callbacks: they are registered for the boards of tickets, and bring the comparison of
 //! tickets forward. A callback that is lost, doubled or forged changes nothing else.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::alert::record::{Actual, ClosedBy};
 use domain::connection::callbacks::{CallbackProblem, Callbacks};
 use jiff::{SignedDuration, Timestamp};
@@ -264,6 +265,29 @@ async fn a_connectwise_without_callbacks_is_not_broken() {
         env.deliver(&raised).await;
         assert!(env.record("a2").await.unwrap().open().is_some(), "{status}");
     }
+}
+
+#[tokio::test]
+async fn an_unreadable_item_stops_no_comparison() {
+    let mut env = TestEnvironment::new().await;
+    let tickets = raise_alerts(&mut env, &names(1)).await;
+    let client = aws_sdk_dynamodb::Client::new(&env.aws);
+    let put = client
+        .put_item()
+        .table_name("config")
+        .item("pk", AttributeValue::S(format!("P#{}", partner())))
+        .item("sk", AttributeValue::S("callbacks".to_owned()))
+        .item("epoch", AttributeValue::S("not a number".to_owned()));
+    put.send().await.unwrap();
+    close_by_technician(&env, tickets[0]).await;
+    assert_eq!(run_reconcile(&mut env, 2).await, 1);
+    assert!(is_closed_by_technician(&env, "a0").await);
+    env.setup
+        .signed_in()
+        .await
+        .get("connection")
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
