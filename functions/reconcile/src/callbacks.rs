@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use connectwise::{Client, Error};
 use domain::RecordId;
 use domain::connection::callbacks::{
-    CallbackChanges, CallbackProblem, Callbacks, MAX_CALLBACK_BOARDS, callback_address,
+    CallbackChanges, CallbackProblem, Callbacks, callback_address, callback_boards,
 };
 use domain::connection::view::LiveConnection;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -33,13 +33,9 @@ impl CallbackRegistrar<'_> {
     pub(crate) async fn ensure(
         &self,
         live: &LiveConnection,
-        recorded: BTreeSet<RecordId>,
+        recorded: &BTreeSet<RecordId>,
     ) -> Result<(), ReconcileError> {
-        let settings = &live.settings;
-        let chosen = [settings.operations.board, settings.cyber_alerts.board];
-        let mut boards: BTreeSet<RecordId> = chosen.into_iter().flatten().collect();
-        let room = MAX_CALLBACK_BOARDS - boards.len();
-        boards.extend(recorded.into_iter().take(room));
+        let boards = callback_boards(&live.settings, recorded);
         let (partner, now) = (self.context.partner, self.context.invocation.now());
         let store = &self.context.connections.table.callbacks;
         let stored = store.get(partner).await?;

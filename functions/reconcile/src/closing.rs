@@ -80,7 +80,7 @@ impl Closing<'_> {
                         origin: self.page_origin,
                     };
                     // Callbacks are only for speed, so they stop no comparison.
-                    if let Err(err) = registrar.ensure(live, boards).await {
+                    if let Err(err) = registrar.ensure(live, &boards).await {
                         tracing::error!(error = %err, "failed to check callbacks");
                     }
                 }

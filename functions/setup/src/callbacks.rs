@@ -12,8 +12,10 @@ use axum::http::StatusCode;
 use axum::{Extension, Router};
 use domain::alert::key::TicketRef;
 use domain::connection::callbacks::Callbacks;
+use domain::setup::access::TokenHash;
 use domain::{PartnerId, Secret};
 use serde::Deserialize;
+use store::ReconcileInput;
 
 use crate::context::{AppState, Setup};
 use crate::http::input::PathParam;
@@ -45,14 +47,16 @@ async fn receive(
         return Ok(StatusCode::NO_CONTENT);
     }
     let now = invocation.now();
-    setup.schedule().reconcile_tickets(&partner, now).await?;
+    let input = ReconcileInput::Tickets;
+    let schedule = setup.schedule();
+    schedule.reconcile_input(&partner, input, now).await?;
     tracing::info!(%partner, "ConnectWise reported a changed ticket");
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Compares hashes, so that the time says nothing about the token.
 fn is_same(expected: &str, received: &str) -> bool {
-    let hash = |token: &str| domain::setup::access::TokenHash::new(&Secret::new(token));
+    let hash = |token: &str| TokenHash::new(&Secret::new(token));
     hash(expected) == hash(received)
 }
 
@@ -79,12 +83,7 @@ fn is_about_another_ticket(body: &[u8]) -> bool {
     let body: Option<CallbackBody> = serde_json::from_slice(body).ok();
     let entity = body.and_then(|body| body.entity);
     let ticket: Option<TicketEntity> = entity.and_then(|entity| serde_json::from_str(&entity).ok());
-    let is_own = |reference: String| {
-        reference
-            .trim()
-            .to_ascii_lowercase()
-            .starts_with(TicketRef::PREFIX)
-    };
+    let is_own = |reference: String| TicketRef::parse(&reference).is_some();
     ticket.is_some_and(|ticket| !ticket.reference.is_some_and(is_own))
 }
 
@@ -94,15 +93,18 @@ mod tests {
 
     use super::*;
 
+    const OWN: &str = "tb1-0f1e2d3c4b5a6978-0123456789abcdef0123456789abcdef-1";
+
     #[test]
     fn only_a_ticket_without_the_reference_is_ignored() {
         let with = |entity: &str| json!({ "ID": 7, "Entity": entity }).to_string();
+        let ticket = |reference: &str| json!({ "id": 7, "externalXRef": reference }).to_string();
         for (body, expected) in [
             (with(r#"{"id":7,"externalXRef":"RMM-4711"}"#), true),
             (with(r#"{"id":7,"externalXRef":""}"#), true),
             (with(r#"{"id":7}"#), true),
-            (with(r#"{"id":7,"externalXRef":"tb1-x"}"#), false),
-            (with(r#"{"id":7,"externalXRef":" TB1-x"}"#), false),
+            (with(&ticket(OWN)), false),
+            (with(&ticket(&format!(" {}", OWN.to_uppercase()))), false),
             (with("not JSON"), false),
             (with(""), false),
             (json!({ "ID": 7, "Entity": null }).to_string(), false),

@@ -15,7 +15,7 @@ use domain::wire::message::{Message, QuarantineEntry, RejectedEvents, Unreadable
 use domain::wire::tenant_list::TenantList;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use store::Alerts;
+use store::{Alerts, ReconcileInput};
 use tracing::Instrument as _;
 
 use crate::backoff::{MAX_RECEIPTS, delay};
@@ -231,7 +231,7 @@ impl TicketsHandler {
         // A time after the part is stored: a run before that has not read it.
         connections
             .schedule
-            .reconcile_snapshot(&part.partner, invocation.now())
+            .reconcile_input(&part.partner, ReconcileInput::Snapshots, invocation.now())
             .await
     }
 

@@ -69,25 +69,18 @@ impl RunSchedule {
         self.bring_forward(partner, Schedule::Health, at).await
     }
 
-    /// Schedules reconcile soon, since a part of a snapshot was stored.
-    pub async fn reconcile_snapshot(
+    /// Schedules reconcile soon, since one of its inputs changed.
+    pub async fn reconcile_input(
         &self,
         partner: &PartnerId,
+        input: ReconcileInput,
         now: Timestamp,
     ) -> Result<(), store::Error> {
-        let at = later(now, SNAPSHOT_DELAY);
-        let input = ReconcileInput::Snapshots;
-        self.due.record_input(partner, input, now, at).await
-    }
-
-    /// Schedules reconcile soon, since a ticket changed in ConnectWise.
-    pub async fn reconcile_tickets(
-        &self,
-        partner: &PartnerId,
-        now: Timestamp,
-    ) -> Result<(), store::Error> {
-        let at = later(now, CHANGE_DELAY);
-        let input = ReconcileInput::Tickets;
+        let delay = match input {
+            ReconcileInput::Snapshots => SNAPSHOT_DELAY,
+            ReconcileInput::Tickets => CHANGE_DELAY,
+        };
+        let at = later(now, delay);
         self.due.record_input(partner, input, now, at).await
     }
 

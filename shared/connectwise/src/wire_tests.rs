@@ -1,7 +1,7 @@
 //! The requests that the client sends, and the result of each way in which a response can fail.
 #![expect(
     clippy::disallowed_methods,
-    reason = "these tests are about the requests of both writers"
+    reason = "these tests are about the requests of all writers"
 )]
 
 mod callbacks;

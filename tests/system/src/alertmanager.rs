@@ -39,11 +39,7 @@ pub async fn run() -> Result<()> {
         stack: &stack,
         checks: Checklist::new(),
     };
-    let result = test.run().await;
-    if result.is_err() {
-        stack.save_function_logs().await;
-    }
-    result?;
+    stack.save_logs_on_failure(test.run()).await?;
     test.checks.print("alertmanager");
     Ok(())
 }

@@ -54,11 +54,7 @@ pub async fn run() -> Result<()> {
         node: node.join("receive.mjs"),
         checks: Checklist::new(),
     };
-    let result = test.run().await;
-    if result.is_err() {
-        stack.save_function_logs().await;
-    }
-    result?;
+    stack.save_logs_on_failure(test.run()).await?;
     test.checks.print("outgoing webhook");
     Ok(())
 }

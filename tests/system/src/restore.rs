@@ -35,17 +35,11 @@ pub async fn run() -> Result<()> {
     println!("- a restore of the alerts table");
     let started = Instant::now();
     let drill = RestoreDrill::new(&stack)?;
-    let result = drill.run().await;
-    if result.is_err() {
-        stack.save_function_logs().await;
-    }
+    let result = stack.save_logs_on_failure(drill.run()).await;
     println!("  {} in {:.1} s", result?, started.elapsed().as_secs_f64());
     println!("- a restore of the config table");
     let started = Instant::now();
-    let result = drill.restore_config().await;
-    if result.is_err() {
-        stack.save_function_logs().await;
-    }
+    let result = stack.save_logs_on_failure(drill.restore_config()).await;
     println!("  {} in {:.1} s", result?, started.elapsed().as_secs_f64());
     Ok(())
 }

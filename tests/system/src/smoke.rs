@@ -44,10 +44,7 @@ pub async fn run() -> Result<()> {
         tickets,
         checks: Checklist::new(),
     };
-    let result = test.run().await;
-    if result.is_err() {
-        stack.save_function_logs().await;
-    }
+    let result = stack.save_logs_on_failure(test.run()).await;
     print_tickets(&test.tickets).await?;
     result?;
     test.checks.print("smoke test");

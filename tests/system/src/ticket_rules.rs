@@ -39,11 +39,7 @@ pub async fn run() -> Result<()> {
         checks: Checklist::new(),
         events: 0,
     };
-    let result = test.run().await;
-    if result.is_err() {
-        stack.save_function_logs().await;
-    }
-    result?;
+    stack.save_logs_on_failure(test.run()).await?;
     test.checks.print("ticket rules");
     Ok(())
 }

@@ -178,6 +178,15 @@ impl EmptyStack {
         Ok(())
     }
 
+    /// Runs something to its end. If it fails, saves the functions' logs before the stack stops.
+    pub async fn save_logs_on_failure<T>(&self, run: impl Future<Output = Result<T>>) -> Result<T> {
+        let result = run.await;
+        if result.is_err() {
+            self.save_function_logs().await;
+        }
+        result
+    }
+
     /// Writes the functions' logs beside the other logs, for finding out why a run failed. Logs
     /// that cannot be read are left out, because the stack may be broken already.
     pub async fn save_function_logs(&self) {

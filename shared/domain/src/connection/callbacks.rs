@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::setup::settings::Settings;
 use crate::time::later;
 use crate::{PartnerId, RecordId};
 
 /// ConnectWise switches a callback off after failures, and a person can delete it.
 const CHECKED_EVERY: SignedDuration = SignedDuration::from_hours(24);
 /// Boards with a callback. Technicians can move tickets to any number of boards.
-pub const MAX_CALLBACK_BOARDS: usize = 20;
+const MAX_BOARDS: usize = 20;
 
 /// What is stored about a partner's callbacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,20 @@ impl Callbacks {
         // After a problem, a new board changes nothing.
         self.problem.is_none() && !boards.is_subset(&self.boards)
     }
+}
+
+/// The boards whose changes are reported: those of new tickets, and then those of recorded ones as
+/// far as there is room.
+#[must_use]
+pub fn callback_boards(settings: &Settings, recorded: &BTreeSet<RecordId>) -> BTreeSet<RecordId> {
+    let chosen = [settings.operations.board, settings.cyber_alerts.board];
+    let mut boards: BTreeSet<RecordId> = chosen.into_iter().flatten().collect();
+    for board in recorded {
+        if boards.len() < MAX_BOARDS {
+            boards.insert(*board);
+        }
+    }
+    boards
 }
 
 /// Where ConnectWise posts the callbacks of a partner. It appends the ticket's number.
@@ -148,6 +163,24 @@ mod tests {
             callback_address(ORIGIN, &acme(), "t"),
             "https://tickets.example/v1/callbacks/acme/t?recordId="
         );
+    }
+
+    #[test]
+    fn the_boards_of_new_tickets_come_before_those_of_recorded_ones() {
+        let mut settings = Settings::default();
+        assert_eq!(
+            callback_boards(&settings, &BTreeSet::new()),
+            BTreeSet::new()
+        );
+        settings.operations.board = Some(90);
+        settings.cyber_alerts.board = Some(91);
+        let few = callback_boards(&settings, &BTreeSet::from([21, 90]));
+        assert_eq!(few, BTreeSet::from([21, 90, 91]));
+        let many = callback_boards(&settings, &(1..=50).collect());
+        assert_eq!(many.len(), 20);
+        assert!(many.contains(&90) && many.contains(&91), "{many:?}");
+        let with_own = callback_boards(&settings, &(72..=91).collect());
+        assert_eq!(with_own, (72..=91).collect());
     }
 
     #[test]

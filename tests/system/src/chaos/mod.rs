@@ -32,10 +32,7 @@ pub async fn run(seed: Option<u64>) -> Result<()> {
     let seed = seed.unwrap_or_else(|| fastrand::u32(..).into());
     println!("- chaos with seed {seed}");
     let stack = Stack::with_other_sites("chaos", StackTimes::ALL_FAULTS, PARTNERS - 1).await?;
-    let result = run_rounds(&stack, seed).await;
-    if result.is_err() {
-        stack.save_function_logs().await;
-    }
+    let result = stack.save_logs_on_failure(run_rounds(&stack, seed)).await;
     result.with_context(|| {
         format!("chaos failed: `cargo xtask chaos --seed {seed}` repeats its scenarios")
     })

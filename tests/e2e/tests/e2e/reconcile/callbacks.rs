@@ -15,6 +15,8 @@ use crate::environment::{
 use crate::reconcile::closing::run_reconcile;
 use crate::reconcile::drift::{close_by_technician, names, raise_alerts};
 
+/// The reference of a ticket of Ticketbridge.
+const OWN: &str = "tb1-0f1e2d3c4b5a6978-0123456789abcdef0123456789abcdef-1";
 const CALLBACKS: &str = "/system/callbacks";
 
 /// Minutes after the start of the partner's next period, which is some minutes from now. No other
@@ -158,7 +160,7 @@ async fn a_callback_brings_the_comparison_forward_by_its_body_or_without() {
     for body in [
         "",
         "not JSON",
-        &body_of(1, "tb1-x"),
+        &body_of(1, OWN),
         r#"{"Action":"deleted","Entity":null}"#,
     ] {
         let mut env = TestEnvironment::new().await;
@@ -203,7 +205,7 @@ async fn a_forged_callback_changes_no_record_and_a_wrong_token_is_unknown() {
         ("northwind", "Not%20An%20Id"),
     ] {
         let forged = path.replace(from, to);
-        let answer = post(&env, &forged, &body_of(1, "tb1-x"), in_period(4)).await;
+        let answer = post(&env, &forged, &body_of(1, OWN), in_period(4)).await;
         assert_eq!(answer.status, 404, "{forged}");
     }
     assert_eq!(commands_of_a_tick(&mut env, in_period(5)).await, (0, 0));
