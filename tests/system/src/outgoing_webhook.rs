@@ -23,8 +23,8 @@ use tokio::process::Command;
 use crate::checklist::Checklist;
 
 /// The time limit of each step: far more than it takes. A receiver that was down is tried again
-/// after half a minute.
-const WITHIN: Duration = Duration::from_secs(120);
+/// after half a minute, and two comparisons of tickets are a minute apart.
+const WITHIN: Duration = Duration::from_secs(240);
 
 /// The library for Python, and Node for the other one.
 const LIBRARIES: PythonTools = PythonTools {
