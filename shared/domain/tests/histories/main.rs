@@ -56,6 +56,9 @@ enum Op {
     List(List),
     /// A run of reconcile.
     Reconcile(Run),
+    /// ConnectWise reports a changed ticket this many times: the report is lost, comes once or is
+    /// doubled. If no ticket changed, it is forged.
+    Callback(usize),
     /// An earlier event is delivered again.
     Again(usize),
     /// The sender got no answer to an event and sends it again: the same body with a new timestamp.
@@ -255,6 +258,17 @@ fn history(seed: u64) -> Vec<Op> {
             ops.insert(place, op);
         }
     }
+    if has_callbacks(seed) {
+        for change in (0..ops.len()).rev() {
+            if matches!(ops[change], Op::Technician(_)) {
+                ops.insert(change + 1, Op::Callback(rng.below(3)));
+            }
+        }
+        for _ in 0..=rng.below(3) {
+            let place = rng.below(ops.len() + 1);
+            ops.insert(place, Op::Callback(1));
+        }
+    }
     if has_actions(seed) {
         for _ in 0..=rng.below(4) {
             let place = rng.below(ops.len() + 1);
@@ -272,6 +286,11 @@ fn history(seed: u64) -> Vec<Op> {
 /// Whether technicians move tickets to statuses that ask for an action.
 fn has_actions(seed: u64) -> bool {
     seed % 5 == 4
+}
+
+/// Whether ConnectWise reports changed tickets.
+fn has_callbacks(seed: u64) -> bool {
+    seed % 5 == 3
 }
 
 /// Whether the partner chose a rule for alert storms.

@@ -313,6 +313,7 @@ impl Model {
             Op::Vanish => self.is_there_since(self.now, false),
             Op::List(list) => self.list(list),
             Op::Reconcile(run) => self.reconcile(run)?,
+            Op::Callback(times) => self.call_back(*times)?,
             Op::Again(which) => {
                 let sent = self.sent.get(which % self.sent.len().max(1));
                 self.queue
