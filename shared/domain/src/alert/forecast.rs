@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::Blocked;
-use crate::alert::blocked::BlockedSince;
+use crate::alert::blocked::{BlockedSince, MaintenanceHold};
 use crate::alert::record::AlertDetails;
 use crate::alert::release::{BlockStatus, block_status};
 use crate::connection::view::ConnectionView;
@@ -21,7 +21,8 @@ pub enum Forecast {
 }
 
 /// Predicts what happens to an active, blocked alert. Alerts whose release depends on ConnectWise
-/// count as blocked.
+/// count as blocked. Maintenance of devices is not known here, because lists of blocked alerts are
+/// read without devices.
 #[must_use]
 pub fn forecast(
     blocked: &BlockedSince,
@@ -41,17 +42,30 @@ pub fn forecast(
         {
             Forecast::TooOld
         }
-        Ok(_) => Forecast::Ticket,
+        Ok(_) => {
+            let windows = &view.maintenance;
+            let held = windows.hold(&details.kind, None, now, now);
+            held.map_or(Forecast::Ticket, |until| {
+                let device = None;
+                Forecast::Blocked(Blocked::Maintenance(MaintenanceHold { until, device }))
+            })
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
+    use crate::WindowId;
     use crate::alert::event::Severity;
     use crate::alert::kind::Category;
     use crate::connection::breaker::Breaker;
     use crate::connection::view::LiveConnection;
+    use crate::maintenance::recurrence::Recurrence;
+    use crate::maintenance::scope::MaintenanceScope;
+    use crate::maintenance::window::{MaintenanceWindow, WindowDefinition};
     use crate::maintenance::windows::MaintenanceWindows;
     use crate::setup::mapping::Mapping;
     use crate::setup::settings::Settings;
@@ -174,5 +188,50 @@ mod tests {
         };
         let waits = forecast(&since(NotSetUp), &details("disk", -1), &off, at(0));
         assert_eq!(waits, Forecast::Blocked(NotSetUp));
+    }
+
+    #[test]
+    fn maintenance_holds_an_alert_that_could_become_a_ticket() {
+        let blocked = BlockedSince {
+            reason: Blocked::Unmapped,
+            since: at(-1),
+            refusal: None,
+        };
+        let hold = Blocked::Maintenance(MaintenanceHold {
+            until: at(1),
+            device: None,
+        });
+        let of = |kinds: &[&str], devices: &[&str]| MaintenanceScope {
+            kinds: kinds
+                .iter()
+                .map(|kind| Kind::parse(*kind).unwrap())
+                .collect(),
+            devices: devices.iter().map(|&device| device.to_owned()).collect(),
+            ..MaintenanceScope::default()
+        };
+        for (scope, expected) in [
+            (of(&[], &[]), Forecast::Blocked(hold.clone())),
+            (of(&["disk"], &[]), Forecast::Blocked(hold)),
+            (of(&["cpu"], &[]), Forecast::Ticket),
+            (of(&[], &["SRV-*"]), Forecast::Ticket),
+        ] {
+            let window = WindowDefinition {
+                name: "Patch night".to_owned(),
+                zone: "UTC".to_owned(),
+                starts: at(-1).to_zoned(TimeZone::UTC).datetime(),
+                minutes: Some(120),
+                repeats: Recurrence::Once,
+                scope: scope.clone(),
+                ended_at: None,
+            };
+            let window = MaintenanceWindow::try_from(window).unwrap();
+            let id = WindowId::parse("patch").unwrap();
+            let view = ConnectionView {
+                maintenance: MaintenanceWindows::default().with(id, window).unwrap(),
+                ..view(Some(301), true)
+            };
+            let fate = forecast(&blocked, &details("disk", -1), &view, at(0));
+            assert_eq!(fate, expected, "{scope:?}");
+        }
     }
 }

@@ -80,11 +80,11 @@ pub enum WorkerStep {
     DetectExistingTickets {
         record: Record,
     },
-    /// Store the record with a claim, then make the write.
     /// Decide whether the alert gets a ticket of its own, and ask again.
     AdmitNewAlert {
         record: Record,
     },
+    /// Store the record with a claim, then make the write.
     Write {
         record: Record,
         write: TicketWrite,
