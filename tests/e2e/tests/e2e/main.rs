@@ -64,11 +64,13 @@ mod reconcile {
     pub(crate) mod changed_keys;
     pub(crate) mod closing;
     pub(crate) mod drift;
+    mod dying_runs;
     pub(crate) mod fan_out;
     mod flapping;
     pub(crate) mod held_closings;
     pub(crate) mod leases;
-    mod maintenance;
+    pub(crate) mod maintenance;
+    mod maintenance_crashes;
     pub(crate) mod rebuild;
     pub(crate) mod release;
     pub(crate) mod restore_drill;

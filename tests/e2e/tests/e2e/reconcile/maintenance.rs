@@ -12,6 +12,7 @@ use domain::maintenance::windows::MaintenanceWindows;
 use domain::{Blocked, WindowId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use store::ConfigTable;
 
 const HOUR: i64 = 3600;
 
@@ -20,7 +21,7 @@ fn id(text: &str) -> WindowId {
 }
 
 /// A window for the tenant that began a minute ago.
-fn window(now: Timestamp, minutes: Option<u32>) -> WindowDefinition {
+pub(crate) fn window(now: Timestamp, minutes: Option<u32>) -> WindowDefinition {
     let mut window = WindowDefinition {
         name: "Patch night".to_owned(),
         zone: "UTC".to_owned(),
@@ -35,8 +36,8 @@ fn window(now: Timestamp, minutes: Option<u32>) -> WindowDefinition {
 }
 
 /// Replaces all windows.
-async fn save(env: &TestEnvironment, windows: &[(&str, WindowDefinition)]) {
-    let store = &env.config.maintenance;
+pub(crate) async fn save(table: &ConfigTable, windows: &[(&str, WindowDefinition)]) {
+    let store = &table.maintenance;
     let before = store.get(&partner()).await.unwrap();
     let mut after = MaintenanceWindows::default();
     for (of, definition) in windows {
@@ -62,7 +63,7 @@ async fn tickets_at(env: &mut TestEnvironment, now: Timestamp) -> usize {
 async fn what_comes_and_goes_in_maintenance_makes_no_ticket() {
     let mut env = TestEnvironment::new().await;
     let now = Timestamp::now();
-    save(&env, &[("patch", window(now, Some(60)))]).await;
+    save(&env.config, &[("patch", window(now, Some(60)))]).await;
     let mut raised = raised_event("e1", "a1", 0);
     raised["data"]["device"] = "SRV-1".into();
     env.deliver(&raised).await;
@@ -78,7 +79,7 @@ async fn what_comes_and_goes_in_maintenance_makes_no_ticket() {
     env.connectwise.assert_untouched().await;
     // The other one is still active at the end.
     assert_eq!(tickets_at(&mut env, after(now, HOUR - 120)).await, 0);
-    save(&env, &[]).await;
+    save(&env.config, &[]).await;
     assert_eq!(tickets_at(&mut env, after(now, HOUR)).await, 1);
     assert_eq!(tickets_at(&mut env, after(now, 2 * HOUR)).await, 1);
     assert!(env.record("a2").await.unwrap().open().is_some());
@@ -90,7 +91,7 @@ async fn reconcile_runs_at_the_end_of_a_window_and_releases_once() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let now = Timestamp::now();
-    save(&env, &[("patch", window(now, Some(6)))]).await;
+    save(&env.config, &[("patch", window(now, Some(6)))]).await;
     env.source.post(&raised_event("e1", "a1", 0)).await;
     env.worker.work().await;
     assert!(matches!(
@@ -127,7 +128,7 @@ async fn windows_that_overlap_hold_until_the_last_end() {
     let mut second = window(now, Some(90));
     second.starts = after(now, 10 * 60).to_zoned(TimeZone::UTC).datetime();
     save(
-        &env,
+        &env.config,
         &[("first", window(now, Some(30))), ("second", second)],
     )
     .await;
@@ -149,17 +150,17 @@ async fn a_window_that_is_shortened_or_deleted_releases_at_the_next_run() {
     let mut env = TestEnvironment::new().await;
     let now = Timestamp::now();
     let wide = window(now, Some(600));
-    save(&env, &[("patch", wide.clone())]).await;
+    save(&env.config, &[("patch", wide.clone())]).await;
     env.deliver(&raised_event("e1", "a1", 0)).await;
     env.deliver(&raised_event("e2", "a2", 0)).await;
     assert_eq!(tickets_at(&mut env, now).await, 0);
     // It covers another device from now on, and then the alerts without one again.
     let mut narrow = wide.clone();
     narrow.scope.devices.insert("wks-*".to_owned());
-    save(&env, &[("patch", narrow)]).await;
+    save(&env.config, &[("patch", narrow)]).await;
     let reconcile = env.reconcile();
     env.schedule.run(&reconcile, after(now, 1)).await;
-    save(&env, &[("patch", wide)]).await;
+    save(&env.config, &[("patch", wide)]).await;
     env.worker.work().await;
     assert_eq!(
         env.connectwise.tickets().await.len(),
@@ -168,7 +169,7 @@ async fn a_window_that_is_shortened_or_deleted_releases_at_the_next_run() {
     );
     let mut ended = window(now, Some(600));
     ended.ended_at = Some(now);
-    save(&env, &[("patch", ended)]).await;
+    save(&env.config, &[("patch", ended)]).await;
     assert_eq!(tickets_at(&mut env, after(now, 2)).await, 2);
 }
 
@@ -176,7 +177,7 @@ async fn a_window_that_is_shortened_or_deleted_releases_at_the_next_run() {
 async fn a_forgotten_window_ends_after_thirty_days() {
     let mut env = TestEnvironment::new().await;
     let now = Timestamp::now();
-    save(&env, &[("forgotten", window(now, None))]).await;
+    save(&env.config, &[("forgotten", window(now, None))]).await;
     env.source.post(&raised_event("e1", "a1", 0)).await;
     env.worker.work().await;
     let Some(Blocked::Maintenance(hold)) = env.reason("a1").await else {
@@ -197,7 +198,7 @@ async fn a_window_does_not_affect_other_tenants_and_open_tickets() {
     let now = Timestamp::now();
     env.deliver(&raised_event("e1", "before", 0)).await;
     assert_eq!(env.connectwise.count_open().await, 1);
-    save(&env, &[("patch", window(now, Some(60)))]).await;
+    save(&env.config, &[("patch", window(now, Some(60)))]).await;
     let mut mapping = env.mapping(TENANT).await;
     mapping.enabled = true;
     env.put_mapping(DISABLED, &mapping).await;
