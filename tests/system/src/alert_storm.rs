@@ -1,6 +1,7 @@
 //! A storm on the deployed template: two thousand alerts of one tenant at once while ConnectWise
 //! fails, with the partner's rule for storms. They share one ticket, which lists all of them and is
-//! closed when all are resolved. Other tenants' tickets are not delayed.
+//! closed when all are resolved. Other tenants' tickets are not delayed. Without the rule each of as
+//! many alerts has its own ticket.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,11 @@ const RULE: StormRule = StormRule {
 };
 /// Of all calls to ConnectWise, this part fails.
 const ERROR_RATE: f64 = 0.2;
+/// The beginnings of the summaries of a storm's ticket, of an alert's in the storm, and of one's
+/// without the rule.
+const STORM: &str = "Alert storm";
+const LISTED: &str = "Storm-";
+const SINGLE: &str = "Single-";
 /// The time limit of each step: far more than it takes. The ticket gets some hundred alerts a
 /// minute.
 const WITHIN: Duration = Duration::from_secs(20 * 60);
@@ -61,11 +67,11 @@ impl StormTest<'_> {
         let [storm, other, ..] = &tenants[..] else {
             anyhow::bail!("the seed has fewer than two mapped tenants")
         };
-        self.set_rule().await?;
         let faults = json!({ "error_rate": ERROR_RATE });
         self.stack.simulator.set_faults(&faults).await?;
-        // The first alerts start the functions.
-        self.tickets_of("warm-up", other, &[]).await?;
+        // These alerts also start the functions.
+        self.raise_without_rule(storm).await?;
+        self.set_rule().await?;
         let calm = self.tickets_of("calm", other, &[]).await?;
         self.checks.passed(&format!(
             "without a storm, {OTHERS} alerts of another tenant have tickets, half of them within {:.1} s",
@@ -104,7 +110,7 @@ impl StormTest<'_> {
             .collect();
         self.source.post_all(&resolved, |_, _| {}).await?;
         wait_for("the closing of all tickets", WITHIN, async || {
-            let open = self.tickets().await?;
+            let open = self.tickets(&[STORM, LISTED]).await?;
             Ok(open
                 .iter()
                 .all(|ticket| ticket["closedFlag"] == true)
@@ -115,6 +121,32 @@ impl StormTest<'_> {
         ensure!(tickets.len() == 1, "{} tickets of a storm", tickets.len());
         self.checks
             .passed("all alerts were resolved, and all tickets are closed");
+        Ok(())
+    }
+
+    async fn raise_without_rule(&mut self, tenant: &TenantId) -> Result<()> {
+        let names = (0..ALERTS).map(|number| format!("{SINGLE}{number:04}"));
+        let raised: Vec<_> = names
+            .map(|name| AlertSource::raised(&alert(tenant, &name), &name))
+            .collect();
+        let what = format!("posting {ALERTS} alerts");
+        step(&what, self.source.post_all(&raised, |_, _| {})).await?;
+        let what = format!("{ALERTS} tickets");
+        let tickets = wait_for(&what, WITHIN, async || {
+            let tickets = self.tickets(&[STORM, SINGLE]).await?;
+            Ok((tickets.len() >= ALERTS).then_some(tickets))
+        })
+        .await?;
+        let summaries: BTreeSet<_> = tickets.iter().map(summary).collect();
+        ensure!(
+            tickets.len() == ALERTS && summaries.len() == ALERTS,
+            "{} tickets with {} summaries",
+            tickets.len(),
+            summaries.len()
+        );
+        self.checks.passed(&format!(
+            "without the rule, {ALERTS} alerts of one tenant have {ALERTS} tickets"
+        ));
         Ok(())
     }
 
@@ -180,11 +212,7 @@ impl StormTest<'_> {
 
     /// The tickets of storms, and the alerts that they list.
     async fn storm(&self) -> Result<(Vec<Value>, BTreeSet<String>)> {
-        let mut tickets = self.tickets().await?;
-        tickets.retain(|ticket| {
-            let summary = ticket["summary"].as_str().unwrap_or_default();
-            summary.starts_with("Alert storm")
-        });
+        let tickets = self.tickets(&[STORM]).await?;
         let mut listed = BTreeSet::new();
         for ticket in &tickets {
             let path = format!("/service/tickets/{}/allNotes", ticket["id"]);
@@ -208,37 +236,41 @@ impl StormTest<'_> {
 
     /// How many alerts of the storm have tickets of their own.
     async fn single_tickets(&self) -> Result<usize> {
-        let tickets = self.tickets().await?;
-        let is_single = |ticket: &&Value| {
-            let summary = ticket["summary"].as_str().unwrap_or_default();
-            summary.starts_with("Storm-")
-        };
-        Ok(tickets.iter().filter(is_single).count())
+        Ok(self.tickets(&[LISTED]).await?.len())
     }
 
-    /// All tickets of the storm.
-    async fn tickets(&self) -> Result<Vec<Value>> {
-        let query = [
-            ("conditions", "externalXRef like \"tb1-%\""),
-            ("pageSize", "1000"),
-        ];
-        let all = self
-            .stack
-            .simulator
-            .get_as_technician("/service/tickets", &query)
-            .await?;
-        let mut all = all.as_array().cloned().unwrap_or_default();
-        all.retain(|ticket| {
-            let summary = ticket["summary"].as_str().unwrap_or_default();
-            summary.starts_with("Alert storm") || summary.starts_with("Storm-")
-        });
-        Ok(all)
+    /// All tickets whose summary begins like this.
+    async fn tickets(&self, beginnings: &[&str]) -> Result<Vec<Value>> {
+        let mut found = vec![];
+        for page in 1.. {
+            let page = page.to_string();
+            let query = [
+                ("conditions", "externalXRef like \"tb1-%\""),
+                ("orderBy", "id asc"),
+                ("pageSize", "1000"),
+                ("page", &page),
+            ];
+            let path = "/service/tickets";
+            let listed = self.stack.simulator.get_as_technician(path, &query).await?;
+            let listed = listed.as_array().context("ConnectWise sent no list")?;
+            let begins =
+                |ticket: &&Value| beginnings.iter().any(|of| summary(ticket).starts_with(of));
+            found.extend(listed.iter().filter(begins).cloned());
+            if listed.is_empty() {
+                break;
+            }
+        }
+        Ok(found)
     }
+}
+
+fn summary(ticket: &Value) -> &str {
+    ticket["summary"].as_str().unwrap_or_default()
 }
 
 /// The name of an alert of the storm.
 fn name(number: usize) -> String {
-    format!("Storm-{number:04}")
+    format!("{LISTED}{number:04}")
 }
 
 fn alert<'a>(tenant: &'a TenantId, id: &'a str) -> SourceAlert<'a> {
