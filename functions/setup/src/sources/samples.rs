@@ -1,6 +1,7 @@
 //! The stored samples of a source.
 
 use aws::invocation::Invocation;
+use domain::source::mapping::read_sample;
 use domain::{PartnerId, SourceId};
 use store::{Actor, SamplePlace, StoredSample};
 
@@ -46,11 +47,8 @@ pub(super) async fn add(
             "A sample has at most 65536 bytes.",
         ));
     }
-    if let Err(err) = serde_json::from_str::<serde_json::Value>(text) {
-        return Err(Problem::invalid(
-            "sample",
-            format!("It is not JSON: {err}."),
-        ));
+    if let Err(err) = read_sample(text) {
+        return Err(Problem::invalid("sample", format!("It {}.", err.problem)));
     }
     let places = setup.table().samples.get_all(partner, source).await?;
     let is_same = |place: &SamplePlace| place.text.as_deref() == Some(text);

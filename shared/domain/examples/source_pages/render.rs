@@ -155,10 +155,10 @@ fn page(preset: &Preset) -> io::Result<String> {
     text += "\n## Messages\n\n";
     text += "| message | becomes | tenant | alert | severity, kind | title |\n";
     text += "|---|---|---|---|---|---|\n";
-    for (name, body) in samples(preset)? {
+    for (file, body) in samples(preset)? {
         let link = format!(
-            "[{}](../../events/sources/{}/{name}.json)",
-            name.replace('_', " "),
+            "[{}](../../events/sources/{}/{file})",
+            name(&file).replace('_', " "),
             preset.name
         );
         for cells in outcomes(preset, &body) {
@@ -177,18 +177,23 @@ fn page(preset: &Preset) -> io::Result<String> {
     Ok(text)
 }
 
-/// The samples in the order of an alert's life, then the others.
+/// The name of a sample's file without its end.
+fn name(file: &str) -> &str {
+    file.split_once('.').map_or(file, |(name, _)| name)
+}
+
+/// The samples in the order of an alert's life, then the others. Each has the name of its file.
 fn samples(preset: &Preset) -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut samples = vec![];
     for entry in std::fs::read_dir(root().join("events/sources").join(&preset.name))? {
         let path = entry?.path();
-        let name = path.file_stem().and_then(|name| name.to_str());
-        samples.push((name.unwrap_or_default().to_owned(), std::fs::read(&path)?));
+        let file = path.file_name().and_then(|file| file.to_str());
+        samples.push((file.unwrap_or_default().to_owned(), std::fs::read(&path)?));
     }
     let life = ["raised", "repeat", "updated", "resolved", "ping", "ignored"];
-    samples.sort_by_key(|(name, _)| {
-        let place = life.iter().position(|known| known == name);
-        (place.unwrap_or(life.len()), name.clone())
+    samples.sort_by_key(|(file, _)| {
+        let place = life.iter().position(|known| *known == name(file));
+        (place.unwrap_or(life.len()), file.clone())
     });
     Ok(samples)
 }

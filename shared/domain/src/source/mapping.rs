@@ -19,11 +19,14 @@ mod template;
 mod tests;
 mod time;
 mod unwrap;
+mod xml;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::digest::digest;
+use crate::wire::webhook::InvalidField;
 
 pub use condition::Condition;
 pub use pointer::Pointer;
@@ -83,6 +86,14 @@ pub struct EventMapping {
     pub expires_after_hours: Option<u32>,
 }
 
+/// Reads a sample as a mapping reads a body, if no envelope is to be unwrapped.
+///
+/// # Errors
+/// When it is neither JSON nor XML.
+pub fn read_sample(text: &str) -> Result<Value, InvalidField> {
+    unwrap::json_or_xml(text)
+}
+
 impl EventMapping {
     /// A digest of the document. A page shows what a mapping does, and a person then saves that one.
     #[must_use]
@@ -97,6 +108,8 @@ impl EventMapping {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unwrap {
+    /// It is JSON, or XML: `<alert id="7"><device>SRV-1</device></alert>` becomes
+    /// `{"alert": {"@id": "7", "device": "SRV-1"}}`.
     #[default]
     Json,
     /// An envelope of Amazon SNS, whose `Message` is JSON as text.

@@ -103,6 +103,7 @@ const FILES: &[(&str, u32, &str)] = files![
     "generic" 1,
     "huntress" 1,
     "ninjaone" 1,
+    "ncentral" 1,
     "datto_rmm" 1,
     "gravityzone" 1,
     "gravityzone_cef" 1,

@@ -5,7 +5,7 @@ use axum::Extension;
 use axum::response::{IntoResponse as _, Response};
 use connections::PartnerConfig;
 use domain::alert::kind::KindInfo;
-use domain::source::mapping::EventMapping;
+use domain::source::mapping::{EventMapping, read_sample};
 use domain::source::presets::{self, SourceFormat};
 use serde_json::Value;
 use store::Actor;
@@ -59,7 +59,7 @@ pub(crate) async fn show(
 
 fn first_guess(own: &OwnSource, samples: &[Sample]) -> super::form::MappingForm {
     let sample = samples.first();
-    let sample = sample.and_then(|sample| serde_json::from_str(&sample.text).ok());
+    let sample = sample.and_then(|sample| read_sample(&sample.text).ok());
     guess(&sample.unwrap_or(Value::Null), &own.document.kinds_added)
 }
 

@@ -2,6 +2,7 @@
 
 use domain::SourceId;
 use domain::alert::kind::KindInfo;
+use domain::source::mapping::read_sample;
 use maud::{Markup, html};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -99,7 +100,7 @@ pub(super) fn problem(words: Option<&str>, id: &str) -> Markup {
 
 pub(super) fn render(view: &EditorView) -> Result<Markup, Problem> {
     let first = view.samples.first();
-    let sample: Option<Value> = first.and_then(|sample| serde_json::from_str(&sample.text).ok());
+    let sample: Option<Value> = first.and_then(|sample| read_sample(&sample.text).ok());
     let alert = alert_of(view, sample.as_ref());
     Ok(html! {
         h2 { "Mapping of " (view.name) }

@@ -35,7 +35,7 @@ pub(crate) fn render_new(form: &NewSourceForm, problem: Option<&Problem>) -> Mar
                 }
                 label class="choice" {
                     input type="radio" name="preset" value=(OTHER) required checked[form.preset == OTHER];
-                    span { "Other: any product that posts JSON. You say where each detail is, by a message of it." }
+                    span { "Other: any product that posts JSON or XML. You say where each detail is, by a message of it." }
                 }
             }
             div class="only-other" {

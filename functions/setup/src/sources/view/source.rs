@@ -188,7 +188,7 @@ fn mapping(view: &SourceView) -> Result<Markup, Problem> {
             p { "Ticketbridge does not know yet where this product writes what. Use a message from above, or paste one here." }
             form method="post" action=(paths::SOURCE_SAMPLE) {
                 input type="hidden" name="source" value=(of.id);
-                label for="sample" { "A message of this product, as JSON" }
+                label for="sample" { "A message of this product, as JSON or XML" }
                 textarea id="sample" name="sample" rows="6" required spellcheck="false" {}
                 p { button { "Make the mapping" } }
             }

@@ -99,7 +99,7 @@ fn preset_steps(
 
 /// The steps at a vendor that has no preset.
 fn plain_steps(url: &str, authentication: &Authentication) -> Vec<String> {
-    let mut steps = vec![format!("Create a webhook that posts JSON to {url}.")];
+    let mut steps = vec![format!("Create a webhook that posts JSON or XML to {url}.")];
     steps.extend(words::steps(authentication, HIDDEN));
     steps.push("Send a test message, or wait for the first alert. It appears below.".to_owned());
     steps

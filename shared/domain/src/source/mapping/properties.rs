@@ -287,6 +287,12 @@ proptest! {
     }
 
     #[test]
+    fn any_text_is_read_as_xml_or_an_error(text in "(<[a&/!\\[\\]?>= \"']{0,6}|[a-z;]{0,3}>?){0,12}") {
+        let read = unwrap::read(Unwrap::Json, format!("<{text}").as_bytes());
+        prop_assert!(read.is_err() || read.is_ok_and(|value| value.is_object()));
+    }
+
+    #[test]
     fn a_mapping_is_read_back_as_it_was_written(document in document()) {
         let Ok(mapping) = serde_json::from_value::<EventMapping>(document) else {
             return Ok(());

@@ -555,8 +555,8 @@ fn a_list_has_a_bounded_length() {
 }
 
 #[test]
-fn what_is_no_json_is_unmapped_as_a_whole() {
-    for body in [b"".as_slice(), b"{", b"\xff\xfe", b"<xml/>", b"{} {}"] {
+fn what_is_neither_json_nor_xml_is_unmapped_as_a_whole() {
+    for body in [b"".as_slice(), b"{", b"\xff\xfe", b"<xml>", b"{} {}"] {
         let mapped = map(body, &mapping(&json!({})), &policy(), times());
         let [whole] = mapped.unmapped.as_slice() else {
             panic!("{mapped:?}");

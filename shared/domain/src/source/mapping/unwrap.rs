@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Unwrap;
+use super::{Unwrap, xml};
 use crate::wire::webhook::{InvalidField, body_text};
 
 /// # Errors
@@ -10,7 +10,7 @@ use crate::wire::webhook::{InvalidField, body_text};
 pub(super) fn read(unwrap: Unwrap, body: &[u8]) -> Result<Value, InvalidField> {
     let text = body_text(body)?;
     match unwrap {
-        Unwrap::Json => json("body", &text),
+        Unwrap::Json => json_or_xml(&text),
         Unwrap::Sns => {
             let envelope = json("body", &text)?;
             // A confirmation has a `Message` that is no JSON. It stays the envelope.
@@ -27,6 +27,14 @@ pub(super) fn read(unwrap: Unwrap, body: &[u8]) -> Result<Value, InvalidField> {
             let events: Vec<Value> = events.iter().map(read).collect();
             Ok(serde_json::json!({ "events": events }))
         }
+    }
+}
+
+/// Reads JSON, or XML as the JSON that it becomes. No JSON begins with `<`.
+pub(super) fn json_or_xml(text: &str) -> Result<Value, InvalidField> {
+    match text.trim_start().starts_with('<') {
+        true => xml::read(text.trim()),
+        false => json("body", text),
     }
 }
 

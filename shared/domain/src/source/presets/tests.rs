@@ -20,6 +20,7 @@ const RELEASED: &[(&str, &str)] = &[
     ("generic.v1.json", "759d1145a2f503a2"),
     ("huntress.v1.json", "99fb15fe05a97001"),
     ("ninjaone.v1.json", "d711d2d7bb595fe1"),
+    ("ncentral.v1.json", "213749b0b4003f07"),
     ("datto_rmm.v1.json", "356ba08e4eb078d9"),
     ("gravityzone.v1.json", "8f0e432a620f6c30"),
     ("gravityzone_cef.v1.json", "ec06588e8b6e02ce"),
@@ -40,12 +41,13 @@ fn folder(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// The files of a folder with their names, sorted.
+/// The JSON and XML files of a folder with their names, sorted.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(folder).unwrap();
     let files = entries.map(|entry| entry.unwrap()).filter(|entry| {
-        let is_json = entry.path().extension().is_some_and(|end| end == "json");
-        is_json && entry.path().is_file()
+        let path = entry.path();
+        let end = path.extension().and_then(|end| end.to_str());
+        matches!(end, Some("json" | "xml")) && path.is_file()
     });
     files
         .map(|entry| {

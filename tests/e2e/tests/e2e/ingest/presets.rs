@@ -35,7 +35,10 @@ fn received(minutes: i64) -> Timestamp {
 
 fn sample(preset: &str, name: &str) -> Option<Vec<u8>> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/sources");
-    std::fs::read(Path::new(root).join(preset).join(format!("{name}.json"))).ok()
+    let file = |end: &str| Path::new(root).join(preset).join(format!("{name}.{end}"));
+    std::fs::read(file("json"))
+        .or_else(|_| std::fs::read(file("xml")))
+        .ok()
 }
 
 /// Creates a source from a preset, and returns what its sender knows.

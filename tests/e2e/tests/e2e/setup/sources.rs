@@ -72,8 +72,12 @@ async fn sender(browser: &mut Browser, id: &str) -> Sender {
 }
 
 async fn post(env: &TestEnvironment, sender: &Sender, body: &Value, minutes: i64) -> i64 {
+    post_text(env, sender, &body.to_string(), minutes).await
+}
+
+async fn post_text(env: &TestEnvironment, sender: &Sender, body: &str, minutes: i64) -> i64 {
     let at = Timestamp::now() + SignedDuration::from_mins(minutes);
-    let request = sender.request(body.to_string().as_bytes(), at);
+    let request = sender.request(body.as_bytes(), at);
     env.source.receive(request, at).await.status_code
 }
 
@@ -198,6 +202,48 @@ async fn an_unknown_product_becomes_tickets_from_its_own_message() {
     let mut members = members;
     members["checked"] = tried["checked"].clone();
     edit(&mut browser, &id, "save", members).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_product_that_posts_xml_becomes_tickets_from_its_own_message() {
+    let mut env = environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let id = create(&mut browser, "other").await;
+    let sender = sender(&mut browser, &id).await;
+    let message = |status: &str| {
+        format!(
+            "<?xml version=\"1.0\"?><alert id=\"a-17\"><status>{status}</status><customer>fabrikam</customer>\
+             <title>Backup &amp; sync failed</title><host>SRV-01</host></alert>"
+        )
+    };
+    assert_eq!(post_text(&env, &sender, &message("open"), 0).await, 202);
+    env.worker.work().await;
+    let waiting = view(&mut browser, ONE, &id).await["messages"][0]["id"].clone();
+    let form = json!({ "source": id, "message": waiting });
+    browser.post(SAMPLE, &form).await.expect(200);
+    let editor = view(&mut browser, MAPPING, &id).await;
+    let mapping = editor["mapping"].clone();
+    assert_eq!(mapping["alert_id"], json!({ "at": "/alert/@id" }));
+    let page = browser.get(&format!("{MAPPING}?source={id}")).await;
+    let page = page.expect(200).text;
+    assert!(page.contains("/alert/host"), "the tree has its places");
+    let members = json!({ "mapping": mapping.to_string(), "sample": "<alert>" });
+    let refused = edit(&mut browser, &id, "save", members).await.expect(422);
+    let refused = refused.json();
+    assert_eq!(refused["field"], "sample", "{refused}");
+    let members = json!({ "mapping": mapping.to_string(), "sample": message("closed") });
+    edit(&mut browser, &id, "save", members).await.expect(200);
+    let replay = format!("{REPLAY}?source={id}");
+    browser.post(&replay, &json!({})).await.expect(200);
+    env.worker.work().await;
+    let tickets = env.connectwise.tickets().await;
+    assert_eq!(tickets[0]["summary"], "Backup & sync failed");
+    // The endpoint reads the mapping again after five minutes.
+    assert_eq!(post_text(&env, &sender, &message("closed"), 6).await, 202);
+    env.worker.work().await;
+    let tickets = env.connectwise.tickets().await;
+    assert_eq!(tickets.len(), 1);
+    assert!(!is_open(&tickets[0]));
 }
 
 #[tokio::test]
