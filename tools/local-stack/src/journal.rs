@@ -45,6 +45,12 @@ impl JournalEntry {
         self.purpose() == Purpose::Create && self.committed && self.is_about(item_key, &[])
     }
 
+    /// Whether the call was answered with an error and wrote its note nevertheless, later.
+    pub fn notes_late(&self) -> bool {
+        let is_error = self.status.is_some_and(|status| status >= 500);
+        self.method == "POST" && self.path.ends_with("/notes") && is_error && self.committed
+    }
+
     /// Whether the call concerns an alert: by a reference to it, or by one of its tickets.
     pub fn is_about(&self, item_key: &str, tickets: &[u64]) -> bool {
         let is_on_ticket = |id: &u64| {

@@ -11,6 +11,7 @@ use local_stack::stack::Stack;
 const WITH_FAULTS: usize = 3;
 
 pub(crate) struct ChaosPartner<'a> {
+    pub(crate) id: &'a PartnerId,
     pub(crate) source: AlertSource,
     pub(crate) site: &'a SimulatorProcess,
     pub(crate) tenants: &'a [TenantId],
@@ -37,6 +38,7 @@ pub(crate) fn all<'a>(
     let partner = |(number, (site, seeded)): (usize, (&'a SimulatorProcess, &'a SeededPartner))| {
         let secret = &seeded.webhook_secret;
         Ok(ChaosPartner {
+            id: &seeded.partner,
             source: AlertSource::new(stack, &seeded.partner, &seeded.source, secret)?,
             site,
             tenants: &seeded.tenants,

@@ -126,6 +126,9 @@ impl RoundReport {
                 ticket.id, ticket.ticket_ref
             );
         }
+        for partner in &verdict.wrong_pages {
+            println!("WRONG: the page of {partner} shows other figures than its records");
+        }
         let Remaining {
             deliveries,
             alerts,
@@ -138,9 +141,11 @@ impl RoundReport {
         );
         ensure!(
             verdict == ChaosVerdict::default(),
-            "{} alerts are wrong, {} tickets belong to no alert, and there are {} dead letters",
+            "{} alerts are wrong, {} tickets belong to no alert, {} pages show wrong figures, and there \
+             are {} dead letters",
             verdict.alerts.len(),
             verdict.foreign_tickets.len(),
+            verdict.wrong_pages.len(),
             verdict.dead_letters
         );
         println!(

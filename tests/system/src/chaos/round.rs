@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use domain::PartnerId;
 use domain::alert::record::{Actual, Record};
+use domain::monitoring::figures::PartnerFigures;
 use jiff::{SignedDuration, Timestamp};
-use local_stack::inspector::{Inspector, QueueDepth};
+use local_stack::emulator::sdk_config;
+use local_stack::inspector::{Inspector, QueueDepth, ReferencedTicket};
 use local_stack::journal::JournalEntry;
 use local_stack::source::SourceAlert;
 use local_stack::stack::Stack;
+use store::Alerts;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::faults;
@@ -234,6 +238,8 @@ impl<'a> ChaosRound<'a> {
         tickets.retain(|ticket| !self.earlier.contains(ticket.item_key()));
         let evidence = Evidence {
             records: self.inspector.records().await?,
+            figures: self.page_figures().await?,
+            noted_late: self.noted_late(&calls, &tickets),
             tickets,
             dead_letters: self.inspector.dead_letters().await?.total(),
         };
@@ -253,6 +259,35 @@ impl<'a> ChaosRound<'a> {
             evidence,
             elapsed,
         })
+    }
+
+    /// The item keys of the alerts whose ticket got a note after the call was answered.
+    fn noted_late(
+        &self,
+        calls: &[Vec<JournalEntry>],
+        tickets: &[ReferencedTicket],
+    ) -> BTreeSet<String> {
+        let is_late = |alert: &&ChaosAlert| {
+            let item = alert.key.item_key();
+            let its = tickets.iter().filter(|ticket| ticket.item_key() == item);
+            let ids: Vec<u64> = its.map(|ticket| ticket.id).collect();
+            let mut calls = calls.get(alert.partner).into_iter().flatten();
+            calls.any(|call| call.notes_late() && call.is_about(&item, &ids))
+        };
+        let late = self.alerts.iter().filter(is_late);
+        late.map(|alert| alert.key.item_key()).collect()
+    }
+
+    /// The figures that each partner's page shows, counted now.
+    async fn page_figures(&self) -> Result<BTreeMap<PartnerId, PartnerFigures>> {
+        let config = sdk_config(self.stack.emulator.endpoint())?;
+        let alerts = Alerts::new(&config, self.stack.deployed.alerts_table.clone());
+        let mut figures = BTreeMap::new();
+        for partner in self.partners {
+            let sum = alerts.by_time.figures(partner.id).await?;
+            figures.insert(partner.id.clone(), sum.finish(Timestamp::now()));
+        }
+        Ok(figures)
     }
 
     /// The delays of the active alerts of healthy partners, from the shortest: from the first

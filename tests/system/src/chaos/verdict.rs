@@ -1,10 +1,12 @@
 //! Compares the alerts table and ConnectWise's tickets with what must be true at the end. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use domain::alert::figures::DayCounts;
 use domain::alert::record::{Actual, Record};
-use domain::{AlertKey, Blocked};
+use domain::monitoring::figures::{FiguresSum, PartnerFigures};
+use domain::{AlertKey, Blocked, PartnerId};
 use local_stack::inspector::ReferencedTicket;
 
 /// The API member of the integration, in the simulator's seed.
@@ -40,6 +42,11 @@ pub(crate) struct Evidence {
     pub(crate) records: BTreeMap<String, Record>,
     /// All tickets with a reference, open or closed.
     pub(crate) tickets: Vec<ReferencedTicket>,
+    /// The item keys of the alerts whose ticket got a note late. A rule of the site then reopens
+    /// the ticket, also if a technician closed it meanwhile.
+    pub(crate) noted_late: BTreeSet<String>,
+    /// What each partner's page shows of the last 90 days.
+    pub(crate) figures: BTreeMap<PartnerId, PartnerFigures>,
     pub(crate) dead_letters: usize,
 }
 
@@ -61,6 +68,11 @@ pub(crate) enum Violation {
     /// Its ticket has another company than its record.
     OtherCompany(u64),
     /// The record names another ticket than the one that exists.
+    /// The figures of its partner's page do not count what ConnectWise shows.
+    Figures {
+        counted: TicketCounts,
+        found: TicketCounts,
+    },
     OtherTicket {
         recorded: Option<u64>,
         found: Option<u64>,
@@ -86,6 +98,12 @@ impl fmt::Display for Violation {
             Self::TicketThoughRefused(id) => {
                 write!(f, "its text is refused, but it has ticket {id}")
             }
+            Self::Figures { counted, found } => {
+                write!(
+                    f,
+                    "its figures count {counted:?}, and ConnectWise has {found:?}"
+                )
+            }
             Self::OtherCompany(id) => write!(f, "its ticket {id} is for another company"),
             Self::OtherTicket { recorded, found } => {
                 write!(
@@ -97,12 +115,21 @@ impl fmt::Display for Violation {
     }
 }
 
+/// Tickets of one alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TicketCounts {
+    pub(crate) created: usize,
+    pub(crate) closed: usize,
+}
+
 /// All violations.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ChaosVerdict {
     pub(crate) alerts: Vec<(AlertKey, Violation)>,
     /// Tickets whose reference belongs to no alert of the round.
     pub(crate) foreign_tickets: Vec<ReferencedTicket>,
+    /// Partners whose page shows other figures than the records have.
+    pub(crate) wrong_pages: Vec<PartnerId>,
     pub(crate) dead_letters: usize,
 }
 
@@ -156,11 +183,13 @@ pub(crate) fn verdict(alerts: &[ChaosAlert], evidence: &Evidence) -> ChaosVerdic
     for alert in alerts {
         let item = alert.key.item_key();
         let its = tickets.remove(item.as_str()).unwrap_or_default();
-        let violation = violation(alert, evidence.records.get(&item), &its);
+        let is_noted_late = evidence.noted_late.contains(&item);
+        let violation = violation(alert, evidence.records.get(&item), &its, is_noted_late);
         verdict
             .alerts
             .extend(violation.map(|violation| (alert.key.clone(), violation)));
     }
+    verdict.wrong_pages = wrong_pages(evidence);
     verdict.foreign_tickets = tickets.into_values().flatten().cloned().collect();
     verdict
 }
@@ -169,6 +198,7 @@ fn violation(
     alert: &ChaosAlert,
     record: Option<&Record>,
     tickets: &[&ReferencedTicket],
+    is_noted_late: bool,
 ) -> Option<Violation> {
     // Duplicates are the worst violation, so they are reported before any other.
     let ticket = match tickets {
@@ -191,13 +221,12 @@ fn violation(
             return Some(Violation::OpenThoughResolved(ticket.id));
         }
         (Expected::ByTechnician, Some(ticket)) => {
-            let is_closed_by_technician = ticket
-                .closed_by
-                .as_deref()
-                .is_some_and(|by| by != INTEGRATION);
-            return unfinished(alert, record).or_else(|| {
-                (!is_closed_by_technician).then_some(Violation::NotByTechnician(ticket.id))
-            });
+            let is_as_left = match ticket.closed_by.as_deref() {
+                Some(by) => by != INTEGRATION,
+                None => is_noted_late,
+            };
+            return unfinished(alert, record)
+                .or_else(|| (!is_as_left).then_some(Violation::NotByTechnician(ticket.id)));
         }
         (Expected::Refused, Some(ticket)) => {
             return Some(Violation::TicketThoughRefused(ticket.id));
@@ -217,16 +246,58 @@ fn violation(
     if recorded != found {
         return Some(Violation::OtherTicket { recorded, found });
     }
-    let ticket = ticket.filter(|ticket| company.flatten() != Some(ticket.company));
-    ticket.map(|ticket| Violation::OtherCompany(ticket.id))
+    let other_company = ticket.filter(|ticket| company.flatten() != Some(ticket.company));
+    let other_company = other_company.map(|ticket| Violation::OtherCompany(ticket.id));
+    other_company.or_else(|| wrong_figures(record?, tickets))
+}
+
+/// The partners whose page does not show the sum of their records' figures.
+fn wrong_pages(evidence: &Evidence) -> Vec<PartnerId> {
+    let mut sums: BTreeMap<&PartnerId, FiguresSum> = BTreeMap::new();
+    for record in evidence.records.values() {
+        let sum = sums.entry(&record.key.partner).or_default();
+        sum.add(&record.figures);
+    }
+    let counted = |partner: &PartnerId, now| {
+        let sum = sums.get(partner).cloned().unwrap_or_default();
+        sum.finish(now).quarter
+    };
+    let pages = evidence.figures.iter();
+    pages
+        .filter(|(partner, page)| counted(partner, page.counted_at) != page.quarter)
+        .map(|(partner, _)| partner.clone())
+        .collect()
+}
+
+/// What the figures count of the alert, if ConnectWise shows something else.
+fn wrong_figures(record: &Record, tickets: &[&ReferencedTicket]) -> Option<Violation> {
+    let mut sum = DayCounts::default();
+    record
+        .figures
+        .days
+        .values()
+        .for_each(|counts| sum.add(counts));
+    // A ticket that was reopened was closed before.
+    let closed = (sum.closed + sum.closed_by_person).checked_sub(sum.reopened);
+    let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+    let counted = TicketCounts {
+        created: count(sum.created),
+        closed: closed.map_or(usize::MAX, count),
+    };
+    let found = TicketCounts {
+        created: tickets.len(),
+        closed: tickets.iter().filter(|ticket| ticket.closed).count(),
+    };
+    (counted != found).then_some(Violation::Figures { counted, found })
 }
 
 #[cfg(test)]
 mod tests {
     use domain::alert::event::Severity;
     use domain::alert::record::{ClosedBy, OpenTicket};
-    use domain::{AlertId, PartnerId, SourceId, TenantId, TicketRef};
+    use domain::{AlertId, SourceId, TenantId, TicketRef};
     use jiff::Timestamp;
+    use jiff::tz::TimeZone;
 
     use super::*;
 
@@ -272,7 +343,22 @@ mod tests {
             manual_change: None,
             action: None,
         };
-        Record::new(alert.key.clone()).with_open(open)
+        let mut record = Record::new(alert.key.clone()).with_open(open);
+        counts_of(&mut record).created = 1;
+        record
+    }
+
+    /// The counts of the first day.
+    fn counts_of(record: &mut Record) -> &mut DayCounts {
+        let day = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC).date();
+        record.figures.days.entry(day).or_default()
+    }
+
+    /// What the page shows of these records.
+    fn page(records: &BTreeMap<String, Record>) -> PartnerFigures {
+        let mut sum = FiguresSum::default();
+        records.values().for_each(|record| sum.add(&record.figures));
+        sum.finish(Timestamp::UNIX_EPOCH)
     }
 
     fn blocked(alert: &ChaosAlert, reason: Blocked) -> Record {
@@ -289,7 +375,9 @@ mod tests {
             alert("refused", Expected::Refused),
             alert("taken", Expected::ByTechnician),
         ];
-        let closed = opened(&alerts[1], 12).with_closed(12, 1, ClosedBy::Us, Timestamp::UNIX_EPOCH);
+        let mut closed =
+            opened(&alerts[1], 12).with_closed(12, 1, ClosedBy::Us, Timestamp::UNIX_EPOCH);
+        counts_of(&mut closed).closed = 1;
         let records = [
             opened(&alerts[0], 11),
             closed,
@@ -299,11 +387,11 @@ mod tests {
         ];
         let mut taken = ticket(&alerts[4], 15, true);
         taken.closed_by = Some("TSmith".to_owned());
+        let records = records.map(|record| (record.key.item_key(), record)).into();
         let evidence = Evidence {
-            records: records
-                .into_iter()
-                .map(|record| (record.key.item_key(), record))
-                .collect(),
+            noted_late: BTreeSet::new(),
+            figures: [(alerts[0].key.partner.clone(), page(&records))].into(),
+            records,
             tickets: vec![
                 ticket(&alerts[0], 11, false),
                 ticket(&alerts[1], 12, true),
@@ -384,6 +472,41 @@ mod tests {
     }
 
     #[test]
+    fn figures_that_miss_a_ticket_or_its_end_are_found() {
+        let counts = |created, closed| TicketCounts { created, closed };
+        for (change, counted) in [
+            (
+                (|of: &mut DayCounts| of.created = 0) as fn(&mut DayCounts),
+                counts(0, 1),
+            ),
+            (|of| of.created = 2, counts(2, 1)),
+            (|of| of.closed = 0, counts(1, 0)),
+            (|of| of.closed_by_person = 1, counts(1, 2)),
+            (|of| of.reopened = 1, counts(1, 0)),
+        ] {
+            let violations = found(|alerts, evidence| {
+                let record = evidence.records.get_mut(&alerts[1].key.item_key());
+                change(counts_of(record.unwrap()));
+            });
+            let found = counts(1, 1);
+            assert_eq!(
+                violations,
+                one("closed", Violation::Figures { counted, found })
+            );
+        }
+    }
+
+    #[test]
+    fn a_page_that_shows_other_figures_is_found() {
+        let (alerts, mut evidence) = good();
+        for page in evidence.figures.values_mut() {
+            page.quarter.created += 1;
+        }
+        let wrong = verdict(&alerts, &evidence).wrong_pages;
+        assert_eq!(wrong, [alerts[0].key.partner.clone()]);
+    }
+
+    #[test]
     fn a_ticket_without_a_record_is_found() {
         let violations =
             found(|alerts, evidence| evidence.tickets.push(ticket(&alerts[2], 13, true)));
@@ -450,6 +573,19 @@ mod tests {
             violations,
             one("refused", Violation::TicketThoughRefused(14))
         );
+    }
+
+    #[test]
+    fn a_rule_may_reopen_a_technicians_ticket_after_a_late_note() {
+        let (alerts, mut evidence) = good();
+        evidence.tickets[2].closed = false;
+        evidence.tickets[2].closed_by = None;
+        assert_ne!(verdict(&alerts, &evidence), ChaosVerdict::default());
+        evidence.noted_late.insert(alerts[4].key.item_key());
+        assert_eq!(verdict(&alerts, &evidence), ChaosVerdict::default());
+        evidence.tickets[2].closed = true;
+        evidence.tickets[2].closed_by = Some(INTEGRATION.to_owned());
+        assert_ne!(verdict(&alerts, &evidence), ChaosVerdict::default());
     }
 
     #[test]
