@@ -31,6 +31,8 @@ enum Measurement {
     FirstInvocation,
     /// CPU time, memory and calls of `tickets` for new, repeated and resolved alerts
     Tickets,
+    /// What AWS charges for a million events: counters of a run times a price table
+    Cost,
     /// The time of the code that runs for each event, measured by criterion
     Code,
     /// How long 99 partners wait for tickets while the ConnectWise of one more does not answer
@@ -45,6 +47,7 @@ impl Measurement {
             Self::Warm => Some(Part::Warm),
             Self::FirstInvocation => Some(Part::FirstInvocation),
             Self::Tickets => Some(Part::Tickets),
+            Self::Cost => Some(Part::Cost),
             Self::Code => Some(Part::Code),
             Self::Isolation => None,
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use local_stack::binaries::{self, Profile};
 use local_stack::deployment::FUNCTIONS;
 use local_stack::emulator::credentials;
@@ -124,6 +124,15 @@ impl RunningFunction {
         self.runtime.idle_after(invocations, PATIENCE).await
     }
 
+    /// What it has used since its start.
+    pub(crate) fn usage(&self) -> Result<FunctionUsage> {
+        let log_bytes = u32::try_from(self.log.metadata()?.len());
+        Ok(FunctionUsage {
+            cpu_time: self.cpu_time()?,
+            log_bytes: log_bytes.map(f64::from).context("the log is too long")?,
+        })
+    }
+
     pub(crate) fn cpu_time(&self) -> Result<Duration> {
         process_usage::cpu_time(self.process.id())
     }
@@ -134,6 +143,22 @@ impl RunningFunction {
 
     pub(crate) fn log(&self) -> &Path {
         &self.log
+    }
+}
+
+/// What a function used.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FunctionUsage {
+    pub(crate) cpu_time: Duration,
+    pub(crate) log_bytes: f64,
+}
+
+impl FunctionUsage {
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            cpu_time: self.cpu_time.saturating_sub(before.cpu_time),
+            log_bytes: self.log_bytes - before.log_bytes,
+        }
     }
 }
 

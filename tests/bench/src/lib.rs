@@ -3,6 +3,7 @@
 
 mod aws_stub;
 mod code;
+mod cost;
 mod figures;
 pub mod first_invocation;
 mod function;
@@ -38,17 +39,20 @@ pub enum Part {
     FirstInvocation,
     /// CPU time, memory and calls of `tickets`.
     Tickets,
+    /// The cost of a million events.
+    Cost,
     /// The time of the code that runs for each event.
     Code,
 }
 
 impl Part {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Sizes,
         Self::Start,
         Self::Warm,
         Self::FirstInvocation,
         Self::Tickets,
+        Self::Cost,
         Self::Code,
     ];
 }
@@ -85,6 +89,7 @@ pub async fn run(parts: &[Part], usage: Use) -> Result<()> {
             }
             Part::Code => code::measure(&folder, &mut figures).await?,
             Part::Tickets => tickets::measure(&programs, &folder, &mut figures).await?,
+            Part::Cost => cost::measure(&programs, &folder, &mut figures).await?,
         }
     }
     figures.finish(usage)

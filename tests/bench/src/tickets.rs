@@ -10,23 +10,27 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use domain::wire::message::Message;
 use domain::wire::webhook::{self, RequestTimes, SourcePolicy};
+use domain::{PartnerId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use local_stack::call_counter::{CallCounter, CallCounts};
+use local_stack::capacity::Units;
 use local_stack::empty_stack::{EmptyStack, StackTimes};
-use local_stack::journal::Purpose;
+use local_stack::emulator::sdk_config;
+use local_stack::journal::{JournalEntry, Purpose};
 use local_stack::progress::step;
 use local_stack::run_folder::RunFolder;
 use local_stack::seed::{self, PartnerFleet};
 use local_stack::table;
 use serde_json::{Value, json};
+use store::ConfigTable;
 
 use crate::figures::Figures;
-use crate::function::{Programs, RunningFunction, aws_variables};
+use crate::function::{FunctionUsage, Programs, RunningFunction, aws_variables};
 
 /// New alerts, whose CPU time has a reach.
 const ALERTS: usize = 1000;
 /// Messages in one invocation: the template's batch size.
-const BATCH: usize = 10;
+pub(crate) const BATCH: u8 = 10;
 /// All events, after which the memory is measured.
 const EVENTS: usize = 10_000;
 /// CPU seconds for the new alerts.
@@ -36,18 +40,30 @@ const MEMORY_REACH: f64 = 24.0;
 
 /// What became of a number of events.
 #[derive(Debug)]
-struct Work {
+pub(crate) struct Work {
     name: &'static str,
-    events: usize,
-    cpu_time: Duration,
+    pub(crate) events: usize,
+    pub(crate) used: FunctionUsage,
     elapsed: Duration,
-    connectwise: BTreeMap<String, usize>,
+    pub(crate) connectwise: BTreeMap<String, usize>,
+    /// Of the bodies of these calls.
+    pub(crate) connectwise_bytes: f64,
     aws: CallCounts,
-    log_bytes: u64,
+}
+
+/// What all functions of a workplace did since its start.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    pub(crate) connectwise: f64,
+    pub(crate) connectwise_bytes: f64,
+    /// Calls of AWS without those that read secrets.
+    pub(crate) aws: f64,
+    pub(crate) secret_reads: f64,
+    pub(crate) units: Units,
 }
 
 /// A running `tickets` and what it works on.
-struct Workplace {
+pub(crate) struct Workplace {
     stack: EmptyStack,
     fleet: PartnerFleet,
     counter: CallCounter,
@@ -90,20 +106,35 @@ pub(crate) async fn measure(
 
 impl Workplace {
     async fn start(programs: &Programs, folder: &RunFolder) -> Result<Self> {
+        let stack = Self::stack().await?;
+        let counter = CallCounter::start(stack.emulator.endpoint()).await?;
+        Self::start_on(stack, counter, programs, folder).await
+    }
+
+    /// Starts with a proxy that computes the capacity units of DynamoDB, which takes time.
+    pub(crate) async fn start_with_capacity(
+        programs: &Programs,
+        folder: &RunFolder,
+    ) -> Result<Self> {
+        let stack = Self::stack().await?;
+        let counter = CallCounter::start_with_capacity(stack.emulator.endpoint()).await?;
+        Self::start_on(stack, counter, programs, folder).await
+    }
+
+    async fn stack() -> Result<EmptyStack> {
         let stack = EmptyStack::start("bench-tickets", StackTimes::DEMO, 0).await?;
         stack.delete_schedules().await?;
+        Ok(stack)
+    }
+
+    async fn start_on(
+        stack: EmptyStack,
+        counter: CallCounter,
+        programs: &Programs,
+        folder: &RunFolder,
+    ) -> Result<Self> {
         let fleet = seed::seed_fleet(&stack, 1, &stack.simulator).await?;
-        let counter = CallCounter::start(stack.emulator.endpoint()).await?;
-        let command = programs.command("tickets")?;
-        let deployed = stack.deployed.variables.get("tickets");
-        let deployed = deployed.context("tickets has no variables")?;
-        let variables = aws_variables(counter.origin());
-        let variables = deployed
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.clone()))
-            .chain(variables);
-        let variables: Vec<_> = variables.collect();
-        let running = RunningFunction::start("tickets", command, folder, &variables).await?;
+        let running = start_on(&stack, &counter, "tickets", programs, folder, &[]).await?;
         Ok(Self {
             stack,
             fleet,
@@ -113,8 +144,72 @@ impl Workplace {
         })
     }
 
+    /// Starts another function on the same tables, with these variables in place of the template's.
+    pub(crate) async fn start_function(
+        &self,
+        function: &str,
+        programs: &Programs,
+        folder: &RunFolder,
+        replaced: &[(&'static str, String)],
+    ) -> Result<RunningFunction> {
+        start_on(
+            &self.stack,
+            &self.counter,
+            function,
+            programs,
+            folder,
+            replaced,
+        )
+        .await
+    }
+
+    /// Maps further tenants of the partner.
+    pub(crate) async fn add_tenants(&self, count: usize) -> Result<()> {
+        let aws = sdk_config(self.emulator())?;
+        let tenants = ConfigTable::new(&aws, self.config_table().to_owned()).tenants;
+        let partner = self.partner()?;
+        let mapping = tenants.get(partner, &self.fleet.tenant).await?.value;
+        let mapping = mapping.context("the fleet's tenant is not mapped")?;
+        for number in 1..count {
+            let tenant = TenantId::parse(format!("tenant-{number}"))?;
+            tenants.put(partner, &tenant, &mapping).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn counters(&self) -> Result<Counters> {
+        let calls = self.stack.simulator.journal(0).await?;
+        let counts = self.counter.counts();
+        let is_secret = |operation: &str| operation.ends_with(".GetSecretValue");
+        let sum = |of_secrets: bool| {
+            let matching = counts
+                .iter()
+                .filter(|((operation, _), _)| is_secret(operation) == of_secrets);
+            u32::try_from(matching.map(|(_, count)| count).sum::<usize>()).map(f64::from)
+        };
+        Ok(Counters {
+            connectwise: f64::from(u32::try_from(calls.len())?),
+            connectwise_bytes: body_bytes(&calls)?,
+            aws: sum(false)?,
+            secret_reads: sum(true)?,
+            units: self.counter.units()?,
+        })
+    }
+
+    pub(crate) fn emulator(&self) -> &str {
+        self.stack.emulator.endpoint()
+    }
+
+    pub(crate) fn config_table(&self) -> &str {
+        &self.stack.deployed.config_table
+    }
+
+    pub(crate) fn partner(&self) -> Result<&PartnerId> {
+        self.fleet.partners.first().context("no partner")
+    }
+
     /// Hands over one event for each of these alerts, and counts what it costs.
-    async fn work(
+    pub(crate) async fn work(
         &mut self,
         name: &'static str,
         event_type: &str,
@@ -122,12 +217,11 @@ impl Workplace {
     ) -> Result<Work> {
         let calls_before = self.stack.simulator.journal(0).await?.len();
         let aws_before = self.counter.counts();
-        let cpu_before = self.running.cpu_time()?;
-        let log_before = self.running.log().metadata()?.len();
+        let used_before = self.running.usage()?;
         let started = Instant::now();
         let events = alerts.len();
         let alerts: Vec<usize> = alerts.collect();
-        for batch in alerts.chunks(BATCH) {
+        for batch in alerts.chunks(BATCH.into()) {
             let mut records = vec![];
             for alert in batch {
                 let message = self.message(event_type, *alert)?;
@@ -141,9 +235,11 @@ impl Workplace {
                 self.running.log().display()
             );
         }
-        let cpu_time = self.running.cpu_time()?.saturating_sub(cpu_before);
+        let used = self.running.usage()?.since(used_before);
+        let calls = self.stack.simulator.journal(calls_before).await?;
+        let connectwise_bytes = body_bytes(&calls)?;
         let mut connectwise = BTreeMap::new();
-        for call in self.stack.simulator.journal(calls_before).await? {
+        for call in calls {
             let purpose = match call.purpose() {
                 Purpose::Create => "POST tickets".to_owned(),
                 Purpose::Search => "search".to_owned(),
@@ -159,18 +255,18 @@ impl Workplace {
         Ok(Work {
             name,
             events,
-            cpu_time,
+            used,
             elapsed: started.elapsed(),
             connectwise,
+            connectwise_bytes,
             aws,
-            log_bytes: self.running.log().metadata()?.len() - log_before,
         })
     }
 
     /// The message that `ingest` queues for an event.
     fn message(&mut self, event_type: &str, alert: usize) -> Result<Message> {
         self.messages += 1;
-        let partner = self.fleet.partners.first().context("no partner")?;
+        let partner = self.partner()?.clone();
         // Times of one alert increase from phase to phase.
         let now = Timestamp::now() - SignedDuration::from_secs(1);
         let event = json!({
@@ -194,7 +290,7 @@ impl Workplace {
         });
         let policy = SourcePolicy {
             source: self.fleet.source.clone(),
-            partners: vec![partner.clone()],
+            partners: vec![partner],
             kinds_added: vec![],
             webhook: domain::outgoing::scope::WebhookScope::Nothing,
         };
@@ -231,6 +327,49 @@ impl Workplace {
     }
 }
 
+async fn start_on(
+    stack: &EmptyStack,
+    counter: &CallCounter,
+    function: &str,
+    programs: &Programs,
+    folder: &RunFolder,
+    replaced: &[(&'static str, String)],
+) -> Result<RunningFunction> {
+    let command = programs.command(function)?;
+    let deployed = stack.deployed.variables.get(function);
+    let deployed = deployed.with_context(|| format!("{function} has no variables"))?;
+    let deployed = deployed.iter().map(|(name, value)| (name.as_str(), value));
+    let aws = aws_variables(counter.origin());
+    let replaced = aws
+        .iter()
+        .chain(replaced)
+        .map(|(name, value)| (*name, value));
+    let variables = deployed.chain(replaced);
+    let variables: Vec<_> = variables
+        .map(|(name, value)| (name, value.clone()))
+        .collect();
+    RunningFunction::start(function, command, folder, &variables).await
+}
+
+/// The bytes of the bodies of calls. A call without one has the body `null` in the journal.
+fn body_bytes(calls: &[JournalEntry]) -> Result<f64> {
+    let bodies = calls.iter().filter(|call| !call.body.is_null());
+    let bytes: usize = bodies.map(|call| call.body.to_string().len()).sum();
+    Ok(f64::from(u32::try_from(bytes)?))
+}
+
+impl Counters {
+    pub(crate) fn since(self, before: &Self) -> Self {
+        Self {
+            connectwise: self.connectwise - before.connectwise,
+            connectwise_bytes: self.connectwise_bytes - before.connectwise_bytes,
+            aws: self.aws - before.aws,
+            secret_reads: self.secret_reads - before.secret_reads,
+            units: self.units.since(&before.units),
+        }
+    }
+}
+
 /// A path with `{id}` in place of each number.
 fn without_ids(path: &str) -> String {
     let parts = path.split('/').map(|part| match part.parse::<u64>() {
@@ -242,13 +381,18 @@ fn without_ids(path: &str) -> String {
 }
 
 impl Work {
-    /// The sum of the AWS calls whose operation contains one of these words, for each event.
-    fn aws_calls(&self, words: &[&str]) -> Result<f64> {
+    /// The sum of the AWS calls whose operation contains one of these words.
+    fn aws_calls(&self, words: &[&str]) -> usize {
         let matching = self.aws.iter().filter(|((operation, _), _)| {
             let operation = operation.as_str();
             words.iter().any(|word| operation.contains(word))
         });
-        self.for_each_event(matching.map(|(_, count)| count).sum())
+        matching.map(|(_, count)| count).sum()
+    }
+
+    /// Calls that write to a table.
+    pub(crate) fn writes(&self) -> usize {
+        self.aws_calls(&["PutItem", "UpdateItem", "DeleteItem", "WriteItem"])
     }
 
     fn for_each_event(&self, count: usize) -> Result<f64> {
@@ -259,18 +403,18 @@ impl Work {
         let is_new = self.name == "new alerts";
         let reach = |value| is_new.then_some(value);
         let name = |what: &str| format!("tickets, {}: {what}", self.name);
-        let cpu_time = self.cpu_time.as_secs_f64();
+        let cpu_time = self.used.cpu_time.as_secs_f64();
         figures.add_uncompared(&name("CPU for 1,000"), cpu_time, "s", reach(CPU_REACH));
         let calls = self.for_each_event(self.connectwise.values().sum())?;
         figures.add(&name("ConnectWise calls"), calls, "each", reach(1.0));
-        let writes = ["PutItem", "UpdateItem", "DeleteItem", "WriteItem"];
-        let writes = self.aws_calls(&writes)?;
+        let writes = self.for_each_event(self.writes())?;
         figures.add(&name("DynamoDB writes"), writes, "each", reach(2.0));
-        let reads = self.aws_calls(&["DynamoDB_20120810.Get", "BatchGetItem", ".Query"])?;
+        let reads = self.aws_calls(&["DynamoDB_20120810.Get", "BatchGetItem", ".Query"]);
+        let reads = self.for_each_event(reads)?;
         figures.add(&name("DynamoDB reads"), reads, "each", reach(2.0));
-        let queue = self.aws_calls(&["AmazonSQS"])?;
+        let queue = self.for_each_event(self.aws_calls(&["AmazonSQS"]))?;
         figures.add(&name("SQS calls"), queue, "each", reach(0.0));
-        let log = self.for_each_event(usize::try_from(self.log_bytes)?)?;
+        let log = self.used.log_bytes / f64::from(u32::try_from(self.events)?);
         figures.add(&name("bytes of log"), log, "B", None);
         Ok(())
     }
@@ -280,7 +424,7 @@ impl Work {
             "\n{} {}: {:.2} s of CPU time, {:.0} s in all",
             self.events,
             self.name,
-            self.cpu_time.as_secs_f64(),
+            self.used.cpu_time.as_secs_f64(),
             self.elapsed.as_secs_f64()
         );
         let mut rows = vec![["call", "for each event"].map(str::to_owned)];

@@ -1,13 +1,15 @@
-//! A proxy between a function and AWS: it forwards every call unchanged, and counts it.
+//! A proxy between a function and AWS: it forwards every call, and counts it. It can also add up the
+//! capacity units of DynamoDB.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::response::Parts;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -15,6 +17,8 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+
+use crate::capacity::{Units, units_of, wider_query, with_report};
 
 /// The operations that change a table.
 const WRITES: [&str; 5] = [
@@ -43,15 +47,31 @@ struct CountedCalls {
     endpoint: String,
     client: Client<HttpConnector, Body>,
     counts: Mutex<CallCounts>,
+    /// The units since the start, or the first problem, after which they are not complete. `None` if
+    /// they are not added up.
+    units: Option<Mutex<Result<Units>>>,
 }
 
+const DYNAMODB: &str = "DynamoDB_20120810.";
+
 impl CallCounter {
-    /// Starts a proxy for an emulator.
+    /// Starts a proxy for an emulator. It changes nothing.
     pub async fn start(endpoint: &str) -> Result<Self> {
+        Self::serve(endpoint, None).await
+    }
+
+    /// Starts a proxy that also adds up capacity units. It asks the emulator for them with each
+    /// write, and reads some queries twice.
+    pub async fn start_with_capacity(endpoint: &str) -> Result<Self> {
+        Self::serve(endpoint, Some(Mutex::new(Ok(Units::default())))).await
+    }
+
+    async fn serve(endpoint: &str, units: Option<Mutex<Result<Units>>>) -> Result<Self> {
         let calls = Arc::new(CountedCalls {
             endpoint: endpoint.to_owned(),
             client: Client::builder(TokioExecutor::new()).build_http(),
             counts: Mutex::default(),
+            units,
         });
         let router = Router::new()
             .fallback(forward)
@@ -95,6 +115,20 @@ impl CallCounter {
         counts.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The capacity units of all calls since the start.
+    ///
+    /// # Errors
+    /// When they are not added up, or those of a call are not known.
+    pub fn units(&self) -> Result<Units> {
+        let units = self.calls.units.as_ref();
+        let units = units.context("this proxy adds up no capacity units")?;
+        let units = units.lock().unwrap_or_else(PoisonError::into_inner);
+        units
+            .as_ref()
+            .map(Clone::clone)
+            .map_err(|err| anyhow!("{err:#}"))
+    }
+
     fn count(&self, matches: impl Fn(&str, &str) -> bool) -> usize {
         let counts = self.calls.counts.lock();
         let counts = counts.unwrap_or_else(PoisonError::into_inner);
@@ -118,26 +152,77 @@ async fn forward(State(calls): State<Arc<CountedCalls>>, request: Request) -> Re
     };
     let operation = parts.headers.get("x-amz-target");
     let operation = operation.and_then(|target| target.to_str().ok());
-    if let Some(operation) = operation {
-        let parameters: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let table = parameters["TableName"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+    let operation = operation.unwrap_or_default().to_owned();
+    let call: Value = serde_json::from_slice(&body).unwrap_or_default();
+    if !operation.is_empty() {
+        let table = call["TableName"].as_str().unwrap_or_default().to_owned();
         let mut counts = calls.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry((operation.to_owned(), table)).or_default() += 1;
+        *counts.entry((operation.clone(), table)).or_default() += 1;
     }
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     match format!("{}{path}", calls.endpoint).parse::<Uri>() {
         Ok(uri) => parts.uri = uri,
         Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     }
-    match calls
-        .client
-        .request(Request::from_parts(parts, Body::from(body)))
-        .await
-    {
-        Ok(answer) => answer.into_response(),
-        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+    let answer = match (&calls.units, operation.strip_prefix(DYNAMODB)) {
+        (Some(units), Some(operation)) => {
+            let headers = parts.headers;
+            let call = with_report(operation, call);
+            calls.measured(operation, &call, headers, units).await
+        }
+        _ => {
+            calls
+                .send(Request::from_parts(parts, Body::from(body)))
+                .await
+        }
+    };
+    answer.unwrap_or_else(|err| (StatusCode::BAD_GATEWAY, format!("{err:#}")).into_response())
+}
+
+impl CountedCalls {
+    async fn send(&self, request: Request) -> Result<Response> {
+        let answer = self.client.request(request).await?;
+        Ok(answer.into_response())
     }
+
+    /// Makes a call of DynamoDB and adds its units.
+    async fn measured(
+        &self,
+        operation: &str,
+        call: &Value,
+        headers: HeaderMap,
+        units: &Mutex<Result<Units>>,
+    ) -> Result<Response> {
+        let (head, body) = self.call(call, &headers).await?;
+        let consumed = match wider_query(operation, call) {
+            Some(wider) => match self.call(&wider, &headers).await {
+                Ok((_, answer)) => parsed_units(operation, &wider, &answer),
+                Err(err) => Err(err),
+            },
+            None => parsed_units(operation, call, &body),
+        };
+        let mut units = units.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&mut *units, consumed) {
+            (Ok(units), Ok(consumed)) => units.add(&consumed),
+            (Ok(_), Err(err)) => *units = Err(err),
+            (Err(_), _) => {}
+        }
+        Ok(Response::from_parts(head, Body::from(body)))
+    }
+
+    /// Sends a body with the headers of another one. The emulator does not check signatures by the
+    /// root's keys.
+    async fn call(&self, call: &Value, headers: &HeaderMap) -> Result<(Parts, Bytes)> {
+        let mut request = Request::post(&self.endpoint).body(Body::from(call.to_string()))?;
+        *request.headers_mut() = headers.clone();
+        request.headers_mut().remove(header::CONTENT_LENGTH);
+        let (mut head, body) = self.send(request).await?.into_parts();
+        let body = to_bytes(body, MAX_BODY).await?;
+        head.headers.remove(header::CONTENT_LENGTH);
+        Ok((head, body))
+    }
+}
+
+fn parsed_units(operation: &str, call: &Value, answer: &[u8]) -> Result<Units> {
+    units_of(operation, call, &serde_json::from_slice(answer)?)
 }

@@ -4,6 +4,7 @@
 
 pub mod binaries;
 pub mod call_counter;
+pub mod capacity;
 pub mod debian;
 pub mod deployment;
 pub mod empty_stack;
