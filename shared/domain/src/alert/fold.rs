@@ -284,6 +284,7 @@ fn start_occurrence(mut record: Record, event: &Event, particulars: &Particulars
         // resolved.
         open.noted_resolved = false;
         open.noted_repeats = 0;
+        open.title_note_at = None;
     }
     let has_details = record.desired.details.is_some();
     let repeats = u32::from(record.open().is_some() && has_details);
@@ -331,6 +332,13 @@ fn count_repeat(mut record: Record, event: &Event, particulars: &Particulars) ->
             ),
             false => (particulars.severity, particulars.expires_at),
         };
+    }
+    let title = AlertSummary::new(particulars).title;
+    let is_new_title = record.summary.as_ref().is_some_and(|of| of.title != title);
+    if let Some(Actual::Open(open)) = &mut record.actual
+        && is_new_title
+    {
+        open.title_note_at.get_or_insert(event.receipt.at);
     }
     keep_newest_text(record, particulars)
 }

@@ -246,10 +246,28 @@ impl Record {
         self.without_needless_text()
     }
 
-    /// A text is kept for the next ticket, which is needed if the open one proves to have been
-    /// closed before the alert was raised again, or if a close that was given up takes effect late.
+    /// Puts off a note about a changed title, if one is due.
+    #[must_use]
+    pub fn with_title_note_at(mut self, at: Timestamp) -> Self {
+        if let Some(Actual::Open(open)) = &mut self.actual {
+            open.title_note_at = open.title_note_at.map(|_| at);
+        }
+        self
+    }
+
+    /// When a note about a changed title is due.
+    pub(crate) fn title_note_at(&self) -> Option<Timestamp> {
+        let open = self.open().filter(|_| self.desired.active)?;
+        open.title_note_at
+    }
+
+    /// A text is kept for a note about a changed title, and for the next ticket, which is needed if
+    /// the open one proves to have been closed before the alert was raised again, or if a close that
+    /// was given up takes effect late.
     fn without_needless_text(mut self) -> Self {
-        if !self.is_raised_again() && !self.may_close_late() {
+        let is_needed =
+            self.is_raised_again() || self.may_close_late() || self.title_note_at().is_some();
+        if !is_needed {
             self.payload = None;
         }
         self
@@ -525,7 +543,8 @@ impl Record {
     #[must_use]
     pub fn with_nothing_to_do(mut self, event: Option<&Event>) -> Self {
         self.blocked = None;
-        if self.may_close_late() && self.desired.active {
+        let may_close_late = self.may_close_late() && self.desired.active;
+        if may_close_late || self.title_note_at().is_some() {
             self.payload = self.text(event).cloned();
         }
         self.without_needless_text()

@@ -130,6 +130,7 @@ fn of_recheck(
         noted_repeats: 0,
         noted_resolved: false,
         owes_reopened_note: !is_new,
+        title_note_at: None,
         ticket_ref: (!is_new).then(|| recheck.ticket_ref.clone()),
         made: None,
         manual_change: None,

@@ -491,8 +491,8 @@ fn unreported_repeats(
         .last_note_at
         .filter(|_| open.noted_repeats > 0 || flaps_until.is_some())
         .map(|at| later(at, interval));
-    if next_note.is_some_and(|next| now < next) {
-        return Err(Idle::NotedRecently);
+    if let Some(until) = next_note.filter(|next| now < *next) {
+        return Err(Idle::NotedRecently { until });
     }
     Ok(NoteContent::Repeats {
         repeats: details.repeats,

@@ -39,8 +39,8 @@ pub enum Idle {
     Cleared,
     /// The ticket is up to date.
     UpToDate,
-    /// The last note is too recent for another one.
-    NotedRecently,
+    /// The last note is too recent for another one until then.
+    NotedRecently { until: Timestamp },
     /// The ticket is closed and the alert is resolved.
     Closed,
     /// The alert is resolved, and its ticket is in another ConnectWise.

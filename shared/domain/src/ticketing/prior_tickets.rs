@@ -60,6 +60,7 @@ pub fn adopt_prior_tickets(
             noted_repeats: details.map_or(0, |details| details.repeats),
             noted_resolved: false,
             owes_reopened_note: false,
+            title_note_at: None,
             ticket_ref: ticket
                 .ticket_ref
                 .clone()

@@ -175,9 +175,13 @@ pub fn apply_effect(
         }
         (Op::Note(NoteKind::Repeats), WriteEffect::Noted, Some(open)) => {
             let reported = record.repeats_reported_by(claim);
+            let details = record.desired.details.as_ref();
+            // A title that changed after the claim is not in this note.
+            let is_newest = details.is_none_or(|details| reported >= details.repeats);
             record.with_open(OpenTicket {
                 last_note_at: Some(now),
                 noted_repeats: open.noted_repeats.max(reported),
+                title_note_at: open.title_note_at.filter(|_| !is_newest),
                 ..open
             })
         }

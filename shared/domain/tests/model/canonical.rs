@@ -361,6 +361,8 @@ impl<'a, H: Hasher> Canonical<'a, H> {
     fn open(&mut self, open: &'a OpenTicket) {
         let OpenTicket {
             ticket_id,
+            // The events of the model have one title.
+            title_note_at: _,
             board_id: _,
             company_id: _,
             epoch: _,

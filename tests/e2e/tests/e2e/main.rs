@@ -77,6 +77,7 @@ mod reconcile {
     pub(crate) mod retention;
     mod storm_crashes;
     mod storms;
+    mod title_notes;
 }
 
 mod security {

@@ -338,6 +338,7 @@ mod tests {
             noted_repeats: 0,
             noted_resolved: false,
             owes_reopened_note: false,
+            title_note_at: None,
             ticket_ref: None,
             made: None,
             manual_change: None,

@@ -138,6 +138,7 @@ fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> 
         noted_repeats: 0,
         noted_resolved: false,
         owes_reopened_note: false,
+        title_note_at: None,
         ticket_ref: None,
         made: None,
         manual_change: None,

@@ -46,6 +46,9 @@ pub struct OpenTicket {
     /// Whether the ticket was reopened and has no note about that yet.
     #[serde(default)]
     pub owes_reopened_note: bool,
+    /// When a note about a changed title is due, if no repeat is noted before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title_note_at: Option<Timestamp>,
     /// Its reference, if that is not the reference of the current occurrence: it was reopened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket_ref: Option<TicketRef>,
@@ -137,6 +140,7 @@ impl OpenTicket {
             noted_repeats: 0,
             noted_resolved: false,
             owes_reopened_note: false,
+            title_note_at: None,
             ticket_ref: None,
             made: None,
             manual_change: None,

@@ -60,7 +60,7 @@ impl Record {
     }
 
     /// When reconcile must look at the record even if no message comes: for a recheck, for a claim
-    /// whose message was lost, or to shrink it after its retention.
+    /// whose message was lost, for a note about a changed title, or to shrink it after its retention.
     #[must_use]
     pub fn next_check_at(&self, retention: SignedDuration) -> Option<Timestamp> {
         let abandoned = self.claim.as_ref().map(|claim| {
@@ -70,7 +70,11 @@ impl Record {
         });
         let rechecks = self.pending_rechecks().map(|recheck| recheck.at);
         let shrinks = self.shrinks_at(retention);
-        rechecks.chain(abandoned).chain(shrinks).min()
+        rechecks
+            .chain(abandoned)
+            .chain(self.title_note_at())
+            .chain(shrinks)
+            .min()
     }
 
     /// When the occurrence was raised, by the receipt: the place of the alert in a list by time.

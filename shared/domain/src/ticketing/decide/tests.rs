@@ -92,6 +92,7 @@ fn open() -> OpenTicket {
         noted_repeats: 0,
         noted_resolved: false,
         owes_reopened_note: false,
+        title_note_at: None,
         ticket_ref: None,
         made: None,
         manual_change: None,
@@ -201,7 +202,12 @@ fn a_repeat_is_noted_once_an_hour() {
     }));
     assert_eq!(next(&record, 14), Decision::Nothing(Idle::UpToDate));
     let record = fold(fold(record, &raised(15)), &raised(16));
-    assert_eq!(next(&record, 17), Decision::Nothing(Idle::NotedRecently));
+    assert_eq!(
+        next(&record, 17),
+        Decision::Nothing(Idle::NotedRecently {
+            until: at(13 + 3600)
+        })
+    );
     assert_eq!(
         next(&record, 13 + 3600),
         Decision::Write(TicketWrite::Note {

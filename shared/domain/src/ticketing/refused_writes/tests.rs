@@ -167,6 +167,7 @@ fn open(now: Timestamp) -> OpenTicket {
         noted_repeats: 0,
         noted_resolved: false,
         owes_reopened_note: false,
+        title_note_at: None,
         ticket_ref: None,
         made: None,
         manual_change: None,

@@ -1,6 +1,8 @@
 use super::*;
 use crate::alert::command::{Command, CommandAction};
-use crate::alert::record::{ClosedBy, Op};
+use crate::alert::event::AlertChange;
+use crate::alert::fold::fold;
+use crate::alert::record::{Actual, ClosedBy, Op};
 use crate::connection::breaker::Breaker;
 use crate::connection::view::LiveConnection;
 use crate::fixtures::{RETENTION, SETTLE, at, claim, key, open, raised, resolved};
@@ -140,4 +142,76 @@ fn a_record_that_reconcile_looks_at_too_early_is_written_again() {
         "only reconcile looks by time"
     );
     assert!(!rewrites(&AlertRequest::Reconsider, ends), "it is reduced");
+}
+
+/// A repeat with this title.
+fn titled(second: i64, title: &str) -> crate::alert::event::Event {
+    let mut repeat = raised(second);
+    if let AlertChange::Raised(particulars) = &mut repeat.change {
+        particulars.payload.title = title.to_owned();
+    }
+    repeat
+}
+
+/// A record whose ticket has a note about its first repeat, at second 20.
+fn noted() -> Record {
+    let mut record = open(&[titled(0, "Disk is full"), titled(15, "Disk is full")]);
+    if let Some(Actual::Open(open)) = &mut record.actual {
+        open.last_note_at = Some(at(20));
+        open.noted_repeats = 1;
+    }
+    record
+}
+
+#[test]
+fn a_title_that_changed_after_a_note_is_noted_when_the_interval_is_over() {
+    let due = at(20 + 3600);
+    let again = noted();
+    let WorkerStep::Finish { record, idle, .. } =
+        step(&event(titled(30, "Disk is full")), &again, 31)
+    else {
+        panic!("the last note is recent");
+    };
+    assert_eq!(idle, Idle::NotedRecently { until: due });
+    assert_eq!(
+        record.next_check_at(RETENTION),
+        None,
+        "the title is the same"
+    );
+    assert_eq!(record.payload, None);
+
+    let changed = event(titled(40, "Disk is about to fail"));
+    let WorkerStep::Finish { record, .. } = step(&changed, &record, 41) else {
+        panic!("the last note is recent");
+    };
+    assert_eq!(record.next_check_at(RETENTION), Some(due));
+    // Another repeat does not bring it forward.
+    let repeated = event(titled(50, "Disk is about to fail"));
+    let WorkerStep::Finish { record, .. } = step(&repeated, &record, 51) else {
+        panic!("the last note is recent");
+    };
+    assert_eq!(record.next_check_at(RETENTION), Some(due));
+
+    let reconsider = AlertRequest::Reconsider;
+    let WorkerStep::Write { write, text, .. } = step(&reconsider, &record, 20 + 3600) else {
+        panic!("the note is due");
+    };
+    assert!(matches!(write, TicketWrite::Note { .. }), "{write:?}");
+    assert_eq!(text.unwrap().title, "Disk is about to fail");
+}
+
+#[test]
+fn a_resolved_alert_gets_no_note_about_its_title() {
+    let changed = event(titled(30, "Disk is about to fail"));
+    let WorkerStep::Finish { record, .. } = step(&changed, &noted(), 31) else {
+        panic!("the last note is recent");
+    };
+    let record = fold(record, &resolved(60));
+    assert_eq!(record.next_check_at(RETENTION), None);
+    let record = fold(record, &titled(70, "Disk is full"));
+    assert_eq!(
+        record.next_check_at(RETENTION),
+        None,
+        "its raise has a note"
+    );
 }

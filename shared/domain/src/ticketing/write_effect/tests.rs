@@ -1,6 +1,6 @@
 use super::*;
 use crate::TicketRef;
-use crate::alert::event::{Event, Severity};
+use crate::alert::event::{AlertChange, Event, Severity};
 use crate::alert::fold::fold;
 use crate::alert::record::Recheck;
 use crate::fixtures::{RETENTION, SETTLE, at, claim, key, open, raised, resolved};
@@ -69,6 +69,26 @@ fn repeats_are_noted_once_per_interval() {
     let open = after.open().unwrap();
     assert_eq!((open.noted_repeats, open.last_note_at), (2, Some(at(21))));
     assert_eq!(after.claim, None);
+}
+
+#[test]
+fn a_note_contains_the_title_unless_it_changed_after_the_claim() {
+    let renamed = |second| {
+        let mut event = raised(second);
+        if let AlertChange::Raised(particulars) = &mut event.change {
+            particulars.payload.title = "Another title".to_owned();
+        }
+        event
+    };
+    let due = |record: &Record| record.open().unwrap().title_note_at;
+    let record = open(&[raised(1), raised(12), renamed(13)]);
+    assert_eq!(due(&record), Some(at(13)));
+    let before = claim(Op::Note(NoteKind::Repeats), &open(&[raised(1), raised(12)]));
+    let noted = apply_effect(record.clone(), &before, &WriteEffect::Noted, at(21));
+    assert_eq!(due(&noted), Some(at(13)));
+    let of_all = claim(Op::Note(NoteKind::Repeats), &record);
+    let noted = apply_effect(record, &of_all, &WriteEffect::Noted, at(21));
+    assert_eq!(due(&noted), None);
 }
 
 #[test]

@@ -296,7 +296,7 @@ fn several_raises_of_a_flapping_alert_are_one_note() {
         let record = flapping(&[100, 200, 300]).with_open(noted.clone());
         next_in(&fold(record, &raised(400)), view, now)
     };
-    let idle = Decision::Nothing(Idle::NotedRecently);
+    let idle = Decision::Nothing(Idle::NotedRecently { until: at(610) });
     assert_eq!(raised_again(&view, 401), idle);
     assert!(matches!(raised_again(&view, 611), Decision::Write(_)));
     let calm = super::view();
