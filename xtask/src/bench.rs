@@ -33,6 +33,8 @@ enum Measurement {
     Tickets,
     /// What AWS charges for a million events: counters of a run times a price table
     Cost,
+    /// Tickets a second while ConnectWise is slow, and the time from a message to its ticket
+    Pace,
     /// The time of the code that runs for each event, measured by criterion
     Code,
     /// How long 99 partners wait for tickets while the ConnectWise of one more does not answer
@@ -48,6 +50,7 @@ impl Measurement {
             Self::FirstInvocation => Some(Part::FirstInvocation),
             Self::Tickets => Some(Part::Tickets),
             Self::Cost => Some(Part::Cost),
+            Self::Pace => Some(Part::Pace),
             Self::Code => Some(Part::Code),
             Self::Isolation => None,
         }

@@ -54,6 +54,13 @@ impl Programs {
         Ok(Self { built, peer })
     }
 
+    /// The programs of the template's functions, by name.
+    pub(crate) fn functions(&self) -> Result<BTreeMap<String, PathBuf>> {
+        let functions = FUNCTIONS.iter();
+        let functions = functions.map(|name| Ok(((*name).to_owned(), self.path(name)?.to_owned())));
+        functions.collect()
+    }
+
     pub(crate) fn path(&self, function: &str) -> Result<&Path> {
         binaries::program(&self.built, function)
     }

@@ -4,9 +4,11 @@
 mod aws_stub;
 mod code;
 mod cost;
+mod delay;
 mod figures;
 pub mod first_invocation;
 mod function;
+mod pace;
 mod requests;
 mod sizes;
 mod spread;
@@ -41,18 +43,21 @@ pub enum Part {
     Tickets,
     /// The cost of a million events.
     Cost,
+    /// Tickets a second while ConnectWise is slow, and the time from a message to its ticket.
+    Pace,
     /// The time of the code that runs for each event.
     Code,
 }
 
 impl Part {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Sizes,
         Self::Start,
         Self::Warm,
         Self::FirstInvocation,
         Self::Tickets,
         Self::Cost,
+        Self::Pace,
         Self::Code,
     ];
 }
@@ -89,6 +94,10 @@ pub async fn run(parts: &[Part], usage: Use) -> Result<()> {
             }
             Part::Code => code::measure(&folder, &mut figures).await?,
             Part::Tickets => tickets::measure(&programs, &folder, &mut figures).await?,
+            Part::Pace => {
+                delay::measure(&programs, &folder, &mut figures).await?;
+                pace::measure(&programs, &mut figures).await?;
+            }
             Part::Cost => cost::measure(&programs, &folder, &mut figures).await?,
         }
     }

@@ -17,13 +17,14 @@ use local_stack::capacity::Units;
 use local_stack::empty_stack::{EmptyStack, StackTimes};
 use local_stack::emulator::sdk_config;
 use local_stack::journal::{JournalEntry, Purpose};
-use local_stack::progress::step;
+use local_stack::progress::{step, wait_for};
 use local_stack::run_folder::RunFolder;
 use local_stack::seed::{self, PartnerFleet};
 use local_stack::table;
 use serde_json::{Value, json};
 use store::ConfigTable;
 
+use crate::PATIENCE;
 use crate::figures::Figures;
 use crate::function::{FunctionUsage, Programs, RunningFunction, aws_variables};
 
@@ -45,6 +46,8 @@ pub(crate) struct Work {
     pub(crate) events: usize,
     pub(crate) used: FunctionUsage,
     elapsed: Duration,
+    /// The time of the invocations alone.
+    pub(crate) invoked: Duration,
     pub(crate) connectwise: BTreeMap<String, usize>,
     /// Of the bodies of these calls.
     pub(crate) connectwise_bytes: f64,
@@ -106,7 +109,17 @@ pub(crate) async fn measure(
 
 impl Workplace {
     async fn start(programs: &Programs, folder: &RunFolder) -> Result<Self> {
-        let stack = Self::stack().await?;
+        let stack = Self::stack(0).await?;
+        let counter = CallCounter::start(stack.emulator.endpoint()).await?;
+        Self::start_on(stack, counter, programs, folder).await
+    }
+
+    /// Starts with a second partner, whose ConnectWise is another site.
+    pub(crate) async fn start_with_two_partners(
+        programs: &Programs,
+        folder: &RunFolder,
+    ) -> Result<Self> {
+        let stack = Self::stack(1).await?;
         let counter = CallCounter::start(stack.emulator.endpoint()).await?;
         Self::start_on(stack, counter, programs, folder).await
     }
@@ -116,13 +129,13 @@ impl Workplace {
         programs: &Programs,
         folder: &RunFolder,
     ) -> Result<Self> {
-        let stack = Self::stack().await?;
+        let stack = Self::stack(0).await?;
         let counter = CallCounter::start_with_capacity(stack.emulator.endpoint()).await?;
         Self::start_on(stack, counter, programs, folder).await
     }
 
-    async fn stack() -> Result<EmptyStack> {
-        let stack = EmptyStack::start("bench-tickets", StackTimes::DEMO, 0).await?;
+    async fn stack(other_sites: usize) -> Result<EmptyStack> {
+        let stack = EmptyStack::start("bench-tickets", StackTimes::DEMO, other_sites).await?;
         stack.delete_schedules().await?;
         Ok(stack)
     }
@@ -133,7 +146,9 @@ impl Workplace {
         programs: &Programs,
         folder: &RunFolder,
     ) -> Result<Self> {
-        let fleet = seed::seed_fleet(&stack, 1, &stack.simulator).await?;
+        let other = stack.other_sites.first();
+        let partners = 1 + stack.other_sites.len();
+        let fleet = seed::seed_fleet(&stack, partners, other.unwrap_or(&stack.simulator)).await?;
         let running = start_on(&stack, &counter, "tickets", programs, folder, &[]).await?;
         Ok(Self {
             stack,
@@ -219,21 +234,18 @@ impl Workplace {
         let aws_before = self.counter.counts();
         let used_before = self.running.usage()?;
         let started = Instant::now();
+        let partner = self.partner()?.clone();
         let events = alerts.len();
         let alerts: Vec<usize> = alerts.collect();
+        let mut invoked = Duration::ZERO;
         for batch in alerts.chunks(BATCH.into()) {
-            let mut records = vec![];
-            for alert in batch {
-                let message = self.message(event_type, *alert)?;
-                records.push(self.record(&message));
-            }
-            let answer = self.running.invoke(&json!({ "Records": records })).await?;
-            let failures = answer["batchItemFailures"].as_array().map(Vec::len);
+            let (failures, time) = self.invoke(&partner, event_type, batch).await?;
             ensure!(
-                failures == Some(0),
-                "tickets failed messages: {answer}; see {}",
+                failures == 0,
+                "tickets failed messages; see {}",
                 self.running.log().display()
             );
+            invoked += time;
         }
         let used = self.running.usage()?.since(used_before);
         let calls = self.stack.simulator.journal(calls_before).await?;
@@ -257,52 +269,68 @@ impl Workplace {
             events,
             used,
             elapsed: started.elapsed(),
+            invoked,
             connectwise,
             connectwise_bytes,
             aws,
         })
     }
 
-    /// The message that `ingest` queues for an event.
-    fn message(&mut self, event_type: &str, alert: usize) -> Result<Message> {
-        self.messages += 1;
-        let partner = self.partner()?.clone();
-        // Times of one alert increase from phase to phase.
-        let now = Timestamp::now() - SignedDuration::from_secs(1);
-        let event = json!({
-            "specversion": "1.0",
-            "id": format!("event-{}", self.messages),
-            "source": "https://rmm.example.com/bench",
-            "type": event_type,
-            "time": now.to_string(),
-            "data": {
-                "partner": partner,
-                "tenant": self.fleet.tenant,
-                "tenant_name": "Acme Dental Group",
-                "alert_id": format!("alert-{alert}"),
-                "kind": "disk",
-                "severity": "medium",
-                "title": "Disk C: of SRV-01 is 95 % full",
-                "description": "The volume has little space left. ".repeat(40),
-                "device": "SRV-01",
-                "link": "https://rmm.example.com/alerts/1",
-            },
-        });
-        let policy = SourcePolicy {
-            source: self.fleet.source.clone(),
-            partners: vec![partner],
-            kinds_added: vec![],
-            webhook: domain::outgoing::scope::WebhookScope::Nothing,
-        };
-        let times = RequestTimes {
-            sent_at: now,
-            received_at: now,
-        };
-        let body = event.to_string();
-        let parsed = webhook::parse(body.as_bytes(), &policy, times);
-        let mut parsed = parsed.ok().context("the event is not readable")?;
-        let message = parsed.messages.pop();
-        message.with_context(|| format!("the event is rejected: {:?}", parsed.rejected))
+    /// Lets the second partner's ConnectWise refuse its keys, until its alerts are blocked.
+    pub(crate) async fn revoke_other_keys(&mut self) -> Result<()> {
+        let site = self.stack.other_sites.first().context("no other site")?;
+        site.set_faults(&json!({ "keys": "revoked" })).await?;
+        wait_for("the connection's breaker", PATIENCE, async || {
+            let (failures, _) = self.block_batch(&[0]).await?;
+            Ok((failures == 0).then_some(()))
+        })
+        .await
+    }
+
+    /// Hands over events of the second partner. Returns how many messages return to the queue.
+    pub(crate) async fn block(&mut self, alerts: std::ops::Range<usize>) -> Result<usize> {
+        let alerts: Vec<usize> = alerts.collect();
+        let site = self.stack.other_sites.first().context("no other site")?;
+        let calls_before = site.journal(0).await?.len();
+        let mut returned = 0;
+        for batch in alerts.chunks(BATCH.into()) {
+            let (failures, _) = self.block_batch(batch).await?;
+            returned += failures;
+        }
+        let site = self.stack.other_sites.first().context("no other site")?;
+        let calls = site.journal(calls_before).await?.len();
+        ensure!(calls == 0, "blocked alerts made {calls} calls");
+        Ok(returned)
+    }
+
+    async fn block_batch(&mut self, alerts: &[usize]) -> Result<(usize, Duration)> {
+        let partner = self.fleet.other.clone();
+        self.invoke(&partner, "alert.raised", alerts).await
+    }
+
+    /// Hands over a batch. Returns how many messages return to the queue, and the time it took.
+    async fn invoke(
+        &mut self,
+        partner: &PartnerId,
+        event_type: &str,
+        alerts: &[usize],
+    ) -> Result<(usize, Duration)> {
+        let mut records = vec![];
+        for alert in alerts {
+            self.messages += 1;
+            let message = message(&self.fleet, partner, event_type, *alert, self.messages)?;
+            records.push(self.record(&message));
+        }
+        let started = Instant::now();
+        let answer = self.running.invoke(&json!({ "Records": records })).await?;
+        let failures = answer["batchItemFailures"].as_array().map(Vec::len);
+        let failures = failures.with_context(|| format!("tickets answers {answer}"))?;
+        Ok((failures, started.elapsed()))
+    }
+
+    /// How long the emulator has answered calls since the start.
+    pub(crate) fn emulator_time(&self) -> Duration {
+        self.counter.busy_time()
     }
 
     /// A message as Lambda hands it over.
@@ -349,6 +377,52 @@ async fn start_on(
         .map(|(name, value)| (name, value.clone()))
         .collect();
     RunningFunction::start(function, command, folder, &variables).await
+}
+
+/// The message that `ingest` queues for an event. Its number is unique.
+pub(crate) fn message(
+    fleet: &PartnerFleet,
+    partner: &PartnerId,
+    event_type: &str,
+    alert: usize,
+    number: usize,
+) -> Result<Message> {
+    // Times of one alert increase from phase to phase.
+    let now = Timestamp::now() - SignedDuration::from_secs(1);
+    let event = json!({
+        "specversion": "1.0",
+        "id": format!("event-{}", number),
+        "source": "https://rmm.example.com/bench",
+        "type": event_type,
+        "time": now.to_string(),
+        "data": {
+            "partner": partner,
+            "tenant": fleet.tenant,
+            "tenant_name": "Acme Dental Group",
+            "alert_id": format!("alert-{alert}"),
+            "kind": "disk",
+            "severity": "medium",
+            "title": "Disk C: of SRV-01 is 95 % full",
+            "description": "The volume has little space left. ".repeat(40),
+            "device": "SRV-01",
+            "link": "https://rmm.example.com/alerts/1",
+        },
+    });
+    let policy = SourcePolicy {
+        source: fleet.source.clone(),
+        partners: vec![partner.clone()],
+        kinds_added: vec![],
+        webhook: domain::outgoing::scope::WebhookScope::Nothing,
+    };
+    let times = RequestTimes {
+        sent_at: now,
+        received_at: now,
+    };
+    let body = event.to_string();
+    let parsed = webhook::parse(body.as_bytes(), &policy, times);
+    let mut parsed = parsed.ok().context("the event is not readable")?;
+    let message = parsed.messages.pop();
+    message.with_context(|| format!("the event is rejected: {:?}", parsed.rejected))
 }
 
 /// The bytes of the bodies of calls. A call without one has the body `null` in the journal.

@@ -2,7 +2,8 @@
 //! capacity units of DynamoDB.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use axum::Router;
@@ -47,9 +48,18 @@ struct CountedCalls {
     endpoint: String,
     client: Client<HttpConnector, Body>,
     counts: Mutex<CallCounts>,
+    busy: Mutex<BusyTime>,
     /// The units since the start, or the first problem, after which they are not complete. `None` if
     /// they are not added up.
     units: Option<Mutex<Result<Units>>>,
+}
+
+/// How long at least one call was in progress.
+#[derive(Debug, Default)]
+struct BusyTime {
+    calls: usize,
+    since: Option<Instant>,
+    total: Duration,
 }
 
 const DYNAMODB: &str = "DynamoDB_20120810.";
@@ -71,6 +81,7 @@ impl CallCounter {
             endpoint: endpoint.to_owned(),
             client: Client::builder(TokioExecutor::new()).build_http(),
             counts: Mutex::default(),
+            busy: Mutex::default(),
             units,
         });
         let router = Router::new()
@@ -113,6 +124,12 @@ impl CallCounter {
     pub fn counts(&self) -> CallCounts {
         let counts = self.calls.counts.lock();
         counts.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How long at least one call has been in progress since the start.
+    pub fn busy_time(&self) -> Duration {
+        let busy = self.calls.busy.lock();
+        busy.unwrap_or_else(PoisonError::into_inner).total
     }
 
     /// The capacity units of all calls since the start.
@@ -171,18 +188,29 @@ async fn forward(State(calls): State<Arc<CountedCalls>>, request: Request) -> Re
             calls.measured(operation, &call, headers, units).await
         }
         _ => {
-            calls
-                .send(Request::from_parts(parts, Body::from(body)))
-                .await
+            let request = Request::from_parts(parts, Body::from(body));
+            calls.send(request).await.map(response)
         }
     };
     answer.unwrap_or_else(|err| (StatusCode::BAD_GATEWAY, format!("{err:#}")).into_response())
 }
 
 impl CountedCalls {
-    async fn send(&self, request: Request) -> Result<Response> {
-        let answer = self.client.request(request).await?;
-        Ok(answer.into_response())
+    /// Sends a request and reads the whole answer.
+    async fn send(&self, request: Request) -> Result<(Parts, Bytes)> {
+        self.busy().begin(Instant::now());
+        let answer = self.receive(request).await;
+        self.busy().end(Instant::now());
+        answer
+    }
+
+    async fn receive(&self, request: Request) -> Result<(Parts, Bytes)> {
+        let (head, body) = self.client.request(request).await?.into_parts();
+        Ok((head, to_bytes(Body::new(body), MAX_BODY).await?))
+    }
+
+    fn busy(&self) -> MutexGuard<'_, BusyTime> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes a call of DynamoDB and adds its units.
@@ -207,7 +235,7 @@ impl CountedCalls {
             (Ok(_), Err(err)) => *units = Err(err),
             (Err(_), _) => {}
         }
-        Ok(Response::from_parts(head, Body::from(body)))
+        Ok(response((head, body)))
     }
 
     /// Sends a body with the headers of another one. The emulator does not check signatures by the
@@ -216,13 +244,61 @@ impl CountedCalls {
         let mut request = Request::post(&self.endpoint).body(Body::from(call.to_string()))?;
         *request.headers_mut() = headers.clone();
         request.headers_mut().remove(header::CONTENT_LENGTH);
-        let (mut head, body) = self.send(request).await?.into_parts();
-        let body = to_bytes(body, MAX_BODY).await?;
-        head.headers.remove(header::CONTENT_LENGTH);
-        Ok((head, body))
+        self.send(request).await
+    }
+}
+
+/// An answer whose body is sent as a whole.
+fn response((mut head, body): (Parts, Bytes)) -> Response {
+    for name in [header::CONTENT_LENGTH, header::TRANSFER_ENCODING] {
+        head.headers.remove(name);
+    }
+    Response::from_parts(head, Body::from(body))
+}
+
+impl BusyTime {
+    fn begin(&mut self, now: Instant) {
+        self.calls += 1;
+        self.since.get_or_insert(now);
+    }
+
+    fn end(&mut self, now: Instant) {
+        self.calls = self.calls.saturating_sub(1);
+        if self.calls == 0
+            && let Some(since) = self.since.take()
+        {
+            self.total += now.duration_since(since);
+        }
     }
 }
 
 fn parsed_units(operation: &str, call: &Value, answer: &[u8]) -> Result<Units> {
     units_of(operation, call, &serde_json::from_slice(answer)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_at_the_same_time_count_once() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut busy = BusyTime::default();
+        // From 0 to 30, and from 50 to 60.
+        for (begins, time) in [
+            (true, 0),
+            (true, 10),
+            (false, 20),
+            (false, 30),
+            (true, 50),
+            (false, 60),
+        ] {
+            match begins {
+                true => busy.begin(at(time)),
+                false => busy.end(at(time)),
+            }
+        }
+        assert_eq!(busy.total, Duration::from_millis(40));
+    }
 }

@@ -89,9 +89,20 @@ pub struct EmptyStack {
 impl EmptyStack {
     /// Installs what is missing, builds, starts and deploys, with `others` additional sites.
     pub async fn start(run: &str, times: StackTimes, others: usize) -> Result<Self> {
+        Self::start_with(run, times, others, BTreeMap::new()).await
+    }
+
+    /// As [`EmptyStack::start`], with these programs in place of those that it builds, by name.
+    pub async fn start_with(
+        run: &str,
+        times: StackTimes,
+        others: usize,
+        programs: BTreeMap<String, PathBuf>,
+    ) -> Result<Self> {
         let folder = RunFolder::create(run)?;
         let venv = Venv::ensure(EMULATOR).await?;
-        let built = step("building the functions and the simulator", build()).await?;
+        let mut built = step("building the functions and the simulator", build()).await?;
+        built.extend(programs);
         let what = "starting the emulator and the simulator";
         let (emulator, simulator, other_sites) = step(what, async {
             let program = binaries::program(&built, "connectwise-sim")?;

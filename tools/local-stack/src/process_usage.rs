@@ -48,6 +48,40 @@ pub fn cpu_time(process: Pid) -> Result<Duration> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
+/// The time of all processors since the start of the machine, in hundredths of a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MachineTime {
+    busy: u64,
+    idle: u64,
+}
+
+impl MachineTime {
+    pub fn now() -> Result<Self> {
+        Self::parse(&fs::read_to_string("/proc/stat")?)
+    }
+
+    fn parse(stat: &str) -> Result<Self> {
+        let line = stat.lines().find_map(|line| line.strip_prefix("cpu "));
+        let fields = line.context("/proc/stat has no line for all processors")?;
+        // Time of guests is in the first fields already.
+        let fields = fields.split_whitespace().take(8).map(str::parse);
+        let fields = fields.collect::<Result<Vec<u64>, _>>()?;
+        // The fourth and fifth are idle and waiting for disks.
+        let idle = fields.iter().skip(3).take(2).sum();
+        let all: u64 = fields.iter().sum();
+        Ok(Self {
+            busy: all - idle,
+            idle,
+        })
+    }
+
+    /// The percentage of the processors' time that was used since then.
+    pub fn percent_busy_since(self, before: Self) -> u64 {
+        let (busy, idle) = (self.busy - before.busy, self.idle - before.idle);
+        100 * busy / (busy + idle).max(1)
+    }
+}
+
 fn folder(process: Pid) -> PathBuf {
     format!("/proc/{}", process.as_raw_nonzero()).into()
 }
@@ -57,6 +91,15 @@ mod tests {
     use std::hint::black_box;
 
     use super::*;
+
+    #[test]
+    fn the_share_of_busy_time_leaves_out_idle_and_disks() {
+        let at = |stat| MachineTime::parse(stat).unwrap();
+        let before = at("cpu  10 0 10 100 20 0 0 0 5 0\ncpu0 1 1 1 1 1 1 1 1 1 1\n");
+        let after = at("cpu  30 10 40 120 60 0 0 0 5 0\n");
+        // 60 of 120.
+        assert_eq!(after.percent_busy_since(before), 50);
+    }
 
     #[test]
     fn proc_describes_this_process() {
