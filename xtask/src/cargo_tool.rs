@@ -43,6 +43,14 @@ pub(crate) const MACHETE: CargoTool = CargoTool {
     home: "https://github.com/bnjbvr/cargo-machete",
 };
 
+/// Makes mutants of the code, and runs the tests for each.
+pub(crate) const MUTANTS: CargoTool = CargoTool {
+    package: "cargo-mutants",
+    version: "27.1.0",
+    any_version: false,
+    home: "https://mutants.rs",
+};
+
 /// Writes the SBOM of each program.
 pub(crate) const CYCLONEDX: CargoTool = CargoTool {
     package: "cargo-cyclonedx",

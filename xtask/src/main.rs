@@ -11,6 +11,7 @@ mod clients;
 mod docs;
 mod fuzz;
 mod lint;
+mod mutants;
 mod package;
 mod programs;
 mod release;
@@ -67,6 +68,8 @@ enum XtaskCommand {
     Calls,
     /// Reconciles up to 100,000 open tickets, and checks calls, memory and writes
     Large,
+    /// Changes the deciding code in small ways, and expects a test to detect each change
+    Mutants(mutants::MutantsOptions),
     /// Measures starts, CPU time, memory and calls of the functions, beside a minimal function
     Bench(bench::BenchOptions),
 }
@@ -93,6 +96,7 @@ impl XtaskCommand {
             Self::Chaos(options) => system_tests::chaos(options).await,
             Self::Calls => system_tests::run(SystemTest::Calls).await,
             Self::Large => system_tests::run(SystemTest::Scale).await,
+            Self::Mutants(options) => mutants::run(&options).await,
             Self::Bench(options) => bench::run(&options).await,
         }
     }

@@ -10,6 +10,7 @@ use local_stack::venv::{EMULATOR, Venv};
 
 use crate::api_tests::ApiOptions;
 use crate::cargo_tool::NEXTEST;
+use crate::mutants::{self, MutantsOptions};
 use crate::release::{self, ReleaseOptions};
 use crate::system_tests::{self, ChaosOptions, SystemTest};
 use crate::try_release::{self, TryReleaseOptions};
@@ -22,7 +23,7 @@ const TEST_AWS: &str = "TICKETBRIDGE_TEST_AWS";
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct TestOptions {
     /// Also runs what takes too long for every change: more fuzzing of parsers and API, larger
-    /// models, a release, a storm of alerts, calls, chaos and large
+    /// models, mutants, a release, a storm of alerts, calls, chaos and large
     #[arg(long)]
     long: bool,
 }
@@ -46,6 +47,7 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
     browser_tests::run(&browser_tests::BrowserOptions::default()).await?;
     if options.long {
         model_checks().await?;
+        mutants::run(&MutantsOptions::default()).await?;
         let folder = release::run(&ReleaseOptions::draft()).await?;
         try_release::run(&TryReleaseOptions::of(folder.clone())).await?;
         try_upgrade::run(&TryUpgradeOptions::of(folder)).await?;
