@@ -169,8 +169,8 @@ fn finish(
     let record = record.shrink(retention, now);
     // Reconcile looked at a record that is to be kept whole for longer, since the retention was
     // shorter when it was written. Only a new write gives it a later time.
-    let is_looked_at_early = *request == AlertRequest::Reconsider
-        && record.shrinks_at(retention).is_some_and(|at| at > now);
+    let is_looked_at_early =
+        *request == AlertRequest::Reconsider && record.shrinks_at(retention).is_some();
     WorkerStep::Finish {
         rewrites: record == *stored && is_looked_at_early,
         record,

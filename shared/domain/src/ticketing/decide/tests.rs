@@ -299,13 +299,13 @@ fn a_ticket_that_a_person_worked_on_is_noted_once_and_stays_open() {
 
 #[test]
 fn a_lower_severity_lowers_the_priority_only_where_the_partner_wants_it() {
-    let lower = |lowers, manual_change| {
+    let next = |lowers, severity, manual_change| {
         let mut view = view();
         let settings = &mut view.connection.as_mut().unwrap().settings;
         settings.lowers_priority = lowers;
         settings.priorities = [(Severity::Critical, 1), (Severity::Medium, 3)].into();
         let open = OpenTicket {
-            severity: Severity::Critical,
+            severity,
             manual_change,
             ..open()
         };
@@ -318,9 +318,12 @@ fn a_lower_severity_lowers_the_priority_only_where_the_partner_wants_it() {
         priority: 3,
         only_untouched: true,
     });
-    assert_eq!(lower(true, None), patch);
-    assert_ne!(lower(false, None), patch);
-    assert_ne!(lower(true, Some(ManualChange::Status)), patch);
+    let idle = Decision::Nothing(Idle::UpToDate);
+    let critical = Severity::Critical;
+    assert_eq!(next(true, critical, None), patch);
+    assert_eq!(next(false, critical, None), idle);
+    assert_eq!(next(true, critical, Some(ManualChange::Status)), idle);
+    assert_eq!(next(true, Severity::Medium, None), idle, "it has it");
 }
 
 #[test]

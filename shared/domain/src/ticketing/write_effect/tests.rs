@@ -1,10 +1,10 @@
 use super::*;
-use crate::TicketRef;
 use crate::alert::event::{AlertChange, Event, Severity};
 use crate::alert::fold::fold;
 use crate::alert::record::Recheck;
-use crate::fixtures::{RETENTION, SETTLE, at, claim, key, open, raised, resolved};
+use crate::fixtures::{self, RETENTION, SETTLE, at, claim, key, open, raised, resolved};
 use crate::ticketing::manual_change::TicketFields;
+use crate::{Kind, TicketRef};
 
 fn found() -> FoundTicket {
     FoundTicket {
@@ -335,7 +335,7 @@ fn a_slow_connectwise_clock_makes_no_raise_look_new() {
 
 #[test]
 fn a_patch_took_effect_if_the_ticket_has_the_priority() {
-    let record = open(&[raised(1)]);
+    let record = with_ticket(|ticket| ticket.severity = Severity::Low);
     let claim = claim(Op::Patch, &record);
     let seen = ObservedTicket {
         priority: Some(1),
@@ -490,4 +490,67 @@ fn a_priority_that_ticketbridge_set_is_no_change_by_a_person() {
     let record = apply_effect(record, &claim, &done, at(20));
     let made = record.open().unwrap().made.as_ref().unwrap();
     assert_eq!(made.priority, Some(1));
+}
+
+#[test]
+fn a_type_that_ticketbridge_set_is_that_of_the_kind() {
+    let (cpu, disk) = (Kind::parse("cpu").unwrap(), Kind::parse("disk").unwrap());
+    let record = with_ticket(|ticket| {
+        ticket.kind = Some(cpu);
+        ticket.made = Some(Box::default());
+    });
+    let claim = Claim {
+        kind: Some(disk.clone()),
+        ..claim(Op::SetType, &record)
+    };
+    let set = WriteEffect::TypeSet(TicketType {
+        kind_type: 5,
+        subtype: Some(6),
+        item: Some(7),
+    });
+    let record = apply_effect(record, &claim, &set, at(20));
+    let open = record.open().unwrap();
+    assert_eq!(open.kind, Some(disk));
+    let made = open.made.as_ref().unwrap();
+    let types = (made.kind_type, made.subtype, made.item);
+    assert_eq!(types, (Some(5), Some(6), Some(7)));
+}
+
+#[test]
+fn each_note_of_an_open_ticket_is_dated() {
+    for kind in [
+        NoteKind::Repeats,
+        NoteKind::Resolved,
+        NoteKind::Closing,
+        NoteKind::Answer,
+        NoteKind::Reopened,
+    ] {
+        let record = open(&[raised(1)]);
+        let claim = claim(Op::Note(kind), &record);
+        let noted = apply_effect(record, &claim, &WriteEffect::Noted, at(40));
+        let dated = noted.open().unwrap().last_note_at;
+        assert_eq!(dated, Some(at(40)), "{kind:?}");
+    }
+}
+
+#[test]
+fn the_note_about_a_reopening_reports_the_repeats_before_it() {
+    let record = fold(again(), &raised(25));
+    let claim = claim(Op::Reopen, &record);
+    let done = WriteEffect::Reopened { board_id: Some(2) };
+    let record = apply_effect(record, &claim, &done, at(30));
+    assert_eq!(record.open().unwrap().noted_repeats, 1);
+}
+
+#[test]
+fn a_duplicate_that_is_found_closed_needs_nothing_more() {
+    let record = open(&[raised(1)]).with_duplicate(fixtures::duplicate(1));
+    let claim = Claim {
+        ticket_id: Some(78),
+        ..claim(Op::Repair, &record)
+    };
+    let still = looked(record.clone(), &claim, &seen(found()), &ALL_LOOKS[..1]);
+    assert_eq!(still.duplicates.len(), 1);
+    let closed = looked(record, &claim, &seen(closed(30)), &ALL_LOOKS[..1]);
+    assert_eq!((closed.duplicates, closed.claim), (vec![], None));
 }

@@ -45,6 +45,8 @@ fn a_lost_open_ticket_is_adopted() {
         (record.occurrence, record.open().unwrap().ticket_id),
         (3, 8)
     );
+    let own_ref = &record.open().unwrap().ticket_ref;
+    assert_eq!(*own_ref, None, "it is that of the occurrence");
     assert_eq!(too_many(&record), [9]);
 }
 

@@ -1,11 +1,12 @@
 //! When an alert is blocked, and which calls are made meanwhile.
 
 use super::*;
-use crate::WindowId;
 use crate::alert::blocked::MaintenanceHold;
+use crate::alert::storm::StormRule;
 use crate::maintenance::recurrence::Recurrence;
 use crate::maintenance::scope::MaintenanceScope;
 use crate::maintenance::window::WindowDefinition;
+use crate::{AlertId, SourceId, WindowId};
 
 #[test]
 fn each_block_has_its_reason() {
@@ -349,21 +350,27 @@ fn nothing_is_looked_up_over_an_open_breaker() {
 
 /// A view in which a window applies until this many seconds after the epoch of the fixtures.
 fn in_maintenance(seconds: i64) -> ConnectionView {
-    let starts = at(0).to_zoned(jiff::tz::TimeZone::UTC).datetime();
+    with_window(view(), "patch-night", 0, seconds)
+}
+
+/// The view with one more window, from and until these seconds after the epoch of the fixtures.
+fn with_window(view: ConnectionView, id: &str, from: i64, until: i64) -> ConnectionView {
     let window = WindowDefinition {
         name: "Patch night".to_owned(),
         zone: "UTC".to_owned(),
-        starts,
-        minutes: Some(u32::try_from(seconds / 60).unwrap()),
+        starts: at(from).to_zoned(jiff::tz::TimeZone::UTC).datetime(),
+        minutes: Some(u32::try_from((until - from) / 60).unwrap()),
         repeats: Recurrence::Once,
         scope: MaintenanceScope::default(),
         ended_at: None,
     };
-    let id = WindowId::parse("patch-night").unwrap();
-    let windows = MaintenanceWindows::default();
+    let id = WindowId::parse(id).unwrap();
     ConnectionView {
-        maintenance: windows.with(id, window.try_into().unwrap()).unwrap(),
-        ..view()
+        maintenance: view
+            .maintenance
+            .with(id, window.try_into().unwrap())
+            .unwrap(),
+        ..view
     }
 }
 
@@ -437,4 +444,52 @@ fn maintenance_does_not_touch_a_ticket_that_exists() {
             only_untouched: false
         }))
     );
+}
+
+#[test]
+fn the_longest_hold_counts_from_the_first_block_by_maintenance() {
+    const DAY: i64 = 24 * 3600;
+    let view = in_maintenance(30 * DAY);
+    let view = with_window(view, "patch-month", 20 * DAY, 50 * DAY);
+    let blocked = |reason| folded(&[raised(1)]).with_blocked(reason, None, at(2));
+    let hold = MaintenanceHold {
+        until: at(30 * DAY),
+        device: None,
+    };
+    let held = blocked(Blocked::Maintenance(hold));
+    assert_eq!(next_in(&held, &view, 25 * DAY), held_until(2 + 30 * DAY));
+    let throttled = blocked(Blocked::Throttled);
+    assert_eq!(next_in(&throttled, &view, 25 * DAY), held_until(50 * DAY));
+}
+
+#[test]
+fn a_new_alert_is_admitted_first_where_storms_share_a_ticket() {
+    let rule = StormRule {
+        alerts: 5,
+        minutes: 10,
+    };
+    let next = |record: &Record, storm, admission| {
+        let mut view = view();
+        view.connection.as_mut().unwrap().settings.storm = storm;
+        view.admission = admission;
+        next_in(record, &view, 2)
+    };
+    let creates = |decision| matches!(decision, Decision::Write(TicketWrite::Create(_)));
+    let new = folded(&[raised(1)]);
+    assert_eq!(next(&new, Some(rule), None), Decision::AdmitNewAlert);
+    assert!(creates(next(&new, None, None)));
+    let own = Some(Admission::OwnTicket);
+    assert!(creates(next(&new, Some(rule), own)));
+    let id = AlertId::for_storm(at(1));
+    let storm = Blocked::Storm(id.clone());
+    let admission = Some(Admission::Storm(id));
+    let shared = next(&new, Some(rule), admission);
+    assert_eq!(shared, Decision::Block(storm.clone()));
+    // An alert of a storm is asked about even if the partner chose no rule any more.
+    let part = new.clone().with_blocked(storm, None, at(2));
+    assert_eq!(next(&part, None, None), Decision::AdmitNewAlert);
+    // The alert of the storm itself has a ticket of its own.
+    let mut own = new;
+    own.key.source = SourceId::for_storms();
+    assert!(creates(next(&own, Some(rule), None)));
 }
