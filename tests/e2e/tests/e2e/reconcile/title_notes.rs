@@ -4,6 +4,7 @@ use domain::alert::event::AlertChange;
 use domain::wire::message::Message;
 use jiff::SignedDuration;
 
+use crate::environment::{partner, settings};
 use crate::proxy::{Stop, When};
 use crate::reconcile::dying_runs::DyingRuns;
 use crate::tickets::crash_run::{event, process_message};
@@ -39,6 +40,9 @@ async fn notes(runs: &DyingRuns) -> Vec<String> {
 #[tokio::test]
 async fn a_run_that_dies_at_any_call_has_a_changed_title_noted_once() {
     let mut runs = DyingRuns::new().await;
+    let mut own = settings();
+    own.note_interval_minutes = 60;
+    runs.table.settings.put(&partner(), &own).await.unwrap();
     for at in 1.. {
         runs.lane.env.connectwise.reset().await;
         raise_and_rename(&mut runs, &format!("renamed-{at}")).await;
