@@ -121,6 +121,10 @@ pub fn units_of(operation: &str, call: &Value, answer: &Value) -> Result<Units> 
     let is_consistent = |of: &Value| of["ConsistentRead"] == true;
     match operation {
         "GetItem" => {
+            ensure!(
+                call["ProjectionExpression"].is_null(),
+                "a read that leaves something out does not show what it reads"
+            );
             let size = answer.get("Item").map_or(Ok(0), item_size)?;
             Ok(Units::of_read(read_units(size, is_consistent(call))?))
         }
@@ -302,6 +306,13 @@ mod tests {
             let eventual = read("GetItem", &json!({}), &answer);
             assert!(is(eventual, consistent / 2.0), "{answer}");
         }
+    }
+
+    #[test]
+    fn a_read_of_a_part_of_an_item_is_refused() {
+        let call = json!({ "ProjectionExpression": "text" });
+        let err = units_of("GetItem", &call, &json!({ "Item": item(10) })).unwrap_err();
+        assert!(err.to_string().contains("leaves something out"), "{err}");
     }
 
     #[test]

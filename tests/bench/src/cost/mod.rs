@@ -159,14 +159,6 @@ impl Event {
 
     fn print(&self) {
         let Self { ingest, tickets } = self;
-        let indexes = &tickets.units.index_writes;
-        let indexes = indexes
-            .iter()
-            .map(|(name, units)| format!("{units:.2} of {name}"));
-        println!(
-            "write units of indexes: {}",
-            indexes.collect::<Vec<_>>().join(", ")
-        );
         let units = &tickets.units;
         println!(
             "an event: {:.2} write units of tables and {:.2} of indexes, {:.2} read units; CPU \
@@ -225,7 +217,20 @@ async fn tickets(place: &mut Workplace) -> Result<Usage> {
         ("repeated", "alert.raised", of(REPEATED)),
         ("resolved", "alert.resolved", of(RESOLVED)),
     ] {
+        let before = place.counters().await?.units;
         let work = place.work(name, event_type, alerts).await?;
+        let units_of_kind = place.counters().await?.units.since(&before);
+        let each = units_of_kind.for_each(f64::from(u32::try_from(work.events)?));
+        let indexes = each.index_writes.iter();
+        let indexes: Vec<_> = indexes
+            .map(|(index, units)| format!(", {units:.2} of {index}"))
+            .collect();
+        println!(
+            "{name}: {:.2} read units, {:.2} write units of tables{}",
+            each.read,
+            each.write,
+            indexes.concat()
+        );
         events += work.events;
         let count = |count: usize| u32::try_from(count).map(f64::from);
         usage.add(&Usage {
