@@ -109,6 +109,8 @@ mod tests {
             );
         }
         assert_eq!(rule.count(&raises(&[0, 5, 10, 20]), at(33)), Some(3));
+        let recent = rule.count(&raises(&[0, 5, 10, 20]), at(30));
+        assert_eq!(recent, Some(3), "the first is 30 minutes old");
         assert_eq!(rule.count(&raises(&[0, 10]), at(11)), None);
     }
 

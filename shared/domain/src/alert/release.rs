@@ -86,6 +86,7 @@ mod tests {
     use super::*;
     use crate::alert::blocked::MaintenanceHold;
     use crate::alert::event::Severity;
+    use crate::alert::flapping::FlapRule;
     use crate::alert::kind::Category;
     use crate::connection::breaker::Breaker;
     use crate::connection::view::LiveConnection;
@@ -93,6 +94,7 @@ mod tests {
     use crate::maintenance::scope::MaintenanceScope;
     use crate::maintenance::window::WindowDefinition;
     use crate::maintenance::windows::MaintenanceWindows;
+    use crate::setup::mapping::Mapping;
     use crate::setup::settings::Settings;
     use crate::{Kind, WindowId};
 
@@ -162,6 +164,74 @@ mod tests {
             block_status(&throttled, None, &view(None), at(0)),
             BlockStatus::Cleared
         );
+    }
+
+    #[test]
+    fn each_block_lasts_as_long_as_its_reason() {
+        use BlockStatus::{Blocked as Waits, Cleared, Refused};
+
+        let with = |change: &dyn Fn(&mut ConnectionView)| {
+            let mut view = view(None);
+            change(&mut view);
+            view
+        };
+        let ready = view(None);
+        let unconnected = with(&|view| view.connection = None);
+        let broken = with(&|view| view.breaker.open = Some(since(Blocked::ConnectionBroken)));
+        let mapped = |company, enabled| {
+            with(&|view| {
+                view.mapping = Some(Mapping {
+                    company,
+                    enabled,
+                    ..Mapping::default()
+                });
+            })
+        };
+        let settings = |change: &dyn Fn(&mut Settings)| {
+            with(&|view| change(&mut view.connection.as_mut().unwrap().settings))
+        };
+        let off = settings(&|settings| settings.kinds_off = [details().kind].into());
+        let rule = FlapRule {
+            raises: 3,
+            minutes: 10,
+        };
+        let flapping = settings(&|settings| settings.flapping = Some(rule));
+        let right = "service_tickets.add".to_owned();
+        let missing = with(&|view| view.breaker.missing_rights = [right.clone()].into());
+        let missing_right = Blocked::MissingRight(right.clone());
+        let (wont_fix, flaps) = (Blocked::WontFix(at(60)), Blocked::Flapping(at(60)));
+        for (reason, view, second, expected) in [
+            (&Blocked::NotSetUp, &unconnected, 1, Waits),
+            (&Blocked::NotSetUp, &ready, 1, Cleared),
+            (&Blocked::ConnectionBroken, &broken, 1, Waits),
+            (&Blocked::ConnectionBroken, &ready, 1, Cleared),
+            (&Blocked::Unmapped, &ready, 1, Waits),
+            (&Blocked::Unmapped, &mapped(None, true), 1, Waits),
+            (&Blocked::Unmapped, &mapped(Some(19), false), 1, Cleared),
+            (&Blocked::TenantDisabled, &mapped(Some(19), false), 1, Waits),
+            (&Blocked::TenantDisabled, &mapped(None, true), 1, Waits),
+            (
+                &Blocked::TenantDisabled,
+                &mapped(Some(19), true),
+                1,
+                Cleared,
+            ),
+            (&Blocked::KindDisabled, &off, 1, Waits),
+            (&Blocked::KindDisabled, &ready, 1, Cleared),
+            (&missing_right, &missing, 1, Waits),
+            (&missing_right, &ready, 1, Cleared),
+            (&Blocked::Rejected("no".to_owned()), &ready, 1, Refused),
+            (&Blocked::OlderThanBackfill, &ready, 1, Waits),
+            (&wont_fix, &ready, 59, Waits),
+            (&wont_fix, &ready, 60, Cleared),
+            (&flaps, &flapping, 59, Waits),
+            (&flaps, &flapping, 60, Cleared),
+            (&flaps, &ready, 59, Cleared),
+        ] {
+            let blocked = since(reason.clone());
+            let status = block_status(&blocked, Some(&details()), view, at(second));
+            assert_eq!(status, expected, "{reason} {second}");
+        }
     }
 
     #[test]

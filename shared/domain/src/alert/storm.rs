@@ -255,6 +255,44 @@ mod tests {
     }
 
     #[test]
+    fn alerts_as_old_as_the_rule_no_longer_count() {
+        let mut storms = TenantStorms::default();
+        for n in 0..3 {
+            admit(&mut storms, n, 0);
+        }
+        let mut earlier = storms.clone();
+        let storm = Admission::Storm(AlertId::for_storm(at(299)));
+        assert_eq!(admit(&mut earlier, 3, 299), storm);
+        assert_eq!(admit(&mut storms, 3, 300), Admission::OwnTicket);
+    }
+
+    #[test]
+    fn the_time_of_a_storms_newest_alert_is_stored_every_ten_seconds() {
+        let mut storms = TenantStorms::default();
+        for n in 0..4 {
+            admit(&mut storms, n, 0);
+        }
+        let stores = |second| {
+            let (_, changed) = storms.admit(Some(RULE), &alert(4), None, at(second));
+            changed.is_some()
+        };
+        assert!(!stores(9));
+        assert!(stores(10));
+    }
+
+    #[test]
+    fn a_storm_that_ends_in_the_moment_of_its_start_is_stored_once() {
+        let mut storms = TenantStorms::default();
+        for n in 0..4 {
+            admit(&mut storms, n, 0);
+        }
+        let id = AlertId::for_storm(at(0));
+        storms = storms.with_over(&id);
+        assert_eq!(admit(&mut storms, 4, 0), Admission::Storm(id));
+        assert_eq!(storms.storms().len(), 1);
+    }
+
+    #[test]
     fn without_a_rule_each_alert_has_its_own_ticket_and_nothing_is_stored() {
         let storms = TenantStorms::default();
         for n in 0..100 {
@@ -284,5 +322,9 @@ mod tests {
         }
         assert_eq!(storms.storms().len(), MAX_STORMS);
         assert_eq!(admit(&mut storms, 999, 600 * 19), Admission::OwnTicket);
+        for n in 1000..1250 {
+            admit(&mut storms, n, 600 * 20);
+        }
+        assert_eq!(storms.recent.len(), 200);
     }
 }
