@@ -115,6 +115,14 @@ mod tests {
     }
 
     #[test]
+    fn raises_that_are_cleared_are_none() {
+        let mut raises = raises(&[0, 10]);
+        assert!(!raises.is_empty());
+        raises.clear();
+        assert!(raises.is_empty());
+    }
+
+    #[test]
     fn the_newest_raises_are_kept() {
         let minutes: Vec<i64> = (0..100).collect();
         let raises = raises(&minutes);

@@ -252,6 +252,8 @@ mod tests {
         assert_eq!(admit(&mut storms, 4, 1), next, "still a storm: a new storm");
         assert!(!storms.storms()[0].may_end(at(119)));
         assert!(storms.storms()[0].may_end(at(120)));
+        let rest = storms.without(&id);
+        assert!(!rest.has_storm(&id) && rest.has_storm(&AlertId::for_storm(at(1))));
     }
 
     #[test]

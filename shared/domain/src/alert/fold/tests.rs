@@ -134,6 +134,15 @@ fn a_retry_of_a_raise_has_no_effect_after_many_heartbeats() {
 }
 
 #[test]
+fn a_retry_of_a_resolve_has_no_effect_after_many_heartbeats() {
+    let last = resolve("c", 10, 10);
+    let record = folded(&[raise("r", 0, 0), last.clone(), raise("r2", 20, 20)]);
+    let beats = (1..=200).map(|minute| raise(&format!("h{minute}"), 60 * minute, 60 * minute));
+    let record = beats.fold(record, |record, heartbeat| fold(record, &heartbeat));
+    assert_eq!(fold(record.clone(), &retried(&last, 12_001)), record);
+}
+
+#[test]
 fn a_time_ahead_of_the_receipt_has_no_second_effect() {
     for fast in [1, 240, 3600, 1_000_000] {
         let first = raise("r", fast, 0);
@@ -186,6 +195,19 @@ fn a_resolve_with_a_slow_clock_ends_the_only_raise() {
     // It does not hide the next raise.
     let events = [raise, resolve("c", -100, 60), self::raise("r2", 70, 72)];
     assert!(is_active(&events));
+}
+
+#[test]
+fn a_slow_clock_counts_if_the_occurrence_before_ended_long_ago() {
+    for (ended, is_over) in [(-900, true), (-301, true), (-300, false)] {
+        let events = [
+            raise("r0", -1000, -1000),
+            resolve("c0", ended, ended),
+            raise("r", 0, 2),
+            resolve("c", -1, 60),
+        ];
+        assert_eq!(!is_active(&events), is_over, "{ended}");
+    }
 }
 
 /// The sender had to repeat the raise, and its resolve was accepted at once.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::alert::event::Severity;
 use crate::alert::fold::fold;
 use crate::fixtures::{RETENTION, SETTLE, at, claim, duplicate, key, open, raised, resolved};
 
@@ -175,4 +176,61 @@ fn a_close_that_may_still_come_keeps_no_ended_record_whole() {
             .details
             .is_none()
     );
+}
+
+#[test]
+fn a_created_ticket_reports_the_repeats_of_its_claim() {
+    let record = fold(fold(Record::new(key()), &raised(1)), &raised(5));
+    let create = claim(Op::Create, &record);
+    let made = OpenTicket::new(77, Some(2), &create, at(10));
+    let record = record.with_created(made, &create);
+    assert_eq!(record.open().unwrap().noted_repeats, 1);
+}
+
+#[test]
+fn an_active_alert_whose_ticket_a_person_closed_can_open_another() {
+    let active = open(&[raised(1)]);
+    let ended = active
+        .clone()
+        .with_closed(77, 1, ClosedBy::Technician, at(20));
+    assert!(ended.can_open_again());
+    let over = fold(ended.clone(), &resolved(30));
+    let unknown = Record {
+        summary: None,
+        ..ended.clone()
+    };
+    for record in [active, over, unknown] {
+        assert!(!record.can_open_again(), "{record:?}");
+    }
+    let again = ended.opened_again(at(40));
+    assert_eq!(again.occurrence, 2);
+    assert!(again.payload.unwrap().description.contains("#77"));
+}
+
+#[test]
+fn nothing_is_known_of_the_priority_and_type_of_a_reopened_ticket() {
+    let record = open(&[raised(1)]);
+    let claim = Claim {
+        kind: Some(crate::Kind::parse("disk").unwrap()),
+        ..claim(Op::Reopen, &record)
+    };
+    let ticket = OpenTicket::reopened(77, Some(2), &claim, at(40));
+    assert_eq!(
+        (ticket.severity, ticket.kind, ticket.last_note_at),
+        (Severity::Informational, None, Some(at(40)))
+    );
+}
+
+#[test]
+fn who_closed_a_ticket_has_a_word() {
+    let words = [
+        (ClosedBy::Us, "us"),
+        (ClosedBy::Technician, "technician"),
+        (ClosedBy::Deleted, "deleted"),
+        (ClosedBy::Moved, "moved"),
+        (ClosedBy::OutOfReach, "out of reach"),
+    ];
+    for (by, word) in words {
+        assert_eq!(by.as_str(), word);
+    }
 }

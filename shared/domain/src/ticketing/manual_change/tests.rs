@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::alert::record::{Op, OpenTicket};
 use crate::fixtures::{at, key, new_claim};
@@ -241,4 +243,33 @@ fn the_audit_trail_decides_whether_a_rule_made_a_change() {
         ..activity()
     };
     assert!(!is_without_person([OWN], &unknown));
+}
+
+#[test]
+fn each_change_has_words_of_its_own() {
+    let changes = [
+        ManualChange::Note,
+        ManualChange::TimeEntry,
+        ManualChange::CustomerReply,
+        ManualChange::Children,
+        ManualChange::Parent,
+        ManualChange::Merge,
+        ManualChange::Board,
+        ManualChange::Status,
+        ManualChange::Owner,
+        ManualChange::Resources,
+        ManualChange::Team,
+        ManualChange::Priority,
+        ManualChange::Type,
+        ManualChange::Summary,
+        ManualChange::Details,
+        ManualChange::Other,
+        ManualChange::Unknown,
+    ];
+    let words: BTreeSet<&str> = changes.iter().map(|change| change.words()).collect();
+    assert_eq!(words.len(), changes.len());
+    assert_eq!(
+        ManualChange::Merge.words(),
+        "another ticket was merged into it"
+    );
 }
