@@ -365,7 +365,7 @@ class SetupPage:
 
     def make_mapping(self, sample):
         """Begins the mapping of a source by a message that is pasted."""
-        self._field("A message of this product, as JSON").fill(sample)
+        self._field("A message of this product, as JSON or XML").fill(sample)
         self._press("Make the mapping")
         self.expect_path("source-mapping")
 
