@@ -92,7 +92,7 @@ pub fn wider_query(operation: &str, call: &Value) -> Option<Value> {
     // A name or value that no expression uses is refused.
     for name in ["ExpressionAttributeNames", "ExpressionAttributeValues"] {
         if let Some(used) = members.get_mut(name).and_then(Value::as_object_mut) {
-            used.retain(|placeholder, _| uses(conditions, placeholder));
+            used.retain(|name, _| uses(conditions, name));
             if used.is_empty() {
                 members.remove(name);
             }
@@ -101,9 +101,9 @@ pub fn wider_query(operation: &str, call: &Value) -> Option<Value> {
     Some(wider)
 }
 
-fn uses(expression: &str, placeholder: &str) -> bool {
+fn uses(expression: &str, name: &str) -> bool {
     let mut rest = expression;
-    while let Some((_, after)) = rest.split_once(placeholder) {
+    while let Some((_, after)) = rest.split_once(name) {
         let is_name = |next: char| next.is_alphanumeric() || next == '_';
         if !after.starts_with(is_name) {
             return true;

@@ -71,6 +71,14 @@ impl AlertFigures {
         self.days.is_empty()
     }
 
+    /// The counts of all days together.
+    #[must_use]
+    pub fn total(&self) -> DayCounts {
+        let mut total = DayCounts::default();
+        self.days.values().for_each(|counts| total.add(counts));
+        total
+    }
+
     /// Counts a step that was just added at the end of `trail`.
     pub(crate) fn count(&mut self, step: &TrailStep, trail: &[TrailStep]) {
         let day = day_of(step.at);

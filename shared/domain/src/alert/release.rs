@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn each_block_lasts_as_long_as_its_reason() {
-        use BlockStatus::{Blocked as Waits, Cleared, Refused};
+        use BlockStatus::{Blocked as StillBlocked, Cleared, Refused};
 
         let with = |change: &dyn Fn(&mut ConnectionView)| {
             let mut view = view(None);
@@ -201,30 +201,40 @@ mod tests {
         let missing_right = Blocked::MissingRight(right.clone());
         let (wont_fix, flaps) = (Blocked::WontFix(at(60)), Blocked::Flapping(at(60)));
         for (reason, view, second, expected) in [
-            (&Blocked::NotSetUp, &unconnected, 1, Waits),
+            (&Blocked::NotSetUp, &unconnected, 1, StillBlocked),
             (&Blocked::NotSetUp, &ready, 1, Cleared),
-            (&Blocked::ConnectionBroken, &broken, 1, Waits),
+            (&Blocked::ConnectionBroken, &broken, 1, StillBlocked),
             (&Blocked::ConnectionBroken, &ready, 1, Cleared),
-            (&Blocked::Unmapped, &ready, 1, Waits),
-            (&Blocked::Unmapped, &mapped(None, true), 1, Waits),
+            (&Blocked::Unmapped, &ready, 1, StillBlocked),
+            (&Blocked::Unmapped, &mapped(None, true), 1, StillBlocked),
             (&Blocked::Unmapped, &mapped(Some(19), false), 1, Cleared),
-            (&Blocked::TenantDisabled, &mapped(Some(19), false), 1, Waits),
-            (&Blocked::TenantDisabled, &mapped(None, true), 1, Waits),
+            (
+                &Blocked::TenantDisabled,
+                &mapped(Some(19), false),
+                1,
+                StillBlocked,
+            ),
+            (
+                &Blocked::TenantDisabled,
+                &mapped(None, true),
+                1,
+                StillBlocked,
+            ),
             (
                 &Blocked::TenantDisabled,
                 &mapped(Some(19), true),
                 1,
                 Cleared,
             ),
-            (&Blocked::KindDisabled, &off, 1, Waits),
+            (&Blocked::KindDisabled, &off, 1, StillBlocked),
             (&Blocked::KindDisabled, &ready, 1, Cleared),
-            (&missing_right, &missing, 1, Waits),
+            (&missing_right, &missing, 1, StillBlocked),
             (&missing_right, &ready, 1, Cleared),
             (&Blocked::Rejected("no".to_owned()), &ready, 1, Refused),
-            (&Blocked::OlderThanBackfill, &ready, 1, Waits),
-            (&wont_fix, &ready, 59, Waits),
+            (&Blocked::OlderThanBackfill, &ready, 1, StillBlocked),
+            (&wont_fix, &ready, 59, StillBlocked),
             (&wont_fix, &ready, 60, Cleared),
-            (&flaps, &flapping, 59, Waits),
+            (&flaps, &flapping, 59, StillBlocked),
             (&flaps, &flapping, 60, Cleared),
             (&flaps, &ready, 59, Cleared),
         ] {
@@ -252,7 +262,7 @@ mod tests {
 
     #[test]
     fn an_alert_in_maintenance_continues_when_no_window_holds_it() {
-        use BlockStatus::{Blocked as Waits, Cleared};
+        use BlockStatus::{Blocked as StillBlocked, Cleared};
 
         let definition = |minutes| WindowDefinition {
             name: "Patch night".to_owned(),
@@ -285,11 +295,11 @@ mod tests {
             block_status(&held(device), Some(&details), view, at(second))
         };
         for (device, view, second, expected) in [
-            ("srv-1", in_window(10), 599, Waits),
+            ("srv-1", in_window(10), 599, StillBlocked),
             ("srv-1", in_window(10), 600, Cleared),
             // The window was shortened, made longer, deleted, or covers other devices now.
             ("srv-1", in_window(5), 300, Cleared),
-            ("srv-1", in_window(20), 600, Waits),
+            ("srv-1", in_window(20), 600, StillBlocked),
             ("srv-1", view(None), 1, Cleared),
             ("wks-1", in_window(10), 1, Cleared),
         ] {

@@ -156,14 +156,10 @@ fn finish(
     context: &WorkerContext<'_>,
 ) -> WorkerStep {
     let WorkerContext { retention, now, .. } = *context;
-    let record = match idle {
-        Idle::NotedRecently { until } => record.with_title_note_at(until),
-        Idle::Cleared
-        | Idle::UpToDate
-        | Idle::Closed
-        | Idle::OutOfReach
-        | Idle::EndedByPerson
-        | Idle::NoEventYet => record,
+    let record = if let Idle::NotedRecently { until } = idle {
+        record.with_title_note_at(until)
+    } else {
+        record
     };
     let record = record.with_nothing_to_do(request.event());
     let record = record.shrink(retention, now);

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use domain::alert::event::{AlertChange, Event};
-use domain::alert::figures::DayCounts;
 use domain::alert::record::{Actual, ClosedBy, NoteKind, Op as Write, OpenTicket, Record};
 use domain::outgoing::events::OutgoingEventKind;
 use domain::ticketing::alert_request::AlertRequest;
@@ -195,12 +194,7 @@ impl Model {
 
     /// Each ticket that the record had counts once as created, and each end of a ticket once.
     fn check_figures(&self, record: &Record) -> Result<(), String> {
-        let mut sum = DayCounts::default();
-        record
-            .figures
-            .days
-            .values()
-            .for_each(|counts| sum.add(counts));
+        let sum = record.figures.total();
         let tickets = u32::try_from(self.tickets.len()).unwrap();
         let reopened: usize = self.tickets.iter().map(|ticket| ticket.reopened).sum();
         hold!(

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use domain::alert::figures::DayCounts;
 use domain::alert::record::{Actual, Record};
 use domain::monitoring::figures::{FiguresSum, PartnerFigures};
 use domain::{AlertKey, Blocked, PartnerId};
@@ -271,12 +270,7 @@ fn wrong_pages(evidence: &Evidence) -> Vec<PartnerId> {
 
 /// What the figures count of the alert, if ConnectWise shows something else.
 fn wrong_figures(record: &Record, tickets: &[&ReferencedTicket]) -> Option<Violation> {
-    let mut sum = DayCounts::default();
-    record
-        .figures
-        .days
-        .values()
-        .for_each(|counts| sum.add(counts));
+    let sum = record.figures.total();
     // A ticket that was reopened was closed before.
     let closed = (sum.closed + sum.closed_by_person).checked_sub(sum.reopened);
     let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
@@ -294,6 +288,7 @@ fn wrong_figures(record: &Record, tickets: &[&ReferencedTicket]) -> Option<Viola
 #[cfg(test)]
 mod tests {
     use domain::alert::event::Severity;
+    use domain::alert::figures::DayCounts;
     use domain::alert::record::{ClosedBy, OpenTicket};
     use domain::{AlertId, SourceId, TenantId, TicketRef};
     use jiff::Timestamp;

@@ -179,14 +179,6 @@ fn a_tombstone_has_no_trail() {
     assert!(names.last().unwrap().ends_with("raised"), "{names:?}");
 }
 
-/// The figures of a record, added over all days.
-fn sum(record: &Record) -> DayCounts {
-    let mut sum = DayCounts::default();
-    let days = record.figures.days.values();
-    days.for_each(|counts| sum.add(counts));
-    sum
-}
-
 fn blocked(record: Record, reason: Blocked, second: i64) -> Record {
     record.with_blocked(reason, None, at(second)).to_stored()
 }
@@ -210,8 +202,8 @@ fn what_a_record_shows_is_counted_once() {
         delays: vec![2],
         ..DayCounts::default()
     };
-    assert_eq!(sum(&record), expected);
-    assert_eq!(sum(&record.to_stored()), expected, "stored again");
+    assert_eq!(record.figures.total(), expected);
+    assert_eq!(record.to_stored().figures.total(), expected, "stored again");
 }
 
 #[test]
@@ -222,7 +214,7 @@ fn a_ticket_is_late_only_by_an_outage_and_fast_only_without_a_person() {
             record = blocked(record, reason.clone(), second);
         }
         let open = open_ticket(&record, 101);
-        let sum = sum(&record.with_open(open).to_stored());
+        let sum = record.with_open(open).to_stored().figures.total();
         assert_eq!(sum.created, 1);
         (sum.late, sum.delays)
     };
@@ -242,7 +234,7 @@ fn a_second_ticket_for_the_same_raise_has_no_delay() {
         ticket_id: 78,
         ..open_ticket(&record, 9_000)
     };
-    let sum = sum(&record.with_open(again).to_stored());
+    let sum = record.with_open(again).to_stored().figures.total();
     let counts = (sum.raised, sum.created, sum.closed_by_person, sum.delays);
     assert_eq!(counts, (1, 2, 1, vec![2]));
 }
@@ -253,7 +245,7 @@ fn a_ticket_that_ended_before_it_was_found_was_created_too() {
     let found = record.with_closed(77, 1, ClosedBy::Technician, at(50));
     let record = found.to_stored();
     assert_eq!(lines(&record), ["1 raised", "50 opened", "50 closed"]);
-    let sum = sum(&record);
+    let sum = record.figures.total();
     assert_eq!((sum.created, sum.closed_by_person), (1, 1));
 }
 
