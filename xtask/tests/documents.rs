@@ -245,18 +245,28 @@ fn each_function_of_a_walkthrough_is_in_its_file() {
     assert!(found > 20, "only {found} functions were read");
 }
 
+/// It is read as a whole, before anything else.
+#[test]
+fn the_architecture_has_at_most_12_kilobytes() {
+    let path = Path::new(ROOT).join("docs/ARCHITECTURE.md");
+    let size = fs::metadata(path).unwrap().len();
+    assert!(size <= 12 * 1024, "docs/ARCHITECTURE.md has {size} bytes");
+}
+
 /// The table says "`Name` in `path`".
 #[test]
 fn each_place_to_change_defines_what_is_named() {
     let root = Path::new(ROOT);
-    let text = fs::read_to_string(root.join("docs/ARCHITECTURE.md")).unwrap();
-    let table = text.split("## Where to change what").nth(1).unwrap();
+    let table = fs::read_to_string(root.join("docs/design/changes.md")).unwrap();
     let pieces: Vec<&str> = table.split('`').collect();
     let mut found = 0;
     for index in (1..pieces.len()).step_by(2) {
         let quoted = pieces[index];
         if quoted.contains('/') && !quoted.starts_with('/') {
-            assert!(root.join(quoted).exists(), "docs/ARCHITECTURE.md: {quoted}");
+            assert!(
+                root.join(quoted).exists(),
+                "docs/design/changes.md: {quoted}"
+            );
         }
         let Some(&path) = pieces.get(index + 2) else {
             continue;
