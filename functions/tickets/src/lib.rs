@@ -13,6 +13,7 @@ mod connection;
 mod handler;
 mod invocation;
 mod lookups;
+mod made_write;
 mod oldest_message;
 mod outcome;
 mod outgoing;

@@ -7,6 +7,8 @@ use domain::Reaction;
 use domain::alert::record::{ClosedBy, Record};
 use domain::ticketing::write_effect::WriteEffect;
 
+use crate::made_write::MadeWrite;
+
 /// The outcome of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MessageOutcome {
@@ -23,6 +25,8 @@ pub(crate) enum MessageOutcome {
 pub(crate) enum StepOutcome {
     /// The record was written, and is now this.
     Written(Box<Record>),
+    /// A ticket was written to. The outcome is recorded next.
+    Made(Box<MadeWrite>),
     /// Another worker changed the record: read it again.
     Reread,
     /// The record is unchanged, but the case knows more: decide again.

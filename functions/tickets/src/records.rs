@@ -147,7 +147,10 @@ impl RecordWriter<'_> {
                 }
                 StepOutcome::End(outcome_of(reaction))
             }
-            other @ (StepOutcome::Reread | StepOutcome::Again | StepOutcome::End(_)) => other,
+            other @ (StepOutcome::Made(_)
+            | StepOutcome::Reread
+            | StepOutcome::Again
+            | StepOutcome::End(_)) => other,
         })
     }
 

@@ -19,6 +19,7 @@ use store::{Alerts, RecordWrite};
 
 use crate::case::AlertCase;
 use crate::connection::PartnerConnection;
+use crate::made_write::MadeWrite;
 use crate::outcome::{MessageOutcome, StepOutcome, count_effect};
 use crate::records::{RecordWriter, WriteFailure};
 use crate::sentinels::SentinelStore;
@@ -43,21 +44,9 @@ impl TicketWrites<'_> {
         text: Option<&Payload>,
         case: &AlertCase<'_>,
     ) -> Result<StepOutcome, store::Error> {
-        let (invocation, connection) = (case.invocation, case.view.connection.as_ref());
-        let claim = connection.and_then(|connection| {
-            let (now, until) = (invocation.now(), invocation.holds_until());
-            let id = invocation.next_claim()?;
-            step.claim(&record, id, connection.epoch, now, until)
-        });
-        let (Some(claim), Some(connection)) = (claim, connection) else {
+        let Some((claim, work)) = new_claim(&record, step, text, case) else {
             let reason = "the record does not fit the step that it asks for".to_owned();
             return Ok(StepOutcome::End(MessageOutcome::DeadLetter(reason)));
-        };
-        let work = Work {
-            step,
-            text,
-            settings: &connection.settings,
-            invocation,
         };
         match self.alerts.write(&record.with_claim(claim.clone())).await? {
             RecordWrite::Conflict => Ok(StepOutcome::Reread),
@@ -65,7 +54,41 @@ impl TicketWrites<'_> {
         }
     }
 
-    /// Makes the claimed write and records its outcome.
+    /// Records the outcome of a write together with the claim of the next one, then makes the next
+    /// call. `record` has that outcome already. If another worker changed the record in the table,
+    /// the outcome is recorded alone.
+    pub(crate) async fn claim_next(
+        &self,
+        made: MadeWrite,
+        record: Record,
+        step: &TicketWrite,
+        text: Option<&Payload>,
+        case: &AlertCase<'_>,
+    ) -> Result<StepOutcome, store::Error> {
+        let Some((claim, work)) = new_claim(&record, step, text, case) else {
+            return self.record_made(&made, case).await;
+        };
+        match self.alerts.write(&record.with_claim(claim.clone())).await? {
+            RecordWrite::Conflict => self.record_made(&made, case).await,
+            RecordWrite::Stored(record) => self.write(*record, &claim, work, case).await,
+        }
+    }
+
+    /// Records the outcome of a write.
+    pub(crate) async fn record_made(
+        &self,
+        made: &MadeWrite,
+        case: &AlertCase<'_>,
+    ) -> Result<StepOutcome, store::Error> {
+        let recorded = |record| made.record_in(record);
+        let outcome = self.records.change(made.record.clone(), recorded).await?;
+        PartnerConnection::new(self.connections, &made.record.key.partner, case)
+            .record_outcome(CallOutcome::Works)
+            .await;
+        Ok(outcome)
+    }
+
+    /// Makes the claimed write. Its outcome is recorded here, unless it has an effect on a known ticket.
     async fn write(
         &self,
         record: Record,
@@ -84,10 +107,12 @@ impl TicketWrites<'_> {
             Ok(WriteResult::Effect(effect)) => {
                 tracing::info!(effect = ?effect, op = ?claim.op, "wrote to ConnectWise");
                 count_effect(&effect);
-                let outcome = ClaimedOutcome::Effect(effect);
-                let recorded = self.record(record, claim, &outcome, work.text, now).await?;
-                connection.record_outcome(CallOutcome::Works).await;
-                Ok(recorded)
+                Ok(StepOutcome::Made(Box::new(MadeWrite {
+                    record,
+                    claim: claim.clone(),
+                    effect,
+                    at: now,
+                })))
             }
             Err(err) if is_unclear_again(&record, &err) && connection.is_alone(&err).await => {
                 tracing::warn!(error = %err, op = ?claim.op, "create was answered without a result again; checking before it counts as refused");
@@ -174,6 +199,26 @@ impl TicketWrites<'_> {
         let applied = |record| apply_outcome(record, claim, outcome, text, now);
         self.records.change(record, applied).await
     }
+}
+
+/// The claim for a step, and what its call needs. `None` if the record does not fit the step.
+fn new_claim<'a>(
+    record: &Record,
+    step: &'a TicketWrite,
+    text: Option<&'a Payload>,
+    case: &'a AlertCase<'_>,
+) -> Option<(Claim, Work<'a>)> {
+    let (invocation, connection) = (case.invocation, case.view.connection.as_ref()?);
+    let (now, until) = (invocation.now(), invocation.holds_until());
+    let id = invocation.next_claim()?;
+    let claim = step.claim(record, id, connection.epoch, now, until)?;
+    let work = Work {
+        step,
+        text,
+        settings: &connection.settings,
+        invocation,
+    };
+    Some((claim, work))
 }
 
 /// Makes the call. Keys that are refused may have been rotated, so they are read again once. A note

@@ -15,6 +15,7 @@ use crate::BatchInvocation;
 use crate::admission::Admissions;
 use crate::case::AlertCase;
 use crate::lookups::Lookups;
+use crate::made_write::MadeWrite;
 use crate::outcome::{MessageOutcome, StepOutcome, outcome_of};
 use crate::outgoing::{OutgoingReporter, PendingReport};
 use crate::records::RecordWriter;
@@ -95,13 +96,22 @@ impl AlertWorker {
     ) -> Result<MessageOutcome, store::Error> {
         let (mut stored, mut case) = self.read(key, request, invocation).await?;
         report.begin(&stored, &case);
+        let mut made: Option<Box<MadeWrite>> = None;
         for _ in 0..MAX_STEPS {
             let step = case.next_step(&stored, self.settle, self.alerts.retention());
-            let outcome = self.act(&stored, step, &mut case).await?;
+            let outcome = match (made.take(), step) {
+                (Some(made), step) => self.record_made(*made, step, &case).await?,
+                (None, step) => self.act(&stored, step, &mut case).await?,
+            };
             match outcome {
                 StepOutcome::Written(record) => {
                     case.complete_command();
                     stored = *record;
+                }
+                StepOutcome::Made(write) => {
+                    case.complete_command();
+                    stored = write.recorded();
+                    made = Some(write);
                 }
                 StepOutcome::Again => {}
                 // The connection is read again too: it may have changed with the record.
@@ -130,6 +140,39 @@ impl AlertWorker {
         let mut case = AlertCase::new(request, invocation, partner);
         case.set_ticket_index(known.ticket_index);
         Ok((AlertCase::stored_or_new(known.record, key), case))
+    }
+
+    /// Records the outcome of a write. If the next step is a write too, the outcome and the next claim
+    /// are one write of the table.
+    async fn record_made(
+        &self,
+        made: MadeWrite,
+        next: WorkerStep,
+        case: &AlertCase<'_>,
+    ) -> Result<StepOutcome, store::Error> {
+        match next {
+            WorkerStep::Write {
+                record,
+                write,
+                text,
+            } => {
+                self.writes()
+                    .claim_next(made, record, &write, text.as_ref(), case)
+                    .await
+            }
+            WorkerStep::Finish { .. }
+            | WorkerStep::Wait { .. }
+            | WorkerStep::Block { .. }
+            | WorkerStep::OutOfTime
+            | WorkerStep::AwaitText
+            | WorkerStep::Inspect { .. }
+            | WorkerStep::Search { .. }
+            | WorkerStep::Verify { .. }
+            | WorkerStep::Recheck { .. }
+            | WorkerStep::FindPriorTickets { .. }
+            | WorkerStep::DetectExistingTickets { .. }
+            | WorkerStep::AdmitNewAlert { .. } => self.writes().record_made(&made, case).await,
+        }
     }
 
     async fn act(
@@ -225,7 +268,10 @@ impl AlertWorker {
                 .await?;
             match blocked {
                 StepOutcome::End(outcome) => return Ok(outcome),
-                StepOutcome::Reread | StepOutcome::Again | StepOutcome::Written(_) => {}
+                StepOutcome::Reread
+                | StepOutcome::Again
+                | StepOutcome::Written(_)
+                | StepOutcome::Made(_) => {}
             }
         }
         Ok(MessageOutcome::Later(None))

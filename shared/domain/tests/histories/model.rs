@@ -712,6 +712,7 @@ impl Model {
             delivery,
             touches: 0,
             writes: 0,
+            made: None,
         };
         // A message is deleted only if its worker survives and says so.
         match worker.run()? {

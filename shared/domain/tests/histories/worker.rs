@@ -30,6 +30,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) delivery: &'a Delivery,
     pub(crate) touches: usize,
     pub(crate) writes: usize,
+    /// The record with the outcome of a write that is not in the table yet.
+    pub(crate) made: Option<Record>,
 }
 
 type WorkerResult<T> = Result<T, Died>;
@@ -79,8 +81,9 @@ impl Worker<'_> {
             if self.touch().is_err() {
                 return Ok(Err(Died));
             }
-            let stored = self.model.stored.clone();
-            let stored = stored.unwrap_or_else(|| Record::new(key()));
+            let made = self.made.take();
+            let known = made.clone().or_else(|| self.model.stored.clone());
+            let stored = known.unwrap_or_else(|| Record::new(key()));
             let context = WorkerContext {
                 view: &self.view,
                 settle: SETTLE,
@@ -91,6 +94,17 @@ impl Worker<'_> {
             let step = next_step(request, &stored, &context);
             self.watch_overtaking(&stored, request);
             self.check(&step)?;
+            // An outcome is stored with the claim of the next write, or alone.
+            if let Some(made) = made
+                && !matches!(step, WorkerStep::Write { .. })
+            {
+                let before = self.model.stored.clone();
+                let before = before.unwrap_or_else(|| Record::new(key()));
+                if self.save(&before, &made).is_err() {
+                    return Ok(Err(Died));
+                }
+                continue;
+            }
             let is_inspection = matches!(step, WorkerStep::Inspect { .. });
             match self.act(&stored, step) {
                 Ok(None) => {
@@ -369,7 +383,7 @@ impl Worker<'_> {
         Ok(None)
     }
 
-    /// Claims, calls and records. Returns whether the message may be deleted, if known.
+    /// Claims and calls, and records the outcome unless the next step is to do so. Returns whether the message may be deleted, if known.
     fn write(
         &mut self,
         step: &TicketWrite,
@@ -411,7 +425,12 @@ impl Worker<'_> {
         };
         let made = claimed_outcome(&outcome, &claim, &record, now);
         let recorded = apply_outcome(record.clone(), &claim, &made, text, now);
-        self.save(&record, &recorded)?;
+        match made {
+            ClaimedOutcome::Effect(_) => self.made = Some(recorded),
+            ClaimedOutcome::Created(_)
+            | ClaimedOutcome::Unknown { .. }
+            | ClaimedOutcome::NotMade { .. } => self.save(&record, &recorded)?,
+        }
         Ok(match outcome {
             WriteOutcome::Made(_)
             | WriteOutcome::Done(_)

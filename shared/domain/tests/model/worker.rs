@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::alert::blocked::CallRefusal;
-use domain::alert::event::Severity;
+use domain::alert::event::{Payload, Severity};
 use domain::alert::record::{ClosedBy, OpenTicket, Record, TicketEnd};
 use domain::connection::breaker::Breaker;
 use domain::connection::view::{ConnectionView, LiveConnection};
@@ -163,7 +163,7 @@ impl Worker {
 
     /// Asks `domain` for the next step.
     fn decide(
-        mut self,
+        self,
         model: &AlertModel,
         state: &mut State,
         stored: Arc<Record>,
@@ -209,27 +209,38 @@ impl Worker {
                 write,
                 text,
             } => {
-                state.claims += 1;
-                let id = ClaimId::parse(format!("c{}", state.claims)).unwrap();
-                let (now, until) = (at(state.now), at(self.ends + MARGIN));
-                let Some(claim) = write.claim(&record, id, 1, now, until) else {
-                    state.violation = Some("the record does not fit the step that it asks for");
-                    return None;
-                };
-                if matches!(write, TicketWrite::Close { .. }) && record.desired.active {
-                    state.violation = Some("it closes the ticket of an active alert");
-                }
-                let record = record.with_claim(claim.clone());
-                let claimed = Arc::new(Claimed {
-                    record: record.clone(),
-                    claim,
-                    write,
-                    text,
-                });
-                self.next = save(record, Then::Write(claimed));
-                Some(self)
+                let (record, claimed) = self.claim(state, record, write, text)?;
+                Some(self.next(save(record, Then::Write(claimed))))
             }
         }
+    }
+
+    /// Claims a write.
+    fn claim(
+        &self,
+        state: &mut State,
+        record: Record,
+        write: TicketWrite,
+        text: Option<Payload>,
+    ) -> Option<(Record, Arc<Claimed>)> {
+        state.claims += 1;
+        let id = ClaimId::parse(format!("c{}", state.claims)).unwrap();
+        let (now, until) = (at(state.now), at(self.ends + MARGIN));
+        let Some(claim) = write.claim(&record, id, 1, now, until) else {
+            state.violation = Some("the record does not fit the step that it asks for");
+            return None;
+        };
+        if matches!(write, TicketWrite::Close { .. }) && record.desired.active {
+            state.violation = Some("it closes the ticket of an active alert");
+        }
+        let record = record.with_claim(claim.clone());
+        let claimed = Arc::new(Claimed {
+            record: record.clone(),
+            claim,
+            write,
+            text,
+        });
+        Some((record, claimed))
     }
 
     fn delete(self, state: &mut State) -> Option<Self> {
@@ -439,6 +450,19 @@ impl Worker {
             };
         }
         if state.record().rev == known.rev {
+            let is_unchanged = known.rev == claimed.record.rev;
+            if is_unchanged
+                && matches!(*outcome, ClaimedOutcome::Effect(_))
+                && let WorkerStep::Write {
+                    record,
+                    write,
+                    text,
+                } = next_step(&self.request, &changed, &context(model, state))
+            {
+                // The outcome and the claim of the next write are one write of the table.
+                let (record, claimed) = self.claim(state, record, write, text)?;
+                return self.save(model, state, &record, Then::Write(claimed));
+            }
             return self.save(model, state, &changed, then);
         }
         Some(self.next(NextCall::Record {

@@ -15,7 +15,7 @@ use local_stack::progress::step;
 use local_stack::run_folder::RunFolder;
 use local_stack::table;
 
-use bill::{Bill, Usage};
+use bill::{Bill, MEMORY, TICKETS_MEMORY, Usage};
 use prices::Charge;
 
 use crate::aws_stub::AwsStub;
@@ -145,9 +145,18 @@ impl Event {
         let mut bill = Bill::default();
         bill.add("HTTP API", Charge::ApiRequest, MILLION);
         bill.add("Lambda: requests", Charge::LambdaRequest, invocations);
-        bill.add_seconds("Lambda: time of ingest", MILLION * ingest.seconds(1.0));
-        let seconds = MILLION * tickets.seconds(load.concurrent_calls);
-        bill.add_seconds("Lambda: time of tickets", seconds);
+        for (name, time) in [
+            (
+                "Lambda: time of ingest",
+                ingest.gigabyte_seconds(MEMORY, 1.0),
+            ),
+            (
+                "Lambda: time of tickets",
+                tickets.gigabyte_seconds(TICKETS_MEMORY, load.concurrent_calls),
+            ),
+        ] {
+            bill.add(name, Charge::GigabyteSecond, MILLION * time);
+        }
         bill.add("SQS: requests", Charge::QueueRequest, requests);
         bill.add("SQS: fair queue", Charge::FairQueue, requests);
         bill.add_units(&tickets.units, MILLION);
@@ -283,7 +292,7 @@ mod tests {
             "HTTP API 1.000",
             "Lambda: requests 0.220",
             "Lambda: time of ingest 0.017",
-            "Lambda: time of tickets 1.000",
+            "Lambda: time of tickets 0.500",
             "SQS: requests 0.480",
             "SQS: fair queue 0.120",
             "DynamoDB: writes of tables 2.500",
@@ -294,7 +303,7 @@ mod tests {
         ];
         assert_eq!(lines(&bursts), expected);
         let evenly = lines(&evenly);
-        for line in ["Lambda: requests 0.400", "Lambda: time of tickets 4.000"] {
+        for line in ["Lambda: requests 0.400", "Lambda: time of tickets 2.000"] {
             assert!(evenly.iter().any(|even| even == line), "{evenly:?}");
         }
         let [burst, even] = LOADS.each_ref().map(|load| format!("{:.3}", load.traces()));

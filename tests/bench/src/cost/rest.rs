@@ -15,7 +15,7 @@ use store::Due;
 use tokio::time::sleep;
 
 use super::PLATFORM_LOG;
-use super::bill::{Bill, Usage};
+use super::bill::{Bill, MEMORY, Usage};
 use super::prices::Charge;
 use crate::figures::Figures;
 use crate::function::{Programs, RunningFunction};
@@ -147,7 +147,8 @@ fn print(head: &str, bill: &Bill) {
 fn costs(usage: &Usage) -> [f64; 2] {
     let (mut units, mut other) = (Bill::default(), Bill::default());
     units.add_units(&usage.units, 1.0);
-    other.add_seconds("time", usage.seconds(1.0));
+    let time = usage.gigabyte_seconds(MEMORY, 1.0);
+    other.add("time", Charge::GigabyteSecond, time);
     other.add("log", Charge::LogByte, usage.log_bytes + PLATFORM_LOG);
     other.add("data", Charge::SentByte, usage.sent_bytes());
     [units.sum(), other.sum()]
