@@ -91,6 +91,25 @@ pub enum RecordWrite {
 }
 
 /// The `alerts` table. Its own operations are those of records.
+///
+/// ```no_run
+/// use domain::alert::fold::fold;
+/// use domain::alert::{event::Event, record::Record};
+/// use store::{Alerts, Error, RecordWrite};
+///
+/// /// Stores what an event changes in its alert.
+/// async fn store_event(alerts: &Alerts, event: &Event) -> Result<Record, Error> {
+///     loop {
+///         let known = alerts.get(&event.key).await?;
+///         let record = fold(known.unwrap_or_else(|| Record::new(event.key.clone())), event);
+///         match alerts.write(&record).await? {
+///             RecordWrite::Stored(record) => return Ok(*record),
+///             // Another worker wrote first: fold the event into what is there now.
+///             RecordWrite::Conflict => {}
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Alerts {
     pub lists: AlertLists,

@@ -417,6 +417,8 @@ impl ProgramTest<'_> {
             "event source mapping DeliveriesFunctionQueue",
             "dead letters of deliveries",
             "schedule DeliveriesTick",
+            "webhook at the API's address",
+            "page at the API's address",
             "version",
         ] {
             let is_ok = |finding: &&Value| finding["check"] == check && finding["level"] == "ok";

@@ -7,8 +7,8 @@ use aws_sdk_sesv2::operation::get_email_identity::GetEmailIdentityError;
 use super::Examination;
 use super::finding::Finding;
 
-/// AWS's usual quota is 1,000; a new account has ten.
-const FEW_EXECUTIONS: i32 = 100;
+/// AWS's usual quota is 1,000; a new account has ten. docs/before-you-deploy.md asks for this many.
+const FEW_EXECUTIONS: i32 = 200;
 /// Mails in 24 hours. The sandbox has 200.
 const FEW_MAILS: f64 = 1_000.0;
 /// The template's default for the parameter ClientIdSecret.
@@ -134,19 +134,37 @@ async fn check_concurrency(of: &Examination<'_>) -> Finding {
         Err(err) => Finding::unread(check, "lambda:GetAccountSettings", &err),
         Ok(found) => {
             let limit = found.account_limit.map(|limit| limit.concurrent_executions);
-            judge_concurrency(limit.unwrap_or_default())
+            judge_concurrency(limit.unwrap_or_default(), needed_executions(of))
         }
     }
 }
 
-fn judge_concurrency(executions: i32) -> Finding {
-    let found = format!("{executions} executions at once in this account and region");
-    if executions < FEW_EXECUTIONS {
-        let to_do = "Request a higher quota for concurrent executions in Service Quotas \
-                     (L-B99A9384): new accounts have ten, which a burst of alerts uses up.";
-        return Finding::warning("Lambda concurrency", found, to_do);
+/// The executions that the stack's parameters allow at the same time: batches of tickets, 20
+/// partners in each invocation of two schedules, and what is reserved for the webhook.
+fn needed_executions(of: &Examination<'_>) -> i32 {
+    let parameter = |name| {
+        let value = of.stack.parameter(name);
+        value.and_then(|value| value.parse().ok()).unwrap_or(0)
+    };
+    let (partners, reserved): (i32, i32) =
+        (parameter("PartnersPerTick"), parameter("IngestReserved"));
+    parameter("TicketsConcurrency") + partners / 10 + reserved
+}
+
+fn judge_concurrency(executions: i32, needed: i32) -> Finding {
+    let check = "Lambda concurrency";
+    let found = format!(
+        "{executions} executions at once in this account and region; the stack's parameters allow {needed}"
+    );
+    let to_do = "Request a higher quota for concurrent executions in Service Quotas (L-B99A9384): \
+                 new accounts have ten, which a burst of alerts uses up.";
+    if executions < needed {
+        return Finding::problem(check, found, to_do);
     }
-    Finding::ok("Lambda concurrency", found)
+    if executions < FEW_EXECUTIONS {
+        return Finding::warning(check, found, to_do);
+    }
+    Finding::ok(check, found)
 }
 
 /// Whether the secret with ConnectWise's `clientId` exists. Its value is not read.
@@ -223,8 +241,10 @@ mod tests {
     }
 
     #[test]
-    fn the_quota_of_a_new_account_is_a_warning() {
-        assert_eq!(judge_concurrency(10).level, Level::Warning);
-        assert_eq!(judge_concurrency(1_000).level, Level::Ok);
+    fn a_quota_below_what_the_stack_may_use_is_a_problem() {
+        let level = |executions| judge_concurrency(executions, 55).level;
+        assert_eq!(level(10), Level::Problem);
+        assert_eq!(level(100), Level::Warning);
+        assert_eq!(level(1_000), Level::Ok);
     }
 }

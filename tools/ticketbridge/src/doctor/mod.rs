@@ -4,6 +4,7 @@
 //! Each check has a file: it reads AWS, and a pure function judges what was read.
 
 mod account;
+mod addresses;
 mod alarms;
 mod cloudwatch;
 mod finding;
@@ -56,8 +57,20 @@ pub(crate) async fn run(
         stack: &stack,
         now: Timestamp::now(),
     };
-    progress.show("checking schedules, queues, alarms, tables, functions, SES and quotas");
-    let (schedules, mappings, queues, alarms, tables, functions, version, mails, account) = tokio::join!(
+    progress
+        .show("checking schedules, queues, alarms, tables, functions, SES, quotas and addresses");
+    let (
+        schedules,
+        mappings,
+        queues,
+        alarms,
+        tables,
+        functions,
+        version,
+        mails,
+        account,
+        addresses,
+    ) = tokio::join!(
         schedules::check(&examination),
         functions::check_event_sources(&examination),
         queues::check(&examination),
@@ -67,11 +80,12 @@ pub(crate) async fn run(
         functions::check_version(api.as_ref().ok()),
         account::check_mails(&examination),
         account::check_limits_and_secret(&examination),
+        addresses::check(&examination),
     );
     drop(progress);
-    let mut findings = vec![stack.judge()];
+    let mut findings = stack.judge();
     for some in [
-        schedules, mappings, queues, alarms, tables, functions, version, mails, account,
+        schedules, mappings, queues, alarms, tables, functions, version, mails, account, addresses,
     ] {
         findings.extend(some);
     }

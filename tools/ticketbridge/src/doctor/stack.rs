@@ -11,6 +11,8 @@ use crate::target::TargetStack;
 
 pub(super) struct StackDescription {
     status: String,
+    /// Whether CloudFormation refuses to delete it.
+    is_protected: bool,
     parameters: BTreeMap<String, String>,
     resources: Vec<StackResource>,
 }
@@ -31,6 +33,7 @@ impl StackDescription {
         let described = described.map_err(|err| unreadable(name, "DescribeStacks", &err))?;
         let stack = described.stacks.unwrap_or_default().into_iter().next();
         let stack = stack.with_context(|| format!("CloudFormation has no stack {name}"))?;
+        let is_protected = stack.enable_termination_protection.unwrap_or_default();
         let parameters = stack.parameters.unwrap_or_default().into_iter();
         let parameters = parameters.filter_map(|of| Some((of.parameter_key?, of.parameter_value?)));
         let status = stack.stack_status.map(|status| status.as_str().to_owned());
@@ -53,6 +56,7 @@ impl StackDescription {
         }
         Ok(Self {
             status: status.unwrap_or_default(),
+            is_protected,
             parameters: parameters.collect(),
             resources,
         })
@@ -69,8 +73,9 @@ impl StackDescription {
         resources.filter(|of| of.kind == kind).cloned().collect()
     }
 
-    pub(super) fn judge(&self) -> Finding {
-        judge(&self.status)
+    pub(super) fn judge(&self) -> Vec<Finding> {
+        let protection = judge_protection(self.is_protected);
+        vec![judge(&self.status), protection]
     }
 }
 
@@ -98,6 +103,16 @@ fn judge(status: &str) -> Finding {
     Finding::problem(check, status, to_do)
 }
 
+fn judge_protection(is_protected: bool) -> Finding {
+    let check = "termination protection";
+    if is_protected {
+        return Finding::ok(check, "on");
+    }
+    let to_do = "Run aws cloudformation update-termination-protection with \
+                 --enable-termination-protection: a deleted stack receives no alerts.";
+    Finding::warning(check, "off", to_do)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::finding::Level;
@@ -116,5 +131,11 @@ mod tests {
         ] {
             assert_eq!(judge(status).level, level, "{status}");
         }
+    }
+
+    #[test]
+    fn a_stack_that_can_be_deleted_is_a_warning() {
+        assert_eq!(judge_protection(false).level, Level::Warning);
+        assert_eq!(judge_protection(true).level, Level::Ok);
     }
 }

@@ -1,10 +1,12 @@
 //! What the answers of ConnectWise say about the behaviour that the code relies on.
 
 use connectwise::{
-    Board, BoardStatus, CompanyInfo, CompanyRecord, Error, MyMember, MySecurity, Priority, Ticket,
-    TicketNote,
+    AuditTrailEntry, Board, BoardStatus, BoardSubType, BoardTeam, BoardType, BoardTypeAssociation,
+    CompanyInfo, CompanyRecord, Error, MyMember, MySecurity, Priority, ServiceTicketNote, Ticket,
+    TicketNote, TicketSource,
 };
 use domain::RecordId;
+use domain::connection::callbacks::FoundCallback;
 use domain::setup::rights;
 
 use super::{ContractCheck, ContractResult};
@@ -286,6 +288,120 @@ pub(super) fn ticket_notes(answer: &Result<Vec<TicketNote>, Error>) -> ContractC
     })
 }
 
+pub(super) const ALL_NOTES: Reliance = Reliance {
+    code: "all_notes",
+    relied_on: "all notes of a ticket can be read, with who wrote each of them",
+    effect: "A ticket that a person works on may count as untouched, and be closed.",
+};
+
+pub(super) fn all_notes(
+    notes: &Result<Vec<TicketNote>, Error>,
+    all: &Result<Vec<ServiceTicketNote>, Error>,
+) -> ContractCheck {
+    let Ok(notes) = notes else {
+        return ALL_NOTES.not_known("the notes cannot be read");
+    };
+    ALL_NOTES.of_call(all, |all| {
+        let signed = all
+            .iter()
+            .filter(|note| note.member.is_some() || note.contact.is_some())
+            .count();
+        let observed = format!("{} notes, {signed} with an author", all.len());
+        let is_so = signed == all.len() && all.len() >= notes.len();
+        let differs = format!("{observed}; /notes lists {}", notes.len());
+        expect(is_so, observed, differs)
+    })
+}
+
+pub(super) const AUDIT_TRAIL: Reliance = Reliance {
+    code: "audit_trail",
+    relied_on: "the audit trail of a ticket says who changed it",
+    effect: "A change by a rule of ConnectWise counts as that of a person.",
+};
+
+pub(super) fn audit_trail(answer: &Result<Vec<AuditTrailEntry>, Error>) -> ContractCheck {
+    AUDIT_TRAIL.of_call(answer, |entries| {
+        let signed = entries.iter().filter(|entry| !entry.entered_by.is_empty());
+        let signed = signed.count();
+        let observed = format!("{} changes, {signed} with an author", entries.len());
+        let is_so = signed == entries.len() && signed > 0;
+        expect(is_so, observed.clone(), observed)
+    })
+}
+
+pub(super) fn callbacks(answer: &Result<Vec<FoundCallback>, Error>) -> ContractCheck {
+    let reliance = Reliance {
+        code: "callbacks",
+        relied_on: "callbacks can be listed",
+        effect: "ConnectWise reports no changes, so they are found by the next comparison only.",
+    };
+    if let Err(Error::Forbidden { .. } | Error::MissingRight { .. }) = answer {
+        return reliance.not_known("the API member may not list them");
+    }
+    reliance.of_call(answer, |callbacks| {
+        Ok(format!("{} for tickets", callbacks.len()))
+    })
+}
+
+pub(super) const BOARD_TEAMS: Reliance = Reliance {
+    code: "board_teams",
+    relied_on: "a board lists its teams",
+    effect: "The page offers no team for new tickets, or one that ConnectWise refuses.",
+};
+
+pub(super) fn board_teams(answer: &Result<Vec<BoardTeam>, Error>) -> ContractCheck {
+    BOARD_TEAMS.of_call(answer, |teams| {
+        let named = teams.iter().filter(|team| !team.name.is_empty()).count();
+        let observed = format!("{} teams, {named} with a name", teams.len());
+        expect(named == teams.len(), observed.clone(), observed)
+    })
+}
+
+pub(super) const BOARD_TYPES: Reliance = Reliance {
+    code: "board_types",
+    relied_on: "a board says which types, subtypes and items belong together",
+    effect: "The page offers a subtype or an item that ConnectWise refuses with its type.",
+};
+
+pub(super) fn board_types(
+    types: &Result<Vec<BoardType>, Error>,
+    subtypes: &Result<Vec<BoardSubType>, Error>,
+    associations: &Result<Vec<BoardTypeAssociation>, Error>,
+) -> ContractCheck {
+    let (Ok(types), Ok(subtypes)) = (types, subtypes) else {
+        return BOARD_TYPES.not_known("types or subtypes cannot be read");
+    };
+    BOARD_TYPES.of_call(associations, |associations| {
+        let is_type = |id: &RecordId| types.iter().any(|of| of.id == *id);
+        let of_subtypes = subtypes.iter().flat_map(|of| &of.type_association_ids);
+        let of_rows = associations.iter().filter_map(|row| row.type_.as_ref());
+        let unknown = of_subtypes
+            .chain(of_rows.map(|of| &of.id))
+            .filter(|id| !is_type(id))
+            .count();
+        let observed = format!(
+            "{} types, {} subtypes, {} rows that belong together",
+            types.len(),
+            subtypes.len(),
+            associations.len()
+        );
+        let differs = format!("{observed}, {unknown} of them with an unknown type");
+        expect(unknown == 0, observed, differs)
+    })
+}
+
+pub(super) fn ticket_sources(answer: &Result<Vec<TicketSource>, Error>) -> ContractCheck {
+    let reliance = Reliance {
+        code: "ticket_sources",
+        relied_on: "the sources of tickets can be listed",
+        effect: "The page offers no source for new tickets.",
+    };
+    reliance.of_call(answer, |sources| {
+        let observed = format!("{} sources", sources.len());
+        expect(!sources.is_empty(), observed.clone(), observed)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,5 +483,68 @@ mod tests {
             missing_ticket(&Err(rejected)).result,
             ContractResult::Differs
         );
+    }
+
+    #[test]
+    fn a_note_without_an_author_differs() {
+        let note = |is_signed: bool| ServiceTicketNote {
+            note_type: "TicketNote".to_owned(),
+            text: "Restarted the service.".to_owned(),
+            member: None,
+            contact: is_signed.then(|| connectwise::Reference {
+                id: 7,
+                name: String::new(),
+            }),
+        };
+        let result = |all: Vec<ServiceTicketNote>| all_notes(&Ok(vec![]), &Ok(all)).result;
+        assert_eq!(result(vec![note(true)]), ContractResult::AsExpected);
+        assert_eq!(
+            result(vec![note(true), note(false)]),
+            ContractResult::Differs
+        );
+    }
+
+    #[test]
+    fn a_change_without_an_author_differs() {
+        let entry = |entered_by: &str| AuditTrailEntry {
+            text: "Status changed".to_owned(),
+            entered_by: entered_by.to_owned(),
+        };
+        let result = |entries| audit_trail(&Ok(entries)).result;
+        assert_eq!(result(vec![entry("jdoe")]), ContractResult::AsExpected);
+        assert_eq!(
+            result(vec![entry("jdoe"), entry("")]),
+            ContractResult::Differs
+        );
+        assert_eq!(result(vec![]), ContractResult::Differs);
+    }
+
+    #[test]
+    fn a_subtype_of_an_unknown_type_differs() {
+        let types = [BoardType {
+            id: 4,
+            name: "Disk".to_owned(),
+            default_flag: false,
+            inactive_flag: false,
+        }];
+        let subtype = |of| BoardSubType {
+            id: 9,
+            name: "Full".to_owned(),
+            inactive_flag: false,
+            type_association_ids: vec![of],
+        };
+        let result = |of| {
+            let subtypes = Ok(vec![subtype(of)]);
+            board_types(&Ok(types.to_vec()), &subtypes, &Ok(vec![])).result
+        };
+        assert_eq!(result(4), ContractResult::AsExpected);
+        assert_eq!(result(5), ContractResult::Differs);
+    }
+
+    #[test]
+    fn a_missing_right_says_nothing_about_callbacks() {
+        let right = rights::TABLES_INQUIRE;
+        let check = callbacks(&Err(Error::MissingRight { right }));
+        assert_eq!(check.result, ContractResult::NotKnown);
     }
 }

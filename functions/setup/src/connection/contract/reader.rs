@@ -28,7 +28,7 @@ pub(crate) async fn inspect(
     let ends = || invocation.call_ends();
     let site = http.hosts().site(&connection.origin);
     let site = site.map_err(|err| Problem::refused(err.to_string()))?;
-    let (info, member, security, boards, infos, priorities, missing) = join!(
+    let (info, member, security, boards, infos, priorities, missing, sources, callbacks) = join!(
         company_info(http, &site, &connection.company_id, ends()),
         client.my_member(ends()),
         client.my_security(ends()),
@@ -36,13 +36,15 @@ pub(crate) async fn inspect(
         client.board_infos(ends()),
         client.priorities(ends()),
         client.ticket(NO_TICKET, ends()),
+        client.ticket_sources(ends()),
+        client.callbacks(ends()),
     );
     let board = boards.as_ref().ok().and_then(|boards| {
         let mut usable = boards.iter();
         usable.find(|board| !board.inactive_flag && !board.project_flag)
     });
-    let (statuses, pages, tickets) = join!(
-        statuses(&client, board.map(|board| board.id), invocation),
+    let (of_board, pages, tickets) = join!(
+        board_checks(&client, board.map(|board| board.id), invocation),
         company_pages(&client, invocation),
         tickets(&client, invocation),
     );
@@ -51,26 +53,46 @@ pub(crate) async fn inspect(
         judge::my_member(&member),
         judge::my_security(&security),
         judge::boards(&boards, &infos),
-        statuses,
         judge::priorities(&priorities),
+        judge::ticket_sources(&sources),
+        judge::callbacks(&callbacks),
         pages,
         judge::missing_ticket(&missing),
     ];
+    checks.extend(of_board);
     checks.extend(tickets);
     Ok(ContractView::new(checks))
 }
 
-async fn statuses(
+/// The checks that need a board.
+async fn board_checks(
     client: &Client,
     board: Option<RecordId>,
     invocation: &Invocation,
-) -> ContractCheck {
-    match board {
-        None => judge::BOARD_STATUSES.not_known("no board can be read"),
-        Some(board) => {
-            judge::board_statuses(&client.board_statuses(board, invocation.call_ends()).await)
-        }
-    }
+) -> Vec<ContractCheck> {
+    let Some(board) = board else {
+        let all: [Reliance; 3] = [
+            judge::BOARD_STATUSES,
+            judge::BOARD_TEAMS,
+            judge::BOARD_TYPES,
+        ];
+        return all
+            .map(|reliance| reliance.not_known("no board can be read"))
+            .into();
+    };
+    let ends = || invocation.call_ends();
+    let (statuses, teams, types, subtypes, associations) = join!(
+        client.board_statuses(board, ends()),
+        client.board_teams(board, ends()),
+        client.board_types(board, ends()),
+        client.board_subtypes(board, ends()),
+        client.board_type_associations(board, ends()),
+    );
+    vec![
+        judge::board_statuses(&statuses),
+        judge::board_teams(&teams),
+        judge::board_types(&types, &subtypes, &associations),
+    ]
 }
 
 async fn company_pages(client: &Client, invocation: &Invocation) -> ContractCheck {
@@ -92,11 +114,13 @@ async fn company_pages(client: &Client, invocation: &Invocation) -> ContractChec
 
 /// The checks that need a ticket of Ticketbridge.
 async fn tickets(client: &Client, invocation: &Invocation) -> Vec<ContractCheck> {
-    let all: [Reliance; 4] = [
+    let all: [Reliance; 6] = [
         judge::REFERENCE_SEARCH,
         judge::NUMBER_SEARCH,
         judge::TICKET_MEMBERS,
         judge::TICKET_NOTES,
+        judge::ALL_NOTES,
+        judge::AUDIT_TRAIL,
     ];
     let not_known = |why: &str| all.map(|reliance| reliance.not_known(why)).into();
     let (ticket, reference) = match one_ticket(client, invocation).await {
@@ -107,17 +131,21 @@ async fn tickets(client: &Client, invocation: &Invocation) -> Vec<ContractCheck>
     let ends = || invocation.call_ends();
     let references = [&reference];
     let numbers = [ticket.id];
-    let (by_reference, by_number, read, notes) = join!(
+    let (by_reference, by_number, read, notes, all_notes, audit_trail) = join!(
         client.tickets_by_external_xref(&references, ends()),
         client.tickets_numbered(&numbers, ends()),
         client.ticket(ticket.id, ends()),
         client.ticket_notes(ticket.id, ends()),
+        client.ticket_entries(ticket.id, ends()),
+        client.ticket_audit_trail(ticket.id, ends()),
     );
     vec![
         judge::reference_search(&ticket, &by_reference),
         judge::number_search(&ticket, &by_number),
         judge::ticket_members(&read),
         judge::ticket_notes(&notes),
+        judge::all_notes(&notes, &all_notes),
+        judge::audit_trail(&audit_trail),
     ]
 }
 

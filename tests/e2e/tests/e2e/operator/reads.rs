@@ -162,7 +162,17 @@ async fn the_contract_names_what_differs_from_the_code() {
     };
     let contract = get(&env, &path).await;
     assert_eq!(contract["as_expected"], true, "{contract}");
-    for code in ["company_pages", "reference_search", "ticket_members"] {
+    for code in [
+        "company_pages",
+        "reference_search",
+        "ticket_members",
+        "all_notes",
+        "audit_trail",
+        "callbacks",
+        "board_teams",
+        "board_types",
+        "ticket_sources",
+    ] {
         assert_eq!(result(&contract, code), "as_expected", "{contract}");
     }
     let variants = json!({ "variants": { "my_security_names": "absent" } });

@@ -97,7 +97,6 @@ async fn a_resolved_alert_costs_the_calls_that_close_its_ticket_safely() {
     GET /service/tickets/10002
     POST /service/tickets/10002/notes
     UpdateItem
-    UpdateItem
     GET /service/tickets/10002
     PATCH /service/tickets/10002
     GET /service/tickets/10002
