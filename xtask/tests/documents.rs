@@ -282,3 +282,29 @@ fn each_place_to_change_defines_what_is_named() {
     }
     assert!(found >= 8, "only {found} places were read");
 }
+
+/// The column "measured" links to the page that has its figures: "6.48 ms ([performance](...))".
+#[test]
+fn each_measured_figure_of_the_comparison_is_on_the_page_that_it_links_to() {
+    let docs = Path::new(ROOT).join("docs");
+    let text = fs::read_to_string(docs.join("compare.md")).unwrap();
+    let table = text.split("## Figures").nth(1).unwrap();
+    let mut found = 0;
+    for row in table.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let [_, _, measured, _] = cells[..] else {
+            panic!("not four columns: {row}")
+        };
+        let Some((figures, link)) = measured.split_once(" ([") else {
+            continue;
+        };
+        let page = link.split(['(', ')']).nth(1).unwrap();
+        let source = fs::read_to_string(docs.join(page)).unwrap();
+        let words = figures.split([' ', ',', ';']);
+        for figure in words.filter(|word| word.contains('.')) {
+            assert!(source.contains(figure), "docs/{page} lacks {figure}: {row}");
+            found += 1;
+        }
+    }
+    assert!(found > 8, "only {found} figures were read");
+}
