@@ -6,6 +6,7 @@
 mod monitoring;
 mod mutations;
 mod names;
+mod parameters;
 mod permissions;
 mod queues;
 mod routes;
