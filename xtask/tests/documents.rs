@@ -151,6 +151,33 @@ fn each_log_filter_of_the_runbook_matches_the_code() {
     assert!(filters > 12, "only {filters} filters were read");
 }
 
+#[test]
+fn each_message_in_a_query_of_the_runbook_is_logged() {
+    let root = Path::new(ROOT);
+    let runbook = fs::read_to_string(root.join("docs/runbook.md")).unwrap();
+    let mut text = String::new();
+    for folder in ["functions", "shared"] {
+        code(&root.join(folder), "no file", &mut text);
+    }
+    let pieces = text.split("tracing::").skip(1);
+    let macros: Vec<_> = pieces
+        .filter_map(|rest| rest.split_once("!(")?.1.split(");").next())
+        .collect();
+    let lists = runbook.split("message in [").skip(1);
+    let lists = lists.filter_map(|rest| rest.split(']').next());
+    let mut messages = 0;
+    // Each second piece is between quotes.
+    for message in lists.flat_map(|list| list.split('"').skip(1).step_by(2)) {
+        let logged = format!("\"{message}\"");
+        assert!(
+            macros.iter().any(|text| text.contains(&logged)),
+            "no function logs {message:?}"
+        );
+        messages += 1;
+    }
+    assert!(messages > 5, "only {messages} messages were read");
+}
+
 /// All Markdown files below a folder, except built or installed ones.
 fn documents(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
