@@ -5,8 +5,8 @@ variable "name" {
 
   validation {
     # The functions are named after it, and their names have at most 64 characters.
-    condition     = can(regex("^[A-Za-z][A-Za-z0-9-]{0,53}$", var.name))
-    error_message = "A stack's name has 1 to 54 characters of A-Z, a-z, 0-9 and -, the first a letter."
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9-]{0,52}$", var.name))
+    error_message = "A stack's name has 1 to 53 characters of A-Z, a-z, 0-9 and -, the first a letter."
   }
 }
 

@@ -151,6 +151,33 @@ fn each_log_filter_of_the_runbook_matches_the_code() {
     assert!(filters > 12, "only {filters} filters were read");
 }
 
+#[test]
+fn each_message_in_a_query_of_the_runbook_is_logged() {
+    let root = Path::new(ROOT);
+    let runbook = fs::read_to_string(root.join("docs/runbook.md")).unwrap();
+    let mut text = String::new();
+    for folder in ["functions", "shared"] {
+        code(&root.join(folder), "no file", &mut text);
+    }
+    let pieces = text.split("tracing::").skip(1);
+    let macros: Vec<_> = pieces
+        .filter_map(|rest| rest.split_once("!(")?.1.split(");").next())
+        .collect();
+    let lists = runbook.split("message in [").skip(1);
+    let lists = lists.filter_map(|rest| rest.split(']').next());
+    let mut messages = 0;
+    // Each second piece is between quotes.
+    for message in lists.flat_map(|list| list.split('"').skip(1).step_by(2)) {
+        let logged = format!("\"{message}\"");
+        assert!(
+            macros.iter().any(|text| text.contains(&logged)),
+            "no function logs {message:?}"
+        );
+        messages += 1;
+    }
+    assert!(messages > 5, "only {messages} messages were read");
+}
+
 /// All Markdown files below a folder, except built or installed ones.
 fn documents(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -281,4 +308,30 @@ fn each_place_to_change_defines_what_is_named() {
         }
     }
     assert!(found >= 8, "only {found} places were read");
+}
+
+/// The column "measured" links to the page that has its figures: "6.48 ms ([performance](...))".
+#[test]
+fn each_measured_figure_of_the_comparison_is_on_the_page_that_it_links_to() {
+    let docs = Path::new(ROOT).join("docs");
+    let text = fs::read_to_string(docs.join("compare.md")).unwrap();
+    let table = text.split("## Figures").nth(1).unwrap();
+    let mut found = 0;
+    for row in table.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let [_, _, measured, _] = cells[..] else {
+            panic!("not four columns: {row}")
+        };
+        let Some((figures, link)) = measured.split_once(" ([") else {
+            continue;
+        };
+        let page = link.split(['(', ')']).nth(1).unwrap();
+        let source = fs::read_to_string(docs.join(page)).unwrap();
+        let words = figures.split([' ', ',', ';']);
+        for figure in words.filter(|word| word.contains('.')) {
+            assert!(source.contains(figure), "docs/{page} lacks {figure}: {row}");
+            found += 1;
+        }
+    }
+    assert!(found > 8, "only {found} figures were read");
 }

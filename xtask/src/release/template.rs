@@ -215,4 +215,43 @@ mod tests {
             );
         }
     }
+
+    /// The names that get a value in the block after `start`.
+    fn names_in<'a>(text: &'a str, start: &str) -> BTreeSet<&'a str> {
+        let block = text.split(start).nth(1).unwrap();
+        let block = block.split('}').next().unwrap();
+        let members = block.lines().filter_map(|line| line.split_once(" ="));
+        members.map(|(name, _)| name.trim()).collect()
+    }
+
+    #[test]
+    fn the_terraform_module_knows_the_parameters_and_outputs_of_a_release() {
+        let released = released(&template(), "1.2.3", &Architecture::ALL).unwrap();
+        let parsed: Value = yaml_serde::from_str(&released).unwrap();
+        let parameters = parsed["Parameters"].as_mapping().unwrap();
+        let known: BTreeSet<_> = parameters.keys().filter_map(Value::as_str).collect();
+        let read =
+            |file: &str| std::fs::read_to_string(format!("../infra/terraform/{file}")).unwrap();
+        let (module, example) = (read("main.tf"), read("README.md"));
+        let mut passed = names_in(&module, "merge(var.parameters, {");
+        passed.extend(names_in(&example, "parameters = {"));
+        let unknown: Vec<_> = passed.difference(&known).collect();
+        assert!(unknown.is_empty(), "the template lacks {unknown:?}");
+        // A parameter without a default must be given.
+        let required = parameters
+            .iter()
+            .filter(|(_, parameter)| parameter.get("Default").is_none());
+        for name in required.filter_map(|(name, _)| name.as_str()) {
+            assert!(
+                passed.contains(name),
+                "neither module nor example has {name}"
+            );
+        }
+        let outputs: Vec<_> = example.split("outputs[\"").skip(1).collect();
+        assert!(!outputs.is_empty());
+        for rest in outputs {
+            let name = rest.split('"').next().unwrap();
+            assert!(parsed["Outputs"].get(name).is_some(), "no output {name}");
+        }
+    }
 }

@@ -5,6 +5,8 @@
 
 mod monitoring;
 mod mutations;
+mod names;
+mod parameters;
 mod permissions;
 mod queues;
 mod routes;
@@ -18,7 +20,7 @@ use template::Template;
 /// Returns the violations.
 type Rule = fn(&Template) -> Vec<String>;
 
-const RULES: [(&str, Rule); 15] = [
+const RULES: [(&str, Rule); 16] = [
     (
         "a message stays hidden for six time-outs",
         queues::visibility,
@@ -49,6 +51,10 @@ const RULES: [(&str, Rule); 15] = [
     (
         "the template says the version of its functions",
         storage::version,
+    ),
+    (
+        "a stack's name that the documents allow fits into all names",
+        names::stack_name,
     ),
     ("every open route is known", routes::routes),
     ("mails come from one address", permissions::sender),
