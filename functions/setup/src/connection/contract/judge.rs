@@ -290,7 +290,7 @@ pub(super) fn ticket_notes(answer: &Result<Vec<TicketNote>, Error>) -> ContractC
 
 pub(super) const ALL_NOTES: Reliance = Reliance {
     code: "all_notes",
-    relied_on: "all notes of a ticket can be read, with who wrote each of them",
+    relied_on: "/allNotes lists each note of a ticket that /notes lists",
     effect: "A ticket that a person works on may count as untouched, and be closed.",
 };
 
@@ -302,14 +302,17 @@ pub(super) fn all_notes(
         return ALL_NOTES.not_known("the notes cannot be read");
     };
     ALL_NOTES.of_call(all, |all| {
+        // A note of an integration may have no author.
         let signed = all
             .iter()
             .filter(|note| note.member.is_some() || note.contact.is_some())
             .count();
-        let observed = format!("{} notes, {signed} with an author", all.len());
-        let is_so = signed == all.len() && all.len() >= notes.len();
-        let differs = format!("{observed}; /notes lists {}", notes.len());
-        expect(is_so, observed, differs)
+        let observed = format!(
+            "{} notes, {signed} with an author; /notes lists {}",
+            all.len(),
+            notes.len()
+        );
+        expect(all.len() >= notes.len(), observed.clone(), observed)
     })
 }
 
@@ -486,22 +489,25 @@ mod tests {
     }
 
     #[test]
-    fn a_note_without_an_author_differs() {
-        let note = |is_signed: bool| ServiceTicketNote {
-            note_type: "TicketNote".to_owned(),
+    fn a_note_that_is_not_among_all_notes_differs() {
+        let note = TicketNote {
+            id: 1,
             text: "Restarted the service.".to_owned(),
-            member: None,
-            contact: is_signed.then(|| connectwise::Reference {
-                id: 7,
-                name: String::new(),
-            }),
+            detail_description_flag: true,
+            internal_analysis_flag: false,
+            resolution_flag: false,
+            date_created: None,
+            created_by: None,
         };
-        let result = |all: Vec<ServiceTicketNote>| all_notes(&Ok(vec![]), &Ok(all)).result;
-        assert_eq!(result(vec![note(true)]), ContractResult::AsExpected);
-        assert_eq!(
-            result(vec![note(true), note(false)]),
-            ContractResult::Differs
-        );
+        let of_all = ServiceTicketNote {
+            note_type: "TicketNote".to_owned(),
+            text: note.text.clone(),
+            member: None,
+            contact: None,
+        };
+        let result = |all| all_notes(&Ok(vec![note.clone()]), &Ok(all)).result;
+        assert_eq!(result(vec![of_all]), ContractResult::AsExpected);
+        assert_eq!(result(vec![]), ContractResult::Differs);
     }
 
     #[test]

@@ -59,8 +59,8 @@ async fn nothing_is_known_against_the_connection(env: &TestEnvironment) {
     let breaker = env.breaker().await;
     assert_eq!(breaker, Breaker::default());
     let confirming = env.connectwise.count_calls("GET /system/mySecurity").await;
-    // One failure each time that messages are handed over, however many writes are refused.
-    assert!((1..=6).contains(&confirming), "{confirming}");
+    // Writes that are refused at the same time share one read. On a busy machine fewer do.
+    assert!((1..=9).contains(&confirming), "{confirming}");
 }
 
 #[tokio::test]
