@@ -9,6 +9,7 @@ use domain::RecordId;
 use domain::alert::event::Payload;
 use domain::alert::record::{Claim, ClosedBy, Record, TicketEnd};
 use domain::connection::breaker::CallOutcome;
+use domain::setup::custom_fields::fill;
 use domain::setup::settings::{Settings, TicketType};
 use domain::ticketing::manual_change::{
     Finding, ManualChange, TicketEntry, find_manual_change, is_without_person,
@@ -105,6 +106,7 @@ impl TicketCalls<'_> {
             priority: create.priority,
             source: create.source,
             assignee: create.assignee,
+            custom_fields: fill(&create.custom_fields, &self.record.key, details, text),
             estimated_start_date: create.raised_at,
             initial_description: description(&self.record.key, details, text, create.previous),
             external_xref: xref(&self.claim.ticket_ref)?,

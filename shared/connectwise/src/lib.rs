@@ -12,6 +12,7 @@ mod client;
 mod conditions;
 mod conversions;
 mod credentials;
+mod custom_fields;
 mod discovery;
 mod error;
 #[cfg(any(test, fuzzing))]

@@ -6,6 +6,7 @@
 
 use domain::RecordId;
 use domain::setup::assignment::Assignee;
+use domain::setup::custom_fields::FilledField;
 use domain::setup::rights;
 use domain::setup::settings::TicketType;
 use jiff::Timestamp;
@@ -45,6 +46,7 @@ pub struct NewTicket {
     pub source: Option<RecordId>,
     /// The team, which must be one of the board's, and the owner.
     pub assignee: Assignee,
+    pub custom_fields: Vec<FilledField>,
     /// When the alert was raised. ConnectWise receives whole seconds.
     pub estimated_start_date: Timestamp,
     /// The first note. ConnectWise takes it at creation only, and never returns it.
@@ -97,6 +99,8 @@ struct TicketBody<'a> {
     team: Option<RecordRef>,
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<RecordRef>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    custom_fields: &'a [FilledField],
     estimated_start_date: String,
     initial_description: &'a str,
     #[serde(rename = "externalXRef")]
@@ -246,6 +250,7 @@ impl<'a> From<&'a NewTicket> for TicketBody<'a> {
             source: new.source.map(reference),
             team: new.assignee.team.map(reference),
             owner: new.assignee.owner.map(reference),
+            custom_fields: &new.custom_fields,
             // All of ConnectWise's samples have this form: UTC, whole seconds.
             estimated_start_date: new
                 .estimated_start_date

@@ -35,6 +35,7 @@ fn new_ticket() -> NewTicket {
         priority: None,
         source: None,
         assignee: Assignee::default(),
+        custom_fields: vec![],
         estimated_start_date: "2026-04-01T08:00:00Z".parse().unwrap(),
         initial_description: "d".to_owned(),
         external_xref: xref("tb1-a-1"),

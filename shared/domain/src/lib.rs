@@ -104,6 +104,7 @@ pub mod setup {
     pub mod company_index;
     pub mod company_name;
     pub mod contacts;
+    pub mod custom_fields;
     pub mod dedicated_board;
     pub mod found_board;
     pub mod mapping;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use serde_json::Value;
 
 use crate::clock;
 use crate::shared::Shared;
 use crate::site::Site;
-use crate::tickets::{Note, TicketRow};
+use crate::tickets::{Note, Ticket, TicketRow};
 
 /// How many tickets are shown, the newest first.
 const SHOWN: usize = 200;
@@ -126,6 +127,7 @@ fn row(row: TicketRow<'_>, notes: &[Note], html: &mut String) -> std::fmt::Resul
         escaped(&ticket.summary),
         escaped(reference.unwrap_or_default()),
     )?;
+    custom_fields(ticket, html)?;
     if !notes.is_empty() {
         let label = if notes.len() == 1 {
             "1 note".to_owned()
@@ -150,6 +152,19 @@ fn row(row: TicketRow<'_>, notes: &[Note], html: &mut String) -> std::fmt::Resul
         html.push_str("</details>");
     }
     html.push_str("</td></tr>");
+    Ok(())
+}
+
+fn custom_fields(ticket: &Ticket, html: &mut String) -> std::fmt::Result {
+    let fields = ticket.other.get("customFields").and_then(Value::as_array);
+    for field in fields.into_iter().flatten() {
+        let shown = |member: &str| match field.get(member) {
+            Some(Value::String(text)) => escaped(text),
+            Some(other) => escaped(&other.to_string()),
+            None => String::new(),
+        };
+        write!(html, "<div>{}: {}</div>", shown("caption"), shown("value"))?;
+    }
     Ok(())
 }
 

@@ -100,6 +100,9 @@ fn system(method: &Method, path: &[&str]) -> Found {
             changing(method, WritableTable::Role, None, rest)
         }
         ["callbacks", rest @ ..] => changing(method, WritableTable::Callback, None, rest),
+        ["userDefinedFields", rest @ ..] => {
+            changing(method, WritableTable::CustomField, None, rest)
+        }
         _ => Err(ApiError::no_endpoint()),
     }
 }

@@ -5,11 +5,13 @@ use connectwise::{Client, Error};
 use domain::RecordId;
 use domain::alert::kind::Category;
 use domain::setup::choices::find_target_issues;
+use domain::setup::custom_fields::resolve_all;
 use domain::setup::settings::{BoardTarget, Settings};
 use domain::setup::type_hierarchy::find_hierarchy_issues;
 
 use crate::boards::lists::board_parts;
 use crate::http::problem::Problem;
+use crate::tickets::custom_fields::{self, ticket_fields};
 use crate::tickets::issues;
 use crate::tickets::lists::board_hierarchy;
 
@@ -46,6 +48,27 @@ pub(super) async fn check(
             return Err(choose_another(&issues::describe(&which, why)));
         }
         check_hierarchy(client, target, board, invocation).await?;
+    }
+    check_custom_fields(client, settings, invocation).await
+}
+
+/// Checks custom fields, if any are chosen. Without the right to read them, ConnectWise decides.
+async fn check_custom_fields(
+    client: &Client,
+    settings: &Settings,
+    invocation: &Invocation,
+) -> Result<(), Problem> {
+    let chosen = [&settings.operations, &settings.cyber_alerts].map(|of| &of.custom_fields);
+    if chosen.iter().all(|fields| fields.is_empty()) {
+        return Ok(());
+    }
+    let Ok(found) = ticket_fields(client, invocation.call_ends()).await else {
+        return Ok(());
+    };
+    for fields in chosen {
+        resolve_all(fields.clone(), &found).map_err(|(_, caption, issue)| {
+            choose_another(&custom_fields::describe(&caption, issue))
+        })?;
     }
     Ok(())
 }

@@ -27,6 +27,7 @@ use crate::http::response::json_response;
 use crate::operator::partners::existing;
 use crate::tenants::assignment::choices::AssignmentChoices;
 use crate::tenants::companies::{company_statuses, describe_issue};
+use crate::tickets::custom_fields::resolve;
 use crate::tickets::form::{check, check_limits};
 use crate::tickets::lists::ticket_lists;
 
@@ -294,12 +295,20 @@ async fn save_settings(
     let store = &setup.table().settings;
     let stored = store.get(partner).await?;
     let before = stored.value.filter(|of| of.belongs_to(epoch));
-    if before.clone().map(Settings::portable) == Some(settings.clone().portable()) {
+    let is_stored = |settings: &Settings| {
+        before.clone().map(Settings::portable) == Some(settings.clone().portable())
+    };
+    if is_stored(&settings) {
         return Ok(false);
     }
     check_limits(&settings)?;
     let lists = ticket_lists(client, &settings, invocation.call_ends()).await?;
+    let settings = resolve(&Settings::default(), settings, &lists)?;
     check(&Settings::default(), &settings, &lists)?;
+    // Custom fields of a file are found by their captions, so the ids may be those of before.
+    if is_stored(&settings) {
+        return Ok(false);
+    }
     let before = before.unwrap_or_default();
     let after = before.with_portable(settings, epoch, invocation.now());
     saved_version(store.save(partner, &after, stored.version).await?)?;

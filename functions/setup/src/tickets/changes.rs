@@ -6,6 +6,7 @@ use domain::RecordId;
 use domain::setup::settings::{BoardTarget, OnResolve, Settings};
 
 use crate::audit;
+use crate::tickets::custom_fields;
 use crate::tickets::lists::{TicketBoard, TicketLists};
 
 /// The most changes of one entry.
@@ -42,6 +43,7 @@ fn words(settings: &Settings, lists: &TicketLists) -> BTreeMap<String, String> {
     ] {
         board_words(name, target, board.as_ref(), &mut words);
         assignment_words(name, target, (board.as_ref(), lists), &mut words);
+        custom_fields::words(name, target, &mut words);
     }
     let off: Vec<_> = settings.kinds_off.iter().map(ToString::to_string).collect();
     if !off.is_empty() {
@@ -209,6 +211,7 @@ mod tests {
             priorities: None,
             sources: None,
             members: None,
+            custom_fields: Ok(vec![]),
         }
     }
 

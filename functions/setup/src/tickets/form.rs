@@ -18,6 +18,7 @@ use crate::connection::client::missing_right;
 use crate::http::input::{OptionalId, SentChoice};
 use crate::http::problem::Problem;
 use crate::tickets::assignment::{AssignmentChoice, check_assignment};
+use crate::tickets::custom_fields::{CustomFieldsChoice, FieldKey};
 use crate::tickets::issues;
 use crate::tickets::lists::{TicketBoard, TicketLists};
 
@@ -87,6 +88,10 @@ struct TicketBoardForm {
     teams: BTreeMap<Kind, OptionalId>,
     #[serde(default)]
     owners: BTreeMap<Kind, OptionalId>,
+    #[serde(default)]
+    field_values: BTreeMap<FieldKey, String>,
+    #[serde(default)]
+    field_texts: BTreeMap<FieldKey, String>,
     on_resolve: OnResolve,
     reopen_days: u32,
     #[serde(default)]
@@ -206,6 +211,10 @@ impl TicketBoardForm {
             teams: self.teams,
             owners: self.owners,
         };
+        let custom_fields = CustomFieldsChoice {
+            values: self.field_values,
+            texts: self.field_texts,
+        };
         Ok(BoardTarget {
             board: before.board,
             start_status: self.start_status.0,
@@ -215,6 +224,7 @@ impl TicketBoardForm {
             subtypes: merged(&before.subtypes, self.subtypes),
             items: merged(&before.items, self.items),
             assignment: assignment.apply(&before.assignment),
+            custom_fields: custom_fields.apply(field, &before.custom_fields)?,
             on_resolve: self.on_resolve,
             reopen_days: self.reopen_days,
             renew_after_hours: self.renew_after_hours,

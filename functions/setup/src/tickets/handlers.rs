@@ -16,6 +16,7 @@ use crate::page;
 use crate::page::flash::FlashQuery;
 use crate::step::SetupStep;
 use crate::tickets::changes::changes;
+use crate::tickets::custom_fields::resolve;
 use crate::tickets::form::{TicketsForm, check};
 use crate::tickets::lists::ticket_lists;
 use crate::tickets::reader::read;
@@ -56,6 +57,7 @@ pub(crate) async fn save(
     let after = form.settings(&before, &kinds, connection.epoch)?;
     let after = after.with_kinds_off(off, invocation.now());
     let lists = ticket_lists(&client, &before, invocation.call_ends()).await?;
+    let after = resolve(&before, after, &lists)?;
     check(&before, &after, &lists)?;
     saved_version(table.settings.save(partner, &after, stored.version).await?)?;
     let action = (Actor::Partner, "tickets_saved");

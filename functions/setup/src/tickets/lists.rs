@@ -3,6 +3,7 @@
 use connectwise::{Client, Error, Priority, TicketSource, type_hierarchy};
 use domain::RecordId;
 use domain::setup::assignment::FoundMember;
+use domain::setup::custom_fields::FoundField;
 use domain::setup::found_board::{BoardParts, FoundTeam};
 use domain::setup::settings::{BoardTarget, Settings};
 use domain::setup::type_hierarchy::TypeHierarchy;
@@ -12,6 +13,7 @@ use tokio::{join, try_join};
 use crate::boards::lists::board_parts;
 use crate::connection::client::problem_of;
 use crate::http::problem::Problem;
+use crate::tickets::custom_fields::ticket_fields;
 
 /// What ConnectWise has; `None` where the API member lacks the right to read it.
 pub(crate) struct TicketLists {
@@ -20,6 +22,8 @@ pub(crate) struct TicketLists {
     pub(crate) priorities: Option<Vec<Priority>>,
     pub(crate) sources: Option<Vec<TicketSource>>,
     pub(crate) members: Option<Vec<FoundMember>>,
+    /// The custom fields of tickets, or why they cannot be read.
+    pub(crate) custom_fields: Result<Vec<FoundField>, String>,
 }
 
 /// A board's statuses, types and teams, and what is below its types.
@@ -59,12 +63,13 @@ pub(crate) async fn ticket_lists(
             parts(other).await
         }
     };
-    let (operations, cyber_alerts, priorities, sources, members) = join!(
+    let (operations, cyber_alerts, priorities, sources, members, custom_fields) = join!(
         parts(one),
         second,
         priorities(client, ends),
         sources(client, ends),
-        members(client, ends)
+        members(client, ends),
+        ticket_fields(client, ends)
     );
     let operations = operations?;
     Ok(TicketLists {
@@ -77,6 +82,7 @@ pub(crate) async fn ticket_lists(
         priorities: priorities?,
         sources: sources?,
         members: members?,
+        custom_fields,
     })
 }
 

@@ -3,6 +3,8 @@
 pub(crate) mod assignment;
 pub(crate) mod assignment_view;
 mod changes;
+pub(crate) mod custom_fields;
+mod custom_fields_view;
 pub(crate) mod form;
 pub(crate) mod handlers;
 pub(crate) mod issues;

@@ -48,6 +48,11 @@ pub(super) async fn read(
             missing_right(rights::MEMBERS_INQUIRE)
         ));
     }
+    if let Err(words) = &lists.custom_fields {
+        view.off.push(format!(
+            "Custom fields cannot be chosen: present choices are kept, and tickets can be set up without them. {words}"
+        ));
+    }
     let boards = boards.unwrap_or_else(|err| {
         view.off.push(problem_of(&err).detail);
         Vec::new()

@@ -22,6 +22,7 @@ use crate::step::SetupStep;
 use crate::tickets::assignment_view::{
     AssigneeOption, assignment_fields, owner_options, team_options,
 };
+use crate::tickets::custom_fields_view::{CustomFieldView, custom_field_views, custom_fields};
 use crate::tickets::form::{
     MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS, MAX_WONT_FIX_DAYS,
 };
@@ -88,6 +89,8 @@ pub(super) struct TicketBoardView {
     pub(super) team: Option<RecordId>,
     pub(super) owner: Option<RecordId>,
     pub(super) teams: Vec<AssigneeOption>,
+    /// Empty without the right to read them.
+    custom_fields: Vec<CustomFieldView>,
 }
 
 #[derive(Debug, Serialize)]
@@ -129,8 +132,14 @@ impl TicketChoices {
         boards: &[Board],
         kinds: &[KindInfo],
     ) -> Self {
+        let custom_fields = lists.custom_fields.as_deref().ok();
         let board = |category, board: Option<&TicketBoard>| {
-            TicketBoardView::new(category, settings, board, boards, kinds)
+            let chosen = &settings.board(category).custom_fields;
+            let custom_fields = custom_fields.map(|found| custom_field_views(chosen, found));
+            TicketBoardView {
+                custom_fields: custom_fields.unwrap_or_default(),
+                ..TicketBoardView::new(category, settings, board, boards, kinds)
+            }
         };
         let priorities = lists.priorities.iter().flatten();
         let sources = lists.sources.iter().flatten();
@@ -232,6 +241,7 @@ impl TicketBoardView {
             team: assignment.all.team,
             owner: assignment.all.owner,
             teams: team_options(parts.map_or(&[][..], |parts| &parts.teams)),
+            custom_fields: Vec::new(),
         }
     }
 }
@@ -365,6 +375,7 @@ fn board_fields(
             }
             (kinds(field, board))
             (assignment_fields(field, board, owners))
+            (custom_fields(field, &board.custom_fields))
             fieldset {
                 legend { "When the alert is resolved" }
                 small { "An alert is resolved when its source says so, no longer lists it, or when it expires without a repeat." }
@@ -570,6 +581,7 @@ mod tests {
             teams: board
                 .map(|_| team_options(&[team(41, "Service Team")]))
                 .unwrap_or_default(),
+            custom_fields: vec![],
         }
     }
 

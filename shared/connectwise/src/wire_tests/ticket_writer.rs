@@ -1,6 +1,7 @@
 //! The requests of the ticket writer.
 
 use domain::setup::assignment::Assignee;
+use domain::setup::custom_fields::FilledField;
 
 use super::server::{Play, Server, answer, sent, within};
 use super::{TICKET, new_ticket};
@@ -31,6 +32,16 @@ async fn the_requests_of_the_ticket_writer() {
             team: Some(41),
             owner: Some(151),
         },
+        custom_fields: vec![
+            FilledField {
+                id: 1,
+                value: "SRV-01".into(),
+            },
+            FilledField {
+                id: 3,
+                value: true.into(),
+            },
+        ],
         ..new_ticket()
     };
     writer.create(&minimal, within(2_000)).await.unwrap();

@@ -131,6 +131,7 @@ fn new_ticket(xref: &str) -> NewTicket {
         priority: Some(HIGH),
         source: None,
         assignee: Assignee::default(),
+        custom_fields: vec![],
         estimated_start_date: "2026-04-01T08:00:00Z".parse().unwrap(),
         initial_description: "C: is full\non PC-7".to_owned(),
         external_xref: ExternalXref::parse(xref).unwrap(),

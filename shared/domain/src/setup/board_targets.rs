@@ -110,7 +110,7 @@ pub fn choose_boards(
 }
 
 /// Keeps what the partner chose, as far as it can be used: on the same board its statuses, types and
-/// teams, on another board the types with the same names. Owners have no board.
+/// teams, on another board the types with the same names. Owners and custom fields have no board.
 fn keep_choices(target: BoardTarget, before: &BoardTarget, parts: &[BoardParts]) -> BoardTarget {
     let is_same_board = before.board == target.board;
     let find = |board: Option<RecordId>| parts.iter().find(|parts| Some(parts.board) == board);
@@ -121,6 +121,7 @@ fn keep_choices(target: BoardTarget, before: &BoardTarget, parts: &[BoardParts])
         } else {
             BoardTarget {
                 assignment: before.assignment.without_teams(),
+                custom_fields: before.custom_fields.clone(),
                 ..target
             }
         };
@@ -163,6 +164,7 @@ fn keep_choices(target: BoardTarget, before: &BoardTarget, parts: &[BoardParts])
         } else {
             before.assignment.without_teams()
         },
+        custom_fields: before.custom_fields.clone(),
         ..target
     }
 }

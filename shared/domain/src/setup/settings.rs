@@ -11,6 +11,7 @@ use crate::alert::flapping::FlapRule;
 use crate::alert::kind::Category;
 use crate::alert::storm::StormRule;
 use crate::setup::assignment::BoardAssignment;
+use crate::setup::custom_fields::CustomField;
 use crate::setup::status_action::{ActionKind, StatusAction};
 use crate::{Kind, RecordId};
 
@@ -115,6 +116,9 @@ pub struct BoardTarget {
     /// The team and the owner of new tickets.
     #[serde(default, skip_serializing_if = "BoardAssignment::is_empty")]
     pub assignment: BoardAssignment,
+    /// ConnectWise's custom fields that new tickets carry, sorted by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub custom_fields: Vec<CustomField>,
     #[serde(default)]
     pub on_resolve: OnResolve,
     /// An alert that is raised again within this many days after its ticket was closed reopens that

@@ -352,6 +352,7 @@ pub(crate) fn create_ticket(
         ticket_type: target.ticket_type(&details.kind),
         source: connection.settings.source,
         assignee: decide_assignee(target, (details.category, &details.kind), &assignment),
+        custom_fields: target.custom_fields.clone(),
         priority: connection
             .settings
             .priorities

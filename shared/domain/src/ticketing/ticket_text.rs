@@ -79,7 +79,7 @@ pub(crate) fn is_description(text: &str) -> bool {
 /// A space is inserted where such a construct starts. Backslashes or entities would work where
 /// ConnectWise renders the text, but technicians would read them where it does not. A bare address
 /// stays: it shows where it leads.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -103,7 +103,7 @@ fn plain(text: &str) -> String {
 
 /// Escapes all characters that would end the address early or start markup. The escaped address is
 /// the same.
-fn plain_link(link: &str) -> String {
+pub(crate) fn plain_link(link: &str) -> String {
     let mut plain = String::with_capacity(link.len());
     for c in link.chars() {
         match c {

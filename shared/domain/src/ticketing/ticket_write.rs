@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::alert::event::Severity;
 use crate::alert::record::{Claim, Duplicate, NoteKind, Op, Record};
 use crate::setup::assignment::Assignee;
+use crate::setup::custom_fields::CustomField;
 use crate::setup::settings::TicketType;
 use crate::ticketing::manual_change::ManualChange;
 use crate::{ClaimId, RecordId, TicketRef};
@@ -113,6 +114,7 @@ pub struct TicketCreation {
     pub ticket_type: Option<TicketType>,
     pub source: Option<RecordId>,
     pub assignee: Assignee,
+    pub custom_fields: Vec<CustomField>,
     pub priority: Option<RecordId>,
     pub severity: Severity,
     /// When this occurrence was raised.

@@ -33,6 +33,7 @@ pub(super) fn records() -> BTreeMap<(WritableTable, i64), StoredRecord> {
                 { "id": 64, "name": "Integration", "roleType": "Custom", "adminFlag": false, "inactiveFlag": false },
             ]),
         ),
+        (WritableTable::CustomField, custom_fields()),
     ];
     let mut records = BTreeMap::new();
     for (table, rows) in tables {
@@ -49,6 +50,86 @@ pub(super) fn records() -> BTreeMap<(WritableTable, i64), StoredRecord> {
         }
     }
     records
+}
+
+/// Fields of tickets, and one of companies. The last of tickets is required on boards of a location
+/// and department that no active board of the seed has.
+fn custom_fields() -> Value {
+    let field = |id: i64, screen: &str, caption: &str, kind: &str, entry: &str, more: Value| {
+        let mut field = json!({
+            "id": id,
+            "podId": 1,
+            "screenId": screen,
+            "caption": caption,
+            "sequenceNumber": id,
+            "fieldTypeIdentifier": kind,
+            "entryTypeIdentifier": entry,
+            "requiredFlag": false,
+            "displayOnScreenFlag": true,
+            "readOnlyFlag": false,
+        });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            field[name] = value.clone();
+        }
+        field
+    };
+    let options = ["Low", "Medium", "High", "Critical"];
+    let options: Vec<Value> = (1..)
+        .zip(options)
+        .map(|(order, value)| {
+            json!({
+                "id": order,
+                "optionValue": value,
+                "defaultFlag": false,
+                "inactiveFlag": false,
+                "sortOrder": order,
+            })
+        })
+        .collect();
+    let required = json!({ "requiredFlag": true, "locationIds": [3], "businessUnitIds": [11] });
+    json!([
+        field(
+            1,
+            "sr100",
+            "Affected device",
+            "Text",
+            "EntryField",
+            json!({})
+        ),
+        field(
+            2,
+            "sr100",
+            "Alert severity",
+            "Text",
+            "List",
+            json!({ "options": options })
+        ),
+        field(
+            3,
+            "sr100",
+            "Found by monitoring",
+            "Checkbox",
+            "Option",
+            json!({})
+        ),
+        field(
+            4,
+            "sr100",
+            "Budget",
+            "Number",
+            "EntryField",
+            json!({ "numberDecimals": 1 })
+        ),
+        field(5, "sr100", "Cost center", "Text", "EntryField", required),
+        field(
+            6,
+            "cm100",
+            "Account manager",
+            "Text",
+            "EntryField",
+            json!({})
+        ),
+    ])
 }
 
 fn scale() -> Value {

@@ -45,6 +45,7 @@ pub(crate) enum WritableTable {
     Role,
     ApiMember,
     Callback,
+    CustomField,
 }
 
 /// The rights of one security function.
@@ -92,6 +93,7 @@ impl WritableTable {
             Self::Role => "SecurityRole",
             Self::ApiMember => "ApiMember",
             Self::Callback => "CallbackEntry",
+            Self::CustomField => "UserDefinedField",
         }
     }
 
@@ -135,7 +137,8 @@ impl WritableTable {
             | Self::Severity
             | Self::Impact
             | Self::ServiceLocation
-            | Self::Callback => TABLE_SETUP,
+            | Self::Callback
+            | Self::CustomField => TABLE_SETUP,
             Self::Company | Self::CompanyStatus | Self::Site | Self::Contact => COMPANY_MAINTENANCE,
             Self::Role | Self::ApiMember => MEMBER_MAINTENANCE,
         }
@@ -157,7 +160,9 @@ impl WritableTable {
     fn unique(self) -> Option<&'static str> {
         match self {
             Self::Company | Self::ApiMember => Some("identifier"),
-            Self::Severity | Self::Impact | Self::Contact | Self::Callback => None,
+            Self::Severity | Self::Impact | Self::Contact | Self::Callback | Self::CustomField => {
+                None
+            }
             Self::Board
             | Self::Status
             | Self::Type
@@ -194,7 +199,8 @@ impl WritableTable {
             | Self::CompanyStatus
             | Self::Role
             | Self::ApiMember
-            | Self::Callback => None,
+            | Self::Callback
+            | Self::CustomField => None,
         }
     }
 }
@@ -281,7 +287,8 @@ pub(crate) fn rows(site: &Site, table: WritableTable, parent: Option<i64>) -> Ve
         | WritableTable::ServiceLocation
         | WritableTable::Contact
         | WritableTable::Role
-        | WritableTable::Callback => Vec::new(),
+        | WritableTable::Callback
+        | WritableTable::CustomField => Vec::new(),
     };
     let mut rows: BTreeMap<i64, Value> =
         typed.into_iter().map(|row| (Row::id(&row), row)).collect();

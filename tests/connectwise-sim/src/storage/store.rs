@@ -174,7 +174,8 @@ fn apply_to_setup(site: &mut Site, collection: Collection, id: i64, members: &mu
         | WritableTable::Site
         | WritableTable::Contact
         | WritableTable::Role
-        | WritableTable::Callback => {}
+        | WritableTable::Callback
+        | WritableTable::CustomField => {}
     }
 }
 
@@ -299,7 +300,8 @@ pub(super) fn remove_record(site: &mut Site, collection: Collection, id: i64) {
         | WritableTable::Contact
         | WritableTable::Role
         | WritableTable::ApiMember
-        | WritableTable::Callback => {}
+        | WritableTable::Callback
+        | WritableTable::CustomField => {}
     }
     site.stored.records.remove(&(collection.table, id));
 }

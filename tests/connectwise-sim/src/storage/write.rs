@@ -242,7 +242,8 @@ fn check_table_rules(
         | WritableTable::Site
         | WritableTable::Contact
         | WritableTable::Role
-        | WritableTable::ApiMember => Vec::new(),
+        | WritableTable::ApiMember
+        | WritableTable::CustomField => Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use axum::http::Method;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::custom_fields;
 use super::draft::Draft;
 use super::{Note, NoteKind, Stamp, Ticket, TicketRow};
 use crate::faults::ClosedAtCreation;
@@ -143,6 +144,7 @@ pub(super) fn checked(
     }
     if before.is_none() {
         problems.extend(draft.missing(&site.faults.required.on_create));
+        problems.extend(custom_fields::missing(site, &draft));
         problems.extend(draft.misplaced_children(site));
         problems.extend(draft.refused_by_company(site));
     }

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use super::custom_fields;
 use crate::faults::{ReferenceCase, ReferenceSpace};
 use crate::listing::Row;
 use crate::references;
@@ -157,6 +158,12 @@ impl Draft {
                 .as_str()
                 .unwrap_or_default()
                 .clone_into(&mut self.summary),
+            "customFields" => match custom_fields::expanded(site, value) {
+                Ok(fields) => {
+                    self.other.insert(member.to_owned(), fields);
+                }
+                Err(problem) => problems.push(problem),
+            },
             "externalXRef" => {
                 self.external_x_ref = value
                     .as_str()
@@ -246,7 +253,7 @@ impl Draft {
         problems
     }
 
-    fn has_custom_field(&self, caption: &str) -> bool {
+    pub(super) fn has_custom_field(&self, caption: &str) -> bool {
         let fields = self.other.get("customFields").and_then(Value::as_array);
         fields.into_iter().flatten().any(|field| {
             let is_it = field.get("caption").and_then(Value::as_str) == Some(caption);

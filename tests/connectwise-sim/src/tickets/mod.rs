@@ -5,6 +5,7 @@ pub(crate) mod actions;
 pub(crate) mod audit;
 pub(crate) mod changelog;
 pub(crate) mod create;
+mod custom_fields;
 mod draft;
 pub(crate) mod notes;
 pub(crate) mod patch;

@@ -194,8 +194,7 @@ async fn a_field_is_required_at_create_change_or_close() {
         body[member] = value;
         body
     };
-    let origin =
-        |value: Value| json!([{ "id": 7, "caption": "Origin", "type": "Text", "value": value }]);
+    let device = |value: Value| json!([{ "id": 1, "value": value }]);
     for (required, message, field, good) in [
         (
             "subType",
@@ -210,10 +209,10 @@ async fn a_field_is_required_at_create_change_or_close() {
             json!("7"),
         ),
         (
-            "customFields/Origin",
-            "The Origin field is required.",
+            "customFields/Affected device",
+            "The Affected device field is required.",
             "customFields",
-            origin(json!("RMM")),
+            device(json!("PC-7")),
         ),
     ] {
         let problem = invalid_object("ticket", &[("MissingRequiredField", message, field)]);
@@ -239,8 +238,8 @@ async fn a_field_is_required_at_create_change_or_close() {
         assert_eq!(refused.status_and_body(), problem);
         require(json!({ "on_update": [] })).await;
     }
-    let empty = with("customFields", origin(json!(null)));
-    site.faults(json!({ "required": { "on_create": ["customFields/Origin"] } }))
+    let empty = with("customFields", device(json!(null)));
+    site.faults(json!({ "required": { "on_create": ["customFields/Affected device"] } }))
         .await;
     assert_eq!(site.post("/service/tickets", empty).await.status, 400);
 }

@@ -154,12 +154,18 @@ fn sample(record: &str) -> Value {
             "firstName": "Carla", "lastName": "Contract", "company": { "id": 301 }, "site": { "name": "Main" },
         }),
         "SecurityRole" => json!({ "name": "Contract", "adminFlag": false }),
+        "UserDefinedField" => json!({
+            "podId": 1, "caption": "Contract", "sequenceNumber": 9, "screenId": "sr100",
+            "fieldTypeIdentifier": "Text", "entryTypeIdentifier": "List",
+            "options": [{ "id": 1, "optionValue": "One", "sortOrder": 1 }],
+        }),
         "CallbackEntry" => {
             json!({ "url": "https://hook.example/?recordId=", "objectId": 1, "type": "ticket", "level": "owner" })
         }
         "Ticket" => json!({
             "summary": "Contract", "company": { "id": 301 }, "owner": { "id": 151 }, "team": { "id": 41 },
             "source": { "name": "RMM" }, "externalXRef": "contract", "initialDescription": "text", "budgetHours": 1.5,
+            "customFields": [{ "id": 1, "value": "PC-7" }, { "id": 3, "value": true }],
             "requiredDate": "2026-11-22T00:00:00Z", "severity": "High", "site": { "name": "Main" },
             "location": { "id": 2 },
         }),
@@ -262,10 +268,17 @@ impl Report {
 /// The body of a call that changes nothing: a record as it is.
 async fn unchanged(site: &Site, method: &str, path: &str) -> String {
     let record = site.as_integration("GET", path, "").await.json();
-    let text = ["summary", "name", "text", "description", "firstName"]
-        .into_iter()
-        .find(|member| record.get(member).is_some())
-        .unwrap_or("id");
+    let text = [
+        "summary",
+        "name",
+        "text",
+        "description",
+        "firstName",
+        "caption",
+    ]
+    .into_iter()
+    .find(|member| record.get(member).is_some())
+    .unwrap_or("id");
     if method == "PUT" {
         record.to_string()
     } else {

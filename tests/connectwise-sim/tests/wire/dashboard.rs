@@ -12,6 +12,7 @@ async fn the_dashboard_shows_escaped_tickets() {
     let ticket = json!({
         "summary": "<script>alert('x')</script>", "company": { "id": 302 }, "externalXRef": "\"><b>",
         "initialDescription": "<img src=x onerror=alert(1)>",
+        "customFields": [{ "id": 1, "value": "<b>PC-7</b>" }, { "id": 3, "value": true }],
     });
     site.post("/service/tickets", ticket).await;
     let page = site.without_keys("GET", "/", "").await;
@@ -26,6 +27,8 @@ async fn the_dashboard_shows_escaped_tickets() {
         "Baker &amp; Sons &quot;Roofing&quot;",
         "&quot;&gt;&lt;b&gt;",
         "&lt;img src=x onerror=alert(1)&gt;",
+        "<div>Affected device: &lt;b&gt;PC-7&lt;/b&gt;</div>",
+        "<div>Found by monitoring: true</div>",
         "1 note",
     ] {
         assert!(page.text.contains(there), "{there}");

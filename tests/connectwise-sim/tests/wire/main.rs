@@ -9,6 +9,8 @@ mod client;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod custom_fields;
+#[cfg(test)]
 mod dashboard;
 #[cfg(test)]
 mod fault_rules;

@@ -320,11 +320,11 @@ async fn records_are_found_by_nested_members() {
         assert_eq!(reply.json()["code"], "ApiFindCondition", "{refused}");
     }
 
-    let field = json!([{ "id": 7, "caption": "Room", "type": "Text", "value": "B" }]);
+    let field = json!([{ "id": 1, "value": "B" }]);
     let ticket = json!({ "summary": "x", "company": { "id": 301 }, "customFields": field });
     let id = site.post("/service/tickets", ticket).await.id();
     for (value, ids) in [("\"B\"", vec![id]), ("\"C\"", vec![]), ("5", vec![])] {
-        let condition = format!("caption=\"Room\" AND value={value}");
+        let condition = format!("caption=\"Affected device\" AND value={value}");
         let query = format!("customFieldConditions={}", encoded(&condition));
         let found = site.get(&format!("/service/tickets?{query}")).await;
         assert_eq!(found.ids(), ids);

@@ -98,6 +98,7 @@ mod setup {
     pub(crate) mod connection;
     pub(crate) mod connection_check;
     pub(crate) mod contacts;
+    mod custom_fields;
     pub(crate) mod existing_tickets;
     pub(crate) mod journey;
     mod overview;
@@ -126,6 +127,7 @@ mod tickets {
     pub(crate) mod crash_points;
     pub(crate) mod crash_run;
     pub(crate) mod crash_scenario;
+    mod custom_fields;
     pub(crate) mod event_order;
     pub(crate) mod exactly_once;
     pub(crate) mod lifecycle;

@@ -1,6 +1,7 @@
 //! The connection step of the page: address and keys, client id, confirmation.
 
 use connectwise_sim::{Seed, Simulator};
+use domain::setup::custom_fields::{CustomField, FieldType, ValueSource};
 use domain::setup::mapping::Mapping;
 use domain::{Blocked, Kind};
 use jiff::Timestamp;
@@ -243,6 +244,31 @@ async fn confirm(browser: &mut Browser) -> Answer {
     assert_eq!(page["missing"], json!([]), "{page}");
     let confirm = json!({ "version": page["version"] });
     browser.post("confirm", &confirm).await
+}
+
+#[tokio::test]
+async fn a_custom_field_that_was_deleted_is_found_before_going_live() {
+    let env = TestEnvironment::new().await;
+    let mut own = settings();
+    own.operations.custom_fields = vec![CustomField {
+        id: 1,
+        caption: "Affected device".to_owned(),
+        field_type: FieldType::Text,
+        value: ValueSource::Device,
+        text: None,
+        options: vec![],
+    }];
+    env.put_settings(&own).await;
+    let mut browser = unconfirmed(&env).await;
+    env.delete("/system/userDefinedFields/1").await;
+    let refused = confirm(&mut browser).await.expect(422).text;
+    assert!(
+        refused.contains("The custom field Affected device cannot be filled"),
+        "{refused}"
+    );
+    own.operations.custom_fields.clear();
+    env.put_settings(&own).await;
+    confirm(&mut browser).await.expect(200);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use crate::alert::flapping::FlapRule;
 use crate::alert::kind::with_added;
 use crate::alert::storm::StormRule;
 use crate::setup::assignment::{Assignee, BoardAssignment};
+use crate::setup::custom_fields::{CustomField, FieldType, ValueSource};
 
 /// A kind that a source adds.
 fn added() -> KindInfo {
@@ -244,6 +245,14 @@ fn types_with_equal_names_stay_on_another_board() {
             },
             kinds: [].into(),
         },
+        custom_fields: vec![CustomField {
+            id: 7,
+            caption: "Device".to_owned(),
+            field_type: FieldType::Text,
+            value: ValueSource::Device,
+            text: None,
+            options: vec![],
+        }],
         ..BoardTarget::default()
     };
     let settings = |operations| Settings {
@@ -270,6 +279,7 @@ fn types_with_equal_names_stay_on_another_board() {
     // A team belongs to its board, and a member does not.
     let (team, owner) = (None, Some(151));
     assert_eq!(kept.assignment.all, Assignee { team, owner });
+    assert_eq!(kept.custom_fields, before.custom_fields);
 
     // The same board again: what was chosen stays, and what is new is added.
     let again = moved(&before, 1, 3, &both);
@@ -282,13 +292,14 @@ fn types_with_equal_names_stay_on_another_board() {
     assert_eq!(again.types, [(kind("cpu"), 10), (kind("disk"), 11)].into());
     assert_eq!(moved(&before, 1, 3, &[]), before);
     // Without names, or in another ConnectWise, nothing can be compared. Without names the owners
-    // stay: they have none.
+    // and custom fields stay: they have none.
     for (epoch, known) in [(3, &[][..]), (4, &both)] {
         let parts = known.iter().find(|parts| parts.board == 2);
         let kinds = with_added(&[]);
         let mut fresh = existing_board_target(Category::Operations, 2, parts, &kinds);
         if epoch == 3 {
             fresh.assignment = before.assignment.without_teams();
+            fresh.custom_fields = before.custom_fields.clone();
         }
         assert_eq!(moved(&before, 2, epoch, known), fresh, "{epoch}");
     }
