@@ -22,9 +22,10 @@ use crate::backlog::count::describe;
 use crate::checklist::missing_parts;
 use crate::context::Setup;
 use crate::held;
-use crate::http::input::sentence;
+use crate::http::input::{capitalized, sentence};
 use crate::http::problem::Problem;
 use crate::overview::figures::{FiguresView, Period};
+use crate::overview::incidents::IncidentView;
 use crate::overview::view::{
     IssueView, LiveView, OverviewView, QuarantinedMessagesView, SourceRow, StepRow,
     UnreadableAlertsView, WaitingPointView, WaitingView,
@@ -75,7 +76,7 @@ pub(super) async fn read(
             let (figures, pipeline) =
                 tokio::join!(figures(setup, partner, now), table.monitoring.read());
             Some(LiveView {
-                issue: issue(&health, breaker.as_ref(), &names),
+                incidents: incidents(&health, breaker.as_ref(), &names),
                 pipeline_issue_since: pipeline_issue_since(&pipeline?),
                 waiting: waiting_view(&waiting, &names),
                 inactive: inactive_sources(&health, &names),
@@ -111,13 +112,13 @@ async fn figures(
     counter.for_page(now).await
 }
 
-/// The open incident, or else the open breaker. The breaker opens up to a minute earlier.
+/// The first open incident in a few words, or else the open breaker.
 pub(crate) fn issue(
     health: &Health,
     breaker: Option<&Breaker>,
     names: &PartnerNames,
 ) -> Option<IssueView> {
-    let incident = health.open_incident().map(|incident| {
+    let incident = health.open_incidents().next().map(|incident| {
         let (tenant, source) = (
             |id: &TenantId| names.tenant(id),
             |id: &SourceId| names.source(id),
@@ -128,6 +129,32 @@ pub(crate) fn issue(
     let open = open.map(|open| (describe(&open.reason), open.since));
     let (words, since) = incident.or(open)?;
     Some(IssueView { words, since })
+}
+
+/// The open incidents, and the open breaker if no incident of the connection is open yet: it opens
+/// up to a minute earlier.
+fn incidents(
+    health: &Health,
+    breaker: Option<&Breaker>,
+    names: &PartnerNames,
+) -> Vec<IncidentView> {
+    let tenant = |id: &TenantId| names.tenant(id);
+    let open = health.open_incidents();
+    let incidents: Vec<_> = open.map(|of| IncidentView::new(of, tenant)).collect();
+    if incidents.iter().any(|of| of.stops_all_tickets) {
+        return incidents;
+    }
+    let breaker = breaker.and_then(|breaker| breaker.open.as_ref());
+    let breaker = breaker.map(|open| IncidentView {
+        since: open.since,
+        stops_all_tickets: true,
+        issues: vec![format!(
+            "{}: no tickets are created, changed or closed",
+            capitalized(&describe(&open.reason))
+        )],
+        unlisted: 0,
+    });
+    breaker.into_iter().chain(incidents).collect()
 }
 
 /// Since when Ticketbridge itself has a problem that delays tickets.

@@ -11,6 +11,7 @@ use crate::held;
 use crate::held::view::HeldClosingsView;
 use crate::http::problem::Problem;
 use crate::overview::figures::FiguresView;
+use crate::overview::incidents::{self, IncidentView};
 use crate::page;
 use crate::sources::inactivity_view::{
     InactiveSourceView, InactiveTenantsView, render_source, render_tenants,
@@ -33,8 +34,8 @@ pub(super) struct OverviewView {
 /// What is known about a partner whose alerts become tickets.
 #[derive(Serialize)]
 pub(super) struct LiveView {
-    /// The problem of the connection.
-    pub(super) issue: Option<IssueView>,
+    /// The open incidents of connection and configuration, the connection's first.
+    pub(super) incidents: Vec<IncidentView>,
     /// Since when Ticketbridge itself has a problem that delays tickets.
     pub(super) pipeline_issue_since: Option<Timestamp>,
     pub(super) waiting: WaitingView,
@@ -135,7 +136,7 @@ impl OverviewView {
         let is_quiet =
             self.rejected.is_empty() && self.quarantined.is_empty() && self.held.is_empty();
         let is_live = |live: &LiveView| {
-            live.issue.is_none()
+            live.incidents.is_empty()
                 && live.pipeline_issue_since.is_none()
                 && live.waiting.points.is_empty()
                 && live.inactive.is_empty()
@@ -177,16 +178,12 @@ pub(super) fn render(view: &OverviewView) -> Result<Markup, Problem> {
 
 fn headline(view: &OverviewView, live: &LiveView) -> Markup {
     html! {
-        @if let Some(issue) = &live.issue {
-            p class="problem" {
-                "No tickets are created: " (issue.words) ", since " (page::time(issue.since)) ". "
-                a href=(SetupStep::Check.path()) { "Check connection" } " says what to correct."
-            }
-        } @else if view.is_good() {
+        @if view.is_good() {
             p class="good" { "Live: alerts become tickets." }
-        } @else {
+        } @else if !live.incidents.iter().any(|of| of.stops_all_tickets) {
             p class="note" { "Live: alerts become tickets, but something needs attention:" }
         }
+        (incidents::render(&live.incidents))
         @if let Some(since) = live.pipeline_issue_since {
             p class="note" { "Ticketbridge itself has had a problem since " (page::time(since)) ", so tickets may come late. No alert is lost. Its operator was notified." }
         }
@@ -293,7 +290,7 @@ mod tests {
             days: [("2026-11-01".parse().unwrap(), counts)].into(),
         });
         LiveView {
-            issue: None,
+            incidents: vec![],
             pipeline_issue_since: None,
             waiting: WaitingView {
                 points: vec![],
@@ -351,8 +348,7 @@ mod tests {
         };
         assert!(!view().is_good(), "not live");
         assert!(!with(&|live| {
-            let (words, since) = ("ConnectWise refuses the keys".to_owned(), at("07:00"));
-            live.issue = Some(IssueView { words, since });
+            live.incidents.push(incident(false));
         }));
         assert!(!with(&|live| live.pipeline_issue_since = Some(at("07:00"))));
         assert!(!with(&|live| {
@@ -378,6 +374,34 @@ mod tests {
             ..view()
         };
         assert!(!rejected.is_good());
+    }
+
+    fn incident(stops_all_tickets: bool) -> IncidentView {
+        let words = match stops_all_tickets {
+            true => "ConnectWise refuses the keys: no tickets are created, changed or closed",
+            false => "The company of Acme cannot be used: no tickets are created for Acme",
+        };
+        IncidentView {
+            since: at("07:05"),
+            stops_all_tickets,
+            issues: vec![words.to_owned()],
+            unlisted: 0,
+        }
+    }
+
+    #[test]
+    fn an_incident_of_one_customer_does_not_say_that_nothing_works() {
+        let live = LiveView {
+            incidents: vec![incident(false)],
+            ..live()
+        };
+        let view = OverviewView {
+            live: Some(live),
+            ..view()
+        };
+        let page = lines(&view);
+        assert!(page.contains("Live: alerts become tickets, but"), "{page}");
+        assert!(!page.contains("No tickets are created."), "{page}");
     }
 
     fn rejected() -> UnreadableAlertsView {
@@ -431,10 +455,7 @@ mod tests {
     #[test]
     fn overview_shows_issues_and_unreadable_alerts() {
         let live = LiveView {
-            issue: Some(IssueView {
-                words: "ConnectWise refuses the keys".to_owned(),
-                since: at("07:05"),
-            }),
+            incidents: vec![incident(true), incident(false)],
             pipeline_issue_since: Some(at("07:01")),
             waiting: WaitingView {
                 points: vec![WaitingPointView {
