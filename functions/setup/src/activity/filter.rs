@@ -2,6 +2,7 @@
 
 use domain::alert::record::Record;
 use domain::alert::state::AlertState;
+use domain::outgoing::block_reason::BlockReason;
 use domain::{Kind, SourceId, TenantId};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -12,11 +13,17 @@ use store::{ListedAlert, TimeCursor, TimeRange};
 use crate::activity::state::StateView;
 use crate::http::problem::Problem;
 
+/// The member of the query for the reason of a block.
+pub(crate) const REASON: &str = "reason";
+
 /// The query of the list. An empty field of a form is no filter.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct ActivityFilter {
     #[serde(default, deserialize_with = "filled")]
     pub(super) state: Option<AlertState>,
+    /// Why it is blocked.
+    #[serde(default, deserialize_with = "filled")]
+    pub(super) reason: Option<BlockReason>,
     #[serde(default, deserialize_with = "filled")]
     pub(super) tenant: Option<TenantId>,
     #[serde(default, deserialize_with = "filled")]
@@ -59,6 +66,7 @@ impl ActivityFilter {
         let day = |name, day: Option<Date>| day.map(|day| (name, day.to_string()));
         [
             self.state.map(|state| ("state", state.code().to_owned())),
+            self.reason.map(|of| (REASON, of.code().to_owned())),
             self.tenant.as_ref().map(|of| ("tenant", of.to_string())),
             self.source.as_ref().map(|of| ("source", of.to_string())),
             self.kind.as_ref().map(|of| ("kind", of.to_string())),
@@ -106,12 +114,16 @@ impl ActivityFilter {
     pub(super) fn shows(&self, alert: &ListedAlert, record: &Record) -> bool {
         let view = StateView::of(record);
         let is_ticket = self.ticket_number().is_some() && view.ticket == self.ticket_number();
-        self.state.is_none_or(|state| state == view.state) && (is_ticket || self.finds(alert))
+        let blocked = record.blocked.as_ref();
+        let reason = blocked.map(|blocked| BlockReason::of(&blocked.reason));
+        self.state.is_none_or(|state| state == view.state)
+            && self.reason.is_none_or(|of| reason == Some(of))
+            && (is_ticket || self.finds(alert))
     }
 
     /// Whether only records decide, so that reading them is most of the work.
     pub(super) fn needs_records(&self) -> bool {
-        self.state.is_some() || self.ticket_number().is_some()
+        self.state.is_some() || self.reason.is_some() || self.ticket_number().is_some()
     }
 
     fn ticket_number(&self) -> Option<u64> {

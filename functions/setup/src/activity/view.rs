@@ -3,14 +3,17 @@
 use domain::alert::event::Severity;
 use domain::alert::record::Record;
 use domain::alert::state::AlertState;
+use domain::outgoing::block_reason::BlockReason;
 use domain::{Kind, SourceId, TenantId};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Serialize;
 use store::{ListedAlert, TimeCursor};
 
-use crate::activity::filter::ActivityFilter;
+use crate::activity::filter::{ActivityFilter, REASON};
 use crate::activity::state::{StateView, title};
+use crate::backlog::reasons::reason_words;
+use crate::http::input::capitalized;
 use crate::http::problem::Problem;
 use crate::page;
 use crate::partner_names::PartnerNames;
@@ -160,6 +163,7 @@ fn row_markup(row: &AlertRow) -> Markup {
 fn filter_form(filter: &ActivityFilter, options: &FilterOptions) -> Markup {
     let states = AlertState::ALL.map(|state| (state.code().to_owned(), title(state).to_owned()));
     let state = filter.state.map(AlertState::code);
+    let reasons = BlockReason::ALL.map(|of| (of.code().to_owned(), capitalized(reason_words(of))));
     let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
     html! {
         form method="get" action=(SetupStep::Activity.path()) role="search" {
@@ -172,9 +176,10 @@ fn filter_form(filter: &ActivityFilter, options: &FilterOptions) -> Markup {
                 (choice("state", "State", &states, state))
                 (choice("tenant", "Tenant", &options.tenants, filter.tenant.as_ref().map(TenantId::as_str)))
             }
-            details open[filter.source.is_some() || filter.kind.is_some() || filter.since.is_some() || filter.until.is_some()] {
+            details open[filter.reason.is_some() || filter.source.is_some() || filter.kind.is_some() || filter.since.is_some() || filter.until.is_some()] {
                 summary { "More filters" }
                 div class="pair" {
+                    (choice(REASON, "Why it waits", &reasons, filter.reason.map(BlockReason::code)))
                     (choice("source", "Source", &options.sources, filter.source.as_ref().map(SourceId::as_str)))
                     (choice("kind", "Kind", &options.kinds, filter.kind.as_ref().map(Kind::as_str)))
                     div { label for="since" { "From day (UTC)" } input id="since" name="since" type="date" value=(day(filter.since)); }

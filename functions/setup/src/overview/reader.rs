@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use store::{MonitoringState, Rejections, WaitingMessages};
 
 use crate::backlog::count::describe;
+use crate::backlog::reasons::ReasonRow;
 use crate::checklist::missing_parts;
 use crate::context::Setup;
 use crate::held;
@@ -79,6 +80,7 @@ pub(super) async fn read(
                 incidents: incidents(&health, breaker.as_ref(), &names),
                 pipeline_issue_since: pipeline_issue_since(&pipeline?),
                 waiting: waiting_view(&waiting, &names),
+                blocked: ReasonRow::all(&waiting.blocked)?,
                 inactive: inactive_sources(&health, &names),
                 inactive_tenants: inactive_tenants(&health, &names)?,
                 accepted_at: health.taken_at,

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::backlog::reasons::{self, ReasonRow};
 use crate::checklist::counted;
 use crate::held;
 use crate::held::view::HeldClosingsView;
@@ -39,6 +40,8 @@ pub(super) struct LiveView {
     /// Since when Ticketbridge itself has a problem that delays tickets.
     pub(super) pipeline_issue_since: Option<Timestamp>,
     pub(super) waiting: WaitingView,
+    /// All blocked alerts by reason.
+    pub(super) blocked: Vec<ReasonRow>,
     /// Sources that have been quiet for too long.
     pub(super) inactive: Vec<InactiveSourceView>,
     /// Tenants for which a source has sent nothing for too long.
@@ -139,6 +142,7 @@ impl OverviewView {
             live.incidents.is_empty()
                 && live.pipeline_issue_since.is_none()
                 && live.waiting.points.is_empty()
+                && live.blocked.iter().all(|row| row.reason.is_chosen())
                 && live.inactive.is_empty()
                 && live.inactive_tenants.is_empty()
         };
@@ -149,7 +153,7 @@ impl OverviewView {
 pub(super) fn render(view: &OverviewView) -> Result<Markup, Problem> {
     let next = view.steps.iter().find(|step| !step.done);
     Ok(html! {
-        @if let Some(live) = &view.live { (headline(view, live)) (waiting(&live.waiting)) }
+        @if let Some(live) = &view.live { (headline(view, live)) (waiting(&live.waiting)) (reasons::render(&live.blocked, live.waiting.is_complete)) }
         @if let Some(live) = &view.live {
             @for inactive in &live.inactive { (render_source(inactive)) }
             @for inactive in &live.inactive_tenants { (render_tenants(inactive)) }
@@ -241,6 +245,8 @@ mod tests {
     use domain::TenantId;
     use domain::alert::figures::{AlertFigures, DayCounts};
     use domain::monitoring::figures::FiguresSum;
+    use domain::monitoring::waiting::BlockedAlerts;
+    use domain::outgoing::block_reason::BlockReason;
 
     use super::*;
     use crate::overview::figures::Period;
@@ -297,6 +303,7 @@ mod tests {
                 unlisted: 0,
                 is_complete: true,
             },
+            blocked: vec![],
             inactive: vec![],
             inactive_tenants: vec![],
             accepted_at: Some(at("07:00")),
@@ -358,6 +365,10 @@ mod tests {
                 path: "tenants",
             });
         }));
+        for reason in BlockReason::ALL {
+            let is_good = with(&|live| live.blocked = blocked(&[reason]));
+            assert_eq!(is_good, reason.is_chosen(), "{reason:?}");
+        }
         assert!(!with(&|live| live.inactive.push(inactive_source())));
         assert!(!with(&|live| live
             .inactive_tenants
@@ -374,6 +385,13 @@ mod tests {
             ..view()
         };
         assert!(!rejected.is_good());
+    }
+
+    fn blocked(reasons: &[BlockReason]) -> Vec<ReasonRow> {
+        let (count, oldest) = (2, at("06:00"));
+        let alerts = BlockedAlerts { count, oldest };
+        let blocked = reasons.iter().map(|reason| (*reason, alerts));
+        ReasonRow::all(&blocked.collect()).unwrap()
     }
 
     fn incident(stops_all_tickets: bool) -> IncidentView {
@@ -456,6 +474,7 @@ mod tests {
     fn overview_shows_issues_and_unreadable_alerts() {
         let live = LiveView {
             incidents: vec![incident(true), incident(false)],
+            blocked: blocked(&[BlockReason::Maintenance, BlockReason::Rejected]),
             pipeline_issue_since: Some(at("07:01")),
             waiting: WaitingView {
                 points: vec![WaitingPointView {
