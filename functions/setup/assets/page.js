@@ -129,7 +129,7 @@ async function renderForm(form, submitter) {
     location.assign(answer.url);
     return;
   }
-  const main = page.querySelector("main:not(.alone)");
+  const main = page.querySelector("main:not(.alone, [data-problem-page])");
   if (!main) {
     const alert = page.querySelector("[role=alert]");
     const detail = alert?.textContent ?? "The server cannot be reached. Check your connection and try again.";
