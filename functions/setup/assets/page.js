@@ -31,8 +31,12 @@ async function send(path, body, contentType) {
 /** Shows a problem after its field, or at the top of the form. */
 function showProblem(form, result) {
   for (const field of form.querySelectorAll("[aria-invalid]")) {
+    const error = field.getAttribute("aria-errormessage");
     field.removeAttribute("aria-invalid");
     field.removeAttribute("aria-errormessage");
+    const others = describedBy(field).filter((id) => id !== error);
+    if (others.length > 0) field.setAttribute("aria-describedby", others.join(" "));
+    else field.removeAttribute("aria-describedby");
   }
   for (const old of form.querySelectorAll("[data-problem]")) old.remove();
   const alert = document.createElement("p");
@@ -47,12 +51,37 @@ function showProblem(form, result) {
     field.closest("details")?.setAttribute("open", "");
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-errormessage", alert.id);
+    // Most screen readers do not read aria-errormessage.
+    field.setAttribute("aria-describedby", [alert.id, ...describedBy(field)].join(" "));
     (field.closest("label") ?? field).after(alert);
     field.focus({ preventScroll: true });
   } else {
     form.prepend(alert);
+    focusMessage(alert);
   }
   alert.scrollIntoView({ block: "center" });
+}
+
+/** The ids of the texts that describe a field. */
+function describedBy(field) {
+  return (field.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
+}
+
+/** Moves the focus to a message, so that it is read and the next key goes on from there. */
+function focusMessage(message) {
+  message.tabIndex = -1;
+  message.focus({ preventScroll: true });
+}
+
+/**
+ * Moves the focus to what a new page says about the change before it: to the field with an error, the
+ * error, or the message that it was saved.
+ */
+function focusOutcome(part) {
+  const field = part.querySelector("[aria-invalid=true]");
+  const message = part.querySelector("[role=alert]:not([hidden]), p.done[role=status]");
+  if (field) field.focus();
+  else if (message) focusMessage(message);
 }
 
 /** A link to the page where a new link is requested. It opens beside the form. */
@@ -140,6 +169,8 @@ async function renderForm(form, submitter) {
   document.querySelector("main").replaceWith(shown);
   enhance(shown);
   const target = shown.querySelector("[role=alert]") ?? shown.querySelector("div[role=status], #result");
+  // A page that loads a part by itself must not take the focus from where a person is meanwhile.
+  if (target && (submitter || document.activeElement === document.body)) focusMessage(target);
   target?.scrollIntoView({ block: "start" });
 }
 
@@ -358,6 +389,7 @@ const link = document.querySelector("form#open");
 if (link) openLink(link);
 document.addEventListener("submit", submitForm);
 enhance(document);
+if (!location.hash) focusOutcome(document.querySelector("main"));
 for (const element of document.querySelectorAll("[data-progress]")) continueWork(element);
 if (document.querySelector("[data-poll]")) reloadLater();
 else sessionStorage.removeItem(`reloads ${location.pathname}`);
