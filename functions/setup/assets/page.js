@@ -45,7 +45,12 @@ function showProblem(form, result) {
   alert.dataset.problem = "";
   alert.setAttribute("role", "alert");
   alert.textContent = result.detail;
-  if (result.status === 401) alert.append(" ", linkRequest());
+  if (result.status === 401) {
+    const link = linkRequest();
+    // Beside the form, so that what was typed stays.
+    link.target = "_blank";
+    alert.append(" ", link);
+  }
   const field = fieldOf(form, result.field);
   if (field) {
     field.closest("details")?.setAttribute("open", "");
@@ -84,12 +89,26 @@ function focusOutcome(part) {
   else if (message) focusMessage(message);
 }
 
-/** A link to the page where a new link is requested. It opens beside the form. */
+/** The name in the browser's storage of the partner whose page was shown last. */
+const LAST_PARTNER = "partner";
+
+/** The partner of the page. The pages of a link have none: then that of the last page here. */
+function knownPartner() {
+  const partner = location.pathname.match(/^\/setup\/partners\/([^/]+)\//)?.[1];
+  try {
+    if (!partner) return localStorage.getItem(LAST_PARTNER);
+    localStorage.setItem(LAST_PARTNER, partner);
+  } catch {
+    // The browser stores nothing.
+  }
+  return partner;
+}
+
+/** A link to the page where a new link is requested. */
 function linkRequest() {
   const link = document.createElement("a");
-  const partner = location.pathname.match(/^\/setup\/partners\/([^/]+)\//)?.[1];
-  link.href = partner ? `/setup/link?partner=${partner}` : "/setup/link";
-  link.target = "_blank";
+  const partner = knownPartner();
+  link.href = partner ? `/setup/link?partner=${encodeURIComponent(partner)}` : "/setup/link";
   link.textContent = "Request a new link";
   return link;
 }
@@ -332,10 +351,11 @@ function openLink(form) {
       return;
     }
     problem.hidden = false;
-    problem.textContent =
-      result.status === 401
-        ? "This link has been used, or is too old. Request a new one."
-        : result.detail;
+    problem.textContent = result.detail;
+    if (result.status === 401) {
+      problem.textContent = "This link has been used, or is too old.";
+      problem.append(" ", linkRequest());
+    }
   });
 }
 
@@ -383,6 +403,7 @@ function foldMenu(menu) {
   fold();
 }
 
+knownPartner();
 const menu = document.querySelector("[data-menu]");
 if (menu) foldMenu(menu);
 const link = document.querySelector("form#open");
