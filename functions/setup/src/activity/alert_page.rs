@@ -83,6 +83,10 @@ struct StepView {
 }
 
 impl AlertPageView {
+    pub(super) fn title(&self) -> &str {
+        &self.title
+    }
+
     pub(super) fn new(
         id: &str,
         record: &Record,
@@ -272,10 +276,9 @@ fn op_words(op: Op) -> &'static str {
 pub(super) fn render(view: &AlertPageView) -> Markup {
     html! {
         p { a href=(SetupStep::Activity.path()) { "All alerts" } }
-        h2 { (view.title) }
         dl {
             dt { "State" } dd { b { (title(view.state.state)) } ". " (view.state.words) }
-            dt { "Ticket" } dd { (ticket_link(&view.state, view.ticket_address.as_deref())) }
+            dt { "Ticket" } dd { (ticket_link(view.state.ticket, view.ticket_address.as_deref())) }
             dt { "What is next" } dd { (view.next) }
             dt { "Tenant" } dd { (view.tenant_name) }
             @if let Some(device) = &view.device { dt { "Device" } dd { (device) } }
@@ -299,7 +302,7 @@ pub(super) fn render(view: &AlertPageView) -> Markup {
             }
         }
         (held::view::render(&view.held))
-        h3 { "What happened" }
+        h2 { "What happened" }
         @if view.is_cut { p class="note" { "Some steps in between are no longer stored." } }
         @if view.steps.is_empty() { p { "No step is stored." } }
         ol class="steps" {

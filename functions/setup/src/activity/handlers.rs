@@ -48,7 +48,8 @@ pub(crate) async fn show(
     let view = reader::read_one(&setup, &session.partner, &query.id).await?;
     let content = alert_page::render(&view);
     let flash = FlashQuery::new(query.done);
-    let page = page::step(&session, SetupStep::Activity, &flash, &view, &content);
+    let (step, title) = (SetupStep::Activity, view.title());
+    let page = page::within_step(&session, step, title, &flash, &view, &content);
     Ok(page)
 }
 

@@ -5,4 +5,4 @@ pub(crate) mod filter;
 pub(crate) mod handlers;
 pub(crate) mod reader;
 pub(crate) mod state;
-mod view;
+pub(crate) mod view;

@@ -4,7 +4,7 @@ use domain::alert::event::Severity;
 use domain::alert::record::Record;
 use domain::alert::state::AlertState;
 use domain::outgoing::block_reason::BlockReason;
-use domain::{Kind, SourceId, TenantId};
+use domain::{Kind, RecordId, SourceId, TenantId};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Serialize;
@@ -90,9 +90,9 @@ impl StateView {
 }
 
 /// A ticket's number, which leads into ConnectWise.
-pub(super) fn ticket_link(state: &StateView, address: Option<&str>) -> Markup {
+pub(crate) fn ticket_link(ticket: Option<RecordId>, address: Option<&str>) -> Markup {
     html! {
-        @match (state.ticket, address) {
+        @match (ticket, address) {
             (Some(ticket), Some(address)) => a href=(address) rel="noreferrer" { "#" (ticket) },
             (Some(ticket), None) => { "#" (ticket) },
             (None, _) => "none",
@@ -155,7 +155,7 @@ fn row_markup(row: &AlertRow) -> Markup {
             td data-label="Received" { (page::time(row.received_at)) }
             td data-label="Tenant" { (row.tenant_name) }
             td data-label="State" { b { (title(row.state.state)) } br; small { (row.state.words) } }
-            td data-label="Ticket" { (ticket_link(&row.state, row.ticket_address.as_deref())) }
+            td data-label="Ticket" { (ticket_link(row.state.ticket, row.ticket_address.as_deref())) }
         }
     }
 }

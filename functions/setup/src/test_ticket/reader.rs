@@ -28,7 +28,8 @@ pub(super) async fn read(setup: &Setup, partner: &PartnerId) -> Result<TestTicke
             let record = setup.alerts.get(&key(partner, &test)).await?;
             let mapping = mappings.get(&test.tenant);
             let name = mapping.and_then(|mapping| mapping.name.clone());
-            Some(last_test(test, record.as_ref(), name))
+            let connection = items.connection.as_ref();
+            Some(last_test(test, record.as_ref(), name, connection))
         }
         None => None,
     };
@@ -119,12 +120,21 @@ pub(super) fn key(partner: &PartnerId, test: &TestTicket) -> AlertKey {
     test_alert::key(partner.clone(), test.tenant.clone(), test.alert_id.clone())
 }
 
-fn last_test(test: TestTicket, record: Option<&Record>, name: Option<String>) -> LastTestView {
+fn last_test(
+    test: TestTicket,
+    record: Option<&Record>,
+    name: Option<String>,
+    connection: Option<&Connection>,
+) -> LastTestView {
     let state = TestState::of(&test, record);
     let ticket = record.and_then(|record| match &record.actual {
-        Some(Actual::Open(open)) => Some(open.ticket_id),
-        Some(Actual::Closed(closed)) => Some(closed.ticket_id),
+        Some(Actual::Open(open)) => Some((open.ticket_id, open.epoch)),
+        Some(Actual::Closed(closed)) => Some((closed.ticket_id, closed.epoch)),
         None => None,
+    });
+    let address = ticket.and_then(|(ticket, epoch)| {
+        let connection = connection.filter(|of| of.epoch == epoch)?;
+        Some(connections::ticket_address(connection, ticket))
     });
     LastTestView {
         tenant_name: name.unwrap_or_else(|| test.tenant.to_string()),
@@ -133,7 +143,8 @@ fn last_test(test: TestTicket, record: Option<&Record>, name: Option<String>) ->
         asked_at: test.asked_at,
         can_close: !test.close_requested && !state.is_over() && state != TestState::Closing,
         state,
-        ticket,
+        ticket: ticket.map(|(ticket, _)| ticket),
+        ticket_address: address,
     }
 }
 
