@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::activity::state::{StateView, closed_words, title};
 use crate::activity::view::ticket_link;
-use crate::backlog::count::describe;
+use crate::backlog::count::{describe, ends_at};
 use crate::held;
 use crate::held::view::HeldClosingsView;
 use crate::http::input::sentence;
@@ -76,6 +76,9 @@ struct StepSchema {
 struct StepView {
     at: Timestamp,
     words: String,
+    /// When a block ends, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_until: Option<Timestamp>,
     /// The step's name, and members of its own.
     #[serde(flatten)]
     #[schemars(with = "StepSchema")]
@@ -137,6 +140,22 @@ impl StepView {
         Self {
             at: step.at,
             words: words(&step.what),
+            waits_until: match &step.what {
+                StepKind::Blocked { blocked, .. } => ends_at(blocked),
+                StepKind::Raised { .. }
+                | StepKind::Repeated { .. }
+                | StepKind::Resolved
+                | StepKind::Ended { .. }
+                | StepKind::Started { .. }
+                | StepKind::Unclear { .. }
+                | StepKind::Opened { .. }
+                | StepKind::Reopened { .. }
+                | StepKind::Noted { .. }
+                | StepKind::ActionRequested { .. }
+                | StepKind::Closed { .. }
+                | StepKind::AskedAgain
+                | StepKind::Duplicate { .. } => None,
+            },
             step: step.what.clone(),
         }
     }
@@ -277,7 +296,7 @@ pub(super) fn render(view: &AlertPageView) -> Markup {
     html! {
         p { a href=(SetupStep::Activity.path()) { "All alerts" } }
         dl {
-            dt { "State" } dd { b { (title(view.state.state)) } ". " (view.state.words) }
+            dt { "State" } dd { b { (title(view.state.state)) } ". " (view.state.words) (page::until(view.state.waits_until)) }
             dt { "Ticket" } dd { (ticket_link(view.state.ticket, view.ticket_address.as_deref())) }
             dt { "What is next" } dd { (view.next) }
             dt { "Tenant" } dd { (view.tenant_name) }
@@ -306,7 +325,7 @@ pub(super) fn render(view: &AlertPageView) -> Markup {
         @if view.is_cut { p class="note" { "Some steps in between are no longer stored." } }
         @if view.steps.is_empty() { p { "No step is stored." } }
         ol class="steps" {
-            @for step in &view.steps { li { (page::time(step.at)) " " (step.words) } }
+            @for step in &view.steps { li { (page::time(step.at)) " " (step.words) (page::until(step.waits_until)) } }
         }
     }
 }

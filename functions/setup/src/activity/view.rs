@@ -154,7 +154,7 @@ fn row_markup(row: &AlertRow) -> Markup {
             }
             td data-label="Received" { (page::time(row.received_at)) }
             td data-label="Tenant" { (row.tenant_name) }
-            td data-label="State" { b { (title(row.state.state)) } br; small { (row.state.words) } }
+            td data-label="State" { b { (title(row.state.state)) } br; small { (row.state.words) (page::until(row.state.waits_until)) } }
             td data-label="Ticket" { (ticket_link(row.state.ticket, row.ticket_address.as_deref())) }
         }
     }

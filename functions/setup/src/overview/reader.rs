@@ -31,7 +31,6 @@ use crate::overview::view::{
     IssueView, LiveView, OverviewView, QuarantinedMessagesView, SourceRow, StepRow,
     UnreadableAlertsView, WaitingPointView, WaitingView,
 };
-use crate::page::readable;
 use crate::partner_names::PartnerNames;
 use crate::paths::{self, with_query};
 use crate::sources::inactivity_view::{
@@ -285,7 +284,7 @@ fn inactive_sources(health: &Health, names: &PartnerNames) -> Vec<InactiveSource
         .map(|(source, since)| InactiveSourceView {
             name: names.source(&source),
             source,
-            since: readable(since),
+            since,
         })
         .collect()
 }
@@ -313,7 +312,7 @@ fn unreadable_alerts(
             name: names.source(&source),
             source,
             alerts: rejections.events,
-            since: readable(rejections.since),
+            since: rejections.since,
             field: rejections.field,
             problem: rejections.problem,
         })
@@ -332,7 +331,7 @@ fn quarantined_messages(
                 name: names.source(&source),
                 messages: of.messages,
                 more,
-                since: readable(of.since),
+                since: of.since,
                 field: of.field,
                 problem: of.problem,
                 path: with_query(paths::QUARANTINE, &[("source", source.as_str())])?,

@@ -91,8 +91,7 @@ pub(super) struct UnreadableAlertsView {
     pub(super) source: SourceId,
     pub(super) name: String,
     pub(super) alerts: u32,
-    /// For people.
-    pub(super) since: String,
+    pub(super) since: Timestamp,
     pub(super) field: String,
     pub(super) problem: String,
 }
@@ -105,8 +104,8 @@ pub(super) struct QuarantinedMessagesView {
     pub(super) messages: u32,
     /// There may be more of them.
     pub(super) more: bool,
-    /// When the oldest was received, for people.
-    pub(super) since: String,
+    /// When the oldest was received.
+    pub(super) since: Timestamp,
     /// Of the newest message.
     pub(super) field: String,
     pub(super) problem: String,
@@ -211,14 +210,14 @@ fn unreadable(view: &OverviewView) -> Markup {
         @for rejected in &view.rejected {
             p class="problem" {
                 (counted(u64::from(rejected.alerts), "alert")) " of " b { (rejected.name) }
-                " could not be read since " (rejected.since) " and got no ticket. Last reason: " code { (rejected.field) } ": " (rejected.problem)
+                " could not be read since " (page::time(rejected.since)) " and got no ticket. Last reason: " code { (rejected.field) } ": " (rejected.problem)
                 ". Ask the vendor of " (rejected.name) " to correct this."
             }
         }
         @for of in &view.quarantined {
             p class="problem" {
                 (counted(of.messages.into(), "message")) @if of.more { " or more" } " of " b { (of.name) }
-                " could not be read since " (of.since) ", so no tickets were created. No alert is lost if they are handled soon: each message is stored for a limited time. Last reason: "
+                " could not be read since " (page::time(of.since)) ", so no tickets were created. No alert is lost if they are handled soon: each message is stored for a limited time. Last reason: "
                 code { (of.field) } ": " (of.problem)
                 ". " a href=(of.path) { "Look at the messages of " (of.name) }
             }
@@ -427,7 +426,7 @@ mod tests {
             source: source(),
             name: "Scanner".to_owned(),
             alerts: 1,
-            since: "2026-11-02 07:05 UTC".to_owned(),
+            since: at("07:05"),
             field: "data.kind".to_owned(),
             problem: "unknown kind".to_owned(),
         }
@@ -437,7 +436,7 @@ mod tests {
         InactiveSourceView {
             source: source(),
             name: "Scanner".to_owned(),
-            since: "2026-11-02 07:05 UTC".to_owned(),
+            since: at("07:05"),
         }
     }
 
@@ -463,7 +462,7 @@ mod tests {
             name: "Alertmanager".to_owned(),
             messages: 3,
             more: false,
-            since: "2026-11-02 07:05 UTC".to_owned(),
+            since: at("07:05"),
             field: "tenant".to_owned(),
             problem: "the message has none".to_owned(),
             path: "source-messages?source=src_abcdefghijklmnopqrstuvwxyz".to_owned(),

@@ -138,9 +138,9 @@ pub(crate) fn numbered_links(
     })
 }
 
-/// A time within a sentence, to the minute.
-pub(crate) fn readable(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+/// The end of a block, as a sentence that follows its reason.
+pub(crate) fn until(at: Option<Timestamp>) -> Markup {
+    html! { @if let Some(at) = at { " Until " (time(at)) "." } }
 }
 
 /// A time for people and, in `datetime`, for programs; to the second.
