@@ -43,9 +43,10 @@ pub(crate) struct AlertQuery {
 pub(crate) async fn show(
     setup: AppState,
     session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
     QueryParams(query): QueryParams<AlertQuery>,
 ) -> Result<PageResponse, Problem> {
-    let view = reader::read_one(&setup, &session.partner, &query.id).await?;
+    let view = reader::read_one(&setup, &session.partner, &query.id, invocation.now()).await?;
     let content = alert_page::render(&view);
     let flash = FlashQuery::new(query.done);
     let (step, title) = (SetupStep::Activity, view.title());

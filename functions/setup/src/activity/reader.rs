@@ -1,12 +1,15 @@
 //! Reads a page of the list, and one alert.
 
 use domain::PartnerId;
+use domain::alert::blocked::BlockedSince;
 use domain::alert::record::Record;
+use domain::ticketing::refused_writes::RefusalGroups;
 use jiff::Timestamp;
 use store::{ListedAlert, TimeCursor};
 
 use crate::activity::alert_page::AlertPageView;
 use crate::activity::filter::ActivityFilter;
+use crate::activity::next_step::{NextStep, NextStepContext};
 use crate::activity::view::{ActivityView, AlertRow, FilterOptions};
 use crate::context::Setup;
 use crate::held;
@@ -165,9 +168,10 @@ pub(super) async fn read_one(
     setup: &Setup,
     partner: &PartnerId,
     id: &str,
+    now: Timestamp,
 ) -> Result<AlertPageView, Problem> {
     let record = read_record(setup, partner, id).await?;
-    view_of(setup, id, &record).await
+    view_of(setup, id, &record, now).await
 }
 
 /// The page of the alert with this record.
@@ -175,11 +179,39 @@ pub(crate) async fn view_of(
     setup: &Setup,
     id: &str,
     record: &Record,
+    now: Timestamp,
 ) -> Result<AlertPageView, Problem> {
-    let partner = &record.key.partner;
-    let names = names(setup, partner).await?;
-    let mut held = setup.table().closing_holds.get_held(partner).await?;
-    held.retain(|tenant, _| *tenant == record.key.tenant);
+    let (partner, tenant) = (&record.key.partner, &record.key.tenant);
+    let table = setup.table();
+    // Of all mappings the page needs one.
+    let (config, mapping, held, refusals) = tokio::join!(
+        setup.connections.shared_config(partner),
+        table.tenants.get(partner, tenant),
+        table.closing_holds.get_held(partner),
+        refusals(setup, record),
+    );
+    let (mut config, mapping, mut held) = (config?, mapping?.value, held?);
+    config
+        .mappings
+        .extend(mapping.map(|mapping| (tenant.clone(), mapping)));
+    let context = NextStepContext {
+        settings: config.items.settings.clone(),
+        breaker: config.items.breaker.clone(),
+        refusals: refusals?,
+    };
+    let names = PartnerNames::read(setup.access(), config).await?;
+    held.retain(|of, _| of == tenant);
     let held = held::view::views(held, &names.mappings);
-    Ok(AlertPageView::new(id, record, &names, held))
+    let next = NextStep::of(record, &context, now);
+    Ok(AlertPageView::new(id, record, &names, (next, held)))
+}
+
+/// The retries of what ConnectWise refused, if the alert is refused.
+async fn refusals(setup: &Setup, record: &Record) -> Result<RefusalGroups, store::Error> {
+    let blocked = record.blocked.as_ref();
+    if !blocked.is_some_and(BlockedSince::is_refusal) {
+        return Ok(RefusalGroups::default());
+    }
+    let progress = setup.schedule().reconcile_progress(&record.key.partner);
+    Ok(progress.await?.refusals)
 }
