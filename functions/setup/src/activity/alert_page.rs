@@ -163,6 +163,7 @@ impl StepView {
                 | StepKind::ActionRequested { .. }
                 | StepKind::Closed { .. }
                 | StepKind::AskedAgain
+                | StepKind::Released
                 | StepKind::Duplicate { .. } => None,
             },
             step: step.what.clone(),
@@ -219,7 +220,14 @@ fn words(step: &StepKind) -> String {
         ),
         StepKind::Opened { ticket } => format!("It has ticket #{ticket}."),
         StepKind::Reopened { ticket } => format!("Its earlier ticket #{ticket} is open again."),
-        StepKind::Noted { ticket } => format!("A note was written on ticket #{ticket}."),
+        StepKind::Noted {
+            ticket,
+            reason: Some(reason),
+        } => format!("A note was written on ticket #{ticket}. Reason: {reason}."),
+        StepKind::Noted {
+            ticket,
+            reason: None,
+        } => format!("A note was written on ticket #{ticket}."),
         StepKind::Closed { ticket, by } => format!("Ticket #{ticket} ended. {}", closed_words(*by)),
         StepKind::ActionRequested { ticket, action } => {
             format!(
@@ -228,6 +236,7 @@ fn words(step: &StepKind) -> String {
             )
         }
         StepKind::AskedAgain => "A person asked for a ticket again.".to_owned(),
+        StepKind::Released => "A person released it.".to_owned(),
         StepKind::Duplicate { ticket } => {
             format!("A second ticket #{ticket} of it was found. It is closed, with a note.")
         }

@@ -319,7 +319,7 @@ impl Record {
         self
     }
 
-    /// A person releases the alert: ends a block that waits for a person.
+    /// Ends a block that waits for a person, or that a retry ends.
     #[must_use]
     pub fn released(mut self) -> Self {
         let released = self.blocked.take_if(|blocked| blocked.can_be_released());
@@ -330,6 +330,17 @@ impl Record {
             closed.action = None;
         }
         self
+    }
+
+    /// A person releases the alert, which is a step of its trail if it ends a block.
+    #[must_use]
+    pub(crate) fn released_by_person(self, now: Timestamp) -> Self {
+        let was_blocked = self.blocked.is_some();
+        let mut record = self.released();
+        if was_blocked && record.blocked.is_none() && record.summary.is_some() {
+            record.trail.add_release(now);
+        }
+        record
     }
 
     /// Whether a person can ask for a ticket again: the alert is active, and a person ended its
