@@ -24,9 +24,10 @@ use crate::{audit, page};
 pub(crate) async fn list(
     setup: AppState,
     session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
     QueryParams(filter): QueryParams<ActivityFilter>,
 ) -> Result<PageResponse, Problem> {
-    let view = reader::read(&setup, &session.partner, filter).await?;
+    let view = reader::read(&setup, &session.partner, filter, invocation.now()).await?;
     let content = view::render(&view)?;
     let flash = FlashQuery::default();
     let page = page::step(&session, SetupStep::Activity, &flash, &view, &content);

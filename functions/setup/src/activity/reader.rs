@@ -15,6 +15,7 @@ use crate::context::Setup;
 use crate::held;
 use crate::http::problem::Problem;
 use crate::partner_names::PartnerNames;
+use crate::tenants::reader::read_tenants;
 
 /// Alerts on one page.
 pub(super) const PAGE: usize = 50;
@@ -53,8 +54,12 @@ fn options(names: &PartnerNames) -> FilterOptions {
     }
 }
 
-pub(crate) async fn names(setup: &Setup, partner: &PartnerId) -> Result<PartnerNames, Problem> {
-    let config = setup.connections.partner_config(partner).await?;
+pub(crate) async fn names(
+    setup: &Setup,
+    partner: &PartnerId,
+    now: Timestamp,
+) -> Result<PartnerNames, Problem> {
+    let (_, config) = read_tenants(setup, partner, now).await?;
     Ok(PartnerNames::read(setup.access(), config).await?)
 }
 
@@ -122,8 +127,9 @@ pub(super) async fn read(
     setup: &Setup,
     partner: &PartnerId,
     filter: ActivityFilter,
+    now: Timestamp,
 ) -> Result<ActivityView, Problem> {
-    let names = names(setup, partner).await?;
+    let names = names(setup, partner, now).await?;
     let found = find(setup, partner, &filter).await?;
     let rows = found.alerts.iter();
     let rows = rows.filter_map(|of| AlertRow::new(&of.listed, &of.record, &names));

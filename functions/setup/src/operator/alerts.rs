@@ -94,11 +94,12 @@ impl AlertResponse {
 
 pub(super) async fn list(
     setup: AppState,
+    Extension(invocation): Extension<Invocation>,
     PathParam(partner): PathParam,
     QueryParams(filter): QueryParams<ActivityFilter>,
 ) -> Result<Response, Problem> {
     let (partner, ..) = existing(&setup, partner).await?;
-    let names = reader::names(&setup, &partner).await?;
+    let names = reader::names(&setup, &partner, invocation.now()).await?;
     let found = reader::find(&setup, &partner, &filter).await?;
     let alerts = found.alerts.into_iter();
     let response = AlertsResponse {

@@ -38,7 +38,7 @@ use crate::sources::inactivity_view::{
 };
 use crate::sources::one_path;
 use crate::step::SetupStep;
-use crate::tenants::reader::in_epoch;
+use crate::tenants::reader::{in_epoch, read_tenants};
 
 pub(super) async fn read(
     setup: &Setup,
@@ -49,7 +49,7 @@ pub(super) async fn read(
     let (table, access, now) = (setup.table(), setup.access(), invocation.now());
     let (person, config, contacts, health, held, rejected, quarantined, activity) = tokio::join!(
         access.partners.get(partner),
-        setup.connections.partner_config(partner),
+        read_tenants(setup, partner, now),
         access.contacts.get(partner),
         table.health.get(partner),
         table.closing_holds.get_held(partner),
@@ -61,7 +61,7 @@ pub(super) async fn read(
         tracing::error!(error = %err, "failed to read the partner's health");
     }
     let health = health.unwrap_or_default().value;
-    let (config, contacts) = (config?, contacts?.value);
+    let ((_, config), contacts) = (config?, contacts?.value);
     let steps = steps(&config, &contacts);
     let connection = config.items.connection.as_ref();
     let is_live = connection.is_some_and(|connection| connection.confirmed);

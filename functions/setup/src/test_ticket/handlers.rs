@@ -31,9 +31,10 @@ pub(crate) struct TestTicketForm {
 pub(crate) async fn show(
     setup: AppState,
     session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
     QueryParams(flash): QueryParams<FlashQuery>,
 ) -> Result<PageResponse, Problem> {
-    let view = read(&setup, &session.partner).await?;
+    let view = read(&setup, &session.partner, invocation.now()).await?;
     let content = render(&view);
     let page = page::step(&session, SetupStep::Test, &flash, &view, &content);
     Ok(page)

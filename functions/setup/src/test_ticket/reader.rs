@@ -7,19 +7,25 @@ use domain::alert::test_alert;
 use domain::connection::view::LiveConnection;
 use domain::setup::mapping::Mapping;
 use domain::{AlertKey, Kind, PartnerId, SourceId, TenantId};
+use jiff::Timestamp;
 use store::{Connection, PartnerItems, TestTicket, Versioned};
 
 use crate::context::Setup;
 use crate::http::problem::Problem;
+use crate::tenants::reader::read_tenants;
 use crate::test_ticket::state::TestState;
 use crate::test_ticket::view::{LastTestView, TenantOption, TestTicketView};
 
-pub(super) async fn read(setup: &Setup, partner: &PartnerId) -> Result<TestTicketView, Problem> {
+pub(super) async fn read(
+    setup: &Setup,
+    partner: &PartnerId,
+    now: Timestamp,
+) -> Result<TestTicketView, Problem> {
     let (config, test) = tokio::join!(
-        setup.connections.partner_config(partner),
+        read_tenants(setup, partner, now),
         setup.table().test_ticket.get(partner),
     );
-    let (config, Versioned { value: test, .. }) = (config?, test?);
+    let ((_, config), Versioned { value: test, .. }) = (config?, test?);
     let PartnerConfig {
         items, mappings, ..
     } = config;

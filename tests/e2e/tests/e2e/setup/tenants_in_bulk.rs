@@ -7,7 +7,7 @@ use connectwise_sim::Seed;
 use domain::setup::mapping::Mapping;
 use serde_json::{Value, json};
 
-use crate::environment::{Answer, Browser, TestEnvironment, partner, tenant};
+use crate::environment::{Answer, Browser, TestEnvironment, partner, raises, tenant};
 use crate::setup::tenants::{get_tenant, read_companies};
 
 /// An environment with this many companies, from the id 1000 on, and as many unmapped tenants of
@@ -332,8 +332,18 @@ async fn a_file_that_cannot_be_read_is_refused() {
 #[tokio::test]
 #[ignore = "a measurement: run it alone with --run-ignored and --no-capture"]
 async fn five_thousand_tenants_and_twenty_thousand_companies_are_timed() {
-    let env = environment(20_000, 5_000).await;
+    let mut env = environment(20_000, 5_000).await;
     let mut browser = env.setup.signed_in().await;
+    // Of 400 alerts 100 have tickets, and the others wait, each of another tenant.
+    let mut events = raises(0..400);
+    for (n, event) in events.iter_mut().enumerate().skip(100) {
+        event["data"]["tenant"] = id(n).into();
+    }
+    for some in events.chunks(50) {
+        env.process(some, 1).await;
+    }
+    let list = browser.get_json("activity").await.expect(200).json();
+    let alert = list["rows"][0]["path"].as_str().unwrap();
     let started = Instant::now();
     read_companies(&mut browser).await;
     eprintln!("reading 20,000 companies: {:?}", started.elapsed());
@@ -347,6 +357,17 @@ async fn five_thousand_tenants_and_twenty_thousand_companies_are_timed() {
         "tenant?tenant=customer-00000",
         "tenants-export",
         "waiting",
+        "overview",
+        "overview",
+        "activity",
+        "activity?state=waiting",
+        "activity?reason=unmapped",
+        "activity?search=a399",
+        alert,
+        "history",
+        "test",
+        "confirm",
+        "maintenance",
     ] {
         let started = Instant::now();
         let page = browser.get(path).await.expect(200);
