@@ -31,7 +31,7 @@ pub(crate) async fn list(
     let content = view::render(&view)?;
     let flash = FlashQuery::default();
     let page = page::step(&session, SetupStep::Activity, &flash, &view, &content);
-    Ok(page)
+    Ok(page.with_problem(view.problem))
 }
 
 #[derive(Deserialize)]

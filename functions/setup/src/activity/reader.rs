@@ -1,9 +1,9 @@
 //! Reads a page of the list, and one alert.
 
-use domain::PartnerId;
 use domain::alert::blocked::BlockedSince;
 use domain::alert::record::Record;
 use domain::ticketing::refused_writes::RefusalGroups;
+use domain::{PartnerId, TenantId};
 use jiff::Timestamp;
 use store::{ListedAlert, TimeCursor};
 
@@ -16,6 +16,7 @@ use crate::held;
 use crate::http::problem::Problem;
 use crate::partner_names::PartnerNames;
 use crate::tenants::reader::read_tenants;
+use crate::tenants::search::MAX_OPTIONS;
 
 /// Alerts on one page.
 pub(super) const PAGE: usize = 50;
@@ -36,11 +37,14 @@ fn options(names: &PartnerNames) -> FilterOptions {
     let sources = names.sources.iter();
     let kinds = names.kinds.iter();
     FilterOptions {
-        tenants: sorted(
-            tenants
-                .map(|id| (id.to_string(), names.tenant(id)))
-                .collect(),
-        ),
+        tenants: match names.mappings.len() {
+            0..=MAX_OPTIONS => Some(sorted(
+                tenants
+                    .map(|id| (id.to_string(), names.tenant(id)))
+                    .collect(),
+            )),
+            _ => None,
+        },
         sources: sorted(
             sources
                 .map(|(id, name)| (id.to_string(), name.clone()))
@@ -82,6 +86,7 @@ pub(crate) async fn find(
     setup: &Setup,
     partner: &PartnerId,
     filter: &ActivityFilter,
+    tenant: Option<&TenantId>,
 ) -> Result<FoundAlerts, Problem> {
     let by_time = &setup.alerts.by_time;
     let range = filter.range()?;
@@ -102,7 +107,7 @@ pub(crate) async fn find(
             };
             looked_at += 1;
             last = Some(alert.clone());
-            some.extend(Some(alert).filter(|alert| filter.admits(alert)));
+            some.extend(Some(alert).filter(|alert| filter.admits(alert, tenant)));
         }
         if filter.needs_records() {
             records_read += some.len();
@@ -130,7 +135,20 @@ pub(super) async fn read(
     now: Timestamp,
 ) -> Result<ActivityView, Problem> {
     let names = names(setup, partner, now).await?;
-    let found = find(setup, partner, &filter).await?;
+    let tenant = match filter.find_tenant(&names.mappings) {
+        Ok(tenant) => tenant,
+        Err(problem) => {
+            return Ok(ActivityView {
+                rows: vec![],
+                next: None,
+                looked_back_to: None,
+                options: options(&names),
+                problem: Some(problem),
+                filter,
+            });
+        }
+    };
+    let found = find(setup, partner, &filter, tenant.as_ref()).await?;
     let rows = found.alerts.iter();
     let rows = rows.filter_map(|of| AlertRow::new(&of.listed, &of.record, &names));
     Ok(ActivityView {
@@ -138,6 +156,7 @@ pub(super) async fn read(
         options: options(&names),
         rows: rows.collect(),
         next: found.next,
+        problem: None,
         filter,
     })
 }

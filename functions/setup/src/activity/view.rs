@@ -19,6 +19,7 @@ use crate::page;
 use crate::partner_names::PartnerNames;
 use crate::paths::{self, with_query};
 use crate::step::SetupStep;
+use crate::tenants::search::HELP;
 
 #[derive(Serialize)]
 pub(super) struct ActivityView {
@@ -31,12 +32,16 @@ pub(super) struct ActivityView {
     pub(super) filter: ActivityFilter,
     #[serde(skip)]
     pub(super) options: FilterOptions,
+    /// Why the filter cannot be used.
+    #[serde(skip)]
+    pub(super) problem: Option<Problem>,
 }
 
 /// What the list can be filtered by, as pairs of an id and a name.
 #[derive(Debug, Default)]
 pub(super) struct FilterOptions {
-    pub(super) tenants: Vec<(String, String)>,
+    /// `None` if there are too many to choose from.
+    pub(super) tenants: Option<Vec<(String, String)>>,
     pub(super) sources: Vec<(String, String)>,
     pub(super) kinds: Vec<(String, String)>,
 }
@@ -118,8 +123,10 @@ pub(super) fn render(view: &ActivityView) -> Result<Markup, Problem> {
     };
     let (newest, older) = (address(None)?, address(view.next.as_ref())?);
     Ok(html! {
-        (filter_form(filter, &view.options))
-        @if view.rows.is_empty() {
+        (filter_form(filter, &view.options, view.problem.as_ref()))
+        @if let Some(problem) = &view.problem {
+            @if view.options.tenants.is_some() { p class="problem" role="alert" { (problem.detail) } }
+        } @else if view.rows.is_empty() {
             @if view.next.is_none() && !filter.is_set() { p { "No alert has arrived yet. Sources says where alerts come from." } }
             @else { p { "No alert matches." } }
         } @else {
@@ -160,7 +167,11 @@ fn row_markup(row: &AlertRow) -> Markup {
     }
 }
 
-fn filter_form(filter: &ActivityFilter, options: &FilterOptions) -> Markup {
+fn filter_form(
+    filter: &ActivityFilter,
+    options: &FilterOptions,
+    problem: Option<&Problem>,
+) -> Markup {
     let states = AlertState::ALL.map(|state| (state.code().to_owned(), title(state).to_owned()));
     let state = filter.state.map(AlertState::code);
     let reasons = BlockReason::ALL.map(|of| (of.code().to_owned(), capitalized(reason_words(of))));
@@ -174,7 +185,10 @@ fn filter_form(filter: &ActivityFilter, options: &FilterOptions) -> Markup {
                     small id="search-help" { "A part of a title, a device or an alert id, or a ticket number." }
                 }
                 (choice("state", "State", &states, state))
-                (choice("tenant", "Tenant", &options.tenants, filter.tenant.as_ref().map(TenantId::as_str)))
+                @match &options.tenants {
+                    Some(tenants) => (choice("tenant", "Tenant", tenants, filter.tenant.as_deref())),
+                    None => (tenant_field(filter, problem)),
+                }
             }
             details open[filter.reason.is_some() || filter.source.is_some() || filter.kind.is_some() || filter.since.is_some() || filter.until.is_some()] {
                 summary { "More filters" }
@@ -188,6 +202,20 @@ fn filter_form(filter: &ActivityFilter, options: &FilterOptions) -> Markup {
             }
             button { "Show" }
             @if filter.is_set() { " " a href=(SetupStep::Activity.path()) { "Show all" } }
+        }
+    }
+}
+
+/// The field for a tenant where there are too many to choose from.
+fn tenant_field(filter: &ActivityFilter, problem: Option<&Problem>) -> Markup {
+    html! {
+        div {
+            label for="tenant" { "Tenant" }
+            input id="tenant" name="tenant" type="search" maxlength="200" value=[filter.tenant.as_deref()]
+                aria-describedby=(if problem.is_some() { "tenant-problem tenant-help" } else { "tenant-help" })
+                aria-invalid=[problem.map(|_| "true")];
+            @if let Some(problem) = problem { p class="problem" id="tenant-problem" role="alert" { (problem.detail) } }
+            small id="tenant-help" { (HELP) }
         }
     }
 }

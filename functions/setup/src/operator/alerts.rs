@@ -100,7 +100,7 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let (partner, ..) = existing(&setup, partner).await?;
     let names = reader::names(&setup, &partner, invocation.now()).await?;
-    let found = reader::find(&setup, &partner, &filter).await?;
+    let found = reader::find(&setup, &partner, &filter, filter.tenant_id()?.as_ref()).await?;
     let alerts = found.alerts.into_iter();
     let response = AlertsResponse {
         alerts: alerts

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::activity::view::ticket_link;
 use crate::step::SetupStep;
+use crate::tenants::search::{HELP, MAX_OPTIONS};
 use crate::test_ticket::state::TestState;
 use crate::{page, paths};
 
@@ -81,9 +82,14 @@ pub(super) fn render(view: &TestTicketView) -> Markup {
         } @else {
             form method="post" action=(PATH) {
                 label for="tenant" { "Tenant" }
-                select id="tenant" name="tenant" required {
-                    @for tenant in &view.tenants {
-                        option value=(tenant.id) { (tenant.name) " (" (tenant.company) ")" }
+                @if view.tenants.len() > MAX_OPTIONS {
+                    input id="tenant" name="tenant" required maxlength="200" autocomplete="off" aria-describedby="tenant-help";
+                    small id="tenant-help" { (HELP) }
+                } @else {
+                    select id="tenant" name="tenant" required {
+                        @for tenant in &view.tenants {
+                            option value=(tenant.id) { (tenant.name) " (" (tenant.company) ")" }
+                        }
                     }
                 }
                 fieldset {
