@@ -85,7 +85,10 @@ impl MaintenanceView {
             id: id.clone(),
             name: window.definition().name.clone(),
             when: when(window),
-            covers: covers(window, &tenants),
+            covers: covers(window, |id| {
+                let mapping = config.mappings.get(id);
+                mapping.map_or_else(|| id.to_string(), |of| of.title(id).to_owned())
+            }),
             is_running: window.occurrence_at(now).is_some(),
             next: occurrences(window, now),
             held: held.by_window.get(id).copied().unwrap_or_default(),
@@ -113,7 +116,7 @@ fn occurrences(window: &MaintenanceWindow, now: Timestamp) -> Vec<OccurrenceView
 }
 
 /// When a window is, in words.
-fn when(window: &MaintenanceWindow) -> String {
+pub(super) fn when(window: &MaintenanceWindow) -> String {
     let definition = window.definition();
     let time = definition.starts.strftime("%H:%M");
     let zone = window.zone();
@@ -137,13 +140,9 @@ fn when(window: &MaintenanceWindow) -> String {
     }
 }
 
-/// What a window covers, in words.
-fn covers(window: &MaintenanceWindow, tenants: &[(TenantId, String)]) -> String {
+/// What a window covers, in words. `title` returns a tenant's name.
+pub(super) fn covers(window: &MaintenanceWindow, title: impl Fn(&TenantId) -> String) -> String {
     let scope = window.scope();
-    let title = |id: &TenantId| {
-        let known = tenants.iter().find(|(tenant, _)| tenant == id);
-        known.map_or_else(|| id.to_string(), |(_, title)| title.clone())
-    };
     let list = |all: Vec<String>, what: &str| match all.is_empty() {
         true => format!("all {what}"),
         false => format!("{what} {}", all.join(", ")),
