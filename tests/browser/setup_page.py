@@ -52,6 +52,17 @@ class SetupPage:
     def expect_text(self, text):
         expect(self.page.get_by_role("main")).to_contain_text(text)
 
+    def expect_error_at(self, label):
+        """The error is read out with the field that it is about, and that field has the focus."""
+        field = self._field(label)
+        expect(field).to_be_focused()
+        expect(field).to_have_accessible_description(re.compile(re.escape(self.alert.inner_text())))
+
+    def expect_focused_message(self, text):
+        """What a change has done is where the keyboard goes on."""
+        message = self.page.get_by_role("status").filter(has_text=text)
+        expect(message).to_be_focused()
+
     def go_to(self, path):
         """Follows the navigation."""
         navigation = self.page.get_by_role("navigation", name="Steps")

@@ -66,6 +66,7 @@ def test_a_wrong_key_is_refused(setup_page, stack):
     setup_page.try_connection()
     expect(setup_page.alert).to_be_visible()
     setup_page.expect_refusal(422)
+    setup_page.expect_error_at("Private key")
     setup_page.inspect("wrong-key")
 
 
@@ -106,6 +107,7 @@ def test_team_and_owner_are_chosen_for_a_board_and_a_kind(setup_page):
     setup_page.inspect("tickets-assigned")
     setup_page.save_tickets()
     setup_page.expect_text("Saved.")
+    setup_page.expect_focused_message("Saved.")
     setup_page.inspect("tickets-assigned-saved")
 
 
@@ -324,4 +326,6 @@ def test_a_link_does_not_work_twice(setup_page, partner):
     setup_page.try_link(partner.link)
     setup_page.expect_text("This link has been used")
     setup_page.expect_refusal(401)
+    link = setup_page.alert.get_by_role("link", name="Request a new link")
+    expect(link).to_have_attribute("href", re.compile("^/setup/link[?]partner="))
     setup_page.inspect("link-used")

@@ -23,6 +23,7 @@ def test_what_was_typed_stays_when_the_session_has_ended(setup_page, stack, part
     setup_page.try_connection()
     expect(setup_page.alert).to_contain_text("What you typed is still here")
     setup_page.expect_refusal(401)
+    expect(setup_page.alert).to_be_focused()
     link = setup_page.alert.get_by_role("link", name="Request a new link")
     expect(link).to_have_attribute("href", "/setup/link?partner=lucerne")
     setup_page.inspect("session-ended")

@@ -69,7 +69,7 @@ pub(crate) async fn run() -> Result<()> {
         (
             "variables",
             format!(
-                "{}   (for cargo lambda watch --env-file)",
+                "{}   (for cargo lambda watch --invoke-address 127.0.0.1 --env-file)",
                 file.env().display()
             ),
         ),

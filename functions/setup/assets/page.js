@@ -31,8 +31,12 @@ async function send(path, body, contentType) {
 /** Shows a problem after its field, or at the top of the form. */
 function showProblem(form, result) {
   for (const field of form.querySelectorAll("[aria-invalid]")) {
+    const error = field.getAttribute("aria-errormessage");
     field.removeAttribute("aria-invalid");
     field.removeAttribute("aria-errormessage");
+    const others = describedBy(field).filter((id) => id !== error);
+    if (others.length > 0) field.setAttribute("aria-describedby", others.join(" "));
+    else field.removeAttribute("aria-describedby");
   }
   for (const old of form.querySelectorAll("[data-problem]")) old.remove();
   const alert = document.createElement("p");
@@ -41,26 +45,70 @@ function showProblem(form, result) {
   alert.dataset.problem = "";
   alert.setAttribute("role", "alert");
   alert.textContent = result.detail;
-  if (result.status === 401) alert.append(" ", linkRequest());
+  if (result.status === 401) {
+    const link = linkRequest();
+    // Beside the form, so that what was typed stays.
+    link.target = "_blank";
+    alert.append(" ", link);
+  }
   const field = fieldOf(form, result.field);
   if (field) {
     field.closest("details")?.setAttribute("open", "");
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-errormessage", alert.id);
+    // Most screen readers do not read aria-errormessage.
+    field.setAttribute("aria-describedby", [alert.id, ...describedBy(field)].join(" "));
     (field.closest("label") ?? field).after(alert);
     field.focus({ preventScroll: true });
   } else {
     form.prepend(alert);
+    focusMessage(alert);
   }
   alert.scrollIntoView({ block: "center" });
 }
 
-/** A link to the page where a new link is requested. It opens beside the form. */
+/** The ids of the texts that describe a field. */
+function describedBy(field) {
+  return (field.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
+}
+
+/** Moves the focus to a message, so that it is read and the next key goes on from there. */
+function focusMessage(message) {
+  message.tabIndex = -1;
+  message.focus({ preventScroll: true });
+}
+
+/**
+ * Moves the focus to what a new page says about the change before it: to the field with an error, the
+ * error, or the message that it was saved.
+ */
+function focusOutcome(part) {
+  const field = part.querySelector("[aria-invalid=true]");
+  const message = part.querySelector("[role=alert]:not([hidden]), p.done[role=status]");
+  if (field) field.focus();
+  else if (message) focusMessage(message);
+}
+
+/** The name in the browser's storage of the partner whose page was shown last. */
+const LAST_PARTNER = "partner";
+
+/** The partner of the page. The pages of a link have none: then that of the last page here. */
+function knownPartner() {
+  const partner = location.pathname.match(/^\/setup\/partners\/([^/]+)\//)?.[1];
+  try {
+    if (!partner) return localStorage.getItem(LAST_PARTNER);
+    localStorage.setItem(LAST_PARTNER, partner);
+  } catch {
+    // The browser stores nothing.
+  }
+  return partner;
+}
+
+/** A link to the page where a new link is requested. */
 function linkRequest() {
   const link = document.createElement("a");
-  const partner = location.pathname.match(/^\/setup\/partners\/([^/]+)\//)?.[1];
-  link.href = partner ? `/setup/link?partner=${partner}` : "/setup/link";
-  link.target = "_blank";
+  const partner = knownPartner();
+  link.href = partner ? `/setup/link?partner=${encodeURIComponent(partner)}` : "/setup/link";
   link.textContent = "Request a new link";
   return link;
 }
@@ -129,7 +177,7 @@ async function renderForm(form, submitter) {
     location.assign(answer.url);
     return;
   }
-  const main = page.querySelector("main:not(.alone)");
+  const main = page.querySelector("main:not(.alone, [data-problem-page])");
   if (!main) {
     const alert = page.querySelector("[role=alert]");
     const detail = alert?.textContent ?? "The server cannot be reached. Check your connection and try again.";
@@ -140,6 +188,8 @@ async function renderForm(form, submitter) {
   document.querySelector("main").replaceWith(shown);
   enhance(shown);
   const target = shown.querySelector("[role=alert]") ?? shown.querySelector("div[role=status], #result");
+  // A page that loads a part by itself must not take the focus from where a person is meanwhile.
+  if (target && (submitter || document.activeElement === document.body)) focusMessage(target);
   target?.scrollIntoView({ block: "start" });
 }
 
@@ -301,10 +351,11 @@ function openLink(form) {
       return;
     }
     problem.hidden = false;
-    problem.textContent =
-      result.status === 401
-        ? "This link has been used, or is too old. Request a new one."
-        : result.detail;
+    problem.textContent = result.detail;
+    if (result.status === 401) {
+      problem.textContent = "This link has been used, or is too old.";
+      problem.append(" ", linkRequest());
+    }
   });
 }
 
@@ -352,12 +403,14 @@ function foldMenu(menu) {
   fold();
 }
 
+knownPartner();
 const menu = document.querySelector("[data-menu]");
 if (menu) foldMenu(menu);
 const link = document.querySelector("form#open");
 if (link) openLink(link);
 document.addEventListener("submit", submitForm);
 enhance(document);
+if (!location.hash) focusOutcome(document.querySelector("main"));
 for (const element of document.querySelectorAll("[data-progress]")) continueWork(element);
 if (document.querySelector("[data-poll]")) reloadLater();
 else sessionStorage.removeItem(`reloads ${location.pathname}`);

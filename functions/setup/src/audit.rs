@@ -11,7 +11,7 @@ use crate::random;
 
 /// Records a completed action. A failed write is logged and never fails the action. If the process
 /// dies before the write, only the log has the action. `detail` holds names and values, never a
-/// secret or a mail address.
+/// secret. Only it has mail addresses: the log does not.
 pub(crate) async fn record(
     setup: &Setup,
     partner: &PartnerId,
@@ -40,6 +40,9 @@ pub(crate) async fn record(
         tracing::error!(%partner, what, error = %err, "failed to write a history entry");
     }
 }
+
+/// The value of a detail that was not set.
+pub(crate) const NONE: &str = "none";
 
 /// A value of a detail that may have changed: what it is now, and what it was.
 pub(crate) fn changed(before: &str, after: &str) -> String {

@@ -125,7 +125,7 @@ pub(crate) fn test(to: EmailAddress, partner: &str, mails: &BTreeSet<MailKind>) 
 }
 
 /// The names of mails, as the page shows them.
-fn titles(mails: &BTreeSet<MailKind>) -> String {
+pub(crate) fn titles(mails: &BTreeSet<MailKind>) -> String {
     let titles = mails.iter().map(|kind| kind.title());
     titles.collect::<Vec<_>>().join(", ")
 }

@@ -11,7 +11,6 @@ use crate::connection::check;
 use crate::context::Setup;
 use crate::http::headers::add_security_headers;
 use crate::http::present::{catch_panics, present};
-use crate::http::problem::Problem;
 use crate::http::routes::{Route, RouteAccess, Routes};
 use crate::page::assets;
 use crate::{
@@ -26,7 +25,7 @@ pub(crate) fn build(setup: Arc<Setup>) -> (Router, Vec<Route>) {
     list.extend(signed_in_list);
     let router = open
         .merge(signed_in)
-        .fallback(async || Problem::not_found("There is no such page."))
+        .fallback(session::no_such_page)
         .layer(from_fn_with_state(
             Arc::clone(&setup),
             session::require_same_origin,

@@ -99,13 +99,16 @@ pub(crate) fn of_partner(partner: &PartnerId, path: &str) -> String {
     OF_PARTNER.replace("{partner}", partner.as_str()) + path
 }
 
+/// The partner of a page's path.
+pub(crate) fn partner_of(path: &str) -> Option<PartnerId> {
+    let before = OF_PARTNER.split("{partner}").next().unwrap_or_default();
+    let id = path.strip_prefix(before)?.split('/').next()?;
+    PartnerId::parse(id).ok()
+}
+
 /// Where a new link is requested, for the partner of a page.
 pub(crate) fn link_request(path: &str) -> String {
-    let before = OF_PARTNER.split("{partner}").next().unwrap_or_default();
-    let partner = path
-        .strip_prefix(before)
-        .and_then(|rest| rest.split('/').next());
-    match partner.and_then(|id| PartnerId::parse(id).ok()) {
+    match partner_of(path) {
         Some(partner) => format!("{LINK}?partner={partner}"),
         None => LINK.to_owned(),
     }

@@ -7,7 +7,7 @@ use domain::PartnerId;
 use domain::monitoring::pipeline::Schedule;
 use domain::time::later;
 use jiff::{SignedDuration, Timestamp};
-use store::{Due, ReconcileInput, spread};
+use store::{Due, ReconcileInput, RunProgress, spread};
 
 /// The parts of a snapshot arrive one after the other. This long after one, the others may have
 /// arrived.
@@ -46,6 +46,17 @@ impl RunSchedule {
         {
             known().remove(partner);
         }
+    }
+
+    /// Reads what the partner's last run of reconcile left.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn reconcile_progress(
+        &self,
+        partner: &PartnerId,
+    ) -> Result<RunProgress, store::Error> {
+        self.due.read_progress(partner, Schedule::Reconcile).await
     }
 
     /// Schedules reconcile and a probe at this time or earlier, since the partner's configuration

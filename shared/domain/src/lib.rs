@@ -139,6 +139,7 @@ pub mod outgoing {
 
 /// Incidents of partners and of Ticketbridge itself, and their notifications.
 pub mod monitoring {
+    pub mod consequence;
     pub mod figures;
     pub mod health;
     pub mod inactive_source;

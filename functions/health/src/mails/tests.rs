@@ -450,8 +450,8 @@ fn held_closings_of_all_tenants_are_in_one_mail() {
 fn a_weekly_report_has_the_figures_and_what_waits() {
     let waiting = WaitingSummary {
         items: waiting_items(),
-        unlisted: 0,
         is_complete: true,
+        ..WaitingSummary::default()
     };
     let broken = Health {
         sources: Some(incident(&[inactive()])),

@@ -14,9 +14,10 @@ use maud::{Markup, html};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::activity::next_step::NextStep;
 use crate::activity::state::{StateView, closed_words, title};
 use crate::activity::view::ticket_link;
-use crate::backlog::count::describe;
+use crate::backlog::count::{describe, ends_at};
 use crate::held;
 use crate::held::view::HeldClosingsView;
 use crate::http::input::sentence;
@@ -51,6 +52,12 @@ pub(crate) struct AlertPageView {
     ticket_address: Option<String>,
     /// What happens next without a person.
     next: String,
+    /// When, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_at: Option<Timestamp>,
+    /// What the time is, for people.
+    #[serde(skip)]
+    next_at_words: &'static str,
     /// The oldest first.
     steps: Vec<StepView>,
     /// Whether steps in between were dropped.
@@ -76,6 +83,9 @@ struct StepSchema {
 struct StepView {
     at: Timestamp,
     words: String,
+    /// When a block ends, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_until: Option<Timestamp>,
     /// The step's name, and members of its own.
     #[serde(flatten)]
     #[schemars(with = "StepSchema")]
@@ -83,11 +93,15 @@ struct StepView {
 }
 
 impl AlertPageView {
+    pub(super) fn title(&self) -> &str {
+        &self.title
+    }
+
     pub(super) fn new(
         id: &str,
         record: &Record,
         names: &PartnerNames,
-        held: Vec<HeldClosingsView>,
+        (next, held): (NextStep, Vec<HeldClosingsView>),
     ) -> Self {
         let state = StateView::of(record);
         let (key, details) = (&record.key, record.desired.details.as_ref());
@@ -107,7 +121,9 @@ impl AlertPageView {
             expires_at: details.and_then(|details| details.expires_at),
             ticket_address: state.address(names),
             state,
-            next: next_step(record),
+            next: next.words,
+            next_at: next.at,
+            next_at_words: next.at_words,
             steps: record
                 .trail
                 .steps()
@@ -133,64 +149,26 @@ impl StepView {
         Self {
             at: step.at,
             words: words(&step.what),
+            waits_until: match &step.what {
+                StepKind::Blocked { blocked, .. } => ends_at(blocked),
+                StepKind::Raised { .. }
+                | StepKind::Repeated { .. }
+                | StepKind::Resolved
+                | StepKind::Ended { .. }
+                | StepKind::Started { .. }
+                | StepKind::Unclear { .. }
+                | StepKind::Opened { .. }
+                | StepKind::Reopened { .. }
+                | StepKind::Noted { .. }
+                | StepKind::ActionRequested { .. }
+                | StepKind::Closed { .. }
+                | StepKind::AskedAgain
+                | StepKind::Released
+                | StepKind::Duplicate { .. } => None,
+            },
             step: step.what.clone(),
         }
     }
-}
-
-/// What happens next without a person.
-fn next_step(record: &Record) -> String {
-    let words = match record.blocked.as_ref().map(|blocked| &blocked.reason) {
-        Some(Blocked::NotSetUp) => "It goes on once the set-up is confirmed.",
-        Some(Blocked::Unmapped) => "It goes on once its tenant is mapped to a company.",
-        Some(Blocked::TenantDisabled) => "It goes on once its tenant is switched on.",
-        Some(Blocked::KindDisabled) => "It goes on once its kind of alert is switched on.",
-        Some(Blocked::ConnectionBroken | Blocked::ConnectionUnavailable | Blocked::Throttled) => {
-            "It goes on within a minute once ConnectWise accepts calls again."
-        }
-        Some(Blocked::Deferred) => "The next attempt follows within some minutes.",
-        Some(Blocked::MissingRight(_)) => "It goes on once the API member has the right.",
-        Some(Blocked::TargetMissing(_) | Blocked::Rejected(_)) => {
-            "One of the alerts that are refused for the same cause is tried again after 5, 15 and 30 minutes, then each hour. If it works, all go on."
-        }
-        Some(Blocked::OlderThanBackfill) => "Nothing, until you release it.",
-        Some(Blocked::Flapping(_)) => {
-            "If it is not raised again, its ticket is closed or gets a note, as you chose for its board."
-        }
-        Some(Blocked::Storm(_)) => {
-            "It stays part of the storm until it is resolved. It gets a ticket of its own if you release it."
-        }
-        Some(Blocked::WontFix(_)) => {
-            "It becomes a ticket if it is still active then. A ticket is created at once if you release it."
-        }
-        Some(Blocked::Maintenance(_)) => {
-            "It becomes a ticket if it is still active at the end of the maintenance. A ticket is created at once if you release it."
-        }
-        None if record.claim.is_some() => {
-            "The call ends within a minute, or its outcome is looked up."
-        }
-        None => match (record.desired.active, record.open()) {
-            (true, Some(_)) => {
-                "A repeat becomes a note. When the alert is resolved, the ticket is closed or gets a note, as you chose for its board."
-            }
-            (true, None) if record.is_occurrence_over() => {
-                "Nothing. A repeat creates no new ticket, since its ticket was ended by a person. The next raise after a resolve does."
-            }
-            (true, None) => "Its ticket is created.",
-            (false, Some(open)) if open.noted_resolved => {
-                return match open.manual_change {
-                    Some(change) => format!(
-                        "Nothing, until a technician closes the ticket. A person worked on it: {}.",
-                        change.words()
-                    ),
-                    None => "Nothing, until a technician closes the ticket.".to_owned(),
-                };
-            }
-            (false, Some(_)) => "The ticket is closed.",
-            (false, None) => "Nothing, until the alert is raised again.",
-        },
-    };
-    words.to_owned()
 }
 
 fn words(step: &StepKind) -> String {
@@ -242,7 +220,14 @@ fn words(step: &StepKind) -> String {
         ),
         StepKind::Opened { ticket } => format!("It has ticket #{ticket}."),
         StepKind::Reopened { ticket } => format!("Its earlier ticket #{ticket} is open again."),
-        StepKind::Noted { ticket } => format!("A note was written on ticket #{ticket}."),
+        StepKind::Noted {
+            ticket,
+            reason: Some(reason),
+        } => format!("A note was written on ticket #{ticket}. Reason: {reason}."),
+        StepKind::Noted {
+            ticket,
+            reason: None,
+        } => format!("A note was written on ticket #{ticket}."),
         StepKind::Closed { ticket, by } => format!("Ticket #{ticket} ended. {}", closed_words(*by)),
         StepKind::ActionRequested { ticket, action } => {
             format!(
@@ -251,6 +236,7 @@ fn words(step: &StepKind) -> String {
             )
         }
         StepKind::AskedAgain => "A person asked for a ticket again.".to_owned(),
+        StepKind::Released => "A person released it.".to_owned(),
         StepKind::Duplicate { ticket } => {
             format!("A second ticket #{ticket} of it was found. It is closed, with a note.")
         }
@@ -272,11 +258,11 @@ fn op_words(op: Op) -> &'static str {
 pub(super) fn render(view: &AlertPageView) -> Markup {
     html! {
         p { a href=(SetupStep::Activity.path()) { "All alerts" } }
-        h2 { (view.title) }
         dl {
-            dt { "State" } dd { b { (title(view.state.state)) } ". " (view.state.words) }
-            dt { "Ticket" } dd { (ticket_link(&view.state, view.ticket_address.as_deref())) }
-            dt { "What is next" } dd { (view.next) }
+            dt { "State" } dd { b { (title(view.state.state)) } ". " (view.state.words) (page::until(view.state.waits_until)) }
+            dt { "Ticket" } dd { (ticket_link(view.state.ticket, view.ticket_address.as_deref())) }
+            dt { "What is next" }
+            dd { (view.next) @if let Some(at) = view.next_at { " " (view.next_at_words) " " (page::time(at)) "." } }
             dt { "Tenant" } dd { (view.tenant_name) }
             @if let Some(device) = &view.device { dt { "Device" } dd { (device) } }
             @if let (Some(kind), Some(severity)) = (&view.kind, view.severity) { dt { "Kind" } dd { (kind) ", " (severity) } }
@@ -299,11 +285,11 @@ pub(super) fn render(view: &AlertPageView) -> Markup {
             }
         }
         (held::view::render(&view.held))
-        h3 { "What happened" }
+        h2 { "What happened" }
         @if view.is_cut { p class="note" { "Some steps in between are no longer stored." } }
         @if view.steps.is_empty() { p { "No step is stored." } }
         ol class="steps" {
-            @for step in &view.steps { li { (page::time(step.at)) " " (step.words) } }
+            @for step in &view.steps { li { (page::time(step.at)) " " (step.words) (page::until(step.waits_until)) } }
         }
     }
 }

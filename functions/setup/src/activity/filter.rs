@@ -1,7 +1,11 @@
 //! Which alerts a list shows.
 
+use std::collections::HashMap;
+
 use domain::alert::record::Record;
 use domain::alert::state::AlertState;
+use domain::outgoing::block_reason::BlockReason;
+use domain::setup::mapping::Mapping;
 use domain::{Kind, SourceId, TenantId};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -10,15 +14,23 @@ use serde::{Deserialize, Deserializer};
 use store::{ListedAlert, TimeCursor, TimeRange};
 
 use crate::activity::state::StateView;
+use crate::http::input::parse_id;
 use crate::http::problem::Problem;
+use crate::tenants::search::{MAX_OPTIONS, find_tenant};
+
+/// The member of the query for the reason of a block.
+pub(crate) const REASON: &str = "reason";
 
 /// The query of the list. An empty field of a form is no filter.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct ActivityFilter {
     #[serde(default, deserialize_with = "filled")]
     pub(super) state: Option<AlertState>,
+    /// Why it is blocked.
     #[serde(default, deserialize_with = "filled")]
-    pub(super) tenant: Option<TenantId>,
+    pub(super) reason: Option<BlockReason>,
+    #[serde(default, deserialize_with = "filled")]
+    pub(super) tenant: Option<String>,
     #[serde(default, deserialize_with = "filled")]
     pub(super) source: Option<SourceId>,
     #[serde(default, deserialize_with = "filled")]
@@ -48,6 +60,33 @@ fn filled<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 impl ActivityFilter {
+    /// The tenant that the filter names: by its id, or by its name if there are too many to choose
+    /// from. An id that is not listed can still be asked for where tenants are chosen.
+    ///
+    /// # Errors
+    /// When no tenant or several match.
+    pub(super) fn find_tenant(
+        &self,
+        mappings: &HashMap<TenantId, Mapping>,
+    ) -> Result<Option<TenantId>, Problem> {
+        match &self.tenant {
+            None => Ok(None),
+            Some(text) if mappings.len() <= MAX_OPTIONS => {
+                parse_id("tenant", text.clone()).map(Some)
+            }
+            Some(text) => find_tenant("tenant", text, mappings).map(Some),
+        }
+    }
+
+    /// The tenant with the id that the filter names.
+    ///
+    /// # Errors
+    /// When it is no id.
+    pub(crate) fn tenant_id(&self) -> Result<Option<TenantId>, Problem> {
+        let tenant = self.tenant.clone();
+        tenant.map(|text| parse_id("tenant", text)).transpose()
+    }
+
     /// Whether any alert may be left out.
     pub(super) fn is_set(&self) -> bool {
         !self.pairs().is_empty()
@@ -59,7 +98,8 @@ impl ActivityFilter {
         let day = |name, day: Option<Date>| day.map(|day| (name, day.to_string()));
         [
             self.state.map(|state| ("state", state.code().to_owned())),
-            self.tenant.as_ref().map(|of| ("tenant", of.to_string())),
+            self.reason.map(|of| (REASON, of.code().to_owned())),
+            self.tenant.as_ref().map(|of| ("tenant", of.clone())),
             self.source.as_ref().map(|of| ("source", of.to_string())),
             self.kind.as_ref().map(|of| ("kind", of.to_string())),
             day("since", self.since),
@@ -94,9 +134,9 @@ impl ActivityFilter {
     }
 
     /// Whether an alert of the index may be shown. The rest needs its record.
-    pub(super) fn admits(&self, alert: &ListedAlert) -> bool {
+    pub(super) fn admits(&self, alert: &ListedAlert, tenant: Option<&TenantId>) -> bool {
         let key = &alert.key;
-        is_chosen(self.tenant.as_ref(), &key.tenant)
+        is_chosen(tenant, &key.tenant)
             && is_chosen(self.source.as_ref(), &key.source)
             && is_chosen(self.kind.as_ref(), &alert.summary.kind)
             && (self.ticket_number().is_some() || self.finds(alert))
@@ -106,12 +146,16 @@ impl ActivityFilter {
     pub(super) fn shows(&self, alert: &ListedAlert, record: &Record) -> bool {
         let view = StateView::of(record);
         let is_ticket = self.ticket_number().is_some() && view.ticket == self.ticket_number();
-        self.state.is_none_or(|state| state == view.state) && (is_ticket || self.finds(alert))
+        let blocked = record.blocked.as_ref();
+        let reason = blocked.map(|blocked| BlockReason::of(&blocked.reason));
+        self.state.is_none_or(|state| state == view.state)
+            && self.reason.is_none_or(|of| reason == Some(of))
+            && (is_ticket || self.finds(alert))
     }
 
     /// Whether only records decide, so that reading them is most of the work.
     pub(super) fn needs_records(&self) -> bool {
-        self.state.is_some() || self.ticket_number().is_some()
+        self.state.is_some() || self.reason.is_some() || self.ticket_number().is_some()
     }
 
     fn ticket_number(&self) -> Option<u64> {

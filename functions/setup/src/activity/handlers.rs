@@ -24,13 +24,14 @@ use crate::{audit, page};
 pub(crate) async fn list(
     setup: AppState,
     session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
     QueryParams(filter): QueryParams<ActivityFilter>,
 ) -> Result<PageResponse, Problem> {
-    let view = reader::read(&setup, &session.partner, filter).await?;
+    let view = reader::read(&setup, &session.partner, filter, invocation.now()).await?;
     let content = view::render(&view)?;
     let flash = FlashQuery::default();
     let page = page::step(&session, SetupStep::Activity, &flash, &view, &content);
-    Ok(page)
+    Ok(page.with_problem(view.problem))
 }
 
 #[derive(Deserialize)]
@@ -43,12 +44,14 @@ pub(crate) struct AlertQuery {
 pub(crate) async fn show(
     setup: AppState,
     session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
     QueryParams(query): QueryParams<AlertQuery>,
 ) -> Result<PageResponse, Problem> {
-    let view = reader::read_one(&setup, &session.partner, &query.id).await?;
+    let view = reader::read_one(&setup, &session.partner, &query.id, invocation.now()).await?;
     let content = alert_page::render(&view);
     let flash = FlashQuery::new(query.done);
-    let page = page::step(&session, SetupStep::Activity, &flash, &view, &content);
+    let (step, title) = (SetupStep::Activity, view.title());
+    let page = page::within_step(&session, step, title, &flash, &view, &content);
     Ok(page)
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod alert_page;
 pub(crate) mod filter;
 pub(crate) mod handlers;
+mod next_step;
 pub(crate) mod reader;
 pub(crate) mod state;
-mod view;
+pub(crate) mod view;

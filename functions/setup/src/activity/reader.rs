@@ -1,17 +1,22 @@
 //! Reads a page of the list, and one alert.
 
-use domain::PartnerId;
+use domain::alert::blocked::BlockedSince;
 use domain::alert::record::Record;
+use domain::ticketing::refused_writes::RefusalGroups;
+use domain::{PartnerId, TenantId};
 use jiff::Timestamp;
 use store::{ListedAlert, TimeCursor};
 
 use crate::activity::alert_page::AlertPageView;
 use crate::activity::filter::ActivityFilter;
+use crate::activity::next_step::{NextStep, NextStepContext};
 use crate::activity::view::{ActivityView, AlertRow, FilterOptions};
 use crate::context::Setup;
 use crate::held;
 use crate::http::problem::Problem;
 use crate::partner_names::PartnerNames;
+use crate::tenants::reader::read_tenants;
+use crate::tenants::search::MAX_OPTIONS;
 
 /// Alerts on one page.
 pub(super) const PAGE: usize = 50;
@@ -32,11 +37,14 @@ fn options(names: &PartnerNames) -> FilterOptions {
     let sources = names.sources.iter();
     let kinds = names.kinds.iter();
     FilterOptions {
-        tenants: sorted(
-            tenants
-                .map(|id| (id.to_string(), names.tenant(id)))
-                .collect(),
-        ),
+        tenants: match names.mappings.len() {
+            0..=MAX_OPTIONS => Some(sorted(
+                tenants
+                    .map(|id| (id.to_string(), names.tenant(id)))
+                    .collect(),
+            )),
+            _ => None,
+        },
         sources: sorted(
             sources
                 .map(|(id, name)| (id.to_string(), name.clone()))
@@ -50,8 +58,12 @@ fn options(names: &PartnerNames) -> FilterOptions {
     }
 }
 
-pub(crate) async fn names(setup: &Setup, partner: &PartnerId) -> Result<PartnerNames, Problem> {
-    let config = setup.connections.partner_config(partner).await?;
+pub(crate) async fn names(
+    setup: &Setup,
+    partner: &PartnerId,
+    now: Timestamp,
+) -> Result<PartnerNames, Problem> {
+    let (_, config) = read_tenants(setup, partner, now).await?;
     Ok(PartnerNames::read(setup.access(), config).await?)
 }
 
@@ -74,6 +86,7 @@ pub(crate) async fn find(
     setup: &Setup,
     partner: &PartnerId,
     filter: &ActivityFilter,
+    tenant: Option<&TenantId>,
 ) -> Result<FoundAlerts, Problem> {
     let by_time = &setup.alerts.by_time;
     let range = filter.range()?;
@@ -94,7 +107,7 @@ pub(crate) async fn find(
             };
             looked_at += 1;
             last = Some(alert.clone());
-            some.extend(Some(alert).filter(|alert| filter.admits(alert)));
+            some.extend(Some(alert).filter(|alert| filter.admits(alert, tenant)));
         }
         if filter.needs_records() {
             records_read += some.len();
@@ -119,9 +132,23 @@ pub(super) async fn read(
     setup: &Setup,
     partner: &PartnerId,
     filter: ActivityFilter,
+    now: Timestamp,
 ) -> Result<ActivityView, Problem> {
-    let names = names(setup, partner).await?;
-    let found = find(setup, partner, &filter).await?;
+    let names = names(setup, partner, now).await?;
+    let tenant = match filter.find_tenant(&names.mappings) {
+        Ok(tenant) => tenant,
+        Err(problem) => {
+            return Ok(ActivityView {
+                rows: vec![],
+                next: None,
+                looked_back_to: None,
+                options: options(&names),
+                problem: Some(problem),
+                filter,
+            });
+        }
+    };
+    let found = find(setup, partner, &filter, tenant.as_ref()).await?;
     let rows = found.alerts.iter();
     let rows = rows.filter_map(|of| AlertRow::new(&of.listed, &of.record, &names));
     Ok(ActivityView {
@@ -129,6 +156,7 @@ pub(super) async fn read(
         options: options(&names),
         rows: rows.collect(),
         next: found.next,
+        problem: None,
         filter,
     })
 }
@@ -165,9 +193,10 @@ pub(super) async fn read_one(
     setup: &Setup,
     partner: &PartnerId,
     id: &str,
+    now: Timestamp,
 ) -> Result<AlertPageView, Problem> {
     let record = read_record(setup, partner, id).await?;
-    view_of(setup, id, &record).await
+    view_of(setup, id, &record, now).await
 }
 
 /// The page of the alert with this record.
@@ -175,11 +204,39 @@ pub(crate) async fn view_of(
     setup: &Setup,
     id: &str,
     record: &Record,
+    now: Timestamp,
 ) -> Result<AlertPageView, Problem> {
-    let partner = &record.key.partner;
-    let names = names(setup, partner).await?;
-    let mut held = setup.table().closing_holds.get_held(partner).await?;
-    held.retain(|tenant, _| *tenant == record.key.tenant);
+    let (partner, tenant) = (&record.key.partner, &record.key.tenant);
+    let table = setup.table();
+    // Of all mappings the page needs one.
+    let (config, mapping, held, refusals) = tokio::join!(
+        setup.connections.shared_config(partner),
+        table.tenants.get(partner, tenant),
+        table.closing_holds.get_held(partner),
+        refusals(setup, record),
+    );
+    let (mut config, mapping, mut held) = (config?, mapping?.value, held?);
+    config
+        .mappings
+        .extend(mapping.map(|mapping| (tenant.clone(), mapping)));
+    let context = NextStepContext {
+        settings: config.items.settings.clone(),
+        breaker: config.items.breaker.clone(),
+        refusals: refusals?,
+    };
+    let names = PartnerNames::read(setup.access(), config).await?;
+    held.retain(|of, _| of == tenant);
     let held = held::view::views(held, &names.mappings);
-    Ok(AlertPageView::new(id, record, &names, held))
+    let next = NextStep::of(record, &context, now);
+    Ok(AlertPageView::new(id, record, &names, (next, held)))
+}
+
+/// The retries of what ConnectWise refused, if the alert is refused.
+async fn refusals(setup: &Setup, record: &Record) -> Result<RefusalGroups, store::Error> {
+    let blocked = record.blocked.as_ref();
+    if !blocked.is_some_and(BlockedSince::is_refusal) {
+        return Ok(RefusalGroups::default());
+    }
+    let progress = setup.schedule().reconcile_progress(&record.key.partner);
+    Ok(progress.await?.refusals)
 }

@@ -3,16 +3,20 @@
 use domain::alert::record::{Actual, ClosedBy, Record};
 use domain::alert::state::AlertState;
 use domain::{Blocked, RecordId};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::backlog::count::describe;
+use crate::backlog::count::{describe, ends_at};
 
 /// The state, and what a person reads about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct StateView {
     pub(super) state: AlertState,
     pub(super) words: String,
+    /// When it no longer waits, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) waits_until: Option<Timestamp>,
     /// The ticket's number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ticket: Option<RecordId>,
@@ -32,6 +36,7 @@ impl StateView {
         Self {
             state,
             words,
+            waits_until: record.blocked.as_ref().and_then(|of| ends_at(&of.reason)),
             ticket,
             epoch,
         }

@@ -3,19 +3,23 @@
 use domain::alert::event::Severity;
 use domain::alert::record::Record;
 use domain::alert::state::AlertState;
-use domain::{Kind, SourceId, TenantId};
+use domain::outgoing::block_reason::BlockReason;
+use domain::{Kind, RecordId, SourceId, TenantId};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Serialize;
 use store::{ListedAlert, TimeCursor};
 
-use crate::activity::filter::ActivityFilter;
+use crate::activity::filter::{ActivityFilter, REASON};
 use crate::activity::state::{StateView, title};
+use crate::backlog::reasons::reason_words;
+use crate::http::input::capitalized;
 use crate::http::problem::Problem;
 use crate::page;
 use crate::partner_names::PartnerNames;
 use crate::paths::{self, with_query};
 use crate::step::SetupStep;
+use crate::tenants::search::HELP;
 
 #[derive(Serialize)]
 pub(super) struct ActivityView {
@@ -28,12 +32,16 @@ pub(super) struct ActivityView {
     pub(super) filter: ActivityFilter,
     #[serde(skip)]
     pub(super) options: FilterOptions,
+    /// Why the filter cannot be used.
+    #[serde(skip)]
+    pub(super) problem: Option<Problem>,
 }
 
 /// What the list can be filtered by, as pairs of an id and a name.
 #[derive(Debug, Default)]
 pub(super) struct FilterOptions {
-    pub(super) tenants: Vec<(String, String)>,
+    /// `None` if there are too many to choose from.
+    pub(super) tenants: Option<Vec<(String, String)>>,
     pub(super) sources: Vec<(String, String)>,
     pub(super) kinds: Vec<(String, String)>,
 }
@@ -87,9 +95,9 @@ impl StateView {
 }
 
 /// A ticket's number, which leads into ConnectWise.
-pub(super) fn ticket_link(state: &StateView, address: Option<&str>) -> Markup {
+pub(crate) fn ticket_link(ticket: Option<RecordId>, address: Option<&str>) -> Markup {
     html! {
-        @match (state.ticket, address) {
+        @match (ticket, address) {
             (Some(ticket), Some(address)) => a href=(address) rel="noreferrer" { "#" (ticket) },
             (Some(ticket), None) => { "#" (ticket) },
             (None, _) => "none",
@@ -115,8 +123,10 @@ pub(super) fn render(view: &ActivityView) -> Result<Markup, Problem> {
     };
     let (newest, older) = (address(None)?, address(view.next.as_ref())?);
     Ok(html! {
-        (filter_form(filter, &view.options))
-        @if view.rows.is_empty() {
+        (filter_form(filter, &view.options, view.problem.as_ref()))
+        @if let Some(problem) = &view.problem {
+            @if view.options.tenants.is_some() { p class="problem" role="alert" { (problem.detail) } }
+        } @else if view.rows.is_empty() {
             @if view.next.is_none() && !filter.is_set() { p { "No alert has arrived yet. Sources says where alerts come from." } }
             @else { p { "No alert matches." } }
         } @else {
@@ -151,15 +161,20 @@ fn row_markup(row: &AlertRow) -> Markup {
             }
             td data-label="Received" { (page::time(row.received_at)) }
             td data-label="Tenant" { (row.tenant_name) }
-            td data-label="State" { b { (title(row.state.state)) } br; small { (row.state.words) } }
-            td data-label="Ticket" { (ticket_link(&row.state, row.ticket_address.as_deref())) }
+            td data-label="State" { b { (title(row.state.state)) } br; small { (row.state.words) (page::until(row.state.waits_until)) } }
+            td data-label="Ticket" { (ticket_link(row.state.ticket, row.ticket_address.as_deref())) }
         }
     }
 }
 
-fn filter_form(filter: &ActivityFilter, options: &FilterOptions) -> Markup {
+fn filter_form(
+    filter: &ActivityFilter,
+    options: &FilterOptions,
+    problem: Option<&Problem>,
+) -> Markup {
     let states = AlertState::ALL.map(|state| (state.code().to_owned(), title(state).to_owned()));
     let state = filter.state.map(AlertState::code);
+    let reasons = BlockReason::ALL.map(|of| (of.code().to_owned(), capitalized(reason_words(of))));
     let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
     html! {
         form method="get" action=(SetupStep::Activity.path()) role="search" {
@@ -170,11 +185,15 @@ fn filter_form(filter: &ActivityFilter, options: &FilterOptions) -> Markup {
                     small id="search-help" { "A part of a title, a device or an alert id, or a ticket number." }
                 }
                 (choice("state", "State", &states, state))
-                (choice("tenant", "Tenant", &options.tenants, filter.tenant.as_ref().map(TenantId::as_str)))
+                @match &options.tenants {
+                    Some(tenants) => (choice("tenant", "Tenant", tenants, filter.tenant.as_deref())),
+                    None => (tenant_field(filter, problem)),
+                }
             }
-            details open[filter.source.is_some() || filter.kind.is_some() || filter.since.is_some() || filter.until.is_some()] {
+            details open[filter.reason.is_some() || filter.source.is_some() || filter.kind.is_some() || filter.since.is_some() || filter.until.is_some()] {
                 summary { "More filters" }
                 div class="pair" {
+                    (choice(REASON, "Why it waits", &reasons, filter.reason.map(BlockReason::code)))
                     (choice("source", "Source", &options.sources, filter.source.as_ref().map(SourceId::as_str)))
                     (choice("kind", "Kind", &options.kinds, filter.kind.as_ref().map(Kind::as_str)))
                     div { label for="since" { "From day (UTC)" } input id="since" name="since" type="date" value=(day(filter.since)); }
@@ -183,6 +202,20 @@ fn filter_form(filter: &ActivityFilter, options: &FilterOptions) -> Markup {
             }
             button { "Show" }
             @if filter.is_set() { " " a href=(SetupStep::Activity.path()) { "Show all" } }
+        }
+    }
+}
+
+/// The field for a tenant where there are too many to choose from.
+fn tenant_field(filter: &ActivityFilter, problem: Option<&Problem>) -> Markup {
+    html! {
+        div {
+            label for="tenant" { "Tenant" }
+            input id="tenant" name="tenant" type="search" maxlength="200" value=[filter.tenant.as_deref()]
+                aria-describedby=(if problem.is_some() { "tenant-problem tenant-help" } else { "tenant-help" })
+                aria-invalid=[problem.map(|_| "true")];
+            @if let Some(problem) = problem { p class="problem" id="tenant-problem" role="alert" { (problem.detail) } }
+            small id="tenant-help" { (HELP) }
         }
     }
 }

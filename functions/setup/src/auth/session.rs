@@ -10,7 +10,7 @@ use aws::invocation::{Caller, Invocation};
 use axum::Extension;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use domain::setup::access::{Invitation, TokenHash};
@@ -22,6 +22,7 @@ use store::Actor;
 
 use crate::context::{AppState, Setup};
 use crate::http::input::{BodyFormat, Input, PathParam, is_multipart};
+use crate::http::present::catch_panics;
 use crate::http::problem::Problem;
 use crate::http::response::ChangeResponse;
 use crate::step::SetupStep;
@@ -103,11 +104,34 @@ pub(crate) async fn require_session(
             };
             let invocation = invocation.with_caller(caller);
             request.extensions_mut().insert(invocation);
-            request.extensions_mut().insert(session);
-            next.run(request).await
+            request.extensions_mut().insert(session.clone());
+            // A panic is caught here too: its page keeps the partner's head.
+            let mut response = catch_panics(request, next).await;
+            response.extensions_mut().insert(session);
+            response
         }
         Err(problem) => problem.into_response(),
     }
+}
+
+/// The answer for an address that is no page.
+pub(crate) async fn no_such_page(
+    setup: AppState,
+    Extension(invocation): Extension<Invocation>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let mut response = Problem::not_found("There is no such page.").into_response();
+    // The menu's links are relative: they lead to the partner's pages from its own level only.
+    let split = paths::split(uri.path()).filter(|(_, own)| !own.contains('/'));
+    let partner = split.and_then(|_| paths::partner_of(uri.path()));
+    if let Some(partner) = partner
+        && let Ok(Some(session)) =
+            PartnerSession::of_partner(&setup, &partner, &headers, &invocation).await
+    {
+        response.extensions_mut().insert(session);
+    }
+    response
 }
 
 /// # Errors

@@ -12,7 +12,6 @@ use serde::Serialize;
 use store::BlockedRange;
 
 use crate::context::Setup;
-use crate::page;
 
 /// Alerts that are counted for one page. More than these are reported as "more".
 const MAX_COUNTED: u64 = 20_000;
@@ -102,7 +101,7 @@ impl Backlog {
                 let code = code(&reason);
                 *of.others.entry(code.clone()).or_default() += 1;
                 let words = self.words.entry(code);
-                words.or_insert_with(|| describe_all(&reason));
+                words.or_insert_with(|| describe(&reason));
             }
         }
     }
@@ -122,19 +121,7 @@ fn code(reason: &Blocked) -> String {
     }
 }
 
-/// Why alerts have no ticket yet.
-fn describe_all(reason: &Blocked) -> String {
-    // Each alert has its own end.
-    if let Blocked::Maintenance(_) = reason {
-        return "held by maintenance".to_owned();
-    }
-    if let Blocked::WontFix(_) = reason {
-        return "not to be fixed, as a technician said".to_owned();
-    }
-    describe(reason)
-}
-
-/// Why an alert is blocked.
+/// Why an alert is blocked, without the time at which the block ends.
 pub(crate) fn describe(reason: &Blocked) -> String {
     match reason {
         Blocked::NotSetUp => "the set-up is not confirmed".to_owned(),
@@ -158,22 +145,33 @@ pub(crate) fn describe(reason: &Blocked) -> String {
         }
         Blocked::Rejected(_) => "ConnectWise rejected the ticket".to_owned(),
         Blocked::OlderThanBackfill => "it was raised too long ago".to_owned(),
-        Blocked::Flapping(until) => {
-            format!(
-                "raised and resolved again and again, so its ticket stays open until {}",
-                page::readable(*until)
-            )
+        Blocked::Flapping(_) => {
+            "raised and resolved again and again, so its ticket stays open for now".to_owned()
         }
         Blocked::Storm(_) => "part of an alert storm, which has one ticket".to_owned(),
-        Blocked::WontFix(until) => {
-            format!(
-                "not to be fixed until {}, as a technician said",
-                page::readable(*until)
-            )
-        }
-        Blocked::Maintenance(hold) => {
-            format!("held by maintenance until {}", page::readable(hold.until))
-        }
+        Blocked::WontFix(_) => "not to be fixed for now, as a technician said".to_owned(),
+        Blocked::Maintenance(_) => "held by maintenance".to_owned(),
+    }
+}
+
+/// The end of a block, if its reason has one.
+pub(crate) fn ends_at(reason: &Blocked) -> Option<Timestamp> {
+    match reason {
+        Blocked::Flapping(until) | Blocked::WontFix(until) => Some(*until),
+        Blocked::Maintenance(hold) => Some(hold.until),
+        Blocked::NotSetUp
+        | Blocked::Unmapped
+        | Blocked::TenantDisabled
+        | Blocked::KindDisabled
+        | Blocked::ConnectionBroken
+        | Blocked::ConnectionUnavailable
+        | Blocked::Throttled
+        | Blocked::Deferred
+        | Blocked::MissingRight(_)
+        | Blocked::TargetMissing(_)
+        | Blocked::Rejected(_)
+        | Blocked::OlderThanBackfill
+        | Blocked::Storm(_) => None,
     }
 }
 
@@ -270,8 +268,8 @@ mod tests {
         };
         assert_eq!(code(&hold(0)), "maintenance");
         assert_eq!(code(&hold(0)), code(&hold(60)));
-        assert_eq!(describe_all(&hold(0)), describe_all(&hold(60)));
-        assert_ne!(describe(&hold(0)), describe(&hold(60)));
+        assert_eq!(describe(&hold(0)), describe(&hold(60)));
+        assert_ne!(ends_at(&hold(0)), ends_at(&hold(60)));
     }
 
     #[test]

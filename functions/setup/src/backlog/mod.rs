@@ -3,6 +3,7 @@
 
 pub(crate) mod count;
 pub(crate) mod handlers;
+pub(crate) mod reasons;
 mod tenant_reader;
 mod tenant_view;
 mod view;

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 use store::BlockedAlert;
 
-use crate::backlog::count::{BacklogCounts, describe};
+use crate::backlog::count::{BacklogCounts, describe, ends_at};
 use crate::backlog::view::release_forms;
 use crate::checklist::counted;
 use crate::http::input::sentence;
@@ -48,6 +48,9 @@ pub(super) struct WaitingAlert {
     raised_at: Timestamp,
     /// What it waits for, as a sentence.
     waits: String,
+    /// When it no longer waits, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_until: Option<Timestamp>,
     can_release: bool,
 }
 
@@ -87,6 +90,10 @@ impl WaitingAlert {
             kind: details.kind,
             severity: details.severity,
             raised_at: details.raised_at,
+            waits_until: match fate {
+                Forecast::Blocked(reason) => ends_at(reason),
+                Forecast::Ticket | Forecast::TooOld => None,
+            },
             waits: match fate {
                 Forecast::Ticket => "It becomes a ticket within a few minutes.".to_owned(),
                 Forecast::TooOld => "It was raised too long ago.".to_owned(),
@@ -156,7 +163,7 @@ fn row(alert: &WaitingAlert, has_releasable: bool) -> Result<Markup, Problem> {
                 }
             }
             td data-label="Raised" { (page::time(alert.raised_at)) }
-            td data-label="Waits" { (alert.waits) }
+            td data-label="Waits" { (alert.waits) (page::until(alert.waits_until)) }
         }
     })
 }

@@ -5,9 +5,11 @@ use axum::Extension;
 use axum::response::{IntoResponse, Response};
 use domain::PartnerId;
 use domain::alert::kind::{Category, with_added};
+use domain::setup::settings::Settings;
 use store::{Actor, DedicatedBoards};
 
 use crate::audit;
+use crate::audit::NONE;
 use crate::auth::session::PartnerSession;
 use crate::boards::existing::chosen_boards;
 use crate::boards::form::{DedicatedBoardsForm, ExistingBoardsForm, ProgressForm};
@@ -72,12 +74,13 @@ pub(crate) async fn choose_existing(
     )?;
     let action = (Actor::Partner, "boards_chosen");
     let detail = [Category::Operations, Category::CyberAlerts].map(|category| {
-        let board = chosen.after.board(category).board;
-        let name = match category {
+        let name = |settings: &Settings| board_name(settings.board(category).board, &chosen.boards);
+        let before = chosen.before.as_ref().map_or_else(|| NONE.to_owned(), name);
+        let label = match category {
             Category::Operations => "operations",
             Category::CyberAlerts => "cyber_alerts",
         };
-        (name, board_name(board, &chosen.boards))
+        (label, audit::changed(&before, &name(&chosen.after)))
     });
     audit::record(&setup, partner, action, &detail, &invocation).await;
     stop_provisioning(&setup, partner).await?;

@@ -6,16 +6,17 @@ use std::time::Duration;
 use aws::invocation::Invocation;
 use connectwise::Client;
 use domain::alert::event::Severity;
+use domain::alert::kind::Category;
 use domain::setup::board_targets::choose_boards;
-use domain::setup::settings::BoardTarget;
 use domain::{PartnerId, RecordId};
 use store::{Actor, DedicatedBoards, SaveOutcome};
 use tokio::time::Instant;
 
 use crate::audit;
 use crate::boards::existing::former_parts;
-use crate::boards::lists::usual_priorities;
+use crate::boards::lists::{offered_boards, usual_priorities};
 use crate::boards::provision::{BoardPair, BoardTargets, BoardsProgress, provision};
+use crate::boards::review::board_name;
 use crate::context::Setup;
 use crate::http::input::sentence;
 use crate::http::problem::Problem;
@@ -77,6 +78,7 @@ pub(super) async fn create_boards(
         });
     }
     let usual = usual_priorities(client, invocation.call_ends()).await?;
+    let before = names_before(setup, partner, client, desired, invocation).await?;
     save_targets(
         setup,
         partner,
@@ -87,11 +89,17 @@ pub(super) async fn create_boards(
     )
     .await?;
     mark_finished(setup, partner, desired, now.version).await?;
-    let board = |target: &BoardTarget| target.board.unwrap_or_default().to_string();
     let action = (Actor::Partner, "boards_ready");
+    let [operations, cyber_alerts] = before;
     let detail = [
-        ("operations", board(&targets.operations)),
-        ("cyber_alerts", board(&targets.cyber_alerts)),
+        (
+            "operations",
+            audit::changed(&operations, &desired.operations.name),
+        ),
+        (
+            "cyber_alerts",
+            audit::changed(&cyber_alerts, &desired.cyber_alerts.name),
+        ),
     ];
     audit::record(setup, partner, action, &detail, invocation).await;
     setup
@@ -99,6 +107,24 @@ pub(super) async fn create_boards(
         .reconcile_and_probe(partner, invocation.now())
         .await?;
     Ok(progress)
+}
+
+/// The names of the boards so far, for the history. A board whose name cannot be read has its number.
+async fn names_before(
+    setup: &Setup,
+    partner: &PartnerId,
+    client: &Client,
+    desired: &DedicatedBoards,
+    invocation: &Invocation,
+) -> Result<[String; 2], Problem> {
+    let before = setup.table().settings.get(partner).await?.value;
+    let Some(before) = before.filter(|before| before.belongs_to(desired.epoch)) else {
+        return Ok([audit::NONE, audit::NONE].map(str::to_owned));
+    };
+    let offered = offered_boards(client, invocation.call_ends()).await.ok();
+    let boards = offered.map(|offered| offered.boards).unwrap_or_default();
+    let categories = [Category::Operations, Category::CyberAlerts];
+    Ok(categories.map(|category| board_name(before.board(category).board, &boards)))
 }
 
 /// Sends tickets to the boards. Other settings that were saved meanwhile are kept. If the

@@ -21,6 +21,7 @@ use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page;
 use crate::page::flash::FlashQuery;
 use crate::step::SetupStep;
+use crate::tenants::reader::read_tenants;
 
 #[derive(Deserialize)]
 pub(crate) struct ConfirmForm {
@@ -46,7 +47,7 @@ pub(crate) async fn show(
     };
     let now = invocation.now();
     let backlog = if missing.is_empty() {
-        let config = setup.connections.partner_config(partner).await?;
+        let (_, config) = read_tenants(&setup, partner, now).await?;
         let config = assume(config, assumption, now);
         Some(count_backlog(&setup, partner, &config, CountedTenants::All, now).await?)
     } else {

@@ -79,9 +79,13 @@ pub(super) fn render(view: &ConfirmView) -> Markup {
             p class="note" { "Still missing:" }
             ul { @for missing in &view.missing { li { a href=(missing.path) { (missing.what) } } } }
         }
-        @if let Some(waiting) = &view.waiting {
+        @if let Some(waiting) = view.waiting.as_ref().filter(|of| of.all > 0) {
             h2 { @if view.confirmed { "Alerts without a ticket" } @else { "What will happen" } }
             (preview(view, waiting))
+        } @else if view.waiting.is_some() {
+            p class=[view.confirmed.then_some("good")] {
+                @if view.confirmed { "Every active alert has its ticket." } @else { "No alert waits now." }
+            }
         }
         @if !view.confirmed && view.missing.is_empty() {
             form method="post" action=(SetupStep::Confirm.path()) {
@@ -95,8 +99,10 @@ pub(super) fn render(view: &ConfirmView) -> Markup {
 fn preview(view: &ConfirmView, waiting: &BacklogCounts) -> Markup {
     html! {
         ul {
-            li { b { (counted(waiting.tickets, "alert")) } " of " (counted(view.tenants as u64, "tenant")) " "
-                @if waiting.tickets == 1 { "becomes a ticket" } @else { "become tickets" } }
+            @if waiting.tickets > 0 {
+                li { b { (counted(waiting.tickets, "alert")) } " of " (counted(view.tenants as u64, "tenant")) " "
+                    @if waiting.tickets == 1 { "becomes a ticket" } @else { "become tickets" } }
+            }
             @if let Some(unmapped) = waiting.others.get("unmapped") {
                 li { (counted(*unmapped, "alert")) " of "
                     (counted(view.tenants_unmapped as u64, "tenant"))
@@ -142,6 +148,39 @@ mod tests {
         };
         let page = render(&view);
         insta::assert_snapshot!(crate::page::lines(&page));
+    }
+
+    #[test]
+    fn confirm_says_nothing_of_tickets_that_none_becomes() {
+        let nothing = ConfirmView {
+            confirmed: true,
+            waiting: Some(BacklogCounts::default()),
+            ..view()
+        };
+        let page = render(&nothing).into_string();
+        assert!(
+            page.contains("Every active alert has its ticket."),
+            "{page}"
+        );
+        assert!(!page.contains("0 alerts"), "{page}");
+        let before = render(&ConfirmView {
+            confirmed: false,
+            ..nothing
+        });
+        let page = before.into_string();
+        assert!(page.contains("No alert waits now."), "{page}");
+        assert!(!page.contains("0 alerts"), "{page}");
+        let older = ConfirmView {
+            waiting: Some(BacklogCounts {
+                all: 1,
+                older: 1,
+                ..BacklogCounts::default()
+            }),
+            ..view()
+        };
+        let page = render(&older).into_string();
+        assert!(page.contains("1 older alert"), "{page}");
+        assert!(!page.contains("0 alerts"), "{page}");
     }
 
     #[test]

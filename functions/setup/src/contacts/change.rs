@@ -42,14 +42,47 @@ pub(super) async fn is_live(setup: &Setup, partner: &PartnerId) -> Result<bool, 
 pub(super) async fn store(
     setup: &Setup,
     partner: &PartnerId,
-    (contacts, version): (&Contacts, u64),
+    (before, after, version): (&Contacts, &Contacts, u64),
     action: (Actor, &str),
     invocation: &Invocation,
 ) -> Result<(), Problem> {
     let access = setup.access();
-    saved_version(access.contacts.save(partner, contacts, version).await?)?;
-    audit::record(setup, partner, action, &[], invocation).await;
+    saved_version(access.contacts.save(partner, after, version).await?)?;
+    let detail = differences(before, after);
+    audit::record(setup, partner, action, &detail, invocation).await;
     Ok(())
+}
+
+/// Who was added, removed or changed, for the history.
+pub(super) fn differences(before: &Contacts, after: &Contacts) -> Vec<(&'static str, String)> {
+    let named = |contact: &Contact| {
+        let mails = mails::titles(&contact.mails);
+        format!("{} ({mails})", contact.address.as_str())
+    };
+    let (mut added, mut removed, mut changed, mut other) = (vec![], vec![], vec![], vec![]);
+    for contact in after.iter() {
+        match before.find(&contact.address) {
+            None => added.push(named(contact)),
+            Some(known) if known.mails != contact.mails => {
+                let mails = |of: &Contact| mails::titles(&of.mails);
+                let mails = audit::changed(&mails(known), &mails(contact));
+                changed.push(format!("{}: {mails}", contact.address.as_str()));
+            }
+            // It was confirmed, or another link was mailed.
+            Some(known) if known != contact => other.push(contact.address.as_str().to_owned()),
+            Some(_) => {}
+        }
+    }
+    let is_gone = |contact: &&Contact| after.find(&contact.address).is_none();
+    removed.extend(before.iter().filter(is_gone).map(named));
+    let all = [
+        ("added", added),
+        ("removed", removed),
+        ("mails", changed),
+        ("contact", other),
+    ];
+    let all = all.into_iter().filter(|(_, of)| !of.is_empty());
+    all.map(|(label, of)| (label, of.join("; "))).collect()
 }
 
 /// Mails a confirmation link, then stores the contacts in which the address waits for it. If the mail
@@ -57,7 +90,7 @@ pub(super) async fn store(
 pub(super) async fn request_confirmation(
     setup: &Setup,
     session: &PartnerSession,
-    address: &EmailAddress,
+    (before, address): (&Contacts, &EmailAddress),
     change: impl FnOnce(TokenHash) -> Result<Contacts, ContactError>,
     (version, action): (u64, &str),
     invocation: &Invocation,
@@ -76,7 +109,8 @@ pub(super) async fn request_confirmation(
         not_sent(&err)
     })?;
     let action = (Actor::Partner, action);
-    store(setup, partner, (&contacts, version), action, invocation).await
+    let saved = (before, &contacts, version);
+    store(setup, partner, saved, action, invocation).await
 }
 
 /// Replaces all contacts for the operator. It takes effect at once, and links that were mailed to
@@ -96,7 +130,8 @@ pub(crate) async fn set_by_operator(
         return Ok(());
     }
     let action = (Actor::Operator, "contacts_set");
-    store(setup, partner, (&contacts, version), action, invocation).await?;
+    let saved = (&value, &contacts, version);
+    store(setup, partner, saved, action, invocation).await?;
     setup.schedule().probe(partner, invocation.now()).await?;
     let name = name_of(setup, partner).await;
     let mut mails = vec![];
@@ -215,5 +250,43 @@ pub(super) fn not_sent(err: &MailError) -> Problem {
         MailError::Unavailable { .. } => Problem::unavailable(
             "The mail service did not answer, so the mail may or may not have been sent. Check whether it arrives, and try again in a minute.",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contacts(of: &[(&str, &[MailKind])]) -> Contacts {
+        let of = of.iter().map(|(address, mails)| {
+            let address = EmailAddress::parse(address).unwrap();
+            (address, mails.iter().copied().collect::<BTreeSet<_>>())
+        });
+        Contacts::confirmed_by_operator(of).unwrap()
+    }
+
+    #[test]
+    fn the_history_says_who_gets_which_mails_now_and_before() {
+        let (broken, weekly) = (MailKind::BrokenConnection, MailKind::WeeklyReport);
+        let before = contacts(&[
+            ("kim@northwind.example", &[broken]),
+            ("lee@northwind.example", &[broken]),
+        ]);
+        let after = contacts(&[
+            ("kim@northwind.example", &[broken, weekly]),
+            ("max@northwind.example", &[weekly]),
+        ]);
+        assert_eq!(
+            differences(&before, &after),
+            [
+                ("added", "max@northwind.example (Weekly report)".to_owned()),
+                ("removed", "lee@northwind.example (Broken connection)".to_owned()),
+                (
+                    "mails",
+                    "kim@northwind.example: Broken connection, Weekly report (before: Broken connection)".to_owned()
+                ),
+            ]
+        );
+        assert_eq!(differences(&after, &after), []);
     }
 }

@@ -12,7 +12,8 @@ use store::{Actor, SaveOutcome, Versioned};
 
 use crate::auth::session::PartnerSession;
 use crate::contacts::change::{
-    count_mail, is_live, not_sent, notices, notify, read_at, refusal, request_confirmation, store,
+    count_mail, differences, is_live, not_sent, notices, notify, read_at, refusal,
+    request_confirmation, store,
 };
 use crate::contacts::view::{ContactsView, render, render_confirmation};
 use crate::context::AppState;
@@ -83,7 +84,8 @@ pub(crate) async fn add(
     let contacts = before.clone();
     let add = |token| contacts.with_new(address.clone(), form.mails, token, invocation.now());
     let saved_as = (form.version, "contact_added");
-    request_confirmation(&setup, &session, &address, add, saved_as, &invocation).await?;
+    let of = (&before, &address);
+    request_confirmation(&setup, &session, of, add, saved_as, &invocation).await?;
     let other =
         |to| mails::other_contact_changed(to, &session.name, OtherChange::Added, invocation.now());
     let notices = notices(&before, &address, None, other);
@@ -100,9 +102,11 @@ pub(crate) async fn resend(
 ) -> Result<ChangeResponse, Problem> {
     let address = parse_address(&form.address)?;
     let contacts = read_at(&setup, &session.partner, form.version).await?;
-    let renew = |token| contacts.with_new_link(&address, token, invocation.now());
+    let of = (&contacts, &address);
+    let renewed = contacts.clone();
+    let renew = |token| renewed.with_new_link(&address, token, invocation.now());
     let saved_as = (form.version, "contact_link_mailed");
-    request_confirmation(&setup, &session, &address, renew, saved_as, &invocation).await?;
+    request_confirmation(&setup, &session, of, renew, saved_as, &invocation).await?;
     Ok(next("confirmation_sent"))
 }
 
@@ -125,7 +129,7 @@ pub(crate) async fn change(
     }
     count_mail(&setup, partner, &invocation).await?;
     let action = (Actor::Partner, "contact_changed");
-    let saved = (&contacts, form.version);
+    let saved = (&before, &contacts, form.version);
     store(&setup, partner, saved, action, &invocation).await?;
     // A contact that wants more mails is notified of what was not mailed to anyone yet.
     setup.schedule().probe(partner, invocation.now()).await?;
@@ -152,7 +156,7 @@ pub(crate) async fn remove(
     let contacts = contacts.map_err(refusal)?;
     count_mail(&setup, partner, &invocation).await?;
     let action = (Actor::Partner, "contact_removed");
-    let saved = (&contacts, form.version);
+    let saved = (&before, &contacts, form.version);
     store(&setup, partner, saved, action, &invocation).await?;
     let (name, now) = (&session.name, invocation.now());
     let own = mails::contact_removed(address.clone(), name, now);
@@ -187,6 +191,7 @@ pub(crate) async fn confirm(
     let (access, now) = (setup.access(), invocation.now());
     let (partner, read) = tokio::join!(access.partners.get(&id), access.contacts.get(&id));
     let (partner, Versioned { value, version }) = (partner?.value, read?);
+    let before = value.clone();
     let contacts = value.confirmed(&token, (&id, partner.as_ref()), now);
     let contacts = contacts.ok_or_else(invalid)?;
     match access.contacts.save(&id, &contacts, version).await? {
@@ -194,7 +199,8 @@ pub(crate) async fn confirm(
         SaveOutcome::Conflict => return Err(invalid()),
     }
     let action = (Actor::Partner, "contact_confirmed");
-    audit::record(&setup, &id, action, &[], &invocation).await;
+    let detail = differences(&before, &contacts);
+    audit::record(&setup, &id, action, &detail, &invocation).await;
     // The probe notifies the new contact of issues that no mail was sent about yet.
     setup.schedule().probe(&id, now).await?;
     let path = paths::CONFIRM_CONTACT;

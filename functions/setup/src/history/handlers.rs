@@ -1,5 +1,7 @@
 //! Shows the history, newest entries first.
 
+use aws::invocation::Invocation;
+use axum::Extension;
 use serde::Deserialize;
 use store::PageStart;
 
@@ -13,6 +15,7 @@ use crate::page;
 use crate::page::flash::FlashQuery;
 use crate::partner_names::PartnerNames;
 use crate::step::SetupStep;
+use crate::tenants::reader::read_tenants;
 
 /// Entries on one page.
 const PAGE: u16 = 50;
@@ -25,6 +28,7 @@ pub(crate) struct HistoryQuery {
 pub(crate) async fn show(
     setup: AppState,
     session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
     QueryParams(query): QueryParams<HistoryQuery>,
 ) -> Result<PageResponse, Problem> {
     let access = setup.access();
@@ -36,7 +40,7 @@ pub(crate) async fn show(
         entries: page.entries,
         next: page.next,
     };
-    let config = setup.connections.partner_config(&session.partner).await?;
+    let (_, config) = read_tenants(&setup, &session.partner, invocation.now()).await?;
     let names = PartnerNames::read(access, config).await?;
     let content = render(&view, &names)?;
     let flash = FlashQuery::default();

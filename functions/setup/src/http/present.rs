@@ -9,6 +9,7 @@ use domain::wire::problem::{PROBLEM_JSON, ProblemDetails};
 use maud::Markup;
 use serde_json::json;
 
+use crate::auth::session::PartnerSession;
 use crate::http::problem::Problem;
 use crate::http::response::{ResponseContent, json_body};
 use crate::{page, paths};
@@ -17,11 +18,13 @@ use crate::{page, paths};
 pub(crate) async fn present(request: Request, next: Next) -> Response {
     let wants_json = wants_json(request.headers());
     let path = request.uri().path().to_owned();
+    let mut response = next.run(request).await;
+    let session = response.extensions_mut().remove::<PartnerSession>();
     let form = |content| match wants_json {
         true => as_json(content),
-        false => as_page(content, &path),
+        false => as_page(content, &path, session.as_ref()),
     };
-    with_form(next.run(request).await, form)
+    with_form(response, form)
 }
 
 /// For the operator's API, which has no pages.
@@ -39,7 +42,7 @@ pub(crate) async fn catch_panics(request: Request, next: Next) -> Response {
 pub(crate) fn unread(problem: Problem, is_for_page: bool, headers: &HeaderMap) -> Response {
     let content = ResponseContent::Problem(problem);
     if is_for_page && !wants_json(headers) {
-        as_page(content, paths::START)
+        as_page(content, paths::START, None)
     } else {
         as_json(content)
     }
@@ -72,14 +75,16 @@ fn as_json(content: ResponseContent) -> Response {
     }
 }
 
-fn as_page(content: ResponseContent, path: &str) -> Response {
+fn as_page(content: ResponseContent, path: &str, session: Option<&PartnerSession>) -> Response {
     match content {
-        ResponseContent::Problem(problem) => html(problem.status, page::problem(&problem, path)),
+        ResponseContent::Problem(problem) => {
+            html(problem.status, page::problem(&problem, path, session))
+        }
         ResponseContent::Page(view) => {
             let status = view.problem.as_ref().map(|problem| problem.status);
             html(status.unwrap_or(StatusCode::OK), view.page)
         }
-        ResponseContent::Change(change) => see_other(&change.next, path),
+        ResponseContent::Change(change) => see_other(&change.next, path, session),
     }
 }
 
@@ -106,10 +111,10 @@ fn html(status: StatusCode, page: Markup) -> Response {
 }
 
 /// The browser fetches the next page. Reloading that page repeats no change.
-fn see_other(next: &str, path: &str) -> Response {
+fn see_other(next: &str, path: &str, session: Option<&PartnerSession>) -> Response {
     match HeaderValue::from_str(next) {
         Ok(next) => (StatusCode::SEE_OTHER, [(header::LOCATION, next)]).into_response(),
-        Err(_) => as_page(ResponseContent::Problem(Problem::failed()), path),
+        Err(_) => as_page(ResponseContent::Problem(Problem::failed()), path, session),
     }
 }
 

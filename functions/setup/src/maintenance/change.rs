@@ -1,14 +1,19 @@
 //! Changes of maintenance windows, by a person on the page or by the operator.
 
+use std::collections::HashMap;
+
 use aws::invocation::Invocation;
 use domain::maintenance::window::{InvalidWindow, MaintenanceWindow, WindowDefinition};
 use domain::maintenance::windows::MaintenanceWindows;
-use domain::{PartnerId, WindowId};
+use domain::{PartnerId, TenantId, WindowId};
+use jiff::Timestamp;
 use store::{Actor, SaveOutcome, Versioned};
 
 use crate::context::Setup;
 use crate::http::input::sentence;
 use crate::http::problem::Problem;
+use crate::maintenance::view::{covers, when};
+use crate::tenants::reader::read_tenants;
 use crate::{audit, random};
 
 /// Attempts of a change whose windows another change replaced meanwhile.
@@ -33,23 +38,19 @@ impl WindowChange {
         }
     }
 
-    /// The windows after the change, and the name of the window that it concerns. `None` if it
-    /// changes nothing.
+    /// The windows after the change. `None` if it changes nothing.
     fn apply(
         &self,
         before: MaintenanceWindows,
         id: &WindowId,
         invocation: &Invocation,
-    ) -> Result<Option<(MaintenanceWindows, String)>, Problem> {
+    ) -> Result<Option<MaintenanceWindows>, Problem> {
         let known = before.get(id).cloned();
-        let name = |window: &MaintenanceWindow| window.definition().name.clone();
         Ok(match self {
             Self::Save(window) if known.as_ref() == Some(window) => None,
             Self::Save(window) => {
-                let name = name(window);
                 let after = before.with(id.clone(), (**window).clone());
-                let after = after.map_err(|err| Problem::refused(err.to_string()))?;
-                Some((after, name))
+                Some(after.map_err(|err| Problem::refused(err.to_string()))?)
             }
             Self::End => {
                 let known = known.ok_or_else(|| not_found(id))?;
@@ -57,17 +58,12 @@ impl WindowChange {
                 if known.occurrence_at(now).is_none() {
                     return Ok(None);
                 }
-                let name = name(&known);
                 // It replaces a window that exists, so no limit refuses it.
                 let after = before.with(id.clone(), known.ended(now));
-                let after = after.map_err(|err| Problem::refused(err.to_string()))?;
-                Some((after, name))
+                Some(after.map_err(|err| Problem::refused(err.to_string()))?)
             }
             Self::Delete if !before.contains(id) => None,
-            Self::Delete => {
-                let name = known.as_ref().map_or_else(|| id.to_string(), name);
-                Some((before.without(id), name))
-            }
+            Self::Delete => Some(before.without(id)),
         })
     }
 }
@@ -85,19 +81,65 @@ pub(crate) async fn change(
     let store = &setup.table().maintenance;
     for _ in 0..MAX_ATTEMPTS {
         let Versioned { value, version } = store.get(partner).await?;
-        let Some((after, name)) = change.apply(value, id, invocation)? else {
+        let before = value.get(id).cloned();
+        let Some(after) = change.apply(value, id, invocation)? else {
             return Ok(());
         };
         if store.save(partner, &after, version).await? == SaveOutcome::Conflict {
             continue;
         }
-        let detail = [("window", id.to_string()), ("name", name)];
-        audit::record(setup, partner, (who, change.action()), &detail, invocation).await;
         let now = invocation.now();
+        let windows = (before.as_ref(), after.get(id));
+        let detail = detail(setup, partner, id, windows, now).await?;
+        audit::record(setup, partner, (who, change.action()), &detail, invocation).await;
         setup.schedule().reconcile(partner, now).await?;
         return Ok(());
     }
     Err(Problem::conflict())
+}
+
+/// What the history says of a window, before and after a change.
+async fn detail(
+    setup: &Setup,
+    partner: &PartnerId,
+    id: &WindowId,
+    (before, after): (Option<&MaintenanceWindow>, Option<&MaintenanceWindow>),
+    now: Timestamp,
+) -> Result<Vec<(&'static str, String)>, Problem> {
+    let windows = [before, after];
+    let mut scopes = windows.iter().flatten().map(|window| window.scope());
+    // Only names of tenants need the list of tenants.
+    let mappings = match scopes.all(|scope| scope.tenants.is_empty()) {
+        true => HashMap::new(),
+        false => read_tenants(setup, partner, now).await?.1.mappings,
+    };
+    let title = |tenant: &TenantId| match mappings.get(tenant) {
+        Some(mapping) => mapping.title(tenant).to_owned(),
+        None => tenant.to_string(),
+    };
+    let [before, after] = windows.map(|window| window.map(|window| words(window, title)));
+    let mut detail = vec![("window", id.to_string())];
+    detail.extend(match (before, after) {
+        (Some(before), Some(after)) => before
+            .into_iter()
+            .zip(after)
+            .map(|((label, before), (_, after))| (label, audit::changed(&before, &after)))
+            .collect::<Vec<_>>(),
+        // A new window, or one that was deleted.
+        (before, after) => before.or(after).map(Vec::from).unwrap_or_default(),
+    });
+    Ok(detail)
+}
+
+fn words(
+    window: &MaintenanceWindow,
+    title: impl Fn(&TenantId) -> String,
+) -> [(&'static str, String); 3] {
+    [
+        ("name", window.definition().name.clone()),
+        ("time", when(window)),
+        ("scope", covers(window, title)),
+    ]
 }
 
 /// Checks a definition; the problem names the field.

@@ -1,16 +1,18 @@
 //! The form of a maintenance window.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use domain::maintenance::recurrence::{Recurrence, Weekday};
 use domain::maintenance::scope::MaintenanceScope;
 use domain::maintenance::window::{MaintenanceWindow, WindowDefinition};
+use domain::setup::mapping::Mapping;
 use domain::{Kind, TenantId, WindowId};
 use serde::{Deserialize, Serialize};
 
 use crate::http::input::{filled, parse_name};
 use crate::http::problem::Problem;
 use crate::maintenance::change::parse;
+use crate::tenants::search::find_tenant;
 
 /// A window as a person enters it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -37,6 +39,9 @@ pub(crate) struct WindowForm {
     pub(super) month_day: String,
     #[serde(default)]
     pub(super) tenants: BTreeSet<TenantId>,
+    /// Where there are too many to choose from: a name or id of a tenant a line.
+    #[serde(default)]
+    pub(super) tenant_lines: String,
     #[serde(default)]
     pub(super) kinds: BTreeSet<Kind>,
     /// One pattern a line.
@@ -113,6 +118,25 @@ impl WindowForm {
         })
     }
 
+    /// Adds the tenants that were typed to those that were chosen.
+    ///
+    /// # Errors
+    /// When a line matches no tenant or several.
+    pub(super) fn with_typed_tenants(
+        mut self,
+        mappings: &HashMap<TenantId, Mapping>,
+    ) -> Result<Self, Problem> {
+        for line in self
+            .tenant_lines
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+        {
+            let tenant = find_tenant("tenant_lines", line, mappings)?;
+            self.tenants.insert(tenant);
+        }
+        Ok(self)
+    }
+
     pub(super) fn of(id: &WindowId, window: &MaintenanceWindow) -> Self {
         let definition = window.definition();
         let (repeats, days, month_day) = match &definition.repeats {
@@ -141,6 +165,7 @@ impl WindowForm {
             days,
             month_day,
             tenants: definition.scope.tenants.clone(),
+            tenant_lines: String::new(),
             kinds: definition.scope.kinds.clone(),
             devices: devices.join("\n"),
         }

@@ -54,6 +54,7 @@ pub(crate) async fn preview(
     Input(form): Input<WindowForm>,
 ) -> Result<PageResponse, Problem> {
     let (partner, now) = (&session.partner, invocation.now());
+    let form = read_tenants_of(&setup, partner, form, now).await?;
     let window = form.parse()?;
     let view = read_view(&setup, partner, form, now).await?;
     let view = view.with_preview(&window, now);
@@ -74,6 +75,8 @@ pub(crate) async fn save(
         Some(id) => parse_id("id", id)?,
         None => new_id()?,
     };
+    let (partner, now) = (&session.partner, invocation.now());
+    let form = read_tenants_of(&setup, partner, form, now).await?;
     let saved = WindowChange::Save(Box::new(form.parse()?));
     make(&setup, &session, (&id, &saved), "saved", &invocation).await
 }
@@ -103,6 +106,20 @@ pub(crate) async fn delete(
         &invocation,
     )
     .await
+}
+
+/// The form with the tenants that were typed.
+async fn read_tenants_of(
+    setup: &Setup,
+    partner: &PartnerId,
+    form: WindowForm,
+    now: jiff::Timestamp,
+) -> Result<WindowForm, Problem> {
+    if form.tenant_lines.trim().is_empty() {
+        return Ok(form);
+    }
+    let (_, config) = read_tenants(setup, partner, now).await?;
+    form.with_typed_tenants(&config.mappings)
 }
 
 async fn make(

@@ -9,6 +9,7 @@ use domain::maintenance::window::{MaintenanceWindow, Occurrence};
 use domain::maintenance::windows::{MAX_WINDOWS, MaintenanceWindows};
 use domain::maintenance::zone::ZoneName;
 use domain::setup::mapping::Mapping;
+use domain::text::is_same_name;
 use domain::time::duration;
 use domain::{Kind, TenantId, WindowId};
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use serde::Serialize;
 use super::form::{FormRecurrence, WindowForm};
 use super::reader::HeldAlerts;
 use crate::step::SetupStep;
+use crate::tenants::search::{HELP, MAX_OPTIONS};
 use crate::{page, paths};
 
 /// Occurrences that the page names.
@@ -83,7 +85,10 @@ impl MaintenanceView {
             id: id.clone(),
             name: window.definition().name.clone(),
             when: when(window),
-            covers: covers(window, &tenants),
+            covers: covers(window, |id| {
+                let mapping = config.mappings.get(id);
+                mapping.map_or_else(|| id.to_string(), |of| of.title(id).to_owned())
+            }),
             is_running: window.occurrence_at(now).is_some(),
             next: occurrences(window, now),
             held: held.by_window.get(id).copied().unwrap_or_default(),
@@ -111,7 +116,7 @@ fn occurrences(window: &MaintenanceWindow, now: Timestamp) -> Vec<OccurrenceView
 }
 
 /// When a window is, in words.
-fn when(window: &MaintenanceWindow) -> String {
+pub(super) fn when(window: &MaintenanceWindow) -> String {
     let definition = window.definition();
     let time = definition.starts.strftime("%H:%M");
     let zone = window.zone();
@@ -135,13 +140,9 @@ fn when(window: &MaintenanceWindow) -> String {
     }
 }
 
-/// What a window covers, in words.
-fn covers(window: &MaintenanceWindow, tenants: &[(TenantId, String)]) -> String {
+/// What a window covers, in words. `title` returns a tenant's name.
+pub(super) fn covers(window: &MaintenanceWindow, title: impl Fn(&TenantId) -> String) -> String {
     let scope = window.scope();
-    let title = |id: &TenantId| {
-        let known = tenants.iter().find(|(tenant, _)| tenant == id);
-        known.map_or_else(|| id.to_string(), |(_, title)| title.clone())
-    };
     let list = |all: Vec<String>, what: &str| match all.is_empty() {
         true => format!("all {what}"),
         false => format!("{what} {}", all.join(", ")),
@@ -295,14 +296,41 @@ fn render_recurrence(form: &WindowForm) -> Markup {
     }
 }
 
+/// The chosen tenants by their names, or by their ids where several have the name.
+fn tenant_lines(view: &MaintenanceView) -> String {
+    let chosen = &view.form.tenants;
+    let line = |id: &TenantId| {
+        let title = view.tenants.iter().find(|(tenant, _)| tenant == id);
+        let title = title.map(|(_, title)| title);
+        let is_unique = |title: &&String| {
+            let mut same = view
+                .tenants
+                .iter()
+                .filter(|(_, other)| is_same_name(other, title));
+            same.nth(1).is_none()
+        };
+        title
+            .filter(is_unique)
+            .map_or_else(|| id.to_string(), String::clone)
+    };
+    let lines: Vec<_> = chosen.iter().map(line).collect();
+    lines.join("\n")
+}
+
 fn render_scope(view: &MaintenanceView) -> Markup {
     let form = &view.form;
     let is_chosen = |set: &BTreeSet<TenantId>, id: &TenantId| set.contains(id);
     html! {
-        label for="tenants" { "Tenants" }
-        select id="tenants" name="tenants[]" multiple size="6" aria-describedby="scope-help" {
-            @for (id, title) in &view.tenants {
-                option value=(id) selected[is_chosen(&form.tenants, id)] { (title) }
+        @if view.tenants.len() > MAX_OPTIONS {
+            label for="tenant_lines" { "Tenants, one a line" }
+            textarea id="tenant_lines" name="tenant_lines" rows="4" spellcheck="false" aria-describedby="tenants-help scope-help" { (tenant_lines(view)) }
+            small id="tenants-help" { (HELP) }
+        } @else {
+            label for="tenants" { "Tenants" }
+            select id="tenants" name="tenants[]" multiple size="6" aria-describedby="scope-help" {
+                @for (id, title) in &view.tenants {
+                    option value=(id) selected[is_chosen(&form.tenants, id)] { (title) }
+                }
             }
         }
         label for="kinds" { "Kinds of alerts" }

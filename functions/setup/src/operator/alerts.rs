@@ -1,5 +1,7 @@
 //! Finds alerts, and shows the timeline of one, for the operator. It only reads.
 
+use aws::invocation::Invocation;
+use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::alert::event::Severity;
@@ -92,12 +94,13 @@ impl AlertResponse {
 
 pub(super) async fn list(
     setup: AppState,
+    Extension(invocation): Extension<Invocation>,
     PathParam(partner): PathParam,
     QueryParams(filter): QueryParams<ActivityFilter>,
 ) -> Result<Response, Problem> {
     let (partner, ..) = existing(&setup, partner).await?;
-    let names = reader::names(&setup, &partner).await?;
-    let found = reader::find(&setup, &partner, &filter).await?;
+    let names = reader::names(&setup, &partner, invocation.now()).await?;
+    let found = reader::find(&setup, &partner, &filter, filter.tenant_id()?.as_ref()).await?;
     let alerts = found.alerts.into_iter();
     let response = AlertsResponse {
         alerts: alerts
@@ -109,9 +112,13 @@ pub(super) async fn list(
     Ok(json_response(StatusCode::OK, &response))
 }
 
-pub(super) async fn get(setup: AppState, PathParam(alert): PathParam) -> Result<Response, Problem> {
+pub(super) async fn get(
+    setup: AppState,
+    Extension(invocation): Extension<Invocation>,
+    PathParam(alert): PathParam,
+) -> Result<Response, Problem> {
     let record = reader::any_record(&setup, &alert).await?;
-    let view = reader::view_of(&setup, &alert, &record).await?;
+    let view = reader::view_of(&setup, &alert, &record, invocation.now()).await?;
     let response = AlertTimelineResponse {
         partner: record.key.partner,
         alert: view,

@@ -22,6 +22,7 @@ use crate::operator::partners::existing;
 use crate::overview::reader::{issue, waiting_view};
 use crate::overview::view::IssueView;
 use crate::partner_names::PartnerNames;
+use crate::tenants::reader::read_tenants;
 
 /// Most records that are read to count the open tickets.
 const MAX_READ: usize = 20_000;
@@ -86,12 +87,13 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     let (id, partner, _) = existing(&setup, partner).await?;
     let (config, health, open, last_alert_at) = tokio::join!(
-        setup.connections.partner_config(&id),
+        read_tenants(&setup, &id, invocation.now()),
         setup.table().health.get(&id),
         count_open(&setup, &id),
         last_alert_at(&setup, &id, invocation.now()),
     );
-    let (config, health, (open_tickets, open_tickets_complete)) = (config?, health?.value, open?);
+    let ((_, config), health) = (config?, health?.value);
+    let (open_tickets, open_tickets_complete) = open?;
     let waiting = read_waiting(&setup.alerts, setup.table(), &id, &config).await?;
     let is_set_up = condition_of_set_up(&partner, &config);
     let breaker = config.items.breaker.clone();

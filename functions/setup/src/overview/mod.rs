@@ -3,5 +3,6 @@
 mod chart;
 mod figures;
 pub(crate) mod handlers;
+mod incidents;
 pub(crate) mod reader;
 pub(crate) mod view;

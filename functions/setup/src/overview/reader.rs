@@ -19,17 +19,18 @@ use jiff::Timestamp;
 use store::{MonitoringState, Rejections, WaitingMessages};
 
 use crate::backlog::count::describe;
+use crate::backlog::reasons::ReasonRow;
 use crate::checklist::missing_parts;
 use crate::context::Setup;
 use crate::held;
-use crate::http::input::sentence;
+use crate::http::input::{capitalized, sentence};
 use crate::http::problem::Problem;
 use crate::overview::figures::{FiguresView, Period};
+use crate::overview::incidents::IncidentView;
 use crate::overview::view::{
     IssueView, LiveView, OverviewView, QuarantinedMessagesView, SourceRow, StepRow,
     UnreadableAlertsView, WaitingPointView, WaitingView,
 };
-use crate::page::readable;
 use crate::partner_names::PartnerNames;
 use crate::paths::{self, with_query};
 use crate::sources::inactivity_view::{
@@ -37,7 +38,7 @@ use crate::sources::inactivity_view::{
 };
 use crate::sources::one_path;
 use crate::step::SetupStep;
-use crate::tenants::reader::in_epoch;
+use crate::tenants::reader::{in_epoch, read_tenants};
 
 pub(super) async fn read(
     setup: &Setup,
@@ -48,7 +49,7 @@ pub(super) async fn read(
     let (table, access, now) = (setup.table(), setup.access(), invocation.now());
     let (person, config, contacts, health, held, rejected, quarantined, activity) = tokio::join!(
         access.partners.get(partner),
-        setup.connections.partner_config(partner),
+        read_tenants(setup, partner, now),
         access.contacts.get(partner),
         table.health.get(partner),
         table.closing_holds.get_held(partner),
@@ -60,7 +61,7 @@ pub(super) async fn read(
         tracing::error!(error = %err, "failed to read the partner's health");
     }
     let health = health.unwrap_or_default().value;
-    let (config, contacts) = (config?, contacts?.value);
+    let ((_, config), contacts) = (config?, contacts?.value);
     let steps = steps(&config, &contacts);
     let connection = config.items.connection.as_ref();
     let is_live = connection.is_some_and(|connection| connection.confirmed);
@@ -75,9 +76,10 @@ pub(super) async fn read(
             let (figures, pipeline) =
                 tokio::join!(figures(setup, partner, now), table.monitoring.read());
             Some(LiveView {
-                issue: issue(&health, breaker.as_ref(), &names),
+                incidents: incidents(&health, breaker.as_ref(), &names),
                 pipeline_issue_since: pipeline_issue_since(&pipeline?),
                 waiting: waiting_view(&waiting, &names),
+                blocked: ReasonRow::all(&waiting.blocked)?,
                 inactive: inactive_sources(&health, &names),
                 inactive_tenants: inactive_tenants(&health, &names)?,
                 accepted_at: health.taken_at,
@@ -111,13 +113,13 @@ async fn figures(
     counter.for_page(now).await
 }
 
-/// The open incident, or else the open breaker. The breaker opens up to a minute earlier.
+/// The first open incident in a few words, or else the open breaker.
 pub(crate) fn issue(
     health: &Health,
     breaker: Option<&Breaker>,
     names: &PartnerNames,
 ) -> Option<IssueView> {
-    let incident = health.open_incident().map(|incident| {
+    let incident = health.open_incidents().next().map(|incident| {
         let (tenant, source) = (
             |id: &TenantId| names.tenant(id),
             |id: &SourceId| names.source(id),
@@ -128,6 +130,32 @@ pub(crate) fn issue(
     let open = open.map(|open| (describe(&open.reason), open.since));
     let (words, since) = incident.or(open)?;
     Some(IssueView { words, since })
+}
+
+/// The open incidents, and the open breaker if no incident of the connection is open yet: it opens
+/// up to a minute earlier.
+fn incidents(
+    health: &Health,
+    breaker: Option<&Breaker>,
+    names: &PartnerNames,
+) -> Vec<IncidentView> {
+    let tenant = |id: &TenantId| names.tenant(id);
+    let open = health.open_incidents();
+    let incidents: Vec<_> = open.map(|of| IncidentView::new(of, tenant)).collect();
+    if incidents.iter().any(|of| of.stops_all_tickets) {
+        return incidents;
+    }
+    let breaker = breaker.and_then(|breaker| breaker.open.as_ref());
+    let breaker = breaker.map(|open| IncidentView {
+        since: open.since,
+        stops_all_tickets: true,
+        issues: vec![format!(
+            "{}: no tickets are created, changed or closed",
+            capitalized(&describe(&open.reason))
+        )],
+        unlisted: 0,
+    });
+    breaker.into_iter().chain(incidents).collect()
 }
 
 /// Since when Ticketbridge itself has a problem that delays tickets.
@@ -256,7 +284,7 @@ fn inactive_sources(health: &Health, names: &PartnerNames) -> Vec<InactiveSource
         .map(|(source, since)| InactiveSourceView {
             name: names.source(&source),
             source,
-            since: readable(since),
+            since,
         })
         .collect()
 }
@@ -284,7 +312,7 @@ fn unreadable_alerts(
             name: names.source(&source),
             source,
             alerts: rejections.events,
-            since: readable(rejections.since),
+            since: rejections.since,
             field: rejections.field,
             problem: rejections.problem,
         })
@@ -303,7 +331,7 @@ fn quarantined_messages(
                 name: names.source(&source),
                 messages: of.messages,
                 more,
-                since: readable(of.since),
+                since: of.since,
                 field: of.field,
                 problem: of.problem,
                 path: with_query(paths::QUARANTINE, &[("source", source.as_str())])?,

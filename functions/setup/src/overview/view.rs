@@ -6,11 +6,13 @@ use maud::{Markup, html};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::backlog::reasons::{self, ReasonRow};
 use crate::checklist::counted;
 use crate::held;
 use crate::held::view::HeldClosingsView;
 use crate::http::problem::Problem;
 use crate::overview::figures::FiguresView;
+use crate::overview::incidents::{self, IncidentView};
 use crate::page;
 use crate::sources::inactivity_view::{
     InactiveSourceView, InactiveTenantsView, render_source, render_tenants,
@@ -33,11 +35,13 @@ pub(super) struct OverviewView {
 /// What is known about a partner whose alerts become tickets.
 #[derive(Serialize)]
 pub(super) struct LiveView {
-    /// The problem of the connection.
-    pub(super) issue: Option<IssueView>,
+    /// The open incidents of connection and configuration, the connection's first.
+    pub(super) incidents: Vec<IncidentView>,
     /// Since when Ticketbridge itself has a problem that delays tickets.
     pub(super) pipeline_issue_since: Option<Timestamp>,
     pub(super) waiting: WaitingView,
+    /// All blocked alerts by reason.
+    pub(super) blocked: Vec<ReasonRow>,
     /// Sources that have been quiet for too long.
     pub(super) inactive: Vec<InactiveSourceView>,
     /// Tenants for which a source has sent nothing for too long.
@@ -87,8 +91,7 @@ pub(super) struct UnreadableAlertsView {
     pub(super) source: SourceId,
     pub(super) name: String,
     pub(super) alerts: u32,
-    /// For people.
-    pub(super) since: String,
+    pub(super) since: Timestamp,
     pub(super) field: String,
     pub(super) problem: String,
 }
@@ -101,8 +104,8 @@ pub(super) struct QuarantinedMessagesView {
     pub(super) messages: u32,
     /// There may be more of them.
     pub(super) more: bool,
-    /// When the oldest was received, for people.
-    pub(super) since: String,
+    /// When the oldest was received.
+    pub(super) since: Timestamp,
     /// Of the newest message.
     pub(super) field: String,
     pub(super) problem: String,
@@ -135,9 +138,10 @@ impl OverviewView {
         let is_quiet =
             self.rejected.is_empty() && self.quarantined.is_empty() && self.held.is_empty();
         let is_live = |live: &LiveView| {
-            live.issue.is_none()
+            live.incidents.is_empty()
                 && live.pipeline_issue_since.is_none()
                 && live.waiting.points.is_empty()
+                && live.blocked.iter().all(|row| row.reason.is_chosen())
                 && live.inactive.is_empty()
                 && live.inactive_tenants.is_empty()
         };
@@ -148,7 +152,7 @@ impl OverviewView {
 pub(super) fn render(view: &OverviewView) -> Result<Markup, Problem> {
     let next = view.steps.iter().find(|step| !step.done);
     Ok(html! {
-        @if let Some(live) = &view.live { (headline(view, live)) (waiting(&live.waiting)) }
+        @if let Some(live) = &view.live { (headline(view, live)) (waiting(&live.waiting)) (reasons::render(&live.blocked, live.waiting.is_complete)) }
         @if let Some(live) = &view.live {
             @for inactive in &live.inactive { (render_source(inactive)) }
             @for inactive in &live.inactive_tenants { (render_tenants(inactive)) }
@@ -177,16 +181,12 @@ pub(super) fn render(view: &OverviewView) -> Result<Markup, Problem> {
 
 fn headline(view: &OverviewView, live: &LiveView) -> Markup {
     html! {
-        @if let Some(issue) = &live.issue {
-            p class="problem" {
-                "No tickets are created: " (issue.words) ", since " (page::time(issue.since)) ". "
-                a href=(SetupStep::Check.path()) { "Check connection" } " says what to correct."
-            }
-        } @else if view.is_good() {
+        @if view.is_good() {
             p class="good" { "Live: alerts become tickets." }
-        } @else {
+        } @else if !live.incidents.iter().any(|of| of.stops_all_tickets) {
             p class="note" { "Live: alerts become tickets, but something needs attention:" }
         }
+        (incidents::render(&live.incidents))
         @if let Some(since) = live.pipeline_issue_since {
             p class="note" { "Ticketbridge itself has had a problem since " (page::time(since)) ", so tickets may come late. No alert is lost. Its operator was notified." }
         }
@@ -210,14 +210,14 @@ fn unreadable(view: &OverviewView) -> Markup {
         @for rejected in &view.rejected {
             p class="problem" {
                 (counted(u64::from(rejected.alerts), "alert")) " of " b { (rejected.name) }
-                " could not be read since " (rejected.since) " and got no ticket. Last reason: " code { (rejected.field) } ": " (rejected.problem)
+                " could not be read since " (page::time(rejected.since)) " and got no ticket. Last reason: " code { (rejected.field) } ": " (rejected.problem)
                 ". Ask the vendor of " (rejected.name) " to correct this."
             }
         }
         @for of in &view.quarantined {
             p class="problem" {
                 (counted(of.messages.into(), "message")) @if of.more { " or more" } " of " b { (of.name) }
-                " could not be read since " (of.since) ", so no tickets were created. No alert is lost if they are handled soon: each message is stored for a limited time. Last reason: "
+                " could not be read since " (page::time(of.since)) ", so no tickets were created. No alert is lost if they are handled soon: each message is stored for a limited time. Last reason: "
                 code { (of.field) } ": " (of.problem)
                 ". " a href=(of.path) { "Look at the messages of " (of.name) }
             }
@@ -244,6 +244,8 @@ mod tests {
     use domain::TenantId;
     use domain::alert::figures::{AlertFigures, DayCounts};
     use domain::monitoring::figures::FiguresSum;
+    use domain::monitoring::waiting::BlockedAlerts;
+    use domain::outgoing::block_reason::BlockReason;
 
     use super::*;
     use crate::overview::figures::Period;
@@ -293,13 +295,14 @@ mod tests {
             days: [("2026-11-01".parse().unwrap(), counts)].into(),
         });
         LiveView {
-            issue: None,
+            incidents: vec![],
             pipeline_issue_since: None,
             waiting: WaitingView {
                 points: vec![],
                 unlisted: 0,
                 is_complete: true,
             },
+            blocked: vec![],
             inactive: vec![],
             inactive_tenants: vec![],
             accepted_at: Some(at("07:00")),
@@ -351,8 +354,7 @@ mod tests {
         };
         assert!(!view().is_good(), "not live");
         assert!(!with(&|live| {
-            let (words, since) = ("ConnectWise refuses the keys".to_owned(), at("07:00"));
-            live.issue = Some(IssueView { words, since });
+            live.incidents.push(incident(false));
         }));
         assert!(!with(&|live| live.pipeline_issue_since = Some(at("07:00"))));
         assert!(!with(&|live| {
@@ -362,6 +364,10 @@ mod tests {
                 path: "tenants",
             });
         }));
+        for reason in BlockReason::ALL {
+            let is_good = with(&|live| live.blocked = blocked(&[reason]));
+            assert_eq!(is_good, reason.is_chosen(), "{reason:?}");
+        }
         assert!(!with(&|live| live.inactive.push(inactive_source())));
         assert!(!with(&|live| live
             .inactive_tenants
@@ -380,12 +386,47 @@ mod tests {
         assert!(!rejected.is_good());
     }
 
+    fn blocked(reasons: &[BlockReason]) -> Vec<ReasonRow> {
+        let (count, oldest) = (2, at("06:00"));
+        let alerts = BlockedAlerts { count, oldest };
+        let blocked = reasons.iter().map(|reason| (*reason, alerts));
+        ReasonRow::all(&blocked.collect()).unwrap()
+    }
+
+    fn incident(stops_all_tickets: bool) -> IncidentView {
+        let words = match stops_all_tickets {
+            true => "ConnectWise refuses the keys: no tickets are created, changed or closed",
+            false => "The company of Acme cannot be used: no tickets are created for Acme",
+        };
+        IncidentView {
+            since: at("07:05"),
+            stops_all_tickets,
+            issues: vec![words.to_owned()],
+            unlisted: 0,
+        }
+    }
+
+    #[test]
+    fn an_incident_of_one_customer_does_not_say_that_nothing_works() {
+        let live = LiveView {
+            incidents: vec![incident(false)],
+            ..live()
+        };
+        let view = OverviewView {
+            live: Some(live),
+            ..view()
+        };
+        let page = lines(&view);
+        assert!(page.contains("Live: alerts become tickets, but"), "{page}");
+        assert!(!page.contains("No tickets are created."), "{page}");
+    }
+
     fn rejected() -> UnreadableAlertsView {
         UnreadableAlertsView {
             source: source(),
             name: "Scanner".to_owned(),
             alerts: 1,
-            since: "2026-11-02 07:05 UTC".to_owned(),
+            since: at("07:05"),
             field: "data.kind".to_owned(),
             problem: "unknown kind".to_owned(),
         }
@@ -395,7 +436,7 @@ mod tests {
         InactiveSourceView {
             source: source(),
             name: "Scanner".to_owned(),
-            since: "2026-11-02 07:05 UTC".to_owned(),
+            since: at("07:05"),
         }
     }
 
@@ -421,7 +462,7 @@ mod tests {
             name: "Alertmanager".to_owned(),
             messages: 3,
             more: false,
-            since: "2026-11-02 07:05 UTC".to_owned(),
+            since: at("07:05"),
             field: "tenant".to_owned(),
             problem: "the message has none".to_owned(),
             path: "source-messages?source=src_abcdefghijklmnopqrstuvwxyz".to_owned(),
@@ -431,10 +472,8 @@ mod tests {
     #[test]
     fn overview_shows_issues_and_unreadable_alerts() {
         let live = LiveView {
-            issue: Some(IssueView {
-                words: "ConnectWise refuses the keys".to_owned(),
-                since: at("07:05"),
-            }),
+            incidents: vec![incident(true), incident(false)],
+            blocked: blocked(&[BlockReason::Maintenance, BlockReason::Rejected]),
             pipeline_issue_since: Some(at("07:01")),
             waiting: WaitingView {
                 points: vec![WaitingPointView {

@@ -84,20 +84,28 @@ fn public_page(title: &str, content: &Markup) -> Markup {
     frame(title, None, &body)
 }
 
-/// A problem, and a link to the page where it is corrected.
-pub(crate) fn problem(problem: &Problem, path: &str) -> Markup {
+/// A problem, and a link to the page where it is corrected. A person who is signed in keeps the
+/// partner's head and menu.
+pub(crate) fn problem(problem: &Problem, path: &str, session: Option<&PartnerSession>) -> Markup {
     let is_signed_out = problem.status == axum::http::StatusCode::UNAUTHORIZED;
-    public_page(
-        problem.title,
-        &html! {
-            p role="alert" class="problem" data-field=[problem.field.as_deref()] { (problem.detail) }
-            @if is_signed_out {
-                p { a href=(paths::link_request(path)) { "Request a new link" } }
-            } @else {
-                p { a href=(page_of(path)) { "Back" } }
-            }
-        },
-    )
+    let content = html! {
+        p role="alert" class="problem" data-field=[problem.field.as_deref()] { (problem.detail) }
+        @if is_signed_out {
+            p { a href=(paths::link_request(path)) { "Request a new link" } }
+        } @else {
+            p { a href=(page_of(path)) { "Back" } }
+        }
+    };
+    let (Some(session), Some((_, own))) = (session, paths::split(path)) else {
+        return public_page(problem.title, &content);
+    };
+    let body = html! {
+        (navigation(SetupStep::of_page(own)))
+        // The script shows the problem at the form that was sent, in place of this page.
+        main id="main" data-problem-page { h1 { (problem.title) } (content) }
+    };
+    let title = format!("{} · {}", problem.title, session.name);
+    frame(&title, Some(session), &body)
 }
 
 /// The page that a path belongs to: paths that only accept changes have no page of their own.
@@ -130,9 +138,9 @@ pub(crate) fn numbered_links(
     })
 }
 
-/// A time within a sentence, to the minute.
-pub(crate) fn readable(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+/// The end of a block, as a sentence that follows its reason.
+pub(crate) fn until(at: Option<Timestamp>) -> Markup {
+    html! { @if let Some(at) = at { " Until " (time(at)) "." } }
 }
 
 /// A time for people and, in `datetime`, for programs; to the second.

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::checklist::counted;
 use crate::http::problem::Problem;
+use crate::page;
 use crate::sources::one_path;
 use crate::step::SetupStep;
 
@@ -22,8 +23,7 @@ pub(crate) const NAMED_ON_OVERVIEW: usize = 10;
 pub(crate) struct InactiveSourceView {
     pub(crate) source: SourceId,
     pub(crate) name: String,
-    /// For people.
-    pub(crate) since: String,
+    pub(crate) since: Timestamp,
 }
 
 /// The tenants for which a source has sent nothing for too long.
@@ -107,7 +107,7 @@ fn issues(health: &Health) -> impl Iterator<Item = &Issue> {
 pub(crate) fn render_source(view: &InactiveSourceView) -> Markup {
     html! {
         p class="problem" {
-            "No message from " b { (view.name) } " has arrived since " (view.since)
+            "No message from " b { (view.name) } " has arrived since " (page::time(view.since))
             ". Check at the vendor that it is switched on and still has the address and secret of this source. Other sources are not affected."
         }
     }

@@ -125,6 +125,7 @@ pub(crate) async fn edit(
     invocation: &Invocation,
 ) -> Result<ChangedSource, Problem> {
     let mut before = partner_set(value.partner.as_ref(), &value.partners);
+    let source_before = value.clone();
     let (partner, partners) = edit
         .partners
         .unwrap_or_else(|| (value.partner.clone(), value.partners.clone()));
@@ -155,8 +156,10 @@ pub(crate) async fn edit(
     // An interrupted change may have written only the item or only the document.
     before.extend(stored.iter().flat_map(partners_of));
     let document = apply(&change.source, stored.clone())?;
+    let document_before = document_of(&source_before, stored.clone());
     let changed = change.finish(setup, stored, document, invocation).await?;
-    record_change(setup, &changed, &before, actor, invocation).await;
+    let facts_before = facts(&source_before, &document_before);
+    record_change(setup, &changed, (&before, &facts_before), actor, invocation).await;
     Ok(changed)
 }
 
@@ -243,14 +246,14 @@ pub(super) async fn record_for_all(
     let source = &changed.source.value;
     let partners = partner_set(source.partner.as_ref(), &source.partners);
     let entries = partners.iter().map(|partner| (partner, what));
-    record_each(setup, changed, entries, actor, invocation).await;
+    record_each(setup, changed, &[], entries, actor, invocation).await;
 }
 
 /// Records a change for each partner of the source, before or after it.
 async fn record_change(
     setup: &Setup,
     changed: &ChangedSource,
-    before: &BTreeSet<PartnerId>,
+    (before, facts_before): (&BTreeSet<PartnerId>, &[(&'static str, String)]),
     actor: Actor,
     invocation: &Invocation,
 ) {
@@ -262,28 +265,54 @@ async fn record_change(
         (false, _) => "source_added",
     };
     let entries = before.union(&after).map(|partner| (partner, what(partner)));
-    record_each(setup, changed, entries, actor, invocation).await;
+    record_each(setup, changed, facts_before, entries, actor, invocation).await;
 }
 
 async fn record_each<'a>(
     setup: &Setup,
     changed: &ChangedSource,
+    before: &[(&'static str, String)],
     entries: impl Iterator<Item = (&'a PartnerId, &'a str)>,
     actor: Actor,
     invocation: &Invocation,
 ) {
-    let (source, document) = (&changed.source.value, &changed.document);
-    let enabled = if source.enabled { "yes" } else { "no" };
-    let mut detail = vec![
-        ("source", changed.id.to_string()),
-        ("name", source.name.clone()),
-        ("enabled", enabled.to_owned()),
-        ("authentication", describe(&document.authentication)),
-        ("secrets", document.secrets.len().to_string()),
-    ];
-    let webhook = document.webhook.as_ref();
-    detail.extend(webhook.map(|webhook| ("webhook", webhook.url.clone())));
+    let after = facts(&changed.source.value, &changed.document);
+    let compared = after.into_iter().map(|(label, after)| {
+        let before = before.iter().find(|(of, _)| *of == label);
+        match before {
+            Some((_, before)) => (label, audit::changed(before, &after)),
+            None => (label, after),
+        }
+    });
+    let source = ("source", changed.id.to_string());
+    let detail: Vec<_> = [source].into_iter().chain(compared).collect();
     let recorded = entries
         .map(|(partner, what)| audit::record(setup, partner, (actor, what), &detail, invocation));
     join_all(recorded).await;
+}
+
+/// What the history says of a source.
+fn facts(source: &RegisteredSource, document: &SourceDocument) -> Vec<(&'static str, String)> {
+    let InactivityRules {
+        inactive_after_hours,
+        tenant_inactive_after_days,
+        inactive_ticket,
+    } = source.inactivity;
+    let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
+    let number = |of: Option<u32>| of.map_or_else(|| audit::NONE.to_owned(), |of| of.to_string());
+    let webhook = document.webhook.as_ref();
+    let mut facts = vec![
+        ("name", source.name.clone()),
+        ("enabled", yes(source.enabled)),
+        ("authentication", describe(&document.authentication)),
+        ("secrets", document.secrets.len().to_string()),
+        ("hours_until_inactive", number(inactive_after_hours)),
+        (
+            "days_until_tenant_inactive",
+            number(tenant_inactive_after_days),
+        ),
+        ("ticket_if_inactive", yes(inactive_ticket)),
+    ];
+    facts.extend(webhook.map(|webhook| ("webhook", webhook.url.clone())));
+    facts
 }

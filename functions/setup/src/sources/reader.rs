@@ -16,7 +16,6 @@ use store::{ListEntry, QuarantinedMessage, Rejections, WaitingMessages};
 use crate::auth::session::PartnerSession;
 use crate::context::Setup;
 use crate::http::problem::Problem;
-use crate::page::readable;
 use crate::sources::access::OwnSource;
 use crate::sources::format::DEFAULT_USER;
 use crate::sources::inactivity_view::{
@@ -178,7 +177,7 @@ pub(super) async fn read_one(
     view.inactive = since.map(|since| InactiveSourceView {
         source: source.clone(),
         name: name.clone(),
-        since: readable(since),
+        since,
     });
     let tenants = inactive_tenants(&health, &mappings, usize::MAX)?.remove(source);
     view.inactive_tenants = tenants.map(|tenants| InactiveTenantsView {

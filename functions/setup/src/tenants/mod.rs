@@ -14,6 +14,7 @@ mod list_view;
 mod place;
 pub(crate) mod reader;
 mod row;
+pub(crate) mod search;
 mod tenant_list;
 mod tenant_view;
 

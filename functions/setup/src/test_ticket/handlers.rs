@@ -6,6 +6,7 @@ use domain::alert::kind::Category;
 use domain::alert::test_alert;
 use domain::wire::message::Message;
 use domain::{AlertId, PartnerId, TenantId};
+use jiff::Timestamp;
 use serde::Deserialize;
 use store::{Actor, TestTicket};
 
@@ -18,6 +19,8 @@ use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page;
 use crate::page::flash::FlashQuery;
 use crate::step::SetupStep;
+use crate::tenants::reader::read_tenants;
+use crate::tenants::search::{MAX_OPTIONS, find_tenant};
 use crate::test_ticket::reader::{key, read, require_possible, unfinished};
 use crate::test_ticket::view::{board_name, render};
 
@@ -31,9 +34,10 @@ pub(crate) struct TestTicketForm {
 pub(crate) async fn show(
     setup: AppState,
     session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
     QueryParams(flash): QueryParams<FlashQuery>,
 ) -> Result<PageResponse, Problem> {
-    let view = read(&setup, &session.partner).await?;
+    let view = read(&setup, &session.partner, invocation.now()).await?;
     let content = render(&view);
     let page = page::step(&session, SetupStep::Test, &flash, &view, &content);
     Ok(page)
@@ -48,7 +52,7 @@ pub(crate) async fn create(
     Input(form): Input<TestTicketForm>,
 ) -> Result<ChangeResponse, Problem> {
     let (partner, now) = (&session.partner, invocation.now());
-    let tenant: TenantId = parse_id("tenant", form.tenant)?;
+    let tenant = find(&setup, partner, form.tenant, now).await?;
     let (kind, mapping) = require_possible(&setup, partner, &tenant, form.category).await?;
     let known = setup.table().test_ticket.get(partner).await?;
     let test = match unfinished(&setup, partner, known.value).await? {
@@ -90,6 +94,20 @@ pub(crate) async fn create(
     setup.schedule().probe(partner, now).await?;
     let path = SetupStep::Test.path();
     Ok(ChangeResponse::next(format!("{path}?done=test_asked")))
+}
+
+/// The tenant with this id. Of many tenants it is also found by its name.
+async fn find(
+    setup: &Setup,
+    partner: &PartnerId,
+    text: String,
+    now: Timestamp,
+) -> Result<TenantId, Problem> {
+    let (_, config) = read_tenants(setup, partner, now).await?;
+    match config.mappings.len() {
+        0..=MAX_OPTIONS => parse_id("tenant", text),
+        _ => find_tenant("tenant", &text, &config.mappings),
+    }
 }
 
 /// Resolves the test. The message is sent first, then the test is marked. If the process dies in

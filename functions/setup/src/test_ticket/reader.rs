@@ -7,19 +7,25 @@ use domain::alert::test_alert;
 use domain::connection::view::LiveConnection;
 use domain::setup::mapping::Mapping;
 use domain::{AlertKey, Kind, PartnerId, SourceId, TenantId};
+use jiff::Timestamp;
 use store::{Connection, PartnerItems, TestTicket, Versioned};
 
 use crate::context::Setup;
 use crate::http::problem::Problem;
+use crate::tenants::reader::read_tenants;
 use crate::test_ticket::state::TestState;
 use crate::test_ticket::view::{LastTestView, TenantOption, TestTicketView};
 
-pub(super) async fn read(setup: &Setup, partner: &PartnerId) -> Result<TestTicketView, Problem> {
+pub(super) async fn read(
+    setup: &Setup,
+    partner: &PartnerId,
+    now: Timestamp,
+) -> Result<TestTicketView, Problem> {
     let (config, test) = tokio::join!(
-        setup.connections.partner_config(partner),
+        read_tenants(setup, partner, now),
         setup.table().test_ticket.get(partner),
     );
-    let (config, Versioned { value: test, .. }) = (config?, test?);
+    let ((_, config), Versioned { value: test, .. }) = (config?, test?);
     let PartnerConfig {
         items, mappings, ..
     } = config;
@@ -28,7 +34,8 @@ pub(super) async fn read(setup: &Setup, partner: &PartnerId) -> Result<TestTicke
             let record = setup.alerts.get(&key(partner, &test)).await?;
             let mapping = mappings.get(&test.tenant);
             let name = mapping.and_then(|mapping| mapping.name.clone());
-            Some(last_test(test, record.as_ref(), name))
+            let connection = items.connection.as_ref();
+            Some(last_test(test, record.as_ref(), name, connection))
         }
         None => None,
     };
@@ -119,12 +126,21 @@ pub(super) fn key(partner: &PartnerId, test: &TestTicket) -> AlertKey {
     test_alert::key(partner.clone(), test.tenant.clone(), test.alert_id.clone())
 }
 
-fn last_test(test: TestTicket, record: Option<&Record>, name: Option<String>) -> LastTestView {
+fn last_test(
+    test: TestTicket,
+    record: Option<&Record>,
+    name: Option<String>,
+    connection: Option<&Connection>,
+) -> LastTestView {
     let state = TestState::of(&test, record);
     let ticket = record.and_then(|record| match &record.actual {
-        Some(Actual::Open(open)) => Some(open.ticket_id),
-        Some(Actual::Closed(closed)) => Some(closed.ticket_id),
+        Some(Actual::Open(open)) => Some((open.ticket_id, open.epoch)),
+        Some(Actual::Closed(closed)) => Some((closed.ticket_id, closed.epoch)),
         None => None,
+    });
+    let address = ticket.and_then(|(ticket, epoch)| {
+        let connection = connection.filter(|of| of.epoch == epoch)?;
+        Some(connections::ticket_address(connection, ticket))
     });
     LastTestView {
         tenant_name: name.unwrap_or_else(|| test.tenant.to_string()),
@@ -133,7 +149,8 @@ fn last_test(test: TestTicket, record: Option<&Record>, name: Option<String>) ->
         asked_at: test.asked_at,
         can_close: !test.close_requested && !state.is_over() && state != TestState::Closing,
         state,
-        ticket,
+        ticket: ticket.map(|(ticket, _)| ticket),
+        ticket_address: address,
     }
 }
 

@@ -7,9 +7,11 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Serialize;
 
-use crate::paths;
+use crate::activity::view::ticket_link;
 use crate::step::SetupStep;
+use crate::tenants::search::{HELP, MAX_OPTIONS};
 use crate::test_ticket::state::TestState;
+use crate::{page, paths};
 
 const PATH: &str = SetupStep::Test.path();
 
@@ -43,6 +45,9 @@ pub(super) struct LastTestView {
     /// The ticket's number, once it is created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ticket: Option<RecordId>,
+    /// The ticket in ConnectWise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ticket_address: Option<String>,
     pub(super) can_close: bool,
 }
 
@@ -77,9 +82,14 @@ pub(super) fn render(view: &TestTicketView) -> Markup {
         } @else {
             form method="post" action=(PATH) {
                 label for="tenant" { "Tenant" }
-                select id="tenant" name="tenant" required {
-                    @for tenant in &view.tenants {
-                        option value=(tenant.id) { (tenant.name) " (" (tenant.company) ")" }
+                @if view.tenants.len() > MAX_OPTIONS {
+                    input id="tenant" name="tenant" required maxlength="200" autocomplete="off" aria-describedby="tenant-help";
+                    small id="tenant-help" { (HELP) }
+                } @else {
+                    select id="tenant" name="tenant" required {
+                        @for tenant in &view.tenants {
+                            option value=(tenant.id) { (tenant.name) " (" (tenant.company) ")" }
+                        }
                     }
                 }
                 fieldset {
@@ -106,8 +116,8 @@ fn last_test(last: &LastTestView) -> Markup {
             dl {
                 dt { "Tenant" } dd { (last.tenant_name) }
                 dt { "Board" } dd { (board_name(last.category)) }
-                dt { "Created" } dd { (last.asked_at.strftime("%Y-%m-%d %H:%M UTC")) }
-                @if let Some(ticket) = last.ticket { dt { "Ticket" } dd { (ticket) } }
+                dt { "Created" } dd { (page::time(last.asked_at)) }
+                @if last.ticket.is_some() { dt { "Ticket" } dd { (ticket_link(last.ticket, last.ticket_address.as_deref())) } }
                 dt { "State" } dd { (state(&last.state)) }
             }
             @match &last.state {
@@ -161,6 +171,7 @@ mod tests {
                     category: Category::Operations,
                     asked_at: "2026-11-02T07:05:00Z".parse().unwrap(),
                     ticket: (state == TestState::Open).then_some(7001),
+                    ticket_address: Some("https://na.myconnectwise.net/7001".to_owned()),
                     state,
                     can_close: true,
                 }),

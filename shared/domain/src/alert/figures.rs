@@ -109,6 +109,7 @@ impl AlertFigures {
             | StepKind::Unclear { .. }
             | StepKind::ActionRequested { .. }
             | StepKind::AskedAgain
+            | StepKind::Released
             | StepKind::Duplicate { .. } => {}
         }
         let oldest = first_day(step.at);

@@ -319,7 +319,7 @@ impl Record {
         self
     }
 
-    /// A person releases the alert: ends a block that waits for a person.
+    /// Ends a block that waits for a person, or that a retry ends.
     #[must_use]
     pub fn released(mut self) -> Self {
         let released = self.blocked.take_if(|blocked| blocked.can_be_released());
@@ -330,6 +330,17 @@ impl Record {
             closed.action = None;
         }
         self
+    }
+
+    /// A person releases the alert, which is a step of its trail if it ends a block.
+    #[must_use]
+    pub(crate) fn released_by_person(self, now: Timestamp) -> Self {
+        let was_blocked = self.blocked.is_some();
+        let mut record = self.released();
+        if was_blocked && record.blocked.is_none() && record.summary.is_some() {
+            record.trail.add_release(now);
+        }
+        record
     }
 
     /// Whether a person can ask for a ticket again: the alert is active, and a person ended its
@@ -488,23 +499,25 @@ impl Record {
     /// ticket, if the partner's settings ask for that.
     #[must_use]
     pub fn renew(mut self, settings: &Settings) -> Self {
-        let details = self
-            .desired
-            .details
-            .as_ref()
-            .filter(|_| self.desired.active);
-        let hours = details.map_or(0, |details| {
-            settings.board(details.category).renew_after_hours
-        });
-        let Some(Actual::Closed(closed)) = self.actual.as_ref().filter(|_| hours > 0) else {
-            return self;
-        };
-        let renews_at = later(closed.ended_at, SignedDuration::from_hours(hours.into()));
-        let is_repeated = self.desired.last_received_at >= Some(renews_at);
-        if self.is_occurrence_over() && is_repeated {
+        let renews_at = self.renews_at(settings);
+        if renews_at.is_some_and(|at| self.desired.last_received_at >= Some(at)) {
             self.occurrence += 1;
         }
         self
+    }
+
+    /// From when on a repeat of an alert, whose ticket a person ended, gets a new ticket. `None` if
+    /// only a raise after a resolve does.
+    #[must_use]
+    pub fn renews_at(&self, settings: &Settings) -> Option<Timestamp> {
+        let details = self.desired.details.as_ref();
+        let details = details.filter(|_| self.desired.active)?;
+        let hours = settings.board(details.category).renew_after_hours;
+        let Some(Actual::Closed(closed)) = self.actual.as_ref().filter(|_| hours > 0) else {
+            return None;
+        };
+        let at = later(closed.ended_at, SignedDuration::from_hours(hours.into()));
+        self.is_occurrence_over().then_some(at)
     }
 
     /// Records the present board and status of the open ticket. A technician may have moved it.

@@ -7,6 +7,7 @@ use crate::Blocked;
 use crate::alert::blocked::BlockedSince;
 use crate::alert::record::AlertDetails;
 use crate::connection::view::ConnectionView;
+use crate::time::later;
 
 /// A deferred alert is retried after this time.
 const DEFERRED: SignedDuration = SignedDuration::from_mins(10);
@@ -21,6 +22,13 @@ pub enum BlockStatus {
     /// ConnectWise refused a call. Of the alerts that were refused for the same reason, one is
     /// retried now and then.
     Refused,
+}
+
+/// When a deferred alert is tried again at the earliest. `None` for other blocks.
+#[must_use]
+pub fn deferred_until(blocked: &BlockedSince) -> Option<Timestamp> {
+    let is_deferred = blocked.reason == Blocked::Deferred;
+    is_deferred.then(|| later(blocked.since, DEFERRED))
 }
 
 /// Checks whether a blocked alert may continue.

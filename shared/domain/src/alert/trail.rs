@@ -72,7 +72,12 @@ pub enum StepKind {
     /// It has this ticket of an earlier occurrence again.
     Reopened { ticket: RecordId },
     /// A note was written on the ticket.
-    Noted { ticket: RecordId },
+    Noted {
+        ticket: RecordId,
+        /// Why, if the write was a step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// A technician moved the ticket to a status that asks for an action.
     ActionRequested {
         ticket: RecordId,
@@ -83,6 +88,8 @@ pub enum StepKind {
     Closed { ticket: RecordId, by: ClosedBy },
     /// A person asked for a ticket again.
     AskedAgain,
+    /// A person released it: its block ended.
+    Released,
     /// A second ticket was found, which is closed.
     Duplicate { ticket: RecordId },
 }
@@ -137,6 +144,12 @@ impl Trail {
         self.push(TrailStep { at, what });
     }
 
+    /// Adds the release by a person, which no state of the record shows.
+    pub(crate) fn add_release(&mut self, at: Timestamp) {
+        let what = StepKind::Released;
+        self.push(TrailStep { at, what });
+    }
+
     /// Whether the step is known, or was dropped. A ticket begins once, whenever it is found.
     fn has(&self, step: &TrailStep) -> bool {
         if let StepKind::Opened { ticket } = step.what {
@@ -170,8 +183,12 @@ impl Trail {
         if step.what.is_outcome() {
             // A new priority or type leaves no other step.
             let is_start = |step: &TrailStep| matches!(step.what, StepKind::Started { op, .. } if !matches!(op, Op::Patch | Op::SetType));
-            while self.steps.last().is_some_and(is_start) {
-                self.steps.pop();
+            while let Some(start) = self.steps.pop_if(|step| is_start(step)) {
+                if let (StepKind::Noted { reason, .. }, StepKind::Started { reason: why, .. }) =
+                    (&mut step.what, start.what)
+                {
+                    *reason = Some(why);
+                }
             }
         }
         // What only goes on is one step.
@@ -229,6 +246,7 @@ impl StepKind {
             | Self::Unclear { .. }
             | Self::ActionRequested { .. }
             | Self::AskedAgain
+            | Self::Released
             | Self::Duplicate { .. } => false,
         }
     }
@@ -313,7 +331,10 @@ fn of_ticket(record: &Record) -> Vec<TrailStep> {
             let noted = open.last_note_at.filter(|at| *at != open.opened_at);
             let noted = noted.map(|at| TrailStep {
                 at,
-                what: StepKind::Noted { ticket },
+                what: StepKind::Noted {
+                    ticket,
+                    reason: None,
+                },
             });
             let begun = TrailStep {
                 at: open.opened_at,

@@ -336,12 +336,10 @@ impl Health {
         }
     }
 
-    /// The current incident that blocks alerts, the connection's first.
-    #[must_use]
-    pub fn open_incident(&self) -> Option<&Incident> {
-        let lasts = |incident: &&Incident| incident.good == 0;
-        let connection = self.connection.as_ref().filter(lasts);
-        connection.or_else(|| self.set_up.as_ref().filter(lasts))
+    /// The current incidents of connection and configuration, the connection's first.
+    pub fn open_incidents(&self) -> impl Iterator<Item = &Incident> {
+        let incidents = self.connection.iter().chain(&self.set_up);
+        incidents.filter(|incident| incident.good == 0)
     }
 
     /// The current incident of the sources.

@@ -18,6 +18,7 @@ use crate::alert::blocked::BlockedSince;
 use crate::alert::event::Severity;
 use crate::alert::record::Desired;
 use crate::connection::view::ConnectionView;
+use crate::outgoing::block_reason::BlockReason;
 use crate::ticketing::refused_writes::{RefusalCause, RefusalGroupId};
 use crate::{AlertKey, Blocked, SourceId, TenantId};
 
@@ -73,9 +74,19 @@ pub struct WaitingSummary {
     pub items: Vec<WaitingItem>,
     /// How many more causes there are than the summary lists.
     pub unlisted: usize,
+    /// All blocked alerts by their reason, whether they wait for a person or not.
+    pub blocked: BTreeMap<BlockReason, BlockedAlerts>,
     /// Whether everything that waits was read. If not, each number is a minimum, and causes may be
     /// missing.
     pub is_complete: bool,
+}
+
+/// The alerts that are blocked for one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockedAlerts {
+    pub count: u64,
+    /// When the first of them was raised.
+    pub oldest: Timestamp,
 }
 
 /// Collects the waiting items, alert by alert.
@@ -83,6 +94,7 @@ pub struct WaitingSummary {
 pub struct WaitingSurvey {
     items: BTreeMap<WaitingCause, WaitingItem>,
     rejections: usize,
+    blocked: BTreeMap<BlockReason, BlockedAlerts>,
 }
 
 /// Messages of one source that could not be read.
@@ -170,7 +182,8 @@ impl WaitingItem {
 }
 
 impl WaitingSurvey {
-    /// Counts a blocked alert, unless it waits for no person.
+    /// Counts a blocked alert by its reason, and by its cause if it waits for a person. A test alert
+    /// does not count.
     pub fn add_alert(
         &mut self,
         key: &AlertKey,
@@ -181,6 +194,14 @@ impl WaitingSurvey {
         let Some(details) = &desired.details else {
             return;
         };
+        if !key.source.is_for_test_alerts() {
+            let reason = BlockReason::of(&blocked.reason);
+            let (count, oldest) = (0, details.raised_at);
+            let of = self.blocked.entry(reason);
+            let of = of.or_insert(BlockedAlerts { count, oldest });
+            of.count += 1;
+            of.oldest = of.oldest.min(details.raised_at);
+        }
         let Some(mut cause) = WaitingCause::of_alert(key, blocked, desired, view) else {
             return;
         };
@@ -234,6 +255,7 @@ impl WaitingSurvey {
         });
         WaitingSummary {
             unlisted: all - items.len(),
+            blocked: self.blocked,
             items,
             is_complete,
         }

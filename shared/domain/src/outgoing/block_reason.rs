@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Blocked;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum BlockReason {
     /// The partner has not finished its set-up, or its operator suspended it.
@@ -44,6 +46,71 @@ pub enum BlockReason {
 }
 
 impl BlockReason {
+    pub const ALL: [Self; 16] = [
+        Self::NotSetUp,
+        Self::Unmapped,
+        Self::TenantDisabled,
+        Self::KindDisabled,
+        Self::ConnectionBroken,
+        Self::ConnectionUnavailable,
+        Self::Throttled,
+        Self::Deferred,
+        Self::MissingRight,
+        Self::TargetMissing,
+        Self::Rejected,
+        Self::OlderThanBackfill,
+        Self::Maintenance,
+        Self::Flapping,
+        Self::Storm,
+        Self::WontFix,
+    ];
+
+    /// The reason in JSON and in queries.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotSetUp => "not_set_up",
+            Self::Unmapped => "unmapped",
+            Self::TenantDisabled => "tenant_disabled",
+            Self::KindDisabled => "kind_disabled",
+            Self::ConnectionBroken => "connection_broken",
+            Self::ConnectionUnavailable => "connection_unavailable",
+            Self::Throttled => "throttled",
+            Self::Deferred => "deferred",
+            Self::MissingRight => "missing_right",
+            Self::TargetMissing => "target_missing",
+            Self::Rejected => "rejected",
+            Self::OlderThanBackfill => "older_than_backfill",
+            Self::Maintenance => "maintenance",
+            Self::Flapping => "flapping",
+            Self::Storm => "storm",
+            Self::WontFix => "wont_fix",
+        }
+    }
+
+    /// Whether a person chose that the alert has no ticket, or no ticket of its own, for now.
+    #[must_use]
+    pub fn is_chosen(self) -> bool {
+        match self {
+            Self::TenantDisabled
+            | Self::KindDisabled
+            | Self::Maintenance
+            | Self::Flapping
+            | Self::Storm
+            | Self::WontFix => true,
+            Self::NotSetUp
+            | Self::Unmapped
+            | Self::ConnectionBroken
+            | Self::ConnectionUnavailable
+            | Self::Throttled
+            | Self::Deferred
+            | Self::MissingRight
+            | Self::TargetMissing
+            | Self::Rejected
+            | Self::OlderThanBackfill => false,
+        }
+    }
+
     #[must_use]
     pub fn of(blocked: &Blocked) -> Self {
         match blocked {
@@ -63,6 +130,19 @@ impl BlockReason {
             Blocked::Flapping(_) => Self::Flapping,
             Blocked::Storm(_) => Self::Storm,
             Blocked::WontFix(_) => Self::WontFix,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_the_reason_in_json() {
+        for reason in BlockReason::ALL {
+            let json = serde_json::to_value(reason).unwrap();
+            assert_eq!(json, reason.code());
         }
     }
 }

@@ -72,7 +72,7 @@ impl AlertRequest {
             Self::Event(event) => fold(stored, event),
             Self::Reconsider => stored,
             Self::Command(command) => command.apply(stored, now),
-            Self::Release => stored.released(),
+            Self::Release => stored.released_by_person(now),
             Self::Answer(answer) => answer.apply(stored),
         };
         match &view.connection {

@@ -403,6 +403,30 @@ fn may_reopen(
     closed && before.company_id == Some(company) && now.duration_since(before.at) < days
 }
 
+/// Until when a raise after a resolve reopens the ticket that ended. Afterwards, or if the tenant has
+/// another company by then, it gets a new one. `None` if it always does.
+#[must_use]
+pub fn reopens_until(record: &Record, settings: &Settings) -> Option<Timestamp> {
+    let details = record.desired.details.as_ref()?;
+    let Some(Actual::Closed(closed)) = &record.actual else {
+        return None;
+    };
+    let days = i64::from(settings.board(details.category).reopen_days);
+    let is_closed = matches!(closed.by, ClosedBy::Us | ClosedBy::Technician);
+    let reopens = is_closed && closed.company_id.is_some() && days > 0;
+    reopens.then(|| later(closed.at, SignedDuration::from_hours(24 * days)))
+}
+
+/// When the repeats that the ticket does not show yet become a note, if they wait for that.
+#[must_use]
+pub fn next_note_at(record: &Record, settings: &Settings, now: Timestamp) -> Option<Timestamp> {
+    let (open, details) = (record.open()?, record.desired.details.as_ref()?);
+    match unreported_repeats(record, open, details, settings, now) {
+        Err(Idle::NotedRecently { until }) => Some(until),
+        Err(_) | Ok(_) => None,
+    }
+}
+
 /// The connection, if it points at the ticket's ConnectWise. If it does not, the connection that
 /// was read is older than the record, since `Record::in_epoch` leaves no open ticket in another
 /// ConnectWise. Then both are read again.

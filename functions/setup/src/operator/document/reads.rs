@@ -1,6 +1,7 @@
 //! How partners and alerts do: what a program for operators reads.
 
 use api_document::ApiDocument;
+use domain::outgoing::block_reason::BlockReason;
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
@@ -61,12 +62,14 @@ fn alerts(document: &mut ApiDocument) {
         "type": "string",
         "enum": ["open", "waiting", "failed", "in_progress", "closed", "resolved"],
     });
+    let reasons = json!({ "type": "string", "enum": BlockReason::ALL.map(BlockReason::code) });
     let list = operation(
         ALERTS,
         "listAlerts",
         "Find alerts of a partner, the newest first",
     )
     .query("state", "Only alerts in this state.", states)
+    .query("reason", "Only alerts that are blocked for this reason.", reasons)
     .query("tenant", "Only alerts of this tenant.", text())
     .query("source", "Only alerts of this source.", text())
     .query("kind", "Only alerts of this kind.", text())

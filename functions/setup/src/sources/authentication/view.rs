@@ -191,7 +191,7 @@ impl<'a> Fields<'a> {
         let words = self.problem_of("networks");
         html! {
             label for="networks" { "Networks from which it posts" }
-            textarea id="networks" name="networks" rows="3" spellcheck="false" aria-describedby="networks-note"
+            textarea id="networks" name="networks" rows="3" spellcheck="false" aria-describedby=(described("networks", words))
                 aria-invalid=[words.map(|_| "true")] aria-errormessage=[words.map(|_| "networks-problem")] { (self.form.networks) }
             (self.problem("networks"))
             small id="networks-note" { "One address or network a line, such as 203.0.113.0/24. Empty: any. It is checked besides the proof." }
@@ -232,7 +232,7 @@ impl<'a> Fields<'a> {
         let words = self.problem_of(name);
         html! {
             label for=(name) { (label) }
-            input id=(name) name=(name) value=(value) autocomplete="off" spellcheck="false" maxlength="1024" aria-describedby={ (name) "-note" }
+            input id=(name) name=(name) value=(value) autocomplete="off" spellcheck="false" maxlength="1024" aria-describedby=(described(name, words))
                 aria-invalid=[words.map(|_| "true")] aria-errormessage=[words.map(|_| format!("{name}-problem"))];
             (self.problem(name))
             small id={ (name) "-note" } { (note) }
@@ -268,6 +268,14 @@ fn select<T: Copy + PartialEq>(
                 option value=(option) selected[*value == chosen] { (words) }
             }
         }
+    }
+}
+
+/// The ids of the texts about a field: what is wrong with it, and its note.
+fn described(name: &str, problem: Option<&str>) -> String {
+    match problem {
+        Some(_) => format!("{name}-problem {name}-note"),
+        None => format!("{name}-note"),
     }
 }
 

@@ -7,7 +7,7 @@ use super::form::{
     FIELDS, FieldRule, JSON_RULE, MappingField, MappingForm, TABLES, TableRow, WHOLE_BODY,
 };
 use super::tree;
-use super::view::{EditorView, problem};
+use super::view::{EditorView, described, problem};
 
 /// Empty rows of a table, for further values.
 const EMPTY_ROWS: usize = 2;
@@ -49,13 +49,13 @@ pub(super) fn form_rows(
                 fieldset {
                     legend { "The message" }
                     label for="each" { "List of alerts at" }
-                    input id="each" name="each" list="lists" value=(form.each) autocomplete="off" aria-describedby="each-note"
+                    input id="each" name="each" list="lists" value=(form.each) autocomplete="off" aria-describedby=(described("each-note", view.problem_of("each"), "problem-each"))
                         aria-invalid=[view.problem_of("each").map(|_| "true")];
                     small id="each-note" { "Only if one message has several alerts. The places below are then within one of them." }
                     (problem(view.problem_of("each"), "problem-each"))
                     (change_table(view, form))
                     label for="expires" { "Hours until an alert expires" }
-                    input id="expires" name="expires_after_hours" inputmode="numeric" value=(form.expires_after_hours) autocomplete="off" aria-describedby="expires-note"
+                    input id="expires" name="expires_after_hours" inputmode="numeric" value=(form.expires_after_hours) autocomplete="off" aria-describedby=(described("expires-note", view.problem_of("expires_after_hours"), "problem-expires"))
                         aria-invalid=[view.problem_of("expires_after_hours").map(|_| "true")];
                     small id="expires-note" { "For products that never say that an alert is resolved. Empty: never." }
                     (problem(view.problem_of("expires_after_hours"), "problem-expires"))
@@ -98,7 +98,7 @@ fn change_table(view: &EditorView, form: &MappingForm) -> Markup {
     html! {
         label for="change-at" { "Place that says whether the alert is resolved" }
         input id="change-at" name="change_at" list="places" value=(form.change_at) autocomplete="off" data-place-field
-            aria-invalid=[words.map(|_| "true")];
+            aria-invalid=[words.map(|_| "true")] aria-describedby=[words.map(|_| "problem-change")];
         (problem(words, "problem-change"))
         (table("change", "What its values mean", &form.change, &CHANGES))
         label for="change-otherwise" { "A message with another value" }
@@ -116,7 +116,7 @@ fn rest(view: &EditorView, form: &MappingForm) -> Markup {
         details open[words.is_some()] {
             summary { "Parts of this mapping that have no fields here" }
             label for="rest" { "Further parts, as JSON" }
-            textarea id="rest" name="rest" rows="8" spellcheck="false" class="code" aria-describedby="rest-note"
+            textarea id="rest" name="rest" rows="8" spellcheck="false" class="code" aria-describedby=(described("rest-note", words, "problem-rest"))
                 aria-invalid=[words.map(|_| "true")] { (form.rest) }
             small id="rest-note" { "They stay as they are unless you change them. A part \"change\" counts in place of the table above." }
             (problem(words, "problem-rest"))
@@ -186,10 +186,10 @@ fn field_row(view: &EditorView, form: &MappingForm, field: &MappingField) -> Mar
                 }
                 @if rule.from == JSON_RULE {
                     textarea name={ "fields[" (name) "][value]" } rows="3" class="code" spellcheck="false" aria-label=(field.label) data-place-field
-                        aria-invalid=[words.map(|_| "true")] aria-errormessage=[words.map(|_| format!("problem-{name}"))] { (rule.value) }
+                        aria-invalid=[words.map(|_| "true")] aria-errormessage=[words.map(|_| format!("problem-{name}"))] aria-describedby=[words.map(|_| format!("problem-{name}"))] { (rule.value) }
                 } @else {
                     input name={ "fields[" (name) "][value]" } list=(list) value=(rule.value) autocomplete="off" aria-label=(field.label) data-place-field
-                        aria-invalid=[words.map(|_| "true")] aria-errormessage=[words.map(|_| format!("problem-{name}"))];
+                        aria-invalid=[words.map(|_| "true")] aria-errormessage=[words.map(|_| format!("problem-{name}"))] aria-describedby=[words.map(|_| format!("problem-{name}"))];
                 }
             }
             (problem(words, &format!("problem-{name}")))

@@ -94,6 +94,14 @@ impl EditorView {
     }
 }
 
+/// The ids of the texts about a field: what is wrong with it, and its note.
+pub(super) fn described(note: &str, problem: Option<&str>, problem_id: &str) -> String {
+    match problem {
+        Some(_) => format!("{problem_id} {note}"),
+        None => note.to_owned(),
+    }
+}
+
 pub(super) fn problem(words: Option<&str>, id: &str) -> Markup {
     html! { @if let Some(words) = words { p class="problem" id=(id) role="alert" { (words) } } }
 }
@@ -193,7 +201,7 @@ fn samples(view: &EditorView) -> Markup {
             @if view.samples.len() < 5 {
                 label for="sample" { "Another message, such as the one that resolves the alert" }
                 textarea id="sample" name="sample" rows="4" spellcheck="false" class="code"
-                    aria-invalid=[view.problem_of("sample").map(|_| "true")] { (view.typed_sample) }
+                    aria-invalid=[view.problem_of("sample").map(|_| "true")] aria-describedby=[view.problem_of("sample").map(|_| "problem-sample")] { (view.typed_sample) }
                 (problem(view.problem_of("sample"), "problem-sample"))
             }
         }

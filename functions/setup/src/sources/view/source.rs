@@ -256,7 +256,7 @@ mod tests {
         view.inactive = Some(InactiveSourceView {
             source: view.listed.id.clone(),
             name: view.listed.name.clone(),
-            since: "2026-11-20 07:05 UTC".to_owned(),
+            since: "2026-11-20T07:05:00Z".parse().unwrap(),
         });
         let page = render_one(&view).unwrap();
         insta::assert_snapshot!(page::lines(&page));

@@ -104,12 +104,12 @@ fn a_test_can_be_closed_once() {
             actual,
             ..Record::new(test_key())
         };
-        last_test(test(close_requested), Some(&record), None).can_close
+        last_test(test(close_requested), Some(&record), None, None).can_close
     };
     let open = || Some(Actual::Open(OpenTicket::new(7, None, &claim(), at(2))));
     assert!(can_close(false, open()));
     assert!(!can_close(true, open()));
     let by_technician = Some(closed(ClosedBy::Technician));
     assert!(!can_close(false, by_technician));
-    assert!(last_test(test(false), None, None).can_close);
+    assert!(last_test(test(false), None, None, None).can_close);
 }

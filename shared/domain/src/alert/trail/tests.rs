@@ -283,3 +283,50 @@ fn a_reopened_ticket_that_is_in_reach_again_was_reopened_once() {
     let counts = again.figures.days.values();
     assert_eq!(counts.map(|counts| counts.reopened).sum::<u32>(), 2);
 }
+
+#[test]
+fn the_step_of_a_note_says_why_it_was_written() {
+    let record = with_ticket();
+    let note = Claim {
+        reason: "repeated".to_owned(),
+        ..started(Op::Note(NoteKind::Repeats), &record, 20)
+    };
+    let open = record.open().unwrap().clone();
+    let record = record.with_claim(note).to_stored();
+    let noted = OpenTicket {
+        last_note_at: Some(at(22)),
+        ..open
+    };
+    let record = record.with_open(noted).to_stored();
+    let steps = record.trail.steps();
+    let StepKind::Noted { reason, .. } = &steps.last().unwrap().what else {
+        unreachable!("{steps:?}");
+    };
+    assert_eq!(reason.as_deref(), Some("repeated"));
+    // It is the same step when the record is stored again.
+    let again = record.clone().to_stored();
+    assert_eq!(again.trail, record.trail);
+    assert_eq!(lines(&record), ["1 raised", "3 opened", "22 noted"],);
+}
+
+#[test]
+fn a_release_by_a_person_is_a_step_and_a_retry_is_none() {
+    let record = fold(Record::new(key()), &raised(1)).to_stored();
+    let old = record.with_blocked(Blocked::OlderThanBackfill, None, at(2));
+    let old = old.to_stored();
+    let released = old.clone().released_by_person(at(9)).to_stored();
+    assert_eq!(lines(&released), ["1 raised", "2 blocked", "9 released"]);
+    // The message may be received twice.
+    let twice = released.clone().released_by_person(at(10)).to_stored();
+    assert_eq!(twice.trail, released.trail);
+    // Reconcile retries what ConnectWise refused.
+    assert_eq!(
+        lines(&old.released().to_stored()),
+        ["1 raised", "2 blocked"]
+    );
+    // Nothing that waits for a person.
+    let unmapped = fold(Record::new(key()), &raised(1)).to_stored();
+    let unmapped = unmapped.with_blocked(Blocked::Unmapped, None, at(2));
+    let unmapped = unmapped.released_by_person(at(9)).to_stored();
+    assert_eq!(lines(&unmapped), ["1 raised", "2 blocked"]);
+}

@@ -228,9 +228,9 @@ fn unchecked_issues_stay_and_unneeded_ones_end() {
         at(0),
     );
     let health = health.notified(&Notification::Started(IncidentScope::PartnerConfig), at(0));
-    let open_incident = |health: &Health| match health.open_incident() {
-        Some(incident) => incident.issues.iter().cloned().collect(),
-        None => vec![],
+    let open_incident = |health: &Health| -> Vec<Issue> {
+        let incidents = health.open_incidents();
+        incidents.flat_map(|of| of.issues.clone()).collect()
     };
     assert_eq!(open_incident(&health), found);
     let blind = Probe {
@@ -541,7 +541,7 @@ fn an_inactive_source_is_notified_once_and_ends_with_its_next_message() {
     let scope = IncidentScope::Sources;
     let health = Health::default().with_source_issues(quiet(&[1], 0), at(60));
     assert_eq!(health.notifications(at(60)), [Notification::Started(scope)]);
-    assert!(health.open_incident().is_none(), "it blocks no alert");
+    assert!(health.open_incidents().next().is_none(), "it blocks no alert");
     assert!(!health.is_urgent(at(60)) && !health.is_recovering());
     let mut health = health.notified(&Notification::Started(scope), at(60));
     for minute in 61..120 {

@@ -446,3 +446,17 @@ async fn the_page_shows_open_incidents_with_their_start() {
     assert!(page.contains("ConnectWise refuses the keys"), "{page}");
     assert!(page.contains("since "), "{page}");
 }
+
+#[tokio::test]
+async fn the_page_does_not_claim_that_one_customers_company_stops_all_tickets() {
+    let env = TestEnvironment::new().await;
+    let company = format!("/company/companies/{COMPANY}");
+    env.patch(&company, "deletedFlag", true).await;
+    env.run_health(&env.health(), Timestamp::now()).await;
+    let mut browser = env.setup.signed_in().await;
+    let page = browser.get("overview").await.expect(200).text;
+    let words = "cannot be used: no tickets are created for";
+    assert!(page.contains(words), "{page}");
+    assert!(page.contains("Live: alerts become tickets, but"), "{page}");
+    assert!(!page.contains("No tickets are created."), "{page}");
+}

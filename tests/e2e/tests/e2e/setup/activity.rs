@@ -203,6 +203,21 @@ async fn an_alert_of_another_partner_does_not_exist() {
 }
 
 #[tokio::test]
+async fn an_alerts_page_has_the_alerts_title() {
+    let env = with_three_alerts().await;
+    let mut browser = env.setup.signed_in().await;
+    let list = browser.get_json("activity").await.expect(200).json();
+    let row = &list["rows"][0];
+    let (path, title) = (
+        row["path"].as_str().unwrap(),
+        row["title"].as_str().unwrap(),
+    );
+    let page = browser.get(path).await.expect(200).text;
+    assert!(page.contains(&format!("<h1>{title}</h1>")), "{page}");
+    assert!(page.contains(&format!("<title>{title} ")), "{page}");
+}
+
+#[tokio::test]
 async fn a_closed_alert_shows_its_steps() {
     let env = with_three_alerts().await;
     let page = alert_page(&env, "Disk of web-3").await;

@@ -635,3 +635,77 @@ async fn each_change_is_audited_for_each_partner_concerned() {
     assert_eq!(routes.used, writes, "every changing route is tested here");
     routes.env.queue.expect_leftovers(7);
 }
+
+#[tokio::test]
+async fn the_history_says_what_was_before_in_words() {
+    let env = TestEnvironment::new().await;
+    let mut browser = env.setup.signed_in().await;
+    let detail = async || env.audit_page().await.entries[0].detail.clone();
+
+    let version = browser.get_json("boards").await.expect(200).json()["settings_version"].clone();
+    let body =
+        json!({ "operations": 21, "cyber_alerts": 21, "version": version, "reviewed": true });
+    browser.submit("boards-existing", &body, 200).await;
+    let boards = detail().await;
+    for category in ["operations", "cyber_alerts"] {
+        let (name, before) = boards[category].split_once(" (before: ").unwrap();
+        let is_name = |text: &str| text.parse::<u64>().is_err() && !text.contains("number");
+        assert!(is_name(name) && is_name(before), "{boards:?}");
+    }
+
+    let (one, all) = (
+        ["broken_connection"],
+        ["broken_connection", "waiting_alerts"],
+    );
+    let kim = "kim@northwind.example";
+    let version = browser.get_json("contacts").await.expect(200).json()["version"].clone();
+    let contact = json!({ "address": kim, "mails": one, "version": version });
+    browser.submit("contacts", &contact, 200).await;
+    assert_eq!(
+        detail().await["added"],
+        format!("{kim} (Broken connection)")
+    );
+    let version = browser.get_json("contacts").await.expect(200).json()["version"].clone();
+    let contact = json!({ "address": kim, "mails": all, "version": version });
+    browser.submit("contact-change", &contact, 200).await;
+    let mails = "Broken connection, Waiting alerts (before: Broken connection)";
+    assert_eq!(detail().await["mails"], format!("{kim}: {mails}"));
+    let version = browser.get_json("contacts").await.expect(200).json()["version"].clone();
+    let contact = json!({ "address": kim, "version": version });
+    browser.submit("contact-remove", &contact, 200).await;
+    let removed = format!("{kim} (Broken connection, Waiting alerts)");
+    assert_eq!(detail().await["removed"], removed);
+
+    let mut window = json!({
+        "name": "Patch night", "zone": "UTC", "starts": "2026-11-01T22:00", "hours": "2", "repeats": "daily",
+        "tenants": [TENANT], "devices": "SRV-*",
+    });
+    browser.submit("maintenance", &window, 200).await;
+    let saved = detail().await;
+    assert_eq!(saved["time"], "Each day at 22:00 (UTC), for 2 h");
+    let scope = &saved["scope"];
+    assert!(
+        scope.contains("SRV-*") && !scope.contains("before"),
+        "{saved:?}"
+    );
+    let view = browser.get_json("maintenance").await.expect(200).json();
+    window["id"] = view["windows"][0]["id"].clone();
+    window["hours"] = "3".into();
+    browser.submit("maintenance", &window, 200).await;
+    let changed = detail().await;
+    let time = "Each day at 22:00 (UTC), for 3 h (before: Each day at 22:00 (UTC), for 2 h)";
+    assert_eq!(changed["time"], time);
+    assert_eq!(changed["scope"], *scope);
+
+    let source = json!({ "name": "Scanner", "partner": PARTNER });
+    let source = env
+        .operate("POST", "/v1/operator/sources", &source, 201)
+        .await;
+    let path = format!("/v1/operator/sources/{}", source["id"].as_str().unwrap());
+    let change = json!({ "name": "Scanner 2", "enabled": false });
+    env.operate("PATCH", &path, &change, 200).await;
+    let changed = detail().await;
+    assert_eq!(changed["name"], "Scanner 2 (before: Scanner)");
+    assert_eq!(changed["enabled"], "no (before: yes)");
+    assert!(!changed["authentication"].contains("before"), "{changed:?}");
+}

@@ -61,6 +61,13 @@ async fn the_overview_is_green_only_if_no_alert_waits_for_a_person() {
         page.contains("Grove &amp; Sons (1 alert, severity: critical)"),
         "{page}"
     );
+    // The table of all that waits leads to the alerts of each reason.
+    let path = "activity?reason=unmapped";
+    assert!(page.contains(&format!("href=\"{path}\"")), "{page}");
+    let list = browser.get_json(path).await.expect(200).json();
+    assert_eq!(list["rows"].as_array().unwrap().len(), 1, "{list}");
+    let others = browser.get_json("activity?reason=rejected").await;
+    assert_eq!(others.expect(200).json()["rows"], json!([]));
 }
 
 #[tokio::test]

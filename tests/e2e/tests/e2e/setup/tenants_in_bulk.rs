@@ -7,7 +7,7 @@ use connectwise_sim::Seed;
 use domain::setup::mapping::Mapping;
 use serde_json::{Value, json};
 
-use crate::environment::{Answer, Browser, TestEnvironment, partner, tenant};
+use crate::environment::{Answer, Browser, TestEnvironment, partner, raised_event, raises, tenant};
 use crate::setup::tenants::{get_tenant, read_companies};
 
 /// An environment with this many companies, from the id 1000 on, and as many unmapped tenants of
@@ -327,13 +327,89 @@ async fn a_file_that_cannot_be_read_is_refused() {
     assert_eq!(view["changes"]["changes"], 1, "{view}");
 }
 
+#[tokio::test]
+async fn one_of_many_tenants_is_typed_instead_of_chosen() {
+    let mut env = environment(1, 150).await;
+    let mut raised = raised_event("e1", "a1", 0);
+    raised["data"]["tenant"] = id(7).into();
+    env.deliver(&raised).await;
+    let mut browser = env.setup.signed_in().await;
+    let option = format!("<option value=\"{}\"", id(7));
+    for path in ["activity", "maintenance"] {
+        let page = browser.get(path).await.expect(200).text;
+        assert!(!page.contains(&option), "{page}");
+    }
+    for (tenant, count) in [(id(7), 1), ("00007+ltd".to_owned(), 1), (id(8), 0)] {
+        let path = format!("activity?tenant={tenant}");
+        let list = browser.get_json(&path).await.expect(200).json();
+        assert_eq!(list["rows"].as_array().unwrap().len(), count, "{path}");
+    }
+    for (tenant, words) in [
+        ("customer", "150 tenants match"),
+        ("nobody", "No tenant matches"),
+    ] {
+        let path = format!("activity?tenant={tenant}");
+        let page = browser.get(&path).await.expect(422).text;
+        assert!(page.contains(words), "{page}");
+        assert!(page.contains("aria-invalid=\"true\""), "{page}");
+    }
+    for (tenant, words) in [
+        ("Customer 00007 LTD", "no company in ConnectWise"),
+        ("customer", "150 tenants match"),
+    ] {
+        let wish = json!({ "tenant": tenant, "category": "operations" });
+        let refused = browser.post("test", &wish).await.expect(422).json();
+        assert_eq!(refused["field"], "tenant", "{refused}");
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains(words), "{refused}");
+    }
+
+    let window = |lines: &'static str| {
+        [
+            ("name", "Night"),
+            ("zone", "Europe/Berlin"),
+            ("starts", "2026-11-01T22:00"),
+            ("hours", "8"),
+            ("repeats", "daily"),
+            ("tenant_lines", lines),
+        ]
+    };
+    let fields = window("00007\r\ncustomer-00009\r\n");
+    browser.post_form("maintenance", &fields).await.expect(303);
+    let view = browser.get_json("maintenance").await.expect(200).json();
+    let covers = view["windows"][0]["covers"].as_str().unwrap();
+    let names = "CUSTOMER 00007 Ltd, CUSTOMER 00009 Ltd";
+    assert!(covers.contains(names), "{view}");
+    let path = format!(
+        "maintenance?window={}",
+        view["windows"][0]["id"].as_str().unwrap()
+    );
+    let page = browser.get(&path).await.expect(200).text;
+    let lines = "CUSTOMER 00007 Ltd\nCUSTOMER 00009 Ltd</textarea>";
+    assert!(page.contains(lines), "{page}");
+    let fields = window("customer 000");
+    let page = browser.post_form("maintenance", &fields).await;
+    let page = page.expect(422).text;
+    assert!(page.contains("data-field=\"tenant_lines\""), "{page}");
+}
+
 /// Prints how long each page takes in this process, the emulator's time included. It asserts no
 /// time: the machine and the build decide it.
 #[tokio::test]
 #[ignore = "a measurement: run it alone with --run-ignored and --no-capture"]
 async fn five_thousand_tenants_and_twenty_thousand_companies_are_timed() {
-    let env = environment(20_000, 5_000).await;
+    let mut env = environment(20_000, 5_000).await;
     let mut browser = env.setup.signed_in().await;
+    // Of 400 alerts 100 have tickets, and the others wait, each of another tenant.
+    let mut events = raises(0..400);
+    for (n, event) in events.iter_mut().enumerate().skip(100) {
+        event["data"]["tenant"] = id(n).into();
+    }
+    for some in events.chunks(50) {
+        env.process(some, 1).await;
+    }
+    let list = browser.get_json("activity").await.expect(200).json();
+    let alert = list["rows"][0]["path"].as_str().unwrap();
     let started = Instant::now();
     read_companies(&mut browser).await;
     eprintln!("reading 20,000 companies: {:?}", started.elapsed());
@@ -347,6 +423,17 @@ async fn five_thousand_tenants_and_twenty_thousand_companies_are_timed() {
         "tenant?tenant=customer-00000",
         "tenants-export",
         "waiting",
+        "overview",
+        "overview",
+        "activity",
+        "activity?state=waiting",
+        "activity?reason=unmapped",
+        "activity?search=a399",
+        alert,
+        "history",
+        "test",
+        "confirm",
+        "maintenance",
     ] {
         let started = Instant::now();
         let page = browser.get(path).await.expect(200);

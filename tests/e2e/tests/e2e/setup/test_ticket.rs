@@ -195,6 +195,10 @@ async fn a_test_ticket_is_requested_and_closed_on_the_page() {
     assert_eq!(tickets[0]["board"]["id"], OPERATIONS.0);
     let page = browser.get("test").await.expect(200);
     assert!(!page.text.contains("data-poll"), "the page does not poll");
+    let address = open["ticket_address"].as_str().unwrap();
+    assert!(address.ends_with(&format!("service_recid={}", open["ticket"])));
+    let link = format!("<a href=\"{}\"", address.replace('&', "&amp;"));
+    assert!(page.text.contains(&link), "{page:?}");
 
     let wish = json!({ "tenant": TENANT, "category": "cyber_alerts" });
     let refused = browser.post("test", &wish).await.expect(422);

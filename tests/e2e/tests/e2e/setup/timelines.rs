@@ -5,14 +5,19 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use domain::Kind;
+use domain::alert::flapping::FlapRule;
+use domain::alert::storm::StormRule;
+use domain::setup::status_action::ActionKind;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::Connection;
 
 use crate::environment::{
-    DISABLED, TENANT, TestEnvironment, key, raised_event, reconsider, resolved_event, settings,
+    DISABLED, OPERATIONS, TENANT, TestEnvironment, key, raised_event, reconsider, resolved_event,
+    settings,
 };
 use crate::reconcile::closing::{run_reconcile, snapshot};
+use crate::reconcile::maintenance::{save, window};
 
 /// All timelines, each from an environment of its own.
 #[derive(Default)]
@@ -251,12 +256,120 @@ async fn of_blocks(timelines: &mut Timelines) {
     timelines.add("resolved before it had a ticket", env).await;
 }
 
+async fn of_outages(timelines: &mut Timelines) {
+    let mut env = TestEnvironment::new().await;
+    env.set_fault("outage", json!(true)).await;
+    let mut messages = env.post_and_take(&[raised(0)]).await;
+    for minutes in [0, 1, 5, 17] {
+        messages = env.worker.handle_at(messages, minutes).await;
+    }
+    assert_eq!(messages.len(), 0);
+    timelines.add("ConnectWise does not answer", env).await;
+
+    let throttled = json!({ "all": true, "retry_after_seconds": 1800 });
+    timelines
+        .add(
+            "ConnectWise asks for a long pause",
+            with_fault("throttle", throttled).await,
+        )
+        .await;
+
+    let mut env = TestEnvironment::new().await;
+    let in_use = json!({ "answer": { "status": 409, "body": "json" } });
+    let rule = json!({ "when": { "operations": ["create"] }, "then": in_use });
+    env.set_fault("rules", json!([rule])).await;
+    let mut message = env.post_and_take(&[raised(0)]).await.remove(0);
+    let name = "ApproximateReceiveCount".to_owned();
+    message.attributes.insert(name, "30".to_owned());
+    env.worker.handle_at(vec![message], 0).await;
+    timelines.add("several attempts failed", env).await;
+
+    let mut env = TestEnvironment::new().await;
+    let mut broken = settings();
+    broken.operations.start_status = Some(999);
+    env.put_settings(&broken).await;
+    env.deliver(&raised(0)).await;
+    timelines
+        .add("ConnectWise does not accept a status", env)
+        .await;
+}
+
+async fn of_rules(timelines: &mut Timelines) {
+    let mut env = TestEnvironment::new().await;
+    let mut desired = settings();
+    let (raises, minutes) = (3, 30);
+    desired.flapping = Some(FlapRule { raises, minutes });
+    desired.operations.reopen_days = 1;
+    env.put_settings(&desired).await;
+    for n in 0..4 {
+        env.deliver(&raised(10 * n)).await;
+        env.deliver(&resolved(10 * n + 5)).await;
+    }
+    timelines.add("it comes and goes", env).await;
+
+    let mut env = TestEnvironment::new().await;
+    let mut desired = settings();
+    let (alerts, minutes) = (3, 5);
+    desired.storm = Some(StormRule { alerts, minutes });
+    env.put_settings(&desired).await;
+    for n in 0..5 {
+        env.deliver(&raised_event(&format!("r{n}"), &format!("a{n}"), n))
+            .await;
+    }
+    timelines.add("it is part of a storm", env).await;
+
+    let mut env = TestEnvironment::new().await;
+    let status = 223;
+    let path = format!("/service/boards/{}/statuses/{status}", OPERATIONS.0);
+    env.patch(&path, "closedStatus", true).await;
+    let mut desired = settings();
+    desired.operations.actions = [(ActionKind::WontFix, status)].into();
+    env.put_settings(&desired).await;
+    env.deliver(&raised(-300)).await;
+    let ticket = env.connectwise.tickets().await[0]["id"].clone();
+    let path = format!("/service/tickets/{ticket}");
+    env.patch(&path, "status", json!({ "id": status })).await;
+    run_reconcile(&mut env, 2).await;
+    env.deliver(&resolved(60)).await;
+    env.deliver(&raised(120)).await;
+    timelines
+        .add("a technician said that it is not to be fixed", env)
+        .await;
+
+    let mut env = TestEnvironment::new().await;
+    save(
+        &env.config,
+        &[("patch-night", window(Timestamp::now(), None))],
+    )
+    .await;
+    env.deliver(&raised(0)).await;
+    timelines.add("a maintenance window holds it", env).await;
+
+    let mut env = TestEnvironment::new().await;
+    save(
+        &env.config,
+        &[("patch-night", window(Timestamp::now(), None))],
+    )
+    .await;
+    env.deliver(&raised(0)).await;
+    let mut browser = env.setup.signed_in().await;
+    let list = browser.get_json("activity").await.expect(200).json();
+    let path = list["rows"][0]["path"].as_str().unwrap();
+    let page = browser.get_json(path).await.expect(200).json();
+    let id = json!({ "id": page["id"] });
+    browser.submit("activity-release", &id, 200).await;
+    env.worker.work().await;
+    timelines.add("a person released it", env).await;
+}
+
 async fn all() -> Timelines {
     let mut timelines = Timelines::default();
     of_tickets(&mut timelines).await;
     of_technicians(&mut timelines).await;
     of_unknown_outcomes(&mut timelines).await;
     of_blocks(&mut timelines).await;
+    of_outages(&mut timelines).await;
+    of_rules(&mut timelines).await;
     timelines
 }
 
@@ -273,6 +386,6 @@ fn each_timeline_can_be_read_by_a_technician() {
     };
     let thread = std::thread::Builder::new().stack_size(STACK).spawn(run);
     let timelines = thread.unwrap().join().unwrap();
-    assert!(timelines.count >= 15);
+    assert!(timelines.count >= 33, "{}", timelines.count);
     insta::assert_snapshot!(timelines.text);
 }
