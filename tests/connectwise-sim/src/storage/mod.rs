@@ -42,6 +42,7 @@ pub(crate) enum WritableTable {
     CompanyStatus,
     Site,
     Contact,
+    Configuration,
     Role,
     ApiMember,
     Callback,
@@ -69,6 +70,8 @@ macro_rules! rights {
 
 const TABLE_SETUP: Rights = rights!("table_setup");
 const COMPANY_MAINTENANCE: Rights = rights!("company_maintenance");
+const CONTACTS: Rights = rights!("contacts");
+const CONFIGURATIONS: Rights = rights!("configurations");
 const MEMBER_MAINTENANCE: Rights = rights!("member_maintenance");
 
 impl WritableTable {
@@ -89,6 +92,7 @@ impl WritableTable {
             Self::CompanyStatus => "CompanyStatus",
             Self::Site => "CompanySite",
             Self::Contact => "Contact",
+            Self::Configuration => "Configuration",
             Self::Role => "SecurityRole",
             Self::ApiMember => "ApiMember",
             Self::Callback => "CallbackEntry",
@@ -136,9 +140,16 @@ impl WritableTable {
             | Self::Impact
             | Self::ServiceLocation
             | Self::Callback => TABLE_SETUP,
-            Self::Company | Self::CompanyStatus | Self::Site | Self::Contact => COMPANY_MAINTENANCE,
+            Self::Company | Self::CompanyStatus | Self::Site => COMPANY_MAINTENANCE,
+            Self::Contact => CONTACTS,
+            Self::Configuration => CONFIGURATIONS,
             Self::Role | Self::ApiMember => MEMBER_MAINTENANCE,
         }
+    }
+
+    /// Whether records name their company in the body.
+    fn names_its_company(self) -> bool {
+        matches!(self, Self::Contact | Self::Configuration)
     }
 
     /// Whether records belong to the board or company that the path names.
@@ -157,7 +168,11 @@ impl WritableTable {
     fn unique(self) -> Option<&'static str> {
         match self {
             Self::Company | Self::ApiMember => Some("identifier"),
-            Self::Severity | Self::Impact | Self::Contact | Self::Callback => None,
+            Self::Severity
+            | Self::Impact
+            | Self::Contact
+            | Self::Configuration
+            | Self::Callback => None,
             Self::Board
             | Self::Status
             | Self::Type
@@ -190,6 +205,7 @@ impl WritableTable {
             Self::Contact => Some("contact"),
             Self::Severity
             | Self::Impact
+            | Self::Configuration
             | Self::Company
             | Self::CompanyStatus
             | Self::Role
@@ -280,6 +296,7 @@ pub(crate) fn rows(site: &Site, table: WritableTable, parent: Option<i64>) -> Ve
         | WritableTable::Impact
         | WritableTable::ServiceLocation
         | WritableTable::Contact
+        | WritableTable::Configuration
         | WritableTable::Role
         | WritableTable::Callback => Vec::new(),
     };
