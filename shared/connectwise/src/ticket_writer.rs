@@ -43,6 +43,8 @@ pub struct NewTicket {
     pub priority: Option<RecordId>,
     /// Where the ticket came from.
     pub source: Option<RecordId>,
+    /// One of the company's contacts.
+    pub contact: Option<RecordId>,
     /// The team, which must be one of the board's, and the owner.
     pub assignee: Assignee,
     /// When the alert was raised. ConnectWise receives whole seconds.
@@ -93,6 +95,8 @@ struct TicketBody<'a> {
     priority: Option<RecordRef>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<RecordRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<RecordRef>,
     #[serde(skip_serializing_if = "Option::is_none")]
     team: Option<RecordRef>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -216,6 +220,20 @@ impl TicketWriter {
         self.0.send_json(&call, &body, deadline).await?.parse()
     }
 
+    /// Links a ticket to a configuration. If the process dies right after, the ticket may be linked:
+    /// linking it again adds no second link.
+    pub async fn link_configuration(
+        &self,
+        id: RecordId,
+        configuration: RecordId,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let path = format!("/service/tickets/{id}/configurations");
+        let call = ApiCall::write(Method::POST, path, rights::TICKETS_EDIT);
+        let body = RecordRef { id: configuration };
+        self.0.send_json(&call, &body, deadline).await.map(drop)
+    }
+
     async fn replace(
         &self,
         id: RecordId,
@@ -244,6 +262,7 @@ impl<'a> From<&'a NewTicket> for TicketBody<'a> {
             item: new.item.map(reference),
             priority: new.priority.map(reference),
             source: new.source.map(reference),
+            contact: new.contact.map(reference),
             team: new.assignee.team.map(reference),
             owner: new.assignee.owner.map(reference),
             // All of ConnectWise's samples have this form: UTC, whole seconds.

@@ -130,6 +130,7 @@ fn new_ticket(xref: &str) -> NewTicket {
         item: None,
         priority: Some(HIGH),
         source: None,
+        contact: None,
         assignee: Assignee::default(),
         estimated_start_date: "2026-04-01T08:00:00Z".parse().unwrap(),
         initial_description: "C: is full\non PC-7".to_owned(),

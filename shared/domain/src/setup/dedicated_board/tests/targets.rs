@@ -5,6 +5,7 @@ use crate::alert::flapping::FlapRule;
 use crate::alert::kind::with_added;
 use crate::alert::storm::StormRule;
 use crate::setup::assignment::{Assignee, BoardAssignment};
+use crate::setup::ticket_links::TicketLinks;
 
 /// A kind that a source adds.
 fn added() -> KindInfo {
@@ -151,6 +152,10 @@ fn other_boards_keep_decisions_but_no_foreign_ids() {
         kinds_on_since: BTreeMap::new(),
         priorities: [(Severity::Critical, 31)].into(),
         lowers_priority: true,
+        links: TicketLinks {
+            configuration: true,
+            contact: false,
+        },
         flapping: Some(FlapRule {
             raises: 3,
             minutes: 30,
