@@ -6,6 +6,7 @@ mod changes;
 pub(crate) mod form;
 pub(crate) mod handlers;
 pub(crate) mod issues;
+mod links;
 pub(crate) mod lists;
 mod reader;
 mod view;
