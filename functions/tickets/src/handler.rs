@@ -19,6 +19,7 @@ use store::{Alerts, ReconcileInput};
 use tracing::Instrument as _;
 
 use crate::backoff::{MAX_RECEIPTS, delay};
+use crate::company_records::CompanyRecords;
 use crate::oldest_message::{OldestMessage, sent_at, sent_times};
 use crate::outcome::MessageOutcome;
 use crate::outgoing::{OutgoingReporter, PendingReport};
@@ -73,6 +74,7 @@ impl TicketsHandler {
             worker: AlertWorker {
                 alerts: alerts.with_retention(config.timeline_retention),
                 connections,
+                company_records: CompanyRecords::default(),
                 settle: config.settle,
                 reporter: OutgoingReporter::new(QueueSender::new(
                     aws,

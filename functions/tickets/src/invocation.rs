@@ -17,6 +17,12 @@ const STEP: Duration = Duration::from_secs(6);
 /// time if that is less.
 const WRITE: Duration = Duration::from_secs(4);
 
+/// A look-up before a write ends this early, so that it delays the write by no more.
+const LOOKUP: Duration = Duration::from_secs(3);
+
+/// What is left of the time of a write after a look-up, for the table.
+const TABLE: Duration = Duration::from_millis(500);
+
 /// An invocation with what only this function needs: time limits for a step and a write, and claim
 /// ids.
 #[derive(Debug)]
@@ -58,6 +64,12 @@ impl BatchInvocation {
     #[must_use]
     pub fn has_time_to_write(&self) -> bool {
         Instant::now() + self.write < self.calls_end()
+    }
+
+    /// When a look-up must have ended that precedes a write. `None` if there is no time for both.
+    pub(crate) fn lookup_end(&self) -> Option<Instant> {
+        let latest = self.calls_end().checked_sub(self.write + TABLE)?;
+        Some(latest.min(Instant::now() + LOOKUP))
     }
 
     /// A unique claim id, or `None` if the invocation's own name is no valid id.

@@ -8,6 +8,7 @@
 mod admission;
 mod backoff;
 mod case;
+mod company_records;
 mod config;
 mod connection;
 mod handler;

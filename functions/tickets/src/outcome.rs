@@ -43,7 +43,10 @@ pub(crate) fn count_effect(effect: &WriteEffect) {
         WriteEffect::Reopened { .. } => Metric::TicketsReopened,
         WriteEffect::Ended(ended) if ended.by == ClosedBy::Us => Metric::TicketsClosed,
         WriteEffect::Repaired => Metric::DuplicateRepaired,
-        WriteEffect::Ended(_) | WriteEffect::LeftOpen(_) => return,
+        WriteEffect::Ended(_)
+        | WriteEffect::LeftOpen(_)
+        | WriteEffect::Linked
+        | WriteEffect::LinkPostponed => return,
     };
     count(metric, 1);
 }

@@ -21,11 +21,16 @@ use domain::ticketing::ticket_text::{
 };
 use domain::ticketing::ticket_write::{NoteContent, TicketCreation, TicketReopening, TicketWrite};
 use domain::ticketing::write_effect::WriteEffect;
+use domain::time::later;
+use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use crate::BatchInvocation;
 use crate::searches::xref;
 use crate::ticket_error::TicketError;
+
+/// A ticket that is not older than this is linked without reading it before.
+const JUST_CREATED: SignedDuration = SignedDuration::from_secs(60);
 
 /// A claimed step, and what its write is made of.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +38,8 @@ pub(crate) struct Work<'a> {
     pub(crate) step: &'a TicketWrite,
     /// The text of a ticket or note.
     pub(crate) text: Option<&'a Payload>,
+    /// The contact of a new ticket, or the configuration that a ticket is linked to.
+    pub(crate) linked: Option<RecordId>,
     pub(crate) settings: &'a Settings,
     pub(crate) invocation: &'a BatchInvocation,
 }
@@ -42,6 +49,8 @@ pub(crate) struct Work<'a> {
 pub(crate) enum WriteResult {
     /// A new ticket.
     Created(Box<Ticket>),
+    /// A new ticket, whose contact ConnectWise refused.
+    CreatedWithoutContact(Box<Ticket>),
     /// The effect on an existing ticket.
     Effect(WriteEffect),
 }
@@ -67,6 +76,7 @@ impl TicketCalls<'_> {
     pub(crate) async fn write(&self) -> Result<WriteResult, TicketError> {
         let effect = match self.work.step {
             TicketWrite::Create(create) => return self.create(create).await,
+            TicketWrite::Link { ticket_id, .. } => return self.link(*ticket_id).await,
             TicketWrite::Note { ticket_id, note } => self.note(*ticket_id, note).await,
             TicketWrite::Patch {
                 ticket_id,
@@ -95,7 +105,7 @@ impl TicketCalls<'_> {
         let (Some(details), Some(text)) = (&self.record.desired.details, self.work.text) else {
             return Err(TicketError::NoText);
         };
-        let new = NewTicket {
+        let mut new = NewTicket {
             summary: summary(text),
             company: create.company,
             board: create.board,
@@ -105,6 +115,7 @@ impl TicketCalls<'_> {
             item: create.ticket_type.and_then(|chosen| chosen.item),
             priority: create.priority,
             source: create.source,
+            contact: self.work.linked,
             assignee: create.assignee,
             custom_fields: fill(&create.custom_fields, &self.record.key, details, text),
             estimated_start_date: create.raised_at,
@@ -112,9 +123,34 @@ impl TicketCalls<'_> {
             external_xref: xref(&self.claim.ticket_ref)?,
         };
         let writer = self.writer();
-        let ticket = writer.create(&new, self.write_deadline()?).await;
-        let ticket = ticket.map_err(TicketError::Write)?;
+        let ticket = match writer.create(&new, self.write_deadline()?).await {
+            // It may have been deleted since it was looked up. The refused call made no ticket.
+            Err(err) if new.contact.is_some() && is_about_content(&err) => {
+                tracing::warn!(error = %err, "ConnectWise refused a ticket with a contact; creating it without");
+                new.contact = None;
+                let ticket = writer.create(&new, self.write_deadline()?).await;
+                let ticket = ticket.map_err(TicketError::Write)?;
+                return Ok(WriteResult::CreatedWithoutContact(Box::new(ticket)));
+            }
+            ticket => ticket.map_err(TicketError::Write)?,
+        };
         Ok(WriteResult::Created(Box::new(ticket)))
+    }
+
+    /// POST. A ticket that was created just now is not read before.
+    async fn link(&self, ticket_id: RecordId) -> Result<WriteResult, TicketError> {
+        let opened_at = self.record.open().map(|open| open.opened_at);
+        let is_new = opened_at.is_some_and(|at| later(at, JUST_CREATED) > self.claim.began_at);
+        if !is_new && let Err(effect) = self.ticket_to_change(ticket_id).await? {
+            return Ok(WriteResult::Effect(effect));
+        }
+        if let Some(configuration) = self.work.linked {
+            let deadline = self.write_deadline()?;
+            let writer = self.writer();
+            let linked = writer.link_configuration(ticket_id, configuration, deadline);
+            linked.await.map_err(TicketError::Write)?;
+        }
+        Ok(WriteResult::Effect(WriteEffect::Linked))
     }
 
     /// GET, POST. A ticket that a technician closed or moved gets no note. Nor does one that stays
@@ -444,6 +480,11 @@ impl TicketCalls<'_> {
 fn board_of(ticket: &Ticket) -> Result<RecordId, TicketError> {
     let board = ticket.board.as_ref();
     Ok(board.ok_or(TicketError::StatusWithoutEffect)?.id)
+}
+
+/// Whether ConnectWise refuses a member of a new ticket.
+fn is_about_content(err: &Error) -> bool {
+    matches!(err, Error::Rejected { .. } | Error::NotFound { .. })
 }
 
 /// Whether the note only explains another write. That write is made even if ConnectWise refuses the

@@ -12,12 +12,13 @@ use domain::alert::record::{Claim, Op, OpenTicket, Record};
 use domain::connection::breaker::CallOutcome;
 use domain::ticketing::claimed_write::{ClaimedOutcome, apply_outcome};
 use domain::ticketing::ticket_write::TicketWrite;
-use domain::ticketing::write_effect::WriteEffect;
-use domain::{Blocked, Reaction};
+use domain::ticketing::write_effect::{WriteEffect, end_link, postpone_link};
+use domain::{Blocked, Reaction, RecordId};
 use jiff::Timestamp;
 use store::{Alerts, RecordWrite};
 
 use crate::case::AlertCase;
+use crate::company_records::{CompanyRecord, CompanyRecords, LookupRequest, is_refusal};
 use crate::connection::PartnerConnection;
 use crate::made_write::MadeWrite;
 use crate::outcome::{MessageOutcome, StepOutcome, count_effect};
@@ -31,6 +32,7 @@ use crate::ticket_error::TicketError;
 pub(crate) struct TicketWrites<'a> {
     pub(crate) alerts: &'a Alerts,
     pub(crate) connections: &'a Connections,
+    pub(crate) company_records: &'a CompanyRecords,
     pub(crate) records: RecordWriter<'a>,
 }
 
@@ -44,7 +46,11 @@ impl TicketWrites<'_> {
         text: Option<&Payload>,
         case: &AlertCase<'_>,
     ) -> Result<StepOutcome, store::Error> {
-        let Some((claim, work)) = new_claim(&record, step, text, case) else {
+        let linked = self.company_record(&record, step, text, case).await;
+        if matches!(step, TicketWrite::Link { .. }) && linked.id().is_none() {
+            return self.leave_unlinked(record, linked, case).await;
+        }
+        let Some((claim, work)) = new_claim(&record, step, (text, linked.id()), case) else {
             let reason = "the record does not fit the step that it asks for".to_owned();
             return Ok(StepOutcome::End(MessageOutcome::DeadLetter(reason)));
         };
@@ -65,7 +71,7 @@ impl TicketWrites<'_> {
         text: Option<&Payload>,
         case: &AlertCase<'_>,
     ) -> Result<StepOutcome, store::Error> {
-        let Some((claim, work)) = new_claim(&record, step, text, case) else {
+        let Some((claim, work)) = new_claim(&record, step, (text, None), case) else {
             return self.record_made(&made, case).await;
         };
         match self.alerts.write(&record.with_claim(claim.clone())).await? {
@@ -104,6 +110,14 @@ impl TicketWrites<'_> {
                 self.record_created(record, claim, &ticket, &connection, case, now)
                     .await
             }
+            Ok(WriteResult::CreatedWithoutContact(ticket)) => {
+                let request = LookupRequest::of(work.step, &record, work.text, case);
+                let recorded = self
+                    .record_created(record, claim, &ticket, &connection, case, now)
+                    .await;
+                self.drop_refused(request, now).await;
+                recorded
+            }
             Ok(WriteResult::Effect(effect)) => {
                 tracing::info!(effect = ?effect, op = ?claim.op, "wrote to ConnectWise");
                 count_effect(&effect);
@@ -113,6 +127,11 @@ impl TicketWrites<'_> {
                     effect,
                     at: now,
                 })))
+            }
+            Err(err) if claim.op == Op::Link => {
+                let request = LookupRequest::of(work.step, &record, work.text, case);
+                self.record_failed_link(record, claim, (&err, request), now)
+                    .await
             }
             Err(err) if is_unclear_again(&record, &err) && connection.is_alone(&err).await => {
                 tracing::warn!(error = %err, op = ?claim.op, "create was answered without a result again; checking before it counts as refused");
@@ -201,11 +220,76 @@ impl TicketWrites<'_> {
     }
 }
 
+impl TicketWrites<'_> {
+    /// The record of the company that the step is linked to, if it is to be linked to one.
+    async fn company_record(
+        &self,
+        record: &Record,
+        step: &TicketWrite,
+        text: Option<&Payload>,
+        case: &AlertCase<'_>,
+    ) -> CompanyRecord {
+        let Some(request) = LookupRequest::of(step, record, text, case) else {
+            return CompanyRecord::Missing;
+        };
+        let store = &self.connections.table.company_lookups;
+        let connection = PartnerConnection::new(self.connections, &record.key.partner, case);
+        self.company_records
+            .find(&request, store, &connection, case.invocation)
+            .await
+    }
+
+    /// Goes on without the link: the company has no such configuration, or that is not known now.
+    async fn leave_unlinked(
+        &self,
+        record: Record,
+        linked: CompanyRecord,
+        case: &AlertCase<'_>,
+    ) -> Result<StepOutcome, store::Error> {
+        let record = match linked {
+            CompanyRecord::Found(_) | CompanyRecord::Missing => end_link(record),
+            CompanyRecord::Unknown => postpone_link(record, case.invocation.now()),
+        };
+        self.records.save(&record).await
+    }
+
+    /// Records that a link failed. A refused one is not made again, and any other one later: nothing
+    /// waits for it, since a second link is no duplicate.
+    async fn record_failed_link(
+        &self,
+        record: Record,
+        claim: &Claim,
+        (err, request): (&TicketError, Option<LookupRequest>),
+        now: Timestamp,
+    ) -> Result<StepOutcome, store::Error> {
+        let is_refused = err.call().is_some_and(is_refusal);
+        tracing::warn!(error = %err, refused = is_refused, "failed to link a ticket to its configuration");
+        let effect = match is_refused {
+            true => WriteEffect::Linked,
+            false => WriteEffect::LinkPostponed,
+        };
+        let outcome = ClaimedOutcome::Effect(effect);
+        let recorded = self.record(record, claim, &outcome, None, now).await?;
+        self.drop_refused(request.filter(|_| is_refused), now).await;
+        Ok(recorded)
+    }
+
+    /// Forgets a record that ConnectWise refused.
+    async fn drop_refused(&self, request: Option<LookupRequest>, now: Timestamp) {
+        if let Some(request) = request {
+            let store = &self.connections.table.company_lookups;
+            self.company_records
+                .drop_refused(&request, store, now)
+                .await;
+        }
+    }
+}
+
 /// The claim for a step, and what its call needs. `None` if the record does not fit the step.
 fn new_claim<'a>(
     record: &Record,
     step: &'a TicketWrite,
-    text: Option<&'a Payload>,
+    (text, linked): (Option<&'a Payload>, Option<RecordId>),
     case: &'a AlertCase<'_>,
 ) -> Option<(Claim, Work<'a>)> {
     let (invocation, connection) = (case.invocation, case.view.connection.as_ref()?);
@@ -215,6 +299,7 @@ fn new_claim<'a>(
     let work = Work {
         step,
         text,
+        linked,
         settings: &connection.settings,
         invocation,
     };

@@ -14,6 +14,7 @@ use store::Alerts;
 use crate::BatchInvocation;
 use crate::admission::Admissions;
 use crate::case::AlertCase;
+use crate::company_records::CompanyRecords;
 use crate::lookups::Lookups;
 use crate::made_write::MadeWrite;
 use crate::outcome::{MessageOutcome, StepOutcome, outcome_of};
@@ -26,6 +27,7 @@ use crate::ticket_writes::TicketWrites;
 pub(crate) struct AlertWorker {
     pub(crate) alerts: Alerts,
     pub(crate) connections: Connections,
+    pub(crate) company_records: CompanyRecords,
     /// How long ConnectWise may take to show a ticket whose creation it did not confirm.
     pub(crate) settle: SignedDuration,
     pub(crate) reporter: OutgoingReporter,
@@ -151,6 +153,10 @@ impl AlertWorker {
         case: &AlertCase<'_>,
     ) -> Result<StepOutcome, store::Error> {
         match next {
+            // The outcome does not wait for a look-up.
+            WorkerStep::Write { write, .. } if write.needs_company_record() => {
+                self.writes().record_made(&made, case).await
+            }
             WorkerStep::Write {
                 record,
                 write,
@@ -304,6 +310,7 @@ impl AlertWorker {
         TicketWrites {
             alerts: &self.alerts,
             connections: &self.connections,
+            company_records: &self.company_records,
             records: self.records(),
         }
     }

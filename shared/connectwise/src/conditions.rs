@@ -107,6 +107,8 @@ pub(crate) enum ConditionField {
     Id,
     Identifier,
     Name,
+    CompanyId,
+    ItemValue,
 }
 
 /// One condition, or several joined. Only this module builds them, from fields and typed values.
@@ -142,6 +144,16 @@ impl Conditions {
         Self(format!("{field} like \"{prefix}*\""))
     }
 
+    /// `field="text"`, for the name of a configuration or the address of a contact.
+    pub(crate) fn is_text(field: ConditionField, text: &str) -> Self {
+        Self(format!("{field}=\"{text}\""))
+    }
+
+    /// `field=7`.
+    pub(crate) fn is_record(field: ConditionField, id: RecordId) -> Self {
+        Self(format!("{field}={id}"))
+    }
+
     /// `field contains "text"`.
     pub(crate) fn contains(field: ConditionField, text: &SearchText) -> Self {
         Self(format!("{field} contains \"{}\"", text.0))
@@ -160,6 +172,11 @@ impl Conditions {
     pub(crate) fn parameter(&self) -> String {
         format!("conditions={}&", escape(&self.0))
     }
+
+    /// The same for conditions on the items of a list within the record, `childConditions=…&`.
+    pub(crate) fn child_parameter(&self) -> String {
+        format!("childConditions={}&", escape(&self.0))
+    }
 }
 
 impl fmt::Display for ConditionField {
@@ -170,6 +187,8 @@ impl fmt::Display for ConditionField {
             Self::Id => "id",
             Self::Identifier => "identifier",
             Self::Name => "name",
+            Self::CompanyId => "company/id",
+            Self::ItemValue => "communicationItems/value",
         })
     }
 }

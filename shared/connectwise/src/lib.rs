@@ -9,6 +9,7 @@
 mod call;
 mod callbacks;
 mod client;
+mod company_records;
 mod conditions;
 mod conversions;
 mod credentials;

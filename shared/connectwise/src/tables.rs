@@ -67,6 +67,8 @@ impl Client {
             rights::TABLES_INQUIRE => "/service/boards",
             rights::MEMBERS_INQUIRE => "/system/members",
             rights::MY_COMPANY_INQUIRE => "/system/departments",
+            rights::CONFIGURATIONS_INQUIRE => "/company/configurations",
+            rights::CONTACTS_INQUIRE => "/company/contacts",
             _ => return Ok(None),
         };
         let call = ApiCall {

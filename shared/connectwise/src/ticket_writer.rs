@@ -44,6 +44,8 @@ pub struct NewTicket {
     pub priority: Option<RecordId>,
     /// Where the ticket came from.
     pub source: Option<RecordId>,
+    /// One of the company's contacts.
+    pub contact: Option<RecordId>,
     /// The team, which must be one of the board's, and the owner.
     pub assignee: Assignee,
     pub custom_fields: Vec<FilledField>,
@@ -95,6 +97,8 @@ struct TicketBody<'a> {
     priority: Option<RecordRef>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<RecordRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<RecordRef>,
     #[serde(skip_serializing_if = "Option::is_none")]
     team: Option<RecordRef>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,6 +224,20 @@ impl TicketWriter {
         self.0.send_json(&call, &body, deadline).await?.parse()
     }
 
+    /// Links a ticket to a configuration. If the process dies right after, the ticket may be linked:
+    /// linking it again adds no second link.
+    pub async fn link_configuration(
+        &self,
+        id: RecordId,
+        configuration: RecordId,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let path = format!("/service/tickets/{id}/configurations");
+        let call = ApiCall::write(Method::POST, path, rights::TICKETS_EDIT);
+        let body = RecordRef { id: configuration };
+        self.0.send_json(&call, &body, deadline).await.map(drop)
+    }
+
     async fn replace(
         &self,
         id: RecordId,
@@ -248,6 +266,7 @@ impl<'a> From<&'a NewTicket> for TicketBody<'a> {
             item: new.item.map(reference),
             priority: new.priority.map(reference),
             source: new.source.map(reference),
+            contact: new.contact.map(reference),
             team: new.assignee.team.map(reference),
             owner: new.assignee.owner.map(reference),
             custom_fields: &new.custom_fields,

@@ -5,6 +5,7 @@
 )]
 
 mod callbacks;
+mod company_records;
 mod hosts;
 mod notations;
 mod responses;
@@ -34,6 +35,7 @@ fn new_ticket() -> NewTicket {
         item: None,
         priority: None,
         source: None,
+        contact: None,
         assignee: Assignee::default(),
         custom_fields: vec![],
         estimated_start_date: "2026-04-01T08:00:00Z".parse().unwrap(),

@@ -73,6 +73,7 @@ pub(crate) fn new_claim(op: Op, ticket_ref: TicketRef, began_at: Timestamp) -> C
         began_at,
         raise_received_at: None,
         repeats: 0,
+        links_configuration: false,
         until: later(began_at, SignedDuration::from_secs(65)),
         uncertain_at: None,
         visits: 0,

@@ -114,6 +114,7 @@ pub mod setup {
     pub mod source_keys;
     pub mod status_action;
     pub mod tenant_changes;
+    pub mod ticket_links;
     pub mod type_hierarchy;
 }
 

@@ -4,8 +4,8 @@
 use aws_types::SdkConfig;
 
 use crate::operations::{
-    BreakerStore, ClosingHoldStore, FiguresStore, HealthStore, MonitoringStore, QuarantineStore,
-    RejectedEventStore, SourceActivityStore, WaitingStore, WeeklyReportStore,
+    BreakerStore, ClosingHoldStore, CompanyLookupStore, FiguresStore, HealthStore, MonitoringStore,
+    QuarantineStore, RejectedEventStore, SourceActivityStore, WaitingStore, WeeklyReportStore,
 };
 use crate::partners::{
     BoardRequestStore, CallbackStore, CompanyListStore, MaintenanceStore, SampleStore,
@@ -29,6 +29,7 @@ pub struct ConfigTable {
     pub closing_holds: ClosingHoldStore,
     pub boards: BoardRequestStore,
     pub companies: CompanyListStore,
+    pub company_lookups: CompanyLookupStore,
     pub tenant_changes: TenantChangeStore,
     pub test_ticket: TestTicketStore,
     pub rejected: RejectedEventStore,
@@ -56,6 +57,7 @@ impl ConfigTable {
             closing_holds: ClosingHoldStore::new(table),
             boards: BoardRequestStore::new(table),
             companies: CompanyListStore::new(table),
+            company_lookups: CompanyLookupStore::new(table),
             tenant_changes: TenantChangeStore::new(table),
             test_ticket: TestTicketStore::new(table),
             rejected: RejectedEventStore::new(table),

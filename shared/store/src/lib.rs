@@ -43,10 +43,11 @@ pub use deliveries::{
 pub use error::Error;
 pub use lease::Lease;
 pub use operations::{
-    Actor, AuditEntry, AuditLog, BreakerStore, ClosingHoldStore, ClosingHolds, FiguresStore,
-    HealthStore, HeldClosings, MonitoringState, MonitoringStore, OperatorEvent, QuarantineOutcome,
-    QuarantineStore, QuarantinedMessage, RejectedEventStore, Rejections, SourceActivityStore,
-    WaitingMessages, WaitingOfSource, WaitingStore, WeeklyReportStore,
+    Actor, AuditEntry, AuditLog, BreakerStore, ClosingHoldStore, ClosingHolds, CompanyLookup,
+    CompanyLookupStore, FiguresStore, HealthStore, HeldClosings, MonitoringState, MonitoringStore,
+    OperatorEvent, QuarantineOutcome, QuarantineStore, QuarantinedMessage, RejectedEventStore,
+    Rejections, SourceActivityStore, WaitingMessages, WaitingOfSource, WaitingStore,
+    WeeklyReportStore,
 };
 pub use pages::{ListEntry, ListPage, PageStart};
 pub use partners::{

@@ -9,7 +9,7 @@ use crate::setup_tables::{self as tables, Table};
 use crate::site::{Call, Site};
 use crate::storage::write::{self, Collection};
 use crate::storage::{self, WritableTable};
-use crate::tickets::{audit, changelog, create, notes, patch, read, related};
+use crate::tickets::{audit, changelog, configurations, create, notes, patch, read, related};
 
 type Endpoint = Box<dyn Fn(&mut Site, &Call) -> Outcome + Send>;
 type Found = Result<Route, ApiError>;
@@ -121,6 +121,7 @@ fn company(method: &Method, path: &[&str]) -> Found {
         }
         ["companies", rest @ ..] => changing(method, WritableTable::Company, None, rest),
         ["contacts", rest @ ..] => changing(method, WritableTable::Contact, None, rest),
+        ["configurations", rest @ ..] => changing(method, WritableTable::Configuration, None, rest),
         _ => Err(ApiError::no_endpoint()),
     }
 }
@@ -257,6 +258,29 @@ fn below_ticket(method: &Method, id: i64, rest: &[&str]) -> Found {
             Method::POST => found(create::RIGHT, Box::new(move |w, c| notes::create(w, c, id))),
             _ => Err(ApiError::wrong_method(method.as_str())),
         },
+        ["configurations"] => match *method {
+            Method::GET => found(
+                READ_TICKETS,
+                Box::new(move |w, c| configurations::list(w, c, id)),
+            ),
+            Method::POST => found(
+                EDIT_TICKETS,
+                Box::new(move |w, c| configurations::link(w, c, id)),
+            ),
+            _ => Err(ApiError::wrong_method(method.as_str())),
+        },
+        ["configurations", "count"] => reads(Box::new(move |w, c| configurations::count(w, c, id))),
+        ["configurations", row] => {
+            let row = id_or_refuse(row)?;
+            match *method {
+                Method::GET => reads(Box::new(move |w, c| configurations::get(w, c, id, row))),
+                Method::DELETE => found(
+                    EDIT_TICKETS,
+                    Box::new(move |w, c| configurations::unlink(w, c, id, row)),
+                ),
+                _ => Err(ApiError::wrong_method(method.as_str())),
+            }
+        }
         ["notes", "count"] => reads(Box::new(move |w, c| notes::count(w, c, id))),
         ["notes", note] => {
             let note = id_or_refuse(note)?;

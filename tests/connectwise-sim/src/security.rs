@@ -54,13 +54,15 @@ const fn function(
     }
 }
 
-pub(crate) const FUNCTIONS: [Function; 8] = [
+pub(crate) const FUNCTIONS: [Function; 10] = [
     function(
         "company_maintenance",
         COMPANIES,
         "Company Maintenance",
         "CO001",
     ),
+    function("configurations", COMPANIES, "Configurations", "CO002"),
+    function("contacts", COMPANIES, "Contacts", "CO003"),
     function("service_tickets", SERVICE_DESK, "Service Tickets", "SR001"),
     function(
         "close_service_tickets",

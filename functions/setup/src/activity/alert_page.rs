@@ -249,6 +249,7 @@ fn op_words(op: Op) -> &'static str {
         Op::Note(_) => "a note is written",
         Op::Patch => "the priority is set",
         Op::SetType => "the type is set",
+        Op::Link => "the ticket is linked to the device's configuration",
         Op::Close => "the ticket is closed",
         Op::Reopen => "the ticket is reopened",
         Op::Repair => "a duplicate is closed",

@@ -25,12 +25,14 @@ pub(super) async fn read_rights(client: &Client, invocation: &Invocation) -> Rig
             Some(RightStatus::Granted | RightStatus::Missing) | None => RightStatus::NotKnown,
         }
     };
-    let (companies, tickets, tables, members, company) = join!(
+    let (companies, tickets, tables, members, company, configurations, contacts) = join!(
         read_row(rights::COMPANIES_INQUIRE),
         read_row(rights::TICKETS_INQUIRE),
         read_row(rights::TABLES_INQUIRE),
         read_row(rights::MEMBERS_INQUIRE),
         read_row(rights::MY_COMPANY_INQUIRE),
+        read_row(rights::CONFIGURATIONS_INQUIRE),
+        read_row(rights::CONTACTS_INQUIRE),
     );
     for (right, read) in [
         (rights::COMPANIES_INQUIRE, companies),
@@ -38,6 +40,8 @@ pub(super) async fn read_rights(client: &Client, invocation: &Invocation) -> Rig
         (rights::TABLES_INQUIRE, tables),
         (rights::MEMBERS_INQUIRE, members),
         (rights::MY_COMPANY_INQUIRE, company),
+        (rights::CONFIGURATIONS_INQUIRE, configurations),
+        (rights::CONTACTS_INQUIRE, contacts),
     ] {
         if read != RightStatus::NotKnown
             && let Some((_, status)) = rights.iter_mut().find(|(of, _)| of.right == right)

@@ -7,6 +7,7 @@ use domain::setup::settings::{BoardTarget, OnResolve, Settings};
 
 use crate::audit;
 use crate::tickets::custom_fields;
+use crate::tickets::links::link_words;
 use crate::tickets::lists::{TicketBoard, TicketLists};
 
 /// The most changes of one entry.
@@ -90,6 +91,7 @@ fn words(settings: &Settings, lists: &TicketLists) -> BTreeMap<String, String> {
         let sources = sources.map(|of| (of.id, of.name.as_str()));
         words.insert("source_of_tickets".to_owned(), named(id, sources));
     }
+    link_words(settings.links, &mut words);
     words
 }
 

@@ -10,6 +10,7 @@ use domain::setup::choices::{BoardChoice, find_target_issues, merge_choices};
 use domain::setup::rights;
 use domain::setup::settings::{BoardTarget, OnResolve, Settings};
 use domain::setup::status_action::ActionKind;
+use domain::setup::ticket_links::TicketLinks;
 use domain::setup::type_hierarchy::{HierarchyChoice, find_hierarchy_issues};
 use domain::{Kind, RecordId};
 use serde::Deserialize;
@@ -50,6 +51,10 @@ pub(crate) struct TicketsForm {
     notes_for_customers: bool,
     #[serde(default)]
     lowers_priority: bool,
+    #[serde(default)]
+    link_configuration: bool,
+    #[serde(default)]
+    link_contact: bool,
     /// How many raises within how many minutes make an alert flap. 0 raises never do.
     #[serde(default)]
     flap_raises: u32,
@@ -145,6 +150,10 @@ impl TicketsForm {
             wont_fix_days,
             notes_for_customers: self.notes_for_customers,
             source: self.source.or(before.source),
+            links: TicketLinks {
+                configuration: self.link_configuration,
+                contact: self.link_contact,
+            },
             epoch: Some(epoch),
         })
     }

@@ -8,6 +8,7 @@ mod custom_fields_view;
 pub(crate) mod form;
 pub(crate) mod handlers;
 pub(crate) mod issues;
+mod links;
 pub(crate) mod lists;
 mod reader;
 mod view;

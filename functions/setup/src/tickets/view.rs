@@ -13,6 +13,7 @@ use domain::setup::choices::{
 use domain::setup::found_board::{FoundStatus, FoundType};
 use domain::setup::settings::{OnResolve, Settings};
 use domain::setup::status_action::ActionKind;
+use domain::setup::ticket_links::TicketLinks;
 use domain::setup::type_hierarchy::TypeHierarchy;
 use domain::{Kind, RecordId};
 use maud::{Markup, html};
@@ -27,6 +28,7 @@ use crate::tickets::form::{
     MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS, MAX_WONT_FIX_DAYS,
 };
 use crate::tickets::issues::action_name;
+use crate::tickets::links::link_fields;
 use crate::tickets::lists::{TicketBoard, TicketLists};
 
 const SEVERITIES: [Severity; 5] = [
@@ -59,6 +61,7 @@ pub(super) struct TicketChoices {
     note_interval_minutes: u32,
     notes_for_customers: bool,
     lowers_priority: bool,
+    links: TicketLinks,
     /// The members that can own tickets; empty without the right to read them.
     owners: Vec<AssigneeOption>,
     flapping: Option<FlapRule>,
@@ -167,6 +170,7 @@ impl TicketChoices {
             note_interval_minutes: settings.note_interval_minutes,
             notes_for_customers: settings.notes_for_customers,
             lowers_priority: settings.lowers_priority,
+            links: settings.links,
             owners: owner_options(lists.members.as_deref().unwrap_or_default()),
             flapping: settings.flapping,
             storm: settings.storm,
@@ -335,6 +339,7 @@ fn form(version: u64, chosen: &TicketChoices) -> Markup {
                     (select("source", "Source of new tickets", chosen.source, &chosen.sources))
                 }
             }
+            (link_fields(chosen.links))
             (flapping_fields(chosen.flapping))
             (storm_fields(chosen.storm))
             fieldset {
@@ -627,6 +632,10 @@ mod tests {
                 note_interval_minutes: 60,
                 notes_for_customers: false,
                 lowers_priority: false,
+                links: TicketLinks {
+                    configuration: true,
+                    contact: false,
+                },
                 owners: owner_options(&[member(151, "Tara Smith")]),
                 flapping: None,
                 storm: None,

@@ -10,7 +10,7 @@ use crate::{Error, NewNote, NewTicket, NoteDisplay};
 #[tokio::test]
 async fn the_requests_of_the_ticket_writer() {
     let note = r#"{"id":3,"text":"n","internalAnalysisFlag":true}"#;
-    let tickets = (0..5).map(|_| Play::Answer(answer(200, TICKET)));
+    let tickets = (0..6).map(|_| Play::Answer(answer(200, TICKET)));
     let notes = (0..5).map(|_| Play::Answer(answer(201, note)));
     let server = Server::start(tickets.chain(notes)).await;
     let writer = server.client().ticket_writer();
@@ -28,6 +28,7 @@ async fn the_requests_of_the_ticket_writer() {
         item: Some(32),
         priority: Some(8),
         source: Some(9),
+        contact: Some(77),
         assignee: Assignee {
             team: Some(41),
             owner: Some(151),
@@ -49,6 +50,10 @@ async fn the_requests_of_the_ticket_writer() {
     writer.set_status(7, 17, within(2_000)).await.unwrap();
     writer.close(7, 18, within(2_000)).await.unwrap();
     writer.set_priority(7, 8, within(2_000)).await.unwrap();
+    writer
+        .link_configuration(7, 77, within(2_000))
+        .await
+        .unwrap();
     for display in [
         NoteDisplay::Internal,
         NoteDisplay::Discussion,

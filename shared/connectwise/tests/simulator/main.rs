@@ -130,6 +130,7 @@ fn new_ticket(xref: &str) -> NewTicket {
         item: None,
         priority: Some(HIGH),
         source: None,
+        contact: None,
         assignee: Assignee::default(),
         custom_fields: vec![],
         estimated_start_date: "2026-04-01T08:00:00Z".parse().unwrap(),

@@ -14,6 +14,9 @@ pub enum Op {
     Patch,
     /// Patches type, subtype and item.
     SetType,
+    /// Links the ticket to the configuration of the alert's device. A second link is no duplicate,
+    /// so its outcome is never looked up.
+    Link,
     /// Patches the status to the closing one.
     Close,
     /// Patches the status to an open one.

@@ -255,6 +255,15 @@ impl Record {
         self
     }
 
+    /// Ends a claimed link, and sets when the open ticket is next linked.
+    #[must_use]
+    pub(crate) fn with_link_at(mut self, at: Option<Timestamp>) -> Self {
+        if let Some(Actual::Open(open)) = &mut self.actual {
+            open.link_at = at;
+        }
+        self.without_claim()
+    }
+
     /// When a note about a changed title is due.
     pub(crate) fn title_note_at(&self) -> Option<Timestamp> {
         let open = self.open().filter(|_| self.desired.active)?;

@@ -256,7 +256,8 @@ impl StepKind {
 fn states(record: &Record) -> Vec<TrailStep> {
     let mut states = of_events(record);
     states.extend(of_ticket(record));
-    if let Some(claim) = &record.claim {
+    // A link leaves no step: the alert's state does not depend on it.
+    if let Some(claim) = record.claim.as_ref().filter(|claim| claim.op != Op::Link) {
         let reason = claim.reason.clone();
         let op = claim.op;
         let started = StepKind::Started { op, reason };

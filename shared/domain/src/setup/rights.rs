@@ -7,6 +7,12 @@ use serde::Serialize;
 /// Companies > Company Maintenance, Inquire All.
 pub const COMPANIES_INQUIRE: &str = "company_maintenance.inquire";
 
+/// Companies > Configurations, Inquire All: the configuration of an alert's device.
+pub const CONFIGURATIONS_INQUIRE: &str = "configurations.inquire";
+
+/// Companies > Contacts, Inquire All: the contact of an alert's user.
+pub const CONTACTS_INQUIRE: &str = "contacts.inquire";
+
 /// Service Desk > Service Tickets, Add All: tickets and their notes.
 pub const TICKETS_ADD: &str = "service_tickets.add";
 
@@ -111,7 +117,7 @@ const SYSTEM: &str = "System";
 
 /// All rights that Ticketbridge can use, in the order of ConnectWise's page. The levels of a function
 /// follow each other.
-pub const TABLE: [Right; 16] = [
+pub const TABLE: [Right; 18] = [
     Right {
         right: COMPANIES_INQUIRE,
         module: COMPANIES,
@@ -119,6 +125,22 @@ pub const TABLE: [Right; 16] = [
         level: "Inquire",
         needed_for: "finding the company that a tenant's tickets belong to",
         need: RightNeed::Required,
+    },
+    Right {
+        right: CONFIGURATIONS_INQUIRE,
+        module: COMPANIES,
+        function: "Configurations",
+        level: "Inquire",
+        needed_for: "linking tickets to the configuration of their device, if you choose that",
+        need: RightNeed::Optional,
+    },
+    Right {
+        right: CONTACTS_INQUIRE,
+        module: COMPANIES,
+        function: "Contacts",
+        level: "Inquire",
+        needed_for: "setting the contact of tickets by the user's e-mail address, if you choose that",
+        need: RightNeed::Optional,
     },
     Right {
         right: TICKETS_ADD,
@@ -373,6 +395,8 @@ mod tests {
         let names: Vec<_> = functions().map(|levels| levels[0].function).collect();
         let expected = [
             "Company Maintenance",
+            "Configurations",
+            "Contacts",
             "Service Tickets",
             "Close Service Tickets",
             "Resource Scheduling",

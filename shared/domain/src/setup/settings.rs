@@ -13,6 +13,7 @@ use crate::alert::storm::StormRule;
 use crate::setup::assignment::BoardAssignment;
 use crate::setup::custom_fields::CustomField;
 use crate::setup::status_action::{ActionKind, StatusAction};
+use crate::setup::ticket_links::TicketLinks;
 use crate::{Kind, RecordId};
 
 /// The settings that a partner makes in set-up.
@@ -54,6 +55,9 @@ pub struct Settings {
     /// The ConnectWise source of new tickets, such as "Email Connector".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<RecordId>,
+    /// The records of its company that a new ticket is linked to.
+    #[serde(default, skip_serializing_if = "TicketLinks::is_empty")]
+    pub links: TicketLinks,
     /// The epoch of the connection that the ids belong to: in another ConnectWise they identify
     /// other records. Absent fits every epoch; older settings have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,6 +81,7 @@ impl Default for Settings {
             wont_fix_days: thirty_days(),
             notes_for_customers: false,
             source: None,
+            links: TicketLinks::default(),
             epoch: None,
         }
     }

@@ -135,6 +135,7 @@ fn of_recheck(
         made: None,
         manual_change: None,
         action: None,
+        link_at: None,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::alert::record::{OpenTicket, Record};
 use crate::alert::source_answer::SourceAnswer;
 use crate::connection::view::ConnectionView;
 use crate::ticketing::decide::can_look_up;
+use crate::ticketing::write_effect::end_lost_link;
 
 /// What a message asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +76,7 @@ impl AlertRequest {
             Self::Release => stored.released_by_person(now),
             Self::Answer(answer) => answer.apply(stored),
         };
+        let record = end_lost_link(record, now);
         match &view.connection {
             Some(connection) => record
                 .in_epoch(connection.epoch, settle, now)

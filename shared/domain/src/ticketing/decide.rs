@@ -147,7 +147,7 @@ fn needed_rights(decision: &Decision) -> &'static [&'static str] {
         | Decision::DetectExistingTickets => &[rights::TICKETS_INQUIRE],
         Decision::Write(step) => match step.op() {
             Op::Create | Op::Note(_) => &[rights::TICKETS_ADD],
-            Op::Patch | Op::SetType | Op::Reopen => &[rights::TICKETS_EDIT],
+            Op::Patch | Op::SetType | Op::Link | Op::Reopen => &[rights::TICKETS_EDIT],
             Op::Close | Op::Repair => &[rights::TICKETS_CLOSE],
         },
     }
@@ -361,6 +361,7 @@ pub(crate) fn create_ticket(
         severity: details.severity,
         raised_at: details.raised_at,
         previous: before.map(|before| before.ticket_id),
+        links: connection.settings.links,
     })))
 }
 
@@ -480,7 +481,9 @@ fn update_ticket(
     }
     let written = match unreported_repeats(record, open, details, settings, now) {
         Ok(note) => Ok(TicketWrite::Note { ticket_id, note }),
-        Err(idle) => changed_type(open, details, settings).ok_or(idle),
+        Err(idle) => changed_type(open, details, settings)
+            .or_else(|| due_link(record, open, view, now))
+            .ok_or(idle),
     };
     written.map_or_else(Decision::Nothing, Decision::Write)
 }
@@ -543,6 +546,29 @@ fn changed_type(
         ticket_id: open.ticket_id,
         ticket_type,
     })
+}
+
+/// The link to the configuration of the alert's device, if one is due. It is the last step, and it is
+/// left out while its call cannot be made, so it neither delays nor blocks anything.
+fn due_link(
+    record: &Record,
+    open: &OpenTicket,
+    view: &ConnectionView,
+    now: Timestamp,
+) -> Option<TicketWrite> {
+    let is_due = open.link_at.is_some_and(|at| at <= now) && open.manual_change.is_none();
+    let is_on = view
+        .connection
+        .as_ref()
+        .is_some_and(|connection| connection.settings.links.configuration);
+    let device = record.summary.as_ref()?.device.clone()?;
+    let link = TicketWrite::Link {
+        ticket_id: open.ticket_id,
+        company: open.company_id,
+        device,
+    };
+    let can_call = || check_call(&[rights::TICKETS_EDIT], view, now).is_ok();
+    (is_due && is_on && can_call()).then_some(link)
 }
 
 /// Until when the alert counts as flapping, if the partner chose a rule for that.

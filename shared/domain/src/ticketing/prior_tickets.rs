@@ -68,6 +68,7 @@ pub fn adopt_prior_tickets(
             made: None,
             manual_change: None,
             action: RequestedAction::seen(None, ticket.action, now),
+            link_at: None,
         };
         let record = record.with_open(adopted);
         let ticket_ref = record.ticket_ref();

@@ -7,6 +7,7 @@ use crate::alert::record::{Claim, Duplicate, NoteKind, Op, Record};
 use crate::setup::assignment::Assignee;
 use crate::setup::custom_fields::CustomField;
 use crate::setup::settings::TicketType;
+use crate::setup::ticket_links::TicketLinks;
 use crate::ticketing::manual_change::ManualChange;
 use crate::{ClaimId, RecordId, TicketRef};
 
@@ -31,6 +32,12 @@ pub enum TicketWrite {
     SetType {
         ticket_id: RecordId,
         ticket_type: TicketType,
+    },
+    /// Link the ticket to the configuration of its device.
+    Link {
+        ticket_id: RecordId,
+        company: RecordId,
+        device: String,
     },
     /// Close the ticket, since its alert is resolved.
     Close {
@@ -121,6 +128,8 @@ pub struct TicketCreation {
     pub raised_at: Timestamp,
     /// The ticket of the previous occurrence, if it is in the same ConnectWise.
     pub previous: Option<RecordId>,
+    /// The records of the company that it is linked to.
+    pub links: TicketLinks,
 }
 
 impl TicketWrite {
@@ -131,6 +140,7 @@ impl TicketWrite {
             Self::Note { note, .. } => Op::Note(note.kind()),
             Self::Patch { .. } => Op::Patch,
             Self::SetType { .. } => Op::SetType,
+            Self::Link { .. } => Op::Link,
             Self::Close { .. } => Op::Close,
             Self::Reopen(_) => Op::Reopen,
             Self::Repair(_) => Op::Repair,
@@ -148,7 +158,26 @@ impl TicketWrite {
                 ..
             } => *only_untouched,
             Self::SetType { .. } => true,
-            Self::Create(_) | Self::Note { .. } | Self::Reopen(_) | Self::Repair(_) => false,
+            Self::Create(_)
+            | Self::Note { .. }
+            | Self::Link { .. }
+            | Self::Reopen(_)
+            | Self::Repair(_) => false,
+        }
+    }
+
+    /// Whether a record of the company may have to be looked up before it.
+    #[must_use]
+    pub fn needs_company_record(&self) -> bool {
+        match self {
+            Self::Create(create) => create.links.contact,
+            Self::Link { .. } => true,
+            Self::Note { .. }
+            | Self::Patch { .. }
+            | Self::SetType { .. }
+            | Self::Close { .. }
+            | Self::Reopen(_)
+            | Self::Repair(_) => false,
         }
     }
 
@@ -182,6 +211,7 @@ impl TicketWrite {
             },
             Self::Patch { ticket_id, .. }
             | Self::SetType { ticket_id, .. }
+            | Self::Link { ticket_id, .. }
             | Self::Close { ticket_id, .. } => (Some(*ticket_id), None, 0),
             Self::Reopen(reopen) => (Some(reopen.ticket_id), None, repeats),
             Self::Repair(duplicate) => (Some(duplicate.ticket_id), None, 0),
@@ -196,10 +226,15 @@ impl TicketWrite {
                 note: NoteContent::Duplicate { duplicate, .. },
                 ..
             } => of_duplicate(duplicate),
-            Self::Note { .. } | Self::Patch { .. } | Self::SetType { .. } | Self::Close { .. } => {
-                of_open()?
-            }
+            Self::Note { .. }
+            | Self::Patch { .. }
+            | Self::SetType { .. }
+            | Self::Link { .. }
+            | Self::Close { .. } => of_open()?,
         };
+        let device = record.summary.as_ref().and_then(|of| of.device.as_ref());
+        let links_configuration =
+            device.is_some() && matches!(self, Self::Create(create) if create.links.configuration);
         Some(Claim {
             id,
             op: self.op(),
@@ -214,6 +249,7 @@ impl TicketWrite {
             began_at: now,
             raise_received_at: details.map(|details| details.raise_received_at),
             repeats,
+            links_configuration,
             until,
             uncertain_at: None,
             visits: 0,
@@ -236,6 +272,7 @@ impl TicketWrite {
             Op::Note(NoteKind::Repeats) => "repeated",
             Op::Patch => "more severe",
             Op::SetType => "of another kind",
+            Op::Link => "with a device",
             Op::Note(NoteKind::Resolved) | Op::Note(NoteKind::Closing) | Op::Close => "resolved",
             Op::Note(NoteKind::Reopened) | Op::Reopen => "raised again",
             Op::Note(NoteKind::Answer) => "answered",

@@ -10,6 +10,12 @@ use crate::setup::settings::TicketType;
 use crate::setup::status_action::ActionAnswer;
 use crate::ticketing::found_ticket::FoundTicket;
 use crate::ticketing::manual_change::ManualChange;
+use crate::time::later;
+
+/// A link that may have failed is made again this long after.
+const LINK_DELAY: SignedDuration = SignedDuration::from_mins(15);
+/// A ticket that is older than this is linked no more.
+const LAST_LINK: SignedDuration = SignedDuration::from_hours(24);
 
 /// The effect of a claimed write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +29,11 @@ pub enum WriteEffect {
     },
     /// The ticket has this type.
     TypeSet(TicketType),
+    /// Nothing is left to link: the ticket has the configuration of its device, the company has
+    /// none, or ConnectWise refuses the link.
+    Linked,
+    /// The ticket may not be linked. That is done again later, unless the ticket is old.
+    LinkPostponed,
     /// The ticket is open again, on this board.
     Reopened {
         board_id: Option<RecordId>,
@@ -106,6 +117,7 @@ pub fn observed_effect(claim: &Claim, seen: &ObservedTicket) -> Option<WriteEffe
             .priority
             .map(|priority| WriteEffect::Patched { priority }),
         Op::SetType => seen.ticket_type.map(WriteEffect::TypeSet),
+        Op::Link => Some(WriteEffect::LinkPostponed),
         // It was closed while a close was under way, so Ticketbridge closed it.
         Op::Close if is_closed => Some(WriteEffect::Ended(TicketEnd {
             by: ClosedBy::Us,
@@ -240,7 +252,36 @@ pub fn apply_effect(
                 ..open
             })
         }
+        (Op::Link, WriteEffect::Linked, Some(_)) => end_link(record),
+        (Op::Link, WriteEffect::LinkPostponed, Some(_)) => postpone_link(record, now),
         (_, _, _) => record.without_claim(),
+    }
+}
+
+/// Records that nothing is left to link.
+#[must_use]
+pub fn end_link(record: Record) -> Record {
+    record.with_link_at(None)
+}
+
+/// Records that the ticket is linked later, unless it is old by then.
+#[must_use]
+pub fn postpone_link(record: Record, now: Timestamp) -> Record {
+    let at = later(now, LINK_DELAY);
+    let is_due = |open: &OpenTicket| at <= later(open.opened_at, LAST_LINK);
+    let at = record.open().is_some_and(is_due).then_some(at);
+    record.with_link_at(at)
+}
+
+/// Ends a claimed link whose worker died or lost its time. Linking again makes no second link, so
+/// nothing is looked up, and no other write waits for it.
+#[must_use]
+pub fn end_lost_link(record: Record, now: Timestamp) -> Record {
+    match record.claim.clone() {
+        Some(claim) if claim.op == Op::Link && claim.until <= now => {
+            apply_effect(record, &claim, &WriteEffect::LinkPostponed, now)
+        }
+        Some(_) | None => record,
     }
 }
 

@@ -52,6 +52,13 @@ impl Model {
                 ticket.notes
             );
         }
+        let blocked = self
+            .stored
+            .iter()
+            .filter_map(|record| record.blocked.as_ref());
+        let mut refusals = blocked.filter_map(|blocked| blocked.refusal.as_ref());
+        let is_link = refusals.any(|refusal| refusal.op == Some(Write::Link));
+        hold!(!is_link, "a link blocks its alert: {:?}", self.stored);
         // Without a claim no write is under way: each write of unknown outcome was settled first.
         let is_claimed = self
             .stored
@@ -65,11 +72,13 @@ impl Model {
                 Effect::Ticket(_) => op == Write::Create,
                 Effect::Status { open: true, .. } => op == Write::Reopen,
                 Effect::Status { open: false, .. } => op == Write::Close,
-                Effect::Note { .. } | Effect::Severity { .. } => false,
+                Effect::Note { .. } | Effect::Severity { .. } | Effect::Link => false,
             })
         };
         let changes = |pending: &&PendingEffect| match pending.effect {
             Effect::Ticket(_) => true,
+            // A second link is no duplicate, and a late one changes nothing.
+            Effect::Link => false,
             Effect::Note { ticket, .. } => !self.ticket(ticket).deleted,
             // A person may have done the same in the meanwhile.
             Effect::Status { ticket, open } => self.ticket(ticket).open != open,

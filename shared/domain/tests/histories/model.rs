@@ -21,6 +21,7 @@ use domain::maintenance::windows::MaintenanceWindows;
 use domain::setup::mapping::Mapping;
 use domain::setup::settings::{BoardTarget, OnResolve, Settings};
 use domain::setup::status_action::StatusAction;
+use domain::setup::ticket_links::TicketLinks;
 use domain::ticketing::alert_request::AlertRequest;
 use domain::ticketing::found_ticket::FoundTicket;
 use domain::ticketing::ticket_index::TicketIndexState;
@@ -88,9 +89,20 @@ pub(crate) struct ModelNote {
 #[derive(Debug, Clone)]
 pub(crate) enum Effect {
     Ticket(Box<Ticket>),
-    Note { ticket: u64, note: ModelNote },
-    Status { ticket: u64, open: bool },
-    Severity { ticket: u64, severity: Severity },
+    Note {
+        ticket: u64,
+        note: ModelNote,
+    },
+    Status {
+        ticket: u64,
+        open: bool,
+    },
+    Severity {
+        ticket: u64,
+        severity: Severity,
+    },
+    /// A link to a configuration, which changes nothing else.
+    Link,
 }
 
 #[derive(Debug, Clone)]
@@ -180,7 +192,7 @@ pub(crate) fn event(number: usize, second: i64, kind: SourceEvent, ends: Option<
             title: "Disk full".into(),
             description: String::new(),
             tenant_name: None,
-            device: None,
+            device: Some("srv-01".into()),
             user: None,
             link: None,
         },
@@ -222,6 +234,10 @@ impl Model {
                 alerts: 2,
                 minutes: 10,
             }),
+            links: TicketLinks {
+                configuration: seed % 4 > 1,
+                contact: false,
+            },
             ..Settings::default()
         };
         Self {
@@ -610,6 +626,7 @@ impl Model {
                 ticket.action = None;
             }
             Effect::Severity { ticket, severity } => self.ticket_mut(ticket).severity = severity,
+            Effect::Link => {}
         }
     }
 

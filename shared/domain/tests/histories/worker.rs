@@ -246,6 +246,7 @@ impl Worker<'_> {
             TicketWrite::Note { ticket_id, .. }
             | TicketWrite::Patch { ticket_id, .. }
             | TicketWrite::SetType { ticket_id, .. }
+            | TicketWrite::Link { ticket_id, .. }
             | TicketWrite::Close { ticket_id, .. } => *ticket_id,
             TicketWrite::Reopen(reopen) => reopen.ticket_id,
             TicketWrite::Repair(duplicate) => duplicate.ticket_id,
@@ -412,6 +413,7 @@ impl Worker<'_> {
                 self.model.violation = Some("sets a type, although no kind has one");
                 Ok(WriteOutcome::Done(WriteEffect::TypeSet(*ticket_type)))
             }
+            TicketWrite::Link { .. } => self.link(),
             TicketWrite::Close {
                 ticket_id,
                 only_untouched,
@@ -606,6 +608,16 @@ impl Worker<'_> {
         Ok(WriteOutcome::Done(WriteEffect::Patched {
             priority: PRIORITY,
         }))
+    }
+
+    /// Links a ticket to a configuration. A failure of any kind postpones it.
+    fn link(&mut self) -> Result<WriteOutcome, Stop> {
+        let effect = match self.call(Effect::Link) {
+            Ok(()) => WriteEffect::Linked,
+            Err(Stop::Outcome(_)) => WriteEffect::LinkPostponed,
+            Err(Stop::Died) => return Err(Stop::Died),
+        };
+        Ok(WriteOutcome::Done(effect))
     }
 
     fn note(

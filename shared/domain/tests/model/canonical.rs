@@ -378,6 +378,8 @@ impl<'a, H: Hasher> Canonical<'a, H> {
             manual_change: _,
             // No status of the model asks for an action.
             action: _,
+            // No ticket of the model is linked to a configuration.
+            link_at: _,
         } = open;
         self.time(*opened_at);
         self.times(*last_note_at);
@@ -423,6 +425,7 @@ impl<'a, H: Hasher> Canonical<'a, H> {
             began_at,
             raise_received_at,
             repeats,
+            links_configuration: _,
             until,
             uncertain_at,
             visits,

@@ -277,6 +277,7 @@ impl Worker {
                     TicketWrite::Note { .. }
                     | TicketWrite::Patch { .. }
                     | TicketWrite::SetType { .. }
+                    | TicketWrite::Link { .. }
                     | TicketWrite::Close { .. }
                     | TicketWrite::Reopen(_)
                     | TicketWrite::Repair(_) => NextCall::ReadTicket(claimed),
@@ -508,6 +509,7 @@ fn end_before_write(state: &State, claimed: &Claimed) -> Option<WriteEffect> {
         | TicketWrite::Note { .. }
         | TicketWrite::Patch { .. }
         | TicketWrite::SetType { .. }
+        | TicketWrite::Link { .. }
         | TicketWrite::Close { .. }
         | TicketWrite::Repair(_) => ended.map(WriteEffect::Ended),
     }
@@ -568,7 +570,8 @@ fn change(claimed: &Claimed) -> Change {
         TicketWrite::Close { .. }
         | TicketWrite::Repair(_)
         | TicketWrite::Patch { .. }
-        | TicketWrite::SetType { .. } => Change::Status {
+        | TicketWrite::SetType { .. }
+        | TicketWrite::Link { .. } => Change::Status {
             ticket,
             is_open: false,
         },
@@ -596,8 +599,8 @@ fn effect(state: &State, claimed: &Claimed) -> ClaimedOutcome {
             at: None,
             action: None,
         }),
-        // All alerts of the model have one severity and one kind.
-        TicketWrite::Patch { .. } | TicketWrite::SetType { .. } => {
+        // All alerts of the model have one severity and one kind, and no device.
+        TicketWrite::Patch { .. } | TicketWrite::SetType { .. } | TicketWrite::Link { .. } => {
             debug_assert_eq!(claimed.claim.severity, Severity::Medium);
             return ClaimedOutcome::NotMade {
                 reaction: Reaction::Retry { after: None },

@@ -35,6 +35,7 @@ fn every_member_of_a_record_is_written() {
         began_at: now,
         raise_received_at: None,
         repeats: 0,
+        links_configuration: false,
         until: now,
         uncertain_at: None,
         visits: 0,

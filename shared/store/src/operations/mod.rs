@@ -4,6 +4,7 @@
 mod audit;
 mod breaker;
 mod closing_holds;
+mod company_lookups;
 mod figures;
 mod health;
 mod monitoring;
@@ -18,6 +19,7 @@ pub(crate) use breaker::BREAKER;
 pub use breaker::BreakerStore;
 pub(crate) use closing_holds::PREFIX as HELD;
 pub use closing_holds::{ClosingHoldStore, ClosingHolds, HeldClosings};
+pub use company_lookups::{CompanyLookup, CompanyLookupStore};
 pub use figures::FiguresStore;
 pub use health::HealthStore;
 pub use monitoring::{MonitoringState, MonitoringStore, OperatorEvent};

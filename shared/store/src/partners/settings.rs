@@ -8,7 +8,7 @@ use crate::table::{Table, partner_pk};
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 
 pub(crate) const SETTINGS: &str = "settings";
-const OPTIONAL: &[&str] = &["epoch", "flapping", "source", "storm"];
+const OPTIONAL: &[&str] = &["epoch", "flapping", "links", "source", "storm"];
 
 #[derive(Debug, Clone)]
 pub struct SettingsStore {
@@ -60,6 +60,7 @@ mod tests {
     use domain::alert::flapping::FlapRule;
     use domain::alert::storm::StormRule;
     use domain::setup::settings::BoardTarget;
+    use domain::setup::ticket_links::TicketLinks;
     use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
     use super::*;
@@ -112,6 +113,10 @@ mod tests {
             note_interval_minutes: bare.note_interval_minutes,
             notes_for_customers: false,
             source: Some(6),
+            links: TicketLinks {
+                configuration: true,
+                contact: true,
+            },
             epoch: Some(1),
         };
         assert_optional(&full, &bare, OPTIONAL);

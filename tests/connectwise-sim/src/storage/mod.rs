@@ -42,6 +42,7 @@ pub(crate) enum WritableTable {
     CompanyStatus,
     Site,
     Contact,
+    Configuration,
     Role,
     ApiMember,
     Callback,
@@ -70,6 +71,8 @@ macro_rules! rights {
 
 const TABLE_SETUP: Rights = rights!("table_setup");
 const COMPANY_MAINTENANCE: Rights = rights!("company_maintenance");
+const CONTACTS: Rights = rights!("contacts");
+const CONFIGURATIONS: Rights = rights!("configurations");
 const MEMBER_MAINTENANCE: Rights = rights!("member_maintenance");
 
 impl WritableTable {
@@ -90,6 +93,7 @@ impl WritableTable {
             Self::CompanyStatus => "CompanyStatus",
             Self::Site => "CompanySite",
             Self::Contact => "Contact",
+            Self::Configuration => "Configuration",
             Self::Role => "SecurityRole",
             Self::ApiMember => "ApiMember",
             Self::Callback => "CallbackEntry",
@@ -139,9 +143,16 @@ impl WritableTable {
             | Self::ServiceLocation
             | Self::Callback
             | Self::CustomField => TABLE_SETUP,
-            Self::Company | Self::CompanyStatus | Self::Site | Self::Contact => COMPANY_MAINTENANCE,
+            Self::Company | Self::CompanyStatus | Self::Site => COMPANY_MAINTENANCE,
+            Self::Contact => CONTACTS,
+            Self::Configuration => CONFIGURATIONS,
             Self::Role | Self::ApiMember => MEMBER_MAINTENANCE,
         }
+    }
+
+    /// Whether records name their company in the body.
+    fn names_its_company(self) -> bool {
+        matches!(self, Self::Contact | Self::Configuration)
     }
 
     /// Whether records belong to the board or company that the path names.
@@ -160,9 +171,12 @@ impl WritableTable {
     fn unique(self) -> Option<&'static str> {
         match self {
             Self::Company | Self::ApiMember => Some("identifier"),
-            Self::Severity | Self::Impact | Self::Contact | Self::Callback | Self::CustomField => {
-                None
-            }
+            Self::Severity
+            | Self::Impact
+            | Self::Contact
+            | Self::Configuration
+            | Self::Callback
+            | Self::CustomField => None,
             Self::Board
             | Self::Status
             | Self::Type
@@ -195,6 +209,7 @@ impl WritableTable {
             Self::Contact => Some("contact"),
             Self::Severity
             | Self::Impact
+            | Self::Configuration
             | Self::Company
             | Self::CompanyStatus
             | Self::Role
@@ -286,6 +301,7 @@ pub(crate) fn rows(site: &Site, table: WritableTable, parent: Option<i64>) -> Ve
         | WritableTable::Impact
         | WritableTable::ServiceLocation
         | WritableTable::Contact
+        | WritableTable::Configuration
         | WritableTable::Role
         | WritableTable::Callback
         | WritableTable::CustomField => Vec::new(),

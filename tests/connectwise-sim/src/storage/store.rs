@@ -173,6 +173,7 @@ fn apply_to_setup(site: &mut Site, collection: Collection, id: i64, members: &mu
         | WritableTable::Impact
         | WritableTable::Site
         | WritableTable::Contact
+        | WritableTable::Configuration
         | WritableTable::Role
         | WritableTable::Callback
         | WritableTable::CustomField => {}
@@ -298,6 +299,7 @@ pub(super) fn remove_record(site: &mut Site, collection: Collection, id: i64) {
         | WritableTable::ServiceLocation
         | WritableTable::Site
         | WritableTable::Contact
+        | WritableTable::Configuration
         | WritableTable::Role
         | WritableTable::ApiMember
         | WritableTable::Callback

@@ -105,7 +105,7 @@ fn checked(
     let mut table = Map::new();
     let parent = if collection.table == WritableTable::Board {
         Some(id.unwrap_or_default())
-    } else if collection.table == WritableTable::Contact {
+    } else if collection.table.names_its_company() {
         let company = members.get("company");
         company.and_then(|company| company.get("id")?.as_i64())
     } else {
@@ -113,9 +113,9 @@ fn checked(
     };
     for (name, value) in members {
         let read_only = matches!(name.as_str(), "id" | "_info" | "enteredBy" | "dateEntered");
-        // The path names a record's parent. Only a contact names its company in the body.
+        // The path names a record's parent. Contacts and configurations name their company.
         let from_path =
-            name == "board" || (name == "company" && collection.table != WritableTable::Contact);
+            name == "board" || (name == "company" && !collection.table.names_its_company());
         if read_only || from_path || value.is_null() {
             continue;
         }
@@ -241,6 +241,7 @@ fn check_table_rules(
         | WritableTable::CompanyStatus
         | WritableTable::Site
         | WritableTable::Contact
+        | WritableTable::Configuration
         | WritableTable::Role
         | WritableTable::ApiMember
         | WritableTable::CustomField => Vec::new(),

@@ -4,6 +4,7 @@
 pub(crate) mod actions;
 pub(crate) mod audit;
 pub(crate) mod changelog;
+pub(crate) mod configurations;
 pub(crate) mod create;
 mod custom_fields;
 mod draft;
@@ -12,7 +13,7 @@ pub(crate) mod patch;
 pub(crate) mod read;
 pub(crate) mod related;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -33,6 +34,8 @@ use changelog::Change;
 pub(crate) struct Tickets {
     by_id: BTreeMap<i64, Ticket>,
     notes: BTreeMap<i64, Vec<Note>>,
+    /// The configurations that a ticket is linked to, by the ticket's id.
+    configurations: BTreeMap<i64, BTreeSet<i64>>,
     audit: BTreeMap<i64, Vec<AuditEntry>>,
     changes: VecDeque<Change>,
     /// Changes that no callback was considered for yet.
@@ -120,6 +123,7 @@ impl Tickets {
         Self {
             by_id: BTreeMap::new(),
             notes: BTreeMap::new(),
+            configurations: BTreeMap::new(),
             audit: BTreeMap::new(),
             changes: VecDeque::new(),
             unreported: Vec::new(),
@@ -164,6 +168,7 @@ impl Tickets {
 
     fn remove(&mut self, id: i64) -> bool {
         self.notes.remove(&id);
+        self.configurations.remove(&id);
         self.audit.remove(&id);
         self.changed(id, TicketChange::Deleted);
         let removed = self.by_id.remove(&id);

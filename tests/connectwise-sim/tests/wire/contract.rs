@@ -153,6 +153,7 @@ fn sample(record: &str) -> Value {
         "Contact" => json!({
             "firstName": "Carla", "lastName": "Contract", "company": { "id": 301 }, "site": { "name": "Main" },
         }),
+        "ConfigurationReference" => json!({ "deviceIdentifier": "contract" }),
         "SecurityRole" => json!({ "name": "Contract", "adminFlag": false }),
         "UserDefinedField" => json!({
             "podId": 1, "caption": "Contract", "sequenceNumber": 9, "screenId": "sr100",
@@ -209,6 +210,15 @@ async fn filled(site: &Site, template: &str) -> Option<String> {
 
 /// A site with one created record of every type, tickets first. Responses are checked.
 async fn make_everything(site: &Site, contract: &Contract, report: &mut Report) {
+    // The description has no configurations, only links to them.
+    let configuration = json!({
+        "name": "Contract", "company": { "id": 301 }, "deviceIdentifier": "contract", "activeFlag": true,
+    });
+    let path = "/company/configurations";
+    let made = site
+        .as_integration("POST", path, &configuration.to_string())
+        .await;
+    assert_eq!(made.status, 201);
     for _ in 0..3 {
         let reply = site
             .as_integration("POST", "/service/tickets", &sample("Ticket").to_string())

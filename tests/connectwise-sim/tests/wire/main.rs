@@ -7,6 +7,8 @@ mod callbacks;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod configurations;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod custom_fields;

@@ -131,6 +131,7 @@ mod tickets {
     pub(crate) mod event_order;
     pub(crate) mod exactly_once;
     pub(crate) mod lifecycle;
+    mod links;
     pub(crate) mod manual_changes;
     pub(crate) mod optimistic_writes;
     pub(crate) mod recovery;

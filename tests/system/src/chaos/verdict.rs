@@ -338,6 +338,7 @@ mod tests {
             made: None,
             manual_change: None,
             action: None,
+            link_at: None,
         };
         let mut record = Record::new(alert.key.clone()).with_open(open);
         counts_of(&mut record).created = 1;

@@ -143,6 +143,7 @@ fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> 
         made: None,
         manual_change: None,
         action: None,
+        link_at: None,
     }));
     Ok(record)
 }

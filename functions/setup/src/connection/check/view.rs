@@ -323,10 +323,12 @@ mod tests {
         crate::page::lines(&render(view, &FlashQuery::default()))
     }
 
-    /// The words of a right are tested in `domain`.
+    /// The first rights that are not optional. The words of a right are tested in `domain`.
     fn with_rights(statuses: &[RightStatus]) -> Vec<RightRow> {
-        let rights = rights::TABLE.iter().zip(statuses);
+        let rights = rights::TABLE.iter();
+        let rights = rights.filter(|right| right.need != RightNeed::Optional);
         rights
+            .zip(statuses)
             .map(|(right, status)| RightRow::new(right, Some(*status)))
             .collect()
     }

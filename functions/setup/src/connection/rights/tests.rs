@@ -42,6 +42,7 @@ async fn rights_that_are_not_listed_are_found_by_reading_a_row() {
             "member_maintenance.inquire",
             "table_setup.inquire",
             "service_tickets.add",
+            "contacts.inquire",
         ];
         site.faults(json!({ "missing_rights": missing, "variants": listing }))
             .await;
@@ -53,6 +54,8 @@ async fn rights_that_are_not_listed_are_found_by_reading_a_row() {
             (rights::MY_COMPANY_INQUIRE, RightStatus::Granted),
             (rights::MEMBERS_INQUIRE, RightStatus::Missing),
             (rights::TABLES_INQUIRE, RightStatus::Missing),
+            (rights::CONFIGURATIONS_INQUIRE, RightStatus::Granted),
+            (rights::CONTACTS_INQUIRE, RightStatus::Missing),
             (rights::TICKETS_ADD, RightStatus::NotKnown),
             (rights::TICKETS_CLOSE, RightStatus::NotKnown),
         ] {

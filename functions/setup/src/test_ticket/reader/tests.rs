@@ -40,6 +40,7 @@ fn claim() -> Claim {
         began_at: at(1),
         raise_received_at: None,
         repeats: 0,
+        links_configuration: false,
         until: at(60),
         uncertain_at: None,
         visits: 0,

@@ -62,6 +62,9 @@ pub struct OpenTicket {
     /// The action that its status asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<RequestedAction>,
+    /// When it is next linked to the configuration of its device. Absent if nothing is to be linked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +148,7 @@ impl OpenTicket {
             made: None,
             manual_change: None,
             action: None,
+            link_at: claim.links_configuration.then_some(now),
         }
     }
 

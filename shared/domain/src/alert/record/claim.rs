@@ -46,6 +46,9 @@ pub struct Claim {
     pub raise_received_at: Option<Timestamp>,
     #[serde(default)]
     pub repeats: u32,
+    /// Whether the new ticket is linked to the configuration of its device afterwards.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub links_configuration: bool,
     /// No attempt under this claim continues after this time.
     pub until: Timestamp,
     /// When the outcome became unknown. If the worker died, `until` counts.

@@ -1,6 +1,7 @@
 mod actions;
 mod blocked;
 mod duplicates;
+mod links;
 mod recurrence;
 mod uncertain;
 
@@ -97,6 +98,7 @@ fn open() -> OpenTicket {
         made: None,
         manual_change: None,
         action: None,
+        link_at: None,
     }
 }
 

@@ -297,7 +297,15 @@ fn is_accepted(op: Option<Op>, record: &Record, refused_at: Timestamp) -> bool {
         }
         (Some(Op::Repair), _) => record.duplicates.is_empty(),
         (
-            Some(Op::Create | Op::Reopen | Op::Close | Op::Patch | Op::SetType | Op::Note(_)),
+            Some(
+                Op::Create
+                | Op::Reopen
+                | Op::Close
+                | Op::Patch
+                | Op::SetType
+                | Op::Link
+                | Op::Note(_),
+            ),
             Some(Actual::Closed(_) | Actual::Open(_)) | None,
         ) => false,
     }

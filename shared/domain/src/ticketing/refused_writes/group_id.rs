@@ -83,7 +83,13 @@ impl RefusalGroupId {
         // A person fixes all notes at once, so they are one group.
         let op = op.map(|op| match op {
             Op::Note(_) => Op::Note(NoteKind::Repeats),
-            Op::Create | Op::Patch | Op::SetType | Op::Close | Op::Reopen | Op::Repair => op,
+            Op::Create
+            | Op::Patch
+            | Op::SetType
+            | Op::Link
+            | Op::Close
+            | Op::Reopen
+            | Op::Repair => op,
         });
         Some(Self { op, cause })
     }
@@ -97,6 +103,7 @@ pub fn refused_action(op: Option<Op>) -> &'static str {
         Some(Op::Note(_)) => "add notes to tickets",
         Some(Op::Patch) => "change the priority of tickets",
         Some(Op::SetType) => "change the type of tickets",
+        Some(Op::Link) => "link tickets to configurations",
         Some(Op::Close | Op::Repair) => "close tickets",
         Some(Op::Reopen) => "reopen tickets",
         None => "search for tickets",
@@ -118,6 +125,10 @@ pub fn refused_effect(op: Option<Op>) -> (&'static str, &'static str) {
             "tickets keep their old priority",
         ),
         Some(Op::SetType) => ("ticket keeps its old type", "tickets keep their old type"),
+        Some(Op::Link) => (
+            "ticket lacks its configuration",
+            "tickets lack their configuration",
+        ),
         Some(Op::Reopen) => (
             "ticket stays closed although its alert is active again",
             "tickets stay closed although their alerts are active again",

@@ -172,6 +172,7 @@ fn open(now: Timestamp) -> OpenTicket {
         made: None,
         manual_change: None,
         action: None,
+        link_at: None,
     }
 }
 
@@ -390,6 +391,7 @@ fn the_outcome_of_a_retry_is_read_from_the_record() {
         began_at: at(1),
         raise_received_at: None,
         repeats: 0,
+        links_configuration: false,
         until: at(2),
         uncertain_at: None,
         visits: 0,

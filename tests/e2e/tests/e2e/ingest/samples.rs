@@ -152,6 +152,7 @@ async fn hold(env: &TestEnvironment, key: &AlertKey) {
         began_at: now,
         raise_received_at: None,
         repeats: 0,
+        links_configuration: false,
         until: now + SignedDuration::from_mins(1),
         uncertain_at: None,
         visits: 0,

@@ -71,6 +71,7 @@ async fn ticket_choices_are_shown_and_saved_from_a_form() {
         ("priorities[low]", ""),
         ("note_interval_minutes", "1440"),
         ("notes_for_customers", "true"),
+        ("link_contact", "true"),
     ];
     let answer = browser.post_form("tickets", &fields).await.expect(303);
     assert_eq!(answer.header("location"), "tickets?done=saved");
@@ -103,6 +104,10 @@ async fn ticket_choices_are_shown_and_saved_from_a_form() {
     assert_eq!(
         (saved.note_interval_minutes, saved.notes_for_customers),
         (1440, true)
+    );
+    assert_eq!(
+        (saved.links.configuration, saved.links.contact),
+        (false, true)
     );
     assert_eq!(saved.epoch, Some(1));
     let history = env.audit_page().await;

@@ -6,6 +6,7 @@ use crate::alert::kind::with_added;
 use crate::alert::storm::StormRule;
 use crate::setup::assignment::{Assignee, BoardAssignment};
 use crate::setup::custom_fields::{CustomField, FieldType, ValueSource};
+use crate::setup::ticket_links::TicketLinks;
 
 /// A kind that a source adds.
 fn added() -> KindInfo {
@@ -152,6 +153,10 @@ fn other_boards_keep_decisions_but_no_foreign_ids() {
         kinds_on_since: BTreeMap::new(),
         priorities: [(Severity::Critical, 31)].into(),
         lowers_priority: true,
+        links: TicketLinks {
+            configuration: true,
+            contact: false,
+        },
         flapping: Some(FlapRule {
             raises: 3,
             minutes: 30,
