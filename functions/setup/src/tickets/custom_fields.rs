@@ -121,7 +121,11 @@ pub(crate) fn resolve(
 ) -> Result<Settings, Problem> {
     let boards = [
         ("operations", &before.operations, &mut after.operations),
-        ("cyber_alerts", &before.cyber_alerts, &mut after.cyber_alerts),
+        (
+            "cyber_alerts",
+            &before.cyber_alerts,
+            &mut after.cyber_alerts,
+        ),
     ];
     for (board, was, is) in boards {
         resolve_board(board, was, is, lists)?;
@@ -220,7 +224,10 @@ mod tests {
 
     /// What is chosen after a form with these texts: of fields, where the value comes from and the
     /// text.
-    fn applied(before: &[CustomField], sent: &[(RecordId, Option<&str>, &str)]) -> Vec<CustomField> {
+    fn applied(
+        before: &[CustomField],
+        sent: &[(RecordId, Option<&str>, &str)],
+    ) -> Vec<CustomField> {
         let mut choice = CustomFieldsChoice {
             values: BTreeMap::new(),
             texts: BTreeMap::new(),
@@ -235,7 +242,10 @@ mod tests {
 
     #[test]
     fn a_field_that_a_form_does_not_send_stays() {
-        let before = [field(1, ValueSource::Device, None), field(2, ValueSource::User, None)];
+        let before = [
+            field(1, ValueSource::Device, None),
+            field(2, ValueSource::User, None),
+        ];
         let after = applied(&before, &[(2, Some(""), ""), (3, Some("title"), " none ")]);
         let added = CustomField {
             caption: String::new(),
@@ -249,7 +259,10 @@ mod tests {
         let fixed = |id, text| field(id, ValueSource::Fixed, Some(text));
         let of = |before: &CustomField, value, text| {
             let after = applied(std::slice::from_ref(before), &[(1, value, text)]);
-            after.into_iter().next().map(|field| (field.value, field.text.unwrap()))
+            after
+                .into_iter()
+                .next()
+                .map(|field| (field.value, field.text.unwrap()))
         };
         let before = fixed(1, "A");
         let is_fixed = |text: &str| Some((ValueSource::Fixed, text.to_owned()));
@@ -270,7 +283,10 @@ mod tests {
             texts: BTreeMap::new(),
         };
         let problem = choice.apply("operations", &[]).unwrap_err();
-        assert_eq!(problem.field.as_deref(), Some("operations[field_values][f7]"));
+        assert_eq!(
+            problem.field.as_deref(),
+            Some("operations[field_values][f7]")
+        );
         for key in ["7", "f", "fx", ""] {
             assert!(FieldKey::try_from(key.to_owned()).is_err(), "{key}");
         }

@@ -121,7 +121,10 @@ fn text_input(board: &str, field: &CustomFieldView) -> Markup {
     let text = field.text.as_deref().unwrap_or_default();
     let longest = field.field_type.max_length();
     if let Some(options) = &field.options {
-        let options: Vec<_> = options.iter().map(|of| (of.as_str(), of.as_str())).collect();
+        let options: Vec<_> = options
+            .iter()
+            .map(|of| (of.as_str(), of.as_str()))
+            .collect();
         return choice(&name, &label, text, &options);
     }
     let kind = match field.field_type {

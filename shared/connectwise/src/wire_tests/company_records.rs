@@ -71,8 +71,8 @@ async fn a_refused_look_up_names_its_right() {
             "contacts.inquire",
         ),
     ] {
-        let client = server.client();
-        let found = client.company_record(301, &name.unwrap(), within(2_000));
-        assert_eq!(found.await.unwrap_err(), Error::MissingRight { right });
+        let (client, name) = (server.client(), name.unwrap());
+        let found = client.company_record(301, &name, within(2_000)).await;
+        assert_eq!(found.unwrap_err(), Error::MissingRight { right });
     }
 }

@@ -106,7 +106,7 @@ fn refused(op: Option<Op>, target: &RefusedTarget, name: impl Fn(&TenantId) -> S
             format!("alerts{of} that need this have no ticket")
         }
         Some(Op::Close | Op::Repair) => format!("tickets{of} that should be closed stay open"),
-        Some(Op::Note(_) | Op::Patch | Op::SetType) => {
+        Some(Op::Note(_) | Op::Patch | Op::SetType | Op::Link) => {
             format!("tickets{of} are created, but not all are kept up to date")
         }
     }

@@ -162,12 +162,7 @@ impl Worker {
     }
 
     /// Asks `domain` for the next step.
-    fn decide(
-        self,
-        model: &AlertModel,
-        state: &mut State,
-        stored: Arc<Record>,
-    ) -> Option<Self> {
+    fn decide(self, model: &AlertModel, state: &mut State, stored: Arc<Record>) -> Option<Self> {
         let step = next_step(&self.request, &stored, &context(model, state));
         let save = |record: Record, then| NextCall::Save {
             record: Arc::new(record),

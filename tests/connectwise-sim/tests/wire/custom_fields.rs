@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::client::Site;
 
-fn ticket(fields: Value) -> Value {
+fn ticket(fields: &Value) -> Value {
     json!({ "summary": "x", "company": { "id": 301 }, "customFields": fields })
 }
 
@@ -33,7 +33,7 @@ async fn a_ticket_shows_its_custom_fields() {
         { "id": 1, "value": "PC-7" }, { "id": 2, "value": "High" }, { "id": 3, "value": true },
         { "id": 4, "value": 12.5 },
     ]);
-    let made = site.post("/service/tickets", ticket(sent)).await;
+    let made = site.post("/service/tickets", ticket(&sent)).await;
     assert_eq!(made.status, 201, "{}", made.text);
     let path = format!("/service/tickets/{}", made.id());
     let shown = site.get(&path).await.json()["customFields"].clone();
@@ -79,14 +79,14 @@ async fn a_value_that_a_field_does_not_take_is_refused() {
         (99, json!("x"), "CustomField 99 not found"),
     ] {
         let fields = json!([{ "id": id, "value": value }]);
-        let refused = site.post("/service/tickets", ticket(fields)).await;
+        let refused = site.post("/service/tickets", ticket(&fields)).await;
         assert_eq!(refused.status, 400, "{}", refused.text);
         assert!(refused.text.contains(words), "{}", refused.text);
     }
     let gone = json!([{ "op": "replace", "path": "options", "value": [] }]);
     site.patch("/system/userDefinedFields/2", gone).await;
     let fields = json!([{ "id": 2, "value": "High" }]);
-    let refused = site.post("/service/tickets", ticket(fields)).await;
+    let refused = site.post("/service/tickets", ticket(&fields)).await;
     assert!(
         refused.text.contains("is not one of its options"),
         "{}",
@@ -98,7 +98,7 @@ async fn a_value_that_a_field_does_not_take_is_refused() {
 async fn a_field_is_required_on_boards_of_its_location_and_department() {
     let site = Site::start().await;
     assert_eq!(
-        site.post("/service/tickets", ticket(json!([])))
+        site.post("/service/tickets", ticket(&json!([])))
             .await
             .status,
         201
@@ -106,7 +106,7 @@ async fn a_field_is_required_on_boards_of_its_location_and_department() {
     let active = json!([{ "op": "replace", "path": "inactiveFlag", "value": false }]);
     site.patch("/service/boards/24", active).await;
     let on_board = |fields: Value| {
-        let mut ticket = ticket(fields);
+        let mut ticket = ticket(&fields);
         ticket["board"] = json!({ "id": 24 });
         ticket
     };

@@ -69,7 +69,11 @@ fn alerts(document: &mut ApiDocument) {
         "Find alerts of a partner, the newest first",
     )
     .query("state", "Only alerts in this state.", states)
-    .query("reason", "Only alerts that are blocked for this reason.", reasons)
+    .query(
+        "reason",
+        "Only alerts that are blocked for this reason.",
+        reasons,
+    )
     .query("tenant", "Only alerts of this tenant.", text())
     .query("source", "Only alerts of this source.", text())
     .query("kind", "Only alerts of this kind.", text())

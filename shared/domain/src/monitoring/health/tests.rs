@@ -541,7 +541,10 @@ fn an_inactive_source_is_notified_once_and_ends_with_its_next_message() {
     let scope = IncidentScope::Sources;
     let health = Health::default().with_source_issues(quiet(&[1], 0), at(60));
     assert_eq!(health.notifications(at(60)), [Notification::Started(scope)]);
-    assert!(health.open_incidents().next().is_none(), "it blocks no alert");
+    assert!(
+        health.open_incidents().next().is_none(),
+        "it blocks no alert"
+    );
     assert!(!health.is_urgent(at(60)) && !health.is_recovering());
     let mut health = health.notified(&Notification::Started(scope), at(60));
     for minute in 61..120 {

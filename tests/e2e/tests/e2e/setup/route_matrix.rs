@@ -439,7 +439,10 @@ async fn every_page_of_a_session_names_its_partner() {
             header.contains(MARK) && header.contains("(northwind)"),
             "{route:?} {header}"
         );
-        assert!(page.text.contains("<nav aria-label=\"Steps\">"), "{route:?}");
+        assert!(
+            page.text.contains("<nav aria-label=\"Steps\">"),
+            "{route:?}"
+        );
     }
     assert!(statuses.len() > 1, "{statuses:?}");
     for (path, status) in [("no-such-page", 404), ("activity-alert?id=x", 404)] {

@@ -84,7 +84,10 @@ async fn an_alert_waits_until_a_required_field_is_chosen() {
     let mut env = TestEnvironment::new().await;
     require(&env, COST_CENTER).await;
     env.deliver(&raised_event("e1", "a1", 0)).await;
-    assert_refused(env.reason("a1").await.as_ref(), "The Cost center field is required.");
+    assert_refused(
+        env.reason("a1").await.as_ref(),
+        "The Cost center field is required.",
+    );
     assert_eq!(env.connectwise.tickets().await.len(), 0);
 
     let mut browser = env.setup.signed_in().await;
@@ -150,7 +153,8 @@ async fn custom_fields_of_another_connectwise_do_not_count() {
 
     let mut browser = env.setup.signed_in().await;
     let version = browser.get_json("boards").await.json()["settings_version"].clone();
-    let boards = json!({ "operations": 22, "cyber_alerts": 23, "version": version, "reviewed": true });
+    let boards =
+        json!({ "operations": 22, "cyber_alerts": 23, "version": version, "reviewed": true });
     browser.submit("boards-existing", &boards, 200).await;
     let moved = env.settings().await;
     assert_eq!(moved.epoch, Some(2));
