@@ -154,7 +154,7 @@ async fn does_a_patch_of_status_id_work() {
 #[tokio::test]
 async fn does_my_security_name_its_functions() {
     for (variant, name) in [
-        ("present", Some(&json!("Service Tickets"))),
+        ("present", Some(&json!("Configurations"))),
         ("absent", None),
     ] {
         let site = with("my_security_names", variant).await;

@@ -31,6 +31,8 @@ async fn my_security_lists_the_callers_levels() {
         levels_by_function(&mine),
         [
             "Companies > Company Maintenance: All All All All",
+            "Companies > Configurations: All All All All",
+            "Companies > Contacts: All All All All",
             "Service Desk > Service Tickets: All All None My",
             "Service Desk > Close Service Tickets: All All All All",
             "Service Desk > Resource Scheduling: All All All All",
@@ -75,8 +77,15 @@ async fn each_call_needs_its_right() {
             vec![
                 ("GET", "/company/companies/301", &none),
                 ("GET", "/company/companies/301/sites", &none),
-                ("GET", "/company/contacts", &none),
             ],
+        ),
+        (
+            "contacts.inquire",
+            vec![("GET", "/company/contacts", &none)],
+        ),
+        (
+            "configurations.inquire",
+            vec![("GET", "/company/configurations", &none)],
         ),
         (
             "company_maintenance.add",
