@@ -33,7 +33,7 @@ const CFN_LINT: PythonTools = PythonTools {
     file: "",
 };
 
-const SAM: PythonTools = PythonTools {
+pub(crate) const SAM: PythonTools = PythonTools {
     name: "sam",
     requirements: &["aws-sam-cli==1.170.0"],
     file: "",

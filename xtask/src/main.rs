@@ -4,6 +4,7 @@
 //! start listens on 127.0.0.1 and ends with them.
 
 mod api_tests;
+mod bare_machine;
 mod bench;
 mod browser_tests;
 mod cargo_tool;
@@ -56,7 +57,7 @@ enum XtaskCommand {
     Package(package::PackageOptions),
     /// Makes the folder of a release: packages, template, programs, checksums, SBOMs, licences
     Release(release::ReleaseOptions),
-    /// Deploys a release to the emulator by its own files, and has an alert become a ticket
+    /// Deploys a release to the emulator by its own files, and runs each command of ticketbridge
     TryRelease(try_release::TryReleaseOptions),
     /// Updates a stack from one release to another while messages wait, and goes back
     TryUpgrade(try_upgrade::TryUpgradeOptions),

@@ -1,8 +1,9 @@
-"""Deploys a release to the emulator, as on a machine that has Python and the AWS CLI alone.
+"""Deploys a release to the emulator, as on a machine that has Python, AWS's CLI and SAM's CLI alone.
 
 It uses the files of the release's folder and nothing else of the repository: it uploads the
-packages, deploys the template, sets a partner up, posts an alert, and waits for the ticket.
-`cargo xtask try-release` starts it, with an environment in which no tool chain can be found.
+packages, deploys the template, sets a partner up, posts an alert, waits for the ticket, and runs each
+command of `ticketbridge`. `cargo xtask try-release` starts it in a root folder of its own, see
+bare_machine.py.
 """
 
 import base64
@@ -11,7 +12,6 @@ import hmac
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,6 +20,8 @@ import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from steps import check, passed, run
+from try_commands import Commands, Program
 
 STACK = "ticketbridge"
 BUCKET = "release-packages"
@@ -27,31 +29,48 @@ PARTNER = "northwind"
 TENANT = "acme-dental"
 # Where browsers would find the page. The emulator has another address, which requests go to.
 PAGE_ORIGIN = "http://localhost"
+# A function that starts on a busy machine takes some seconds to answer.
+HTTP = urllib3.PoolManager(timeout=30)
 # How long the alert may take to become a ticket, in seconds.
 PATIENCE = 60
+ALERT = {"partner": PARTNER, "tenant": TENANT, "id": "disk-1", "title": "Disk C: is full"}
+# What deploys a template. Both take the same options.
+AWS_CLI = ["aws", "cloudformation", "deploy"]
+SAM_CLI = ["sam", "deploy", "--no-confirm-changeset"]
+# Folders that a machine with a tool chain has on its PATH.
+PROGRAM_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def main():
     release, described = Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text())
-    for program in ["cargo", "rustc", "cc", "gcc", "zig", "docker"]:
-        check(shutil.which(program) is None, f"this environment has {program}")
+    check_machine(described["absent"])
+    passed("this machine has no tool chain, and no clone of the repository")
     check_sums(release)
     passed("each file has the checksum that SHA256SUMS says")
     aws = Aws(described["aws"])
     connectwise = ConnectWise(described["connectwise"])
     prepare(aws, connectwise)
     template = (release / "template.yaml").read_text()
-    stack = deploy(release, aws, connectwise, default_of(template, "ArtifactPrefix"))
-    passed("the template is deployed with the packages of the release")
+    stack = deploy(release, aws, connectwise, default_of(template, "ArtifactPrefix"), SAM_CLI)
+    passed("SAM's CLI deployed the template with the packages of the release")
     page, source = set_up(stack, connectwise)
     passed("a partner is set up")
-    post(stack, source, "raised", "disk-1", "Disk C: is full")
+    post(stack, source, "raised", ALERT["id"], ALERT["title"])
     ticket = wait_for_ticket(connectwise)
     board, company = ticket["board"]["name"], ticket["company"]["name"]
     passed(f"an alert became ticket {ticket['id']} on board {board} for {company}")
     check(page.get("overview"), "the page shows no overview")
-    run_operator_program(release, aws)
-    passed("the program for operators finds the stack")
+    alert = ALERT | {"source": source["id"], "ticket": ticket["id"]}
+    Commands(Program(release, aws, stack), aws, stack, alert).run()
+
+
+def check_machine(absent):
+    folders = f"{os.environ['PATH']}:{PROGRAM_FOLDERS}"
+    for program in ["cargo", "rustc", "cc", "gcc", "zig", "docker"]:
+        found = shutil.which(program, path=folders)
+        check(found is None, f"this machine has {found}")
+    for path in absent:
+        check(not Path(path).exists(), f"this machine has {path}")
 
 
 def check_sums(release):
@@ -79,10 +98,14 @@ class Aws:
             "AWS_CONFIG_FILE": "/dev/null",
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
             "AWS_PAGER": "",
+            "SAM_CLI_TELEMETRY": "0",
         }
 
     def cli(self, *arguments):
-        return run(["aws", *arguments], self.environment)
+        return self.run(["aws", *arguments])
+
+    def run(self, command):
+        return run(command, self.environment)
 
 
 def prepare(aws, connectwise):
@@ -93,7 +116,7 @@ def prepare(aws, connectwise):
     aws.cli("s3", "mb", f"s3://{BUCKET}")
 
 
-def deploy(release, aws, connectwise, prefix):
+def deploy(release, aws, connectwise, prefix, cli):
     """The commands of docs/releasing.md, with packages below this prefix."""
     target = f"s3://{BUCKET}/{prefix}"
     only = ["--exclude", "*", "--include", "*.zip"]
@@ -106,12 +129,10 @@ def deploy(release, aws, connectwise, prefix):
         f"PageOrigin={PAGE_ORIGIN}",
         f"AllowedOrigins={connectwise.origin}",
     ]
-    aws.cli(
-        *["cloudformation", "deploy", "--stack-name", STACK],
-        *["--template-file", str(release / "template.yaml"), "--s3-bucket", BUCKET],
-        *["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-        *["--parameter-overrides", *parameters],
-    )
+    options = ["--stack-name", STACK]
+    options += ["--template-file", str(release / "template.yaml"), "--s3-bucket", BUCKET]
+    options += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    aws.run([*cli, *options, "--parameter-overrides", *parameters])
     query = ["--query", "Stacks[0].Outputs", "--output", "json"]
     outputs = aws.cli("cloudformation", "describe-stacks", "--stack-name", STACK, *query)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in json.loads(outputs)}
@@ -130,16 +151,18 @@ class Stack:
     def __init__(self, aws, outputs):
         self._aws = aws
         self._api = f"{aws.endpoint}/_aws/execute-api/{outputs['ApiId']}"
+        self.name = STACK
         self.outputs = outputs
+        self.operator_url = f"{self._api}/v1/operator"
 
     def operator(self, method, path, body):
-        url = f"{self._api}/v1/operator{path}"
+        url = f"{self.operator_url}{path}"
         request = AWSRequest(method, url, {"content-type": "application/json"}, json.dumps(body))
         SigV4Auth(self._aws.credentials, "execute-api", self._aws.region).add_auth(request)
-        return answer_of(urllib3.request(method, url, body=request.data, headers=dict(request.headers)))
+        return answer_of(HTTP.request(method, url, body=request.data, headers=dict(request.headers)))
 
     def request(self, method, path, headers, body=None):
-        return urllib3.request(method, f"{self._api}/$default{path}", body=body, headers=headers)
+        return HTTP.request(method, f"{self._api}/$default{path}", body=body, headers=headers)
 
 
 class Page:
@@ -264,7 +287,7 @@ class ConnectWise:
         login = f"{keys['company_id']}+{keys['public_key']}:{keys['private_key']}"
         headers = urllib3.make_headers(basic_auth=login) | {"clientId": self.client_id}
         url = f"{self.origin}/v4_6_release/apis/3.0{path}"
-        return answer_of(urllib3.request("GET", url, fields=query, headers=headers))
+        return answer_of(HTTP.request("GET", url, fields=query, headers=headers))
 
     def id_of(self, path, member, value):
         found = [one for one in self.get(path, {"pageSize": "1000"}) if one[member] == value]
@@ -285,35 +308,9 @@ def wait_for_ticket(connectwise):
     check(False, f"the alert has no ticket after {PATIENCE} s")
 
 
-def run_operator_program(release, aws):
-    """Reads the dead letters, of which there are none."""
-    program = release / "ticketbridge-x86_64-unknown-linux-gnu"
-    command = [str(program), "dead-letters", "redrive", "--stack-name", STACK, "--dry-run"]
-    run(command, aws.environment)
-
-
-def run(command, environment):
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    shown = " ".join(command[:4])
-    check(done.returncode == 0, f"{shown} failed:\n{done.stdout}\n{done.stderr}")
-    return done.stdout
-
-
 def answer_of(answer):
     check(answer.status < 300, f"{answer.url}: {answer.status}: {answer.data.decode()}")
     return answer.json() if answer.data else None
-
-
-def check(condition, otherwise):
-    if not condition:
-        sys.exit(f"error: {otherwise}")
-
-
-STARTED = time.monotonic()
-
-
-def passed(what):
-    print(f"  {time.monotonic() - STARTED:5.1f} s  {what}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 //! `cargo xtask try-release`: deploys the folder of a release to the emulator with nothing but its
-//! files, Python and the AWS CLI, and has an alert become a ticket.
+//! files, Python and the CLIs of AWS and SAM, has an alert become a ticket, and runs each command of
+//! `ticketbridge`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use local_stack::binaries::{self, Profile};
 use local_stack::emulator::{Emulator, IamMode, REGION, ROOT_KEY};
+use local_stack::environment;
 use local_stack::process::run as run_program;
 use local_stack::progress::step;
 use local_stack::run_folder::RunFolder;
@@ -15,8 +16,13 @@ use local_stack::simulator::SimulatorProcess;
 use local_stack::venv::{EMULATOR, Venv};
 use serde_json::json;
 
+use crate::bare_machine::{BareMachine, write_programs};
+use crate::lint::SAM;
+
 /// They run from a folder of their own, so releases are all that they find.
-const SCRIPTS: [(&str, &str); 2] = [
+const SCRIPTS: [(&str, &str); 4] = [
+    ("steps.py", include_str!("steps.py")),
+    ("try_commands.py", include_str!("try_commands.py")),
     ("try_release.py", include_str!("try_release.py")),
     ("try_upgrade.py", include_str!("try_upgrade.py")),
 ];
@@ -56,10 +62,25 @@ pub(crate) fn existing(release: &Path) -> Result<PathBuf> {
     Ok(fs::canonicalize(release)?)
 }
 
-/// Runs one of the scripts on an emulator and a simulator of its own.
+/// Runs one of the scripts on an emulator and a simulator of its own, and on a machine that has
+/// nothing but Python, the CLIs of AWS and SAM, and the releases.
 pub(crate) async fn run_script(script: &str, run: &str, releases: &[PathBuf]) -> Result<()> {
     let run = RunFolder::create(run)?;
-    let venv = Venv::ensure(EMULATOR).await?;
+    let (venv, sam) = (Venv::ensure(EMULATOR).await?, Venv::ensure(SAM).await?);
+    let files = run.path().join("files");
+    fs::create_dir(&files)?;
+    for (name, text) in SCRIPTS {
+        fs::write(files.join(name), text)?;
+    }
+    let machine = BareMachine {
+        run: run.path().to_owned(),
+        venvs: vec![venv.clone(), sam.clone()],
+        shown: [std::slice::from_ref(&files), releases].concat(),
+        bin: files.join("bin"),
+    };
+    write_programs(&machine.bin, &[("aws", &venv), ("sam", &sam)])?;
+    let mut python = machine.command(&venv.bin().join("python")).await?;
+
     let arguments = ["-p", "xtask", "-p", "connectwise-sim", "--bins"];
     let building = binaries::build(Profile::Dev, &arguments);
     let built = step("building the simulator", building).await?;
@@ -68,7 +89,7 @@ pub(crate) async fn run_script(script: &str, run: &str, releases: &[PathBuf]) ->
     let simulator = SimulatorProcess::start(simulator, &log).await?;
     let emulator = Emulator::start(&venv, run.path(), IamMode::Enforced).await?;
 
-    let description = run.path().join("description.json");
+    let description = files.join("description.json");
     let keys = &simulator.integration;
     let described = json!({
         "aws": { "endpoint": emulator.endpoint(), "region": REGION, "key": ROOT_KEY },
@@ -79,41 +100,16 @@ pub(crate) async fn run_script(script: &str, run: &str, releases: &[PathBuf]) ->
             "private_key": keys.private_key,
             "client_id": keys.client_id,
         },
+        // What the machine must not have.
+        "absent": [environment::root().join("Cargo.toml"), environment::cargo_home()?],
     });
     fs::write(&description, described.to_string())?;
-    for (name, text) in SCRIPTS {
-        fs::write(run.path().join(name), text)?;
-    }
-    let bin = bare_bin(run.path(), &venv)?;
-    let mut python = venv.python();
     python
-        .env_clear()
-        .env("PATH", bin)
-        .env("HOME", run.path())
-        .env("LANG", "C.UTF-8")
-        .current_dir(run.path())
         // No compiled files beside the script.
         .arg("-B")
-        .arg(run.path().join(script))
+        .arg(files.join(script))
         .args(releases)
         .arg(&description);
     let tried = run_program(script, python).await;
     tried.with_context(|| format!("logs are in {}", run.path().display()))
-}
-
-/// A folder with the AWS CLI alone, the only one on `PATH`.
-fn bare_bin(run: &Path, venv: &Venv) -> Result<PathBuf> {
-    let bin = run.join("bin");
-    fs::create_dir(&bin)?;
-    // The first line of the CLI's own script has the path of the environment, which may be too
-    // long for it.
-    let (python, script) = (venv.bin().join("python"), venv.bin().join("aws"));
-    let (python, script) = (python.display(), script.display());
-    let aws = bin.join("aws");
-    fs::write(
-        &aws,
-        format!("#!/bin/sh\nexec '{python}' '{script}' \"$@\"\n"),
-    )?;
-    fs::set_permissions(&aws, fs::Permissions::from_mode(0o755))?;
-    Ok(bin)
 }

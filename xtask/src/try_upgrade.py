@@ -10,14 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+from steps import check, passed
 from try_release import (
+    AWS_CLI,
     Aws,
     ConnectWise,
     STACK,
-    check,
     check_sums,
     deploy,
-    passed,
     post,
     prepare,
     set_up,
@@ -87,7 +87,7 @@ class Upgrade:
         self.alerts = {}
 
     def deploy(self, release, step):
-        self.stack = deploy(release, self.aws, self.connectwise, PREFIXES[step])
+        self.stack = deploy(release, self.aws, self.connectwise, PREFIXES[step], AWS_CLI)
         template = (release / "template.yaml").read_text().splitlines()[0]
         passed(f"deployed {release.name}: {template.lstrip('# ').split(':')[0]}")
 

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
@@ -76,6 +76,10 @@ impl Venv {
     /// The environment's Python, with its libraries.
     pub fn python(&self) -> Command {
         Command::new(self.bin().join("python"))
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The folder of the environment's programs.

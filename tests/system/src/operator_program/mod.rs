@@ -1,8 +1,11 @@
 //! Runs each command of the program `ticketbridge` against a stack, as an operator does, and checks
-//! its JSON and exit codes. At the end it deletes a tenant, and searches everything for its data.
+//! its output and exit codes. It deletes a tenant, and searches everything for its data. It fails if
+//! the command line has a command that it did not run.
 
 mod deleted_data;
+mod maintenance;
 mod program;
+mod shell_files;
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -27,6 +30,8 @@ const POISON: &str = "this is not JSON";
 /// What only the deleted tenant's alert has.
 const TITLE: &str = "Disk Q: on WS-ORCHID is 93 % full";
 const DEVICE: &str = "SRV-01";
+/// The title of the alert that is deleted by itself.
+const OTHER_TITLE: &str = "Disk R: on WS-LOTUS is 92 % full";
 /// No host has a name below `.invalid`.
 const RECEIVER: &str = "https://hooks.example.invalid/events";
 
@@ -65,11 +70,16 @@ impl ProgramTest<'_> {
         self.deliveries().await?;
         self.dead_letters().await?;
         self.replay(ticket).await?;
+        self.delete_alert().await?;
         self.rebuild().await?;
+        self.maintenance().await?;
         self.export_and_import().await?;
         self.doctor().await?;
         self.delete_source_and_partner(&scanner).await?;
-        self.delete_tenant(ticket).await
+        self.delete_tenant(ticket).await?;
+        self.remove_webhook().await?;
+        self.shell_files().await?;
+        self.each_command_worked()
     }
 
     async fn version(&mut self) -> Result<()> {
@@ -182,6 +192,26 @@ impl ProgramTest<'_> {
         Ok(())
     }
 
+    /// At the end, so that the deletions before have outgoing events to delete.
+    async fn remove_webhook(&mut self) -> Result<()> {
+        let program = &self.program;
+        let source = self.stack.seeded.source.as_str();
+        let webhook = |command| ["sources", "webhook", command, source];
+        let shown = program.json(&webhook("show")).await?;
+        ensure!(shown["url"] == RECEIVER, "{shown}");
+        // The repetition changes nothing.
+        for _ in 0..2 {
+            let removed = program.json(&webhook("remove")).await?;
+            ensure!(
+                removed == json!({ "source": source, "webhook": null }),
+                "{removed}"
+            );
+            program.fails(1, "no webhook", &webhook("show")).await?;
+        }
+        self.passed("sources webhook: remove");
+        Ok(())
+    }
+
     /// The events of the alert are in the log, and what was given up is replayed.
     async fn deliveries(&mut self) -> Result<()> {
         let program = &self.program;
@@ -222,9 +252,22 @@ impl ProgramTest<'_> {
         })
     }
 
+    /// An alert of another tenant.
+    fn other_alert(&self) -> Result<SourceAlert<'_>> {
+        let tenant = self.stack.seeded.tenants.get(1);
+        Ok(SourceAlert {
+            tenant: tenant.context("no second tenant")?,
+            id: "disk-lotus",
+            title: OTHER_TITLE,
+            ..self.alert()?
+        })
+    }
+
     /// Returns the number of the alert's ticket.
     async fn alerts(&mut self) -> Result<u64> {
         let raised = AlertSource::raised(&self.alert()?, "evt-1");
+        self.source.post(&raised).await?;
+        let raised = AlertSource::raised(&self.other_alert()?, "evt-2");
         self.source.post(&raised).await?;
         let program = &self.program;
         let search = ["alerts", "search", "orchid", "--partner", "northwind"];
@@ -429,6 +472,47 @@ impl ProgramTest<'_> {
             );
         }
         self.passed("doctor");
+        Ok(())
+    }
+
+    /// Before the tickets are imported again: an import creates a record of a deleted alert's ticket.
+    async fn delete_alert(&mut self) -> Result<()> {
+        self.queue_is_empty().await?;
+        let program = &self.program;
+        let search = ["alerts", "search", "lotus", "--partner", "northwind"];
+        let found = program.json(&search).await?;
+        let ticket = &found["alerts"][0]["ticket"];
+        ensure!(ticket.is_u64(), "{found}");
+        let alert = self.other_alert()?;
+        let delete = [
+            "delete",
+            "alert",
+            "--partner",
+            "northwind",
+            "--tenant",
+            alert.tenant.as_str(),
+            "--source",
+            self.stack.seeded.source.as_str(),
+            "--alert-id",
+            alert.id,
+        ];
+        let shown = program.json(&delete).await?;
+        ensure!(
+            shown["is_deleted"] == false && shown["records"] == 1,
+            "{shown}"
+        );
+        ensure!(shown["open_tickets"][0] == *ticket, "{shown}");
+        let deleted = program.json(&[&delete[..], &["--yes"]].concat()).await?;
+        ensure!(deleted["is_deleted"] == true, "{deleted}");
+        let found = program.json(&search).await?;
+        ensure!(
+            found == json!({ "alerts": [], "complete": true }),
+            "a deleted alert is found: {found}"
+        );
+        let others = ["alerts", "search", "orchid", "--partner", "northwind"];
+        let others = program.json(&others).await?;
+        ensure!(others["alerts"][0]["title"] == TITLE, "{others}");
+        self.passed("delete alert");
         Ok(())
     }
 

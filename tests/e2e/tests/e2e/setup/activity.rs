@@ -228,7 +228,7 @@ async fn a_closed_alert_shows_its_steps() {
             "The source raised the alert, severity medium.",
             &format!("It has ticket #{ticket}."),
             "The source resolved it.",
-            &format!("A note was written on ticket #{ticket}."),
+            &format!("A note was written on ticket #{ticket}. Reason: resolved."),
             &format!(
                 "Ticket #{ticket} ended. Ticketbridge closed it, since the alert was resolved."
             ),

@@ -527,7 +527,10 @@ async fn of_the_sources(routes: &mut AuditedRoutes) {
     routes.post(path, form, &["source_changed"]).await;
     let history = routes.view("history").await;
     let detail = &history["entries"][0]["detail"];
-    assert_eq!(detail["authentication"], "The secret in the header x-key");
+    assert_eq!(
+        detail["authentication"],
+        "The secret in the header x-key (before: The secret in the header Authorization, after Bearer)"
+    );
     assert_eq!(detail["secrets"], "0");
     let form = json!({ "source": of_preset, "version": 2, "preset_version": 1 });
     let path = "source-preset";
