@@ -8,6 +8,7 @@ use connectwise::Client;
 use domain::alert::event::Severity;
 use domain::alert::kind::Category;
 use domain::setup::board_targets::choose_boards;
+use domain::setup::settings::Settings;
 use domain::{PartnerId, RecordId};
 use store::{Actor, DedicatedBoards, SaveOutcome};
 use tokio::time::Instant;
@@ -78,7 +79,7 @@ pub(super) async fn create_boards(
         });
     }
     let usual = usual_priorities(client, invocation.call_ends()).await?;
-    let before = names_before(setup, partner, client, desired, invocation).await?;
+    let before = setup.table().settings.get(partner).await?.value;
     save_targets(
         setup,
         partner,
@@ -90,7 +91,9 @@ pub(super) async fn create_boards(
     .await?;
     mark_finished(setup, partner, desired, now.version).await?;
     let action = (Actor::Partner, "boards_ready");
-    let [operations, cyber_alerts] = before;
+    let before = before.filter(|before| before.belongs_to(desired.epoch));
+    // For the history alone, so only once everything is saved.
+    let [operations, cyber_alerts] = board_names(before.as_ref(), client, invocation).await;
     let detail = [
         (
             "operations",
@@ -109,22 +112,19 @@ pub(super) async fn create_boards(
     Ok(progress)
 }
 
-/// The names of the boards so far, for the history. A board whose name cannot be read has its number.
-async fn names_before(
-    setup: &Setup,
-    partner: &PartnerId,
+/// The names of the boards in these settings. A board whose name cannot be read has its number.
+async fn board_names(
+    settings: Option<&Settings>,
     client: &Client,
-    desired: &DedicatedBoards,
     invocation: &Invocation,
-) -> Result<[String; 2], Problem> {
-    let before = setup.table().settings.get(partner).await?.value;
-    let Some(before) = before.filter(|before| before.belongs_to(desired.epoch)) else {
-        return Ok([audit::NONE, audit::NONE].map(str::to_owned));
+) -> [String; 2] {
+    let Some(settings) = settings else {
+        return [audit::NONE, audit::NONE].map(str::to_owned);
     };
     let offered = offered_boards(client, invocation.call_ends()).await.ok();
     let boards = offered.map(|offered| offered.boards).unwrap_or_default();
     let categories = [Category::Operations, Category::CyberAlerts];
-    Ok(categories.map(|category| board_name(before.board(category).board, &boards)))
+    categories.map(|category| board_name(settings.board(category).board, &boards))
 }
 
 /// Sends tickets to the boards. Other settings that were saved meanwhile are kept. If the

@@ -234,7 +234,10 @@ async fn a_closed_alert_shows_its_steps() {
             ),
         ]
     );
-    assert_eq!(page["next"], "Nothing, until the alert is raised again.");
+    assert_eq!(
+        page["next"],
+        "Nothing, until the alert is raised again. It gets a new ticket then."
+    );
     assert_eq!(page["can_release"], false);
 }
 

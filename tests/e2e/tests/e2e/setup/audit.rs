@@ -531,7 +531,7 @@ async fn of_the_sources(routes: &mut AuditedRoutes) {
         detail["authentication"],
         "The secret in the header x-key (before: The secret in the header Authorization, after Bearer)"
     );
-    assert_eq!(detail["secrets"], "0");
+    assert_eq!(detail["secrets"], "0 (before: 1)");
     let form = json!({ "source": of_preset, "version": 2, "preset_version": 1 });
     let path = "source-preset";
     routes.post(path, form, &["source_changed"]).await;

@@ -646,8 +646,8 @@ async fn board_creation_survives_failures_and_late_commits() {
         }))
         .await;
     for n in 0.. {
-        assert!(n < 200, "the scenarios never end");
         let answer = browser.post(PROGRESS, &json!({})).await;
+        assert!(n < 200, "the scenarios never end: {answer:?}");
         if answer.status == 200 && answer.json()["next"] != PROGRESS {
             break;
         }

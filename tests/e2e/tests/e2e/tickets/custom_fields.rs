@@ -89,6 +89,7 @@ async fn an_alert_waits_until_a_required_field_is_chosen() {
         "The Cost center field is required.",
     );
     assert_eq!(env.connectwise.tickets().await.len(), 0);
+    run_reconcile(&mut env, 1).await;
 
     let mut browser = env.setup.signed_in().await;
     let version = browser.get_json("tickets").await.json()["version"].clone();
@@ -126,6 +127,7 @@ async fn a_deleted_option_blocks_the_ticket_with_connectwises_words() {
     env.deliver(&raised_event("e2", "a2", 0)).await;
     let words = "The value of Alert severity is not one of its options.";
     assert_refused(env.reason("a2").await.as_ref(), words);
+    run_reconcile(&mut env, 1).await;
 
     env.put_settings(&with_fields(&[field(
         SEVERITY,
