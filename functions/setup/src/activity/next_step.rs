@@ -91,8 +91,8 @@ fn of_blocked(
             "It stays part of the storm until it is resolved. It gets a ticket of its own if you release it."
         }
         Blocked::WontFix(_) => {
-            let words = "It becomes a ticket if it is still active then. A ticket is created at once if you release it.";
-            return NextStep::new(words).at("That is decided", ends_at(&blocked.reason));
+            let words = "It becomes a ticket if it is still active at the end of that time. A ticket is created at once if you release it.";
+            return NextStep::new(words).at("The time ends", ends_at(&blocked.reason));
         }
         Blocked::Maintenance(_) => {
             let words = "It becomes a ticket if it is still active at the end of the maintenance. A ticket is created at once if you release it.";
