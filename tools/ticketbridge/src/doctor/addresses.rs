@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, LOCATION};
 
 use super::Examination;
 use super::finding::Finding;
@@ -46,14 +47,18 @@ async fn post_unknown_source(origin: &str) -> Result<StatusCode, String> {
     Ok(answer.status())
 }
 
-/// Reads the page without a session, and returns the status and whether it is a page.
+/// Reads the page without a session, and returns the status and whether it is a page, or leads to
+/// one of its own.
 async fn read_page(origin: &str) -> Result<(StatusCode, bool), String> {
     let url = format!("{origin}/setup");
     let client = http_client::create(&url).map_err(|err| format!("{err:#}"))?;
     let answer = client.get(url).send().await.map_err(|err| cause(&err))?;
-    let kind = answer.headers().get(reqwest::header::CONTENT_TYPE);
-    let is_html = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    Ok((answer.status(), is_html))
+    let is = |name, start: &[u8]| {
+        let value = answer.headers().get(name);
+        value.is_some_and(|value| value.as_bytes().starts_with(start))
+    };
+    let is_page = is(CONTENT_TYPE, b"text/html") || is(LOCATION, b"/setup");
+    Ok((answer.status(), is_page))
 }
 
 fn cause(err: &reqwest::Error) -> String {
@@ -119,7 +124,7 @@ mod tests {
     fn a_page_of_another_program_is_a_problem() {
         let level = |answered| judge_page("page".to_owned(), "https://tb.example", answered).level;
         assert_eq!(level(Ok((StatusCode::OK, true))), Level::Ok);
-        assert_eq!(level(Ok((StatusCode::UNAUTHORIZED, true))), Level::Ok);
+        assert_eq!(level(Ok((StatusCode::SEE_OTHER, true))), Level::Ok);
         assert_eq!(level(Ok((StatusCode::NOT_FOUND, false))), Level::Problem);
         assert_eq!(level(Ok((StatusCode::BAD_GATEWAY, true))), Level::Problem);
     }
