@@ -71,9 +71,10 @@ class Root:
     """The root folder of the command."""
 
     def __init__(self, path):
-        self.path = path
+        # Without links, as the list of mounts has it.
+        self.path = path.resolve()
         self._shown = set()
-        mount("-t", "tmpfs", "tmpfs", path)
+        mount("-t", "tmpfs", "tmpfs", self.path)
 
     def mount(self, kind, path):
         target = self._inside(path)

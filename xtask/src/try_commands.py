@@ -172,7 +172,10 @@ class Commands:
         passed("check, and check --contract")
 
     def doctor(self):
+        """Nothing listens at PageOrigin, which is a problem, so the exit code is 3."""
         found = self._program.json("doctor", code=3)["findings"]
+        problems = [of["check"] for of in found if of["level"] == "problem"]
+        expect("page at PageOrigin" in problems, found)
         functions = [of for of in found if of["check"].startswith("function ")]
         expect(len(functions) == 6 and all(of["level"] == "ok" for of in functions), functions)
         passed("doctor")
