@@ -119,8 +119,8 @@ def read(checks, client):
     checks.equal("API members", client.system.api_members.get()[0].service_default_board.id, 21)
     checks.equal("myself", client.system.my_members.get().identifier, "Ticketbridge")
     checks.equal("roles", [row.admin_flag for row in client.system.securityroles.get()], [True, False])
-    mine = client.system.my_security.get()
-    checks.equal("my rights", (mine[1].module_function_name, mine[1].add_level), ("Service Tickets", "All"))
+    mine = {row.module_function_name: row.add_level for row in client.system.my_security.get()}
+    checks.equal("my rights", mine["Service Tickets"], "All")
     checks.equal("locations", client.system.locations.get()[0].structure_level.id, 2)
     checks.equal("departments", client.system.departments.get()[1].identifier, "Admin")
 
