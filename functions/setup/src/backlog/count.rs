@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use connections::PartnerConfig;
 use domain::alert::forecast::{Forecast, forecast};
+use domain::outgoing::block_reason::BlockReason;
 use domain::setup::mapping::ChosenCompany;
 use domain::setup::rights;
 use domain::{Blocked, Kind, PartnerId, TenantId};
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use store::BlockedRange;
 
+use crate::backlog::reasons::reason_words;
 use crate::context::Setup;
 
 /// Alerts that are counted for one page. More than these are reported as "more".
@@ -123,34 +125,13 @@ fn code(reason: &Blocked) -> String {
 
 /// Why an alert is blocked, without the time at which the block ends.
 pub(crate) fn describe(reason: &Blocked) -> String {
-    match reason {
-        Blocked::NotSetUp => "the set-up is not confirmed".to_owned(),
-        Blocked::Unmapped => "the tenant is not mapped".to_owned(),
-        Blocked::TenantDisabled => "the tenant is switched off".to_owned(),
-        Blocked::KindDisabled => "this kind of alert is switched off".to_owned(),
-        Blocked::ConnectionBroken => "ConnectWise refuses the connection".to_owned(),
-        Blocked::ConnectionUnavailable => "ConnectWise does not answer".to_owned(),
-        Blocked::Throttled => "ConnectWise limits the rate of calls".to_owned(),
-        Blocked::Deferred => {
-            "several attempts failed; the next attempt follows in some minutes".to_owned()
-        }
-        Blocked::MissingRight(right) => {
-            format!(
-                "the API member lacks the right \"{}\"",
-                rights::title(right)
-            )
-        }
-        Blocked::TargetMissing(target) => {
-            format!("ConnectWise does not accept the {target} of its ticket")
-        }
-        Blocked::Rejected(_) => "ConnectWise rejected the ticket".to_owned(),
-        Blocked::OlderThanBackfill => "it was raised too long ago".to_owned(),
-        Blocked::Flapping(_) => {
-            "raised and resolved again and again, so its ticket stays open for now".to_owned()
-        }
-        Blocked::Storm(_) => "part of an alert storm, which has one ticket".to_owned(),
-        Blocked::WontFix(_) => "not to be fixed for now, as a technician said".to_owned(),
-        Blocked::Maintenance(_) => "held by maintenance".to_owned(),
+    if let Blocked::MissingRight(right) = reason {
+        let title = rights::title(right);
+        format!("the API member lacks the right \"{title}\"")
+    } else if let Blocked::TargetMissing(target) = reason {
+        format!("ConnectWise does not accept the {target} of its ticket")
+    } else {
+        reason_words(BlockReason::of(reason)).to_owned()
     }
 }
 

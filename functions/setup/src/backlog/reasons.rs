@@ -28,7 +28,7 @@ pub(crate) struct ReasonRow {
 }
 
 impl ReasonRow {
-    /// The reasons, first those that nobody chose.
+    /// The reasons, those that a person chose last.
     ///
     /// # Errors
     /// When an address cannot be built.
@@ -61,7 +61,9 @@ pub(crate) fn reason_words(reason: BlockReason) -> &'static str {
         BlockReason::ConnectionBroken => "ConnectWise refuses the connection",
         BlockReason::ConnectionUnavailable => "ConnectWise does not answer",
         BlockReason::Throttled => "ConnectWise limits the rate of calls",
-        BlockReason::Deferred => "several attempts failed, and the next one follows",
+        BlockReason::Deferred => {
+            "several attempts failed; the next attempt follows in some minutes"
+        }
         BlockReason::MissingRight => "the API member lacks a right",
         BlockReason::TargetMissing => {
             "ConnectWise does not accept a board, status, type, company, team or owner"
@@ -69,9 +71,11 @@ pub(crate) fn reason_words(reason: BlockReason) -> &'static str {
         BlockReason::Rejected => "ConnectWise rejected the ticket",
         BlockReason::OlderThanBackfill => "the alert was raised too long ago",
         BlockReason::Maintenance => "a maintenance window applies",
-        BlockReason::Flapping => "the alert comes and goes, so its ticket stays open",
+        BlockReason::Flapping => {
+            "the alert is raised and resolved again and again, so its ticket stays open"
+        }
         BlockReason::Storm => "the alert is part of a storm, which has one ticket",
-        BlockReason::WontFix => "a technician said that it is not to be fixed",
+        BlockReason::WontFix => "a technician said that the alert is not to be fixed",
     }
 }
 

@@ -197,7 +197,7 @@ mod tests {
                 .into(),
                 ..BacklogCounts::default()
             }),
-            others: vec![("this kind of alert is switched off".to_owned(), 1)],
+            others: vec![("the kind of alert is switched off".to_owned(), 1)],
             tenants: 2,
             tenants_unmapped: 1,
             tenants_disabled: 1,

@@ -42,24 +42,11 @@ impl IncidentView {
 }
 
 fn words(issue: &Issue, name: impl Fn(&TenantId) -> String) -> String {
-    let what = match issue {
-        Issue::Right(right) => format!(
-            "the API member lacks the right \"{}\"",
-            domain::setup::rights::title(right)
-        ),
-        Issue::Refused(_)
-        | Issue::Outage(_)
-        | Issue::Board { .. }
-        | Issue::StartStatus { .. }
-        | Issue::ClosingStatus { .. }
-        | Issue::Type { .. }
-        | Issue::Priority(_)
-        | Issue::Company { .. }
-        | Issue::Writes { .. }
-        | Issue::InactiveSource { .. }
-        | Issue::InactiveTenant { .. } => {
-            summarize(&BTreeSet::from([issue.clone()]), &name, ToString::to_string)
-        }
+    let what = if let Issue::Right(right) = issue {
+        let title = domain::setup::rights::title(right);
+        format!("the API member lacks the right \"{title}\"")
+    } else {
+        summarize(&BTreeSet::from([issue.clone()]), &name, ToString::to_string)
     };
     format!("{}: {}", capitalized(&what), consequence(issue, name))
 }

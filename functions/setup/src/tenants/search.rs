@@ -110,7 +110,7 @@ mod tests {
             let found = find_tenant("tenant", text, &mappings).unwrap();
             assert_eq!(found.as_str(), expected, "{text}");
         }
-        for text in ["nobody", "", "t-"] {
+        for text in ["unknown", "", "t-"] {
             let problem = find_tenant("tenant", text, &mappings).unwrap_err();
             assert_eq!(problem.field.as_deref(), Some("tenant"), "{text}");
         }

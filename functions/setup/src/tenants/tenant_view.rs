@@ -186,7 +186,7 @@ mod tests {
             },
             reasons: [(
                 "kind_disabled".to_owned(),
-                "this kind of alert is switched off".to_owned(),
+                "the kind of alert is switched off".to_owned(),
             )]
             .into(),
             choice: CompanyChoice {

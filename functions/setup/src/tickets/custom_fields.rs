@@ -109,8 +109,8 @@ pub(crate) async fn ticket_fields(
     }
 }
 
-/// The settings with the captions, types and options that ConnectWise has now. A field of the same
-/// caption stands for one whose id ConnectWise does not have.
+/// The settings with the captions, types and options that ConnectWise has now. If
+/// ConnectWise has no field with a chosen id, the field with the same caption is taken.
 ///
 /// # Errors
 /// When a field cannot be filled as chosen, or was changed and the fields cannot be read.
@@ -208,10 +208,10 @@ pub(super) fn source_words(source: ValueSource) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn field(id: RecordId, value: ValueSource, text: Option<&str>) -> CustomField {
+    pub(crate) fn field(id: RecordId, value: ValueSource, text: Option<&str>) -> CustomField {
         CustomField {
             id,
             caption: format!("Field {id}"),

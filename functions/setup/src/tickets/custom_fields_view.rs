@@ -162,6 +162,7 @@ fn choice(name: &str, label: &str, chosen: &str, options: &[(&str, &str)]) -> Ma
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tickets::custom_fields::tests::field;
 
     fn found(id: RecordId, caption: &str, field_type: FieldType) -> FoundField {
         FoundField {
@@ -172,17 +173,6 @@ mod tests {
             decimals: None,
             is_required: false,
             position: 0,
-        }
-    }
-
-    fn chosen(id: RecordId, value: ValueSource, text: Option<&str>) -> CustomField {
-        CustomField {
-            id,
-            caption: format!("Field {id}"),
-            field_type: FieldType::Text,
-            value,
-            text: text.map(ToOwned::to_owned),
-            options: vec![],
         }
     }
 
@@ -202,10 +192,10 @@ mod tests {
             found(4, "Notes", FieldType::TextArea),
         ];
         let choices = [
-            chosen(1, ValueSource::Device, Some("none")),
-            chosen(2, ValueSource::Fixed, Some("Urgent")),
-            chosen(3, ValueSource::Fixed, Some("true")),
-            chosen(9, ValueSource::Link, None),
+            field(1, ValueSource::Device, Some("none")),
+            field(2, ValueSource::Fixed, Some("Urgent")),
+            field(3, ValueSource::Fixed, Some("true")),
+            field(9, ValueSource::Link, None),
         ];
         let views = custom_field_views(&choices, &fields);
         let page = custom_fields("operations", &views).into_string();

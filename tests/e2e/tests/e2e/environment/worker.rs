@@ -102,20 +102,22 @@ impl Worker {
     }
 
     /// Hands over messages again and again, `step` minutes later each time, until none fails.
+    /// Returns how many times.
     pub(crate) async fn handle_until_done(
         &mut self,
         mut messages: Vec<SqsMessage>,
         mut minutes: i64,
         step: i64,
-    ) {
-        for _ in 0..20 {
+    ) -> usize {
+        for times in 0..20 {
             if messages.is_empty() {
-                return;
+                return times;
             }
             messages = self.handle_at(messages, minutes).await;
             minutes += step;
         }
         assert!(messages.is_empty(), "always fails: {messages:?}");
+        20
     }
 }
 

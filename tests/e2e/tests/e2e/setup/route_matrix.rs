@@ -454,7 +454,7 @@ async fn every_page_of_a_session_names_its_partner() {
     let refused = browser.post_form("test", &[("tenant", "no such tenant")]);
     let page = refused.await.expect(422).text;
     assert!(page.contains("(northwind)"), "{page}");
-    // Nobody else gets a name.
+    // Without a session no name is shown.
     browser.cookies.clear();
     let page = browser.get("no-such-page").await.expect(404).text;
     assert!(!page.contains(MARK), "{page}");

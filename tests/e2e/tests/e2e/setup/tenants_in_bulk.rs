@@ -346,7 +346,7 @@ async fn one_of_many_tenants_is_typed_instead_of_chosen() {
     }
     for (tenant, words) in [
         ("customer", "150 tenants match"),
-        ("nobody", "No tenant matches"),
+        ("unknown", "No tenant matches"),
     ] {
         let path = format!("activity?tenant={tenant}");
         let page = browser.get(&path).await.expect(422).text;
