@@ -45,10 +45,14 @@ impl JournalEntry {
         self.purpose() == Purpose::Create && self.committed && self.is_about(item_key, &[])
     }
 
+    /// Whether the call wrote a note on a ticket, at once or later.
+    pub fn writes_note(&self) -> bool {
+        self.method == "POST" && self.path.ends_with("/notes") && self.committed
+    }
+
     /// Whether the call was answered with an error and wrote its note nevertheless, later.
     pub fn notes_late(&self) -> bool {
-        let is_error = self.status.is_some_and(|status| status >= 500);
-        self.method == "POST" && self.path.ends_with("/notes") && is_error && self.committed
+        self.writes_note() && self.status.is_some_and(|status| status >= 500)
     }
 
     /// Whether the call concerns an alert: by a reference to it, or by one of its tickets.

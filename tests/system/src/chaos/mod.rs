@@ -4,6 +4,7 @@
 //! ConnectWise have not waited longer than in a calm round.
 
 mod faults;
+mod page_check;
 mod partners;
 mod posting;
 mod progress;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::time::sleep;
 
 use super::partners::ChaosPartner;
-use super::progress::RoundProgress;
+use super::progress::{Received, RoundProgress};
 use super::scenarios::EventDelivery;
 
 /// The interval between events. The stack keeps up with it, so delays show faults and not a
@@ -74,15 +74,18 @@ impl Posting<'_> {
 
     async fn post(&self, delivery: &EventDelivery) -> Result<()> {
         let source = &self.partners[delivery.partner].source;
+        let sent = Timestamp::now();
         let refusals = source.post_until_accepted(&delivery.event).await?;
         let (event, progress) = (&delivery.event, self.progress);
         progress.events.borrow_mut().insert(event["id"].to_string());
         let alert = event["data"]["alert_id"].as_str().unwrap_or_default();
+        let accepted = Timestamp::now();
         progress
-            .accepted
+            .received
             .borrow_mut()
             .entry(alert.to_owned())
-            .or_insert_with(Timestamp::now);
+            .or_default()
+            .push(Received { sent, accepted });
         progress.deliveries.set(progress.deliveries.get() + 1);
         progress.refusals.set(progress.refusals.get() + refusals);
         Ok(())

@@ -9,13 +9,20 @@ use jiff::Timestamp;
 pub(crate) struct RoundProgress {
     /// The ids of the events of which at least one delivery was accepted.
     pub(crate) events: RefCell<BTreeSet<String>>,
-    /// When the first event of an alert was accepted, by the alert's id.
-    pub(crate) accepted: RefCell<BTreeMap<String, Timestamp>>,
+    /// When the deliveries about an alert were received, by the alert's id.
+    pub(crate) received: RefCell<BTreeMap<String, Vec<Received>>>,
     /// The item keys of the alerts whose ticket a technician closed or merged.
     pub(crate) by_technician: RefCell<BTreeSet<String>>,
     pub(crate) deliveries: Cell<usize>,
     pub(crate) refusals: Cell<usize>,
     pub(crate) kills: Cell<usize>,
+}
+
+/// Between which times a delivery was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Received {
+    pub(crate) sent: Timestamp,
+    pub(crate) accepted: Timestamp,
 }
 
 /// What was not done when time was up.

@@ -6,24 +6,24 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use domain::PartnerId;
 use domain::alert::record::{Actual, Record};
-use domain::monitoring::figures::PartnerFigures;
 use jiff::{SignedDuration, Timestamp};
-use local_stack::emulator::sdk_config;
 use local_stack::inspector::{Inspector, QueueDepth, ReferencedTicket};
 use local_stack::journal::JournalEntry;
+use local_stack::partner_page::PartnerPage;
 use local_stack::source::SourceAlert;
 use local_stack::stack::Stack;
-use store::Alerts;
+use serde_json::Value;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::faults;
+use super::page_check::{ActivityRow, Observation, ObservedDelay};
 use super::partners::ChaosPartner;
 use super::posting::Posting;
 use super::progress::{Remaining, RoundProgress};
 use super::report::RoundReport;
 use super::scenarios::{self, AlertScenario, EventDelivery, RoundSize};
 use super::storm::{self, Storm};
-use super::verdict::{ChaosAlert, Evidence, Expected, unfinished};
+use super::verdict::{ChaosAlert, Evidence, Expected, PageContent, unfinished};
 
 /// The time limit of the storm, from the first event to the last ticket. A creation that was twice
 /// answered without saying whether it was done is retried five minutes after it has settled, then
@@ -33,6 +33,9 @@ const CALM_WITHIN: Duration = Duration::from_secs(3 * 60);
 /// How often the stack is polled, and after how many polls a line is printed.
 const POLL_EVERY: Duration = Duration::from_millis(2500);
 const PRINT_EVERY: usize = 4;
+
+/// More pages than a round's alerts fill.
+const MAX_PAGES: usize = 100;
 
 pub(crate) struct ChaosRound<'a> {
     stack: &'a Stack,
@@ -236,10 +239,12 @@ impl<'a> ChaosRound<'a> {
             tickets.extend(Inspector::tickets_of(partner.site).await?);
         }
         tickets.retain(|ticket| !self.earlier.contains(ticket.item_key()));
+        let observed = self.observed(&calls, &tickets);
         let evidence = Evidence {
             records: self.inspector.records().await?,
-            figures: self.page_figures().await?,
-            noted_late: self.noted_late(&calls, &tickets),
+            pages: self.pages().await?,
+            noted_late: Self::noted_late(&observed),
+            observed,
             tickets,
             dead_letters: self.inspector.dead_letters().await?.total(),
         };
@@ -262,45 +267,94 @@ impl<'a> ChaosRound<'a> {
     }
 
     /// The item keys of the alerts whose ticket got a note after the call was answered.
-    fn noted_late(
+    fn noted_late(observed: &BTreeMap<String, Observation>) -> BTreeSet<String> {
+        let late = observed.iter().filter(|(_, of)| of.late_notes > 0);
+        late.map(|(item, _)| item.clone()).collect()
+    }
+
+    /// What the journals and the sources' times say of each alert.
+    fn observed(
         &self,
         calls: &[Vec<JournalEntry>],
         tickets: &[ReferencedTicket],
-    ) -> BTreeSet<String> {
-        let is_late = |alert: &&ChaosAlert| {
+    ) -> BTreeMap<String, Observation> {
+        let observe = |(scenario, alert): (&AlertScenario, &ChaosAlert)| {
             let item = alert.key.item_key();
             let its = tickets.iter().filter(|ticket| ticket.item_key() == item);
             let ids: Vec<u64> = its.map(|ticket| ticket.id).collect();
-            let mut calls = calls.get(alert.partner).into_iter().flatten();
-            calls.any(|call| call.notes_late() && call.is_about(&item, &ids))
+            let calls = calls.get(alert.partner).map_or(&[][..], Vec::as_slice);
+            let notes = calls.iter().filter(|call| call.writes_note());
+            let notes: Vec<_> = notes.filter(|call| call.is_about(&item, &ids)).collect();
+            let count = |is: &dyn Fn(&JournalEntry) -> bool| {
+                let count = notes.iter().filter(|call| is(call)).count();
+                u32::try_from(count).unwrap_or(u32::MAX)
+            };
+            let observation = Observation {
+                notes: count(&|_| true),
+                late_notes: count(&JournalEntry::notes_late),
+                lost_notes: count(&|call| call.status.is_none()),
+                delay: self.observed_delay(scenario, &item, calls),
+            };
+            (item, observation)
         };
-        let late = self.alerts.iter().filter(is_late);
-        late.map(|alert| alert.key.item_key()).collect()
+        let alerts = self.scenarios.iter().zip(&self.alerts);
+        alerts.map(observe).collect()
     }
 
-    /// The figures that each partner's page shows, counted now.
-    async fn page_figures(&self) -> Result<BTreeMap<PartnerId, PartnerFigures>> {
-        let config = sdk_config(self.stack.emulator.endpoint())?;
-        let alerts = Alerts::new(&config, self.stack.deployed.alerts_table.clone());
-        let mut figures = BTreeMap::new();
+    /// How long the ticket of an active alert took. A killed worker may have delayed the first
+    /// delivery, and another one raised the alert.
+    fn observed_delay(
+        &self,
+        scenario: &AlertScenario,
+        item: &str,
+        calls: &[JournalEntry],
+    ) -> Option<ObservedDelay> {
+        let received = self.progress.received.borrow();
+        let received = received
+            .get(&scenario.id)
+            .filter(|_| scenario.is_active())?;
+        let created = calls.iter().find(|call| call.creates_ticket_of(item))?.at;
+        let sent = received.iter().map(|delivery| delivery.sent);
+        let (first, last) = (
+            sent.clone().min()?,
+            sent.filter(|sent| *sent < created).max()?,
+        );
+        let has_faults = self.partners[scenario.partner].has_faults;
+        Some(ObservedDelay {
+            least: created.duration_since(last).as_secs(),
+            most: (!has_faults).then(|| created.duration_since(first).as_secs()),
+        })
+    }
+
+    /// What each partner's page shows.
+    async fn pages(&self) -> Result<BTreeMap<PartnerId, PageContent>> {
+        let mut pages = BTreeMap::new();
         for partner in self.partners {
-            let sum = alerts.by_time.figures(partner.id).await?;
-            figures.insert(partner.id.clone(), sum.finish(Timestamp::now()));
+            let link = self.stack.operator.new_link(partner.id).await?;
+            let page = PartnerPage::open(&link).await?;
+            let mut figures = page.get("overview?days=90").await?["live"]["figures"].take();
+            let content = PageContent {
+                counted_at: serde_json::from_value(figures["counted_at"].take())?,
+                figures: serde_json::from_value(figures["sum"].take())?,
+                activity: activity(&page).await?,
+            };
+            pages.insert(partner.id.clone(), content);
         }
-        Ok(figures)
+        Ok(pages)
     }
 
     /// The delays of the active alerts of healthy partners, from the shortest: from the first
     /// accepted event to the call that created the ticket.
     fn delays(&self, calls: &[Vec<JournalEntry>]) -> Vec<Duration> {
-        let accepted = self.progress.accepted.borrow();
+        let received = self.progress.received.borrow();
         let delay = |(scenario, alert): (&AlertScenario, &ChaosAlert)| {
             let is_measured = scenario.is_active() && !self.partners[scenario.partner].has_faults;
-            let accepted = accepted.get(&scenario.id).filter(|_| is_measured)?;
+            let received = received.get(&scenario.id).filter(|_| is_measured)?;
+            let accepted = received.iter().map(|delivery| delivery.accepted).min()?;
             let mut calls = calls.get(scenario.partner)?.iter();
             let created = calls.find(|call| call.creates_ticket_of(&alert.key.item_key()))?;
             // The call may come before the source has received its 202.
-            let delay = created.at.duration_since(*accepted);
+            let delay = created.at.duration_since(accepted);
             Some(Duration::try_from(delay).unwrap_or_default())
         };
         let alerts = self.scenarios.iter().zip(&self.alerts);
@@ -308,6 +362,30 @@ impl<'a> ChaosRound<'a> {
         delays.sort_unstable();
         delays
     }
+}
+
+/// All rows of the page "Activity".
+async fn activity(page: &PartnerPage) -> Result<Vec<ActivityRow>> {
+    let mut rows = Vec::new();
+    let mut path = "activity".to_owned();
+    for _ in 0..MAX_PAGES {
+        let mut content = page.get(&path).await?;
+        let shown = content["rows"].as_array().context("Activity has no rows")?;
+        for row in shown {
+            let path = row["path"].as_str().unwrap_or_default();
+            let (_, item) = path.split_once("id=").context("a row names no alert")?;
+            rows.push(ActivityRow {
+                item: item.to_owned(),
+                state: serde_json::from_value(row["state"].clone())?,
+                ticket: row["ticket"].as_u64(),
+            });
+        }
+        let Value::String(from) = content["next"].take() else {
+            return Ok(rows);
+        };
+        path = format!("activity?from={from}");
+    }
+    bail!("Activity does not end after {MAX_PAGES} pages")
 }
 
 fn alerts(partners: &[ChaosPartner<'_>], scenarios: &[AlertScenario]) -> Result<Vec<ChaosAlert>> {

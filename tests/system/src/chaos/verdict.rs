@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use domain::alert::record::{Actual, Record};
-use domain::monitoring::figures::{FiguresSum, PartnerFigures};
+use domain::monitoring::figures::{Counts, FiguresSum};
 use domain::{AlertKey, Blocked, PartnerId};
+use jiff::Timestamp;
 use local_stack::inspector::ReferencedTicket;
+
+use super::page_check::{ActivityRow, Observation, PageMismatch, page_mismatch};
 
 /// The API member of the integration, in the simulator's seed.
 const INTEGRATION: &str = "Ticketbridge";
@@ -44,9 +47,22 @@ pub(crate) struct Evidence {
     /// The item keys of the alerts whose ticket got a note late. A rule of the site then reopens
     /// the ticket, also if a technician closed it meanwhile.
     pub(crate) noted_late: BTreeSet<String>,
-    /// What each partner's page shows of the last 90 days.
-    pub(crate) figures: BTreeMap<PartnerId, PartnerFigures>,
+    /// What is known of each alert without its record, by its item key.
+    pub(crate) observed: BTreeMap<String, Observation>,
+    /// What each partner's page shows.
+    pub(crate) pages: BTreeMap<PartnerId, PageContent>,
     pub(crate) dead_letters: usize,
+}
+
+/// What a partner's page shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PageContent {
+    /// When the figures were counted.
+    pub(crate) counted_at: Timestamp,
+    /// The figures of the last 90 days.
+    pub(crate) figures: Counts,
+    /// All alerts.
+    pub(crate) activity: Vec<ActivityRow>,
 }
 
 /// A violation of an alert's expected end.
@@ -66,12 +82,9 @@ pub(crate) enum Violation {
     TicketThoughRefused(u64),
     /// Its ticket has another company than its record.
     OtherCompany(u64),
+    /// Its partner's page shows or counts something else.
+    Page(PageMismatch),
     /// The record names another ticket than the one that exists.
-    /// The figures of its partner's page do not count what ConnectWise shows.
-    Figures {
-        counted: TicketCounts,
-        found: TicketCounts,
-    },
     OtherTicket {
         recorded: Option<u64>,
         found: Option<u64>,
@@ -97,12 +110,7 @@ impl fmt::Display for Violation {
             Self::TicketThoughRefused(id) => {
                 write!(f, "its text is refused, but it has ticket {id}")
             }
-            Self::Figures { counted, found } => {
-                write!(
-                    f,
-                    "its figures count {counted:?}, and ConnectWise has {found:?}"
-                )
-            }
+            Self::Page(mismatch) => mismatch.fmt(f),
             Self::OtherCompany(id) => write!(f, "its ticket {id} is for another company"),
             Self::OtherTicket { recorded, found } => {
                 write!(
@@ -112,13 +120,6 @@ impl fmt::Display for Violation {
             }
         }
     }
-}
-
-/// Tickets of one alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TicketCounts {
-    pub(crate) created: usize,
-    pub(crate) closed: usize,
 }
 
 /// All violations.
@@ -183,7 +184,9 @@ pub(crate) fn verdict(alerts: &[ChaosAlert], evidence: &Evidence) -> ChaosVerdic
         let item = alert.key.item_key();
         let its = tickets.remove(item.as_str()).unwrap_or_default();
         let is_noted_late = evidence.noted_late.contains(&item);
-        let violation = violation(alert, evidence.records.get(&item), &its, is_noted_late);
+        let record = evidence.records.get(&item);
+        let violation = violation(alert, record, &its, is_noted_late)
+            .or_else(|| page_violation(alert, record?, its.first().copied(), evidence));
         verdict
             .alerts
             .extend(violation.map(|violation| (alert.key.clone(), violation)));
@@ -246,8 +249,27 @@ fn violation(
         return Some(Violation::OtherTicket { recorded, found });
     }
     let other_company = ticket.filter(|ticket| company.flatten() != Some(ticket.company));
-    let other_company = other_company.map(|ticket| Violation::OtherCompany(ticket.id));
-    other_company.or_else(|| wrong_figures(record?, tickets))
+    other_company.map(|ticket| Violation::OtherCompany(ticket.id))
+}
+
+/// What the page of the alert's partner shows or counts and that is not so.
+fn page_violation(
+    alert: &ChaosAlert,
+    record: &Record,
+    ticket: Option<&ReferencedTicket>,
+    evidence: &Evidence,
+) -> Option<Violation> {
+    let item = alert.key.item_key();
+    let is_reopened = ticket.is_some_and(|ticket| !ticket.closed);
+    if alert.expected == Expected::ByTechnician && is_reopened {
+        // A rule of the site reopened it, after Ticketbridge had left it to the technician.
+        return None;
+    }
+    let observed = evidence.observed.get(&item).cloned().unwrap_or_default();
+    let page = evidence.pages.get(&alert.key.partner);
+    let rows = page.into_iter().flat_map(|page| &page.activity);
+    let rows: Vec<_> = rows.filter(|row| row.item == item).collect();
+    page_mismatch(alert, record, ticket, &observed, &rows).map(Violation::Page)
 }
 
 /// The partners whose page does not show the sum of their records' figures.
@@ -261,28 +283,11 @@ fn wrong_pages(evidence: &Evidence) -> Vec<PartnerId> {
         let sum = sums.get(partner).cloned().unwrap_or_default();
         sum.finish(now).quarter
     };
-    let pages = evidence.figures.iter();
+    let pages = evidence.pages.iter();
     pages
-        .filter(|(partner, page)| counted(partner, page.counted_at) != page.quarter)
+        .filter(|(partner, page)| counted(partner, page.counted_at) != page.figures)
         .map(|(partner, _)| partner.clone())
         .collect()
-}
-
-/// What the figures count of the alert, if ConnectWise shows something else.
-fn wrong_figures(record: &Record, tickets: &[&ReferencedTicket]) -> Option<Violation> {
-    let sum = record.figures.total();
-    // A ticket that was reopened was closed before.
-    let closed = (sum.closed + sum.closed_by_person).checked_sub(sum.reopened);
-    let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
-    let counted = TicketCounts {
-        created: count(sum.created),
-        closed: closed.map_or(usize::MAX, count),
-    };
-    let found = TicketCounts {
-        created: tickets.len(),
-        closed: tickets.iter().filter(|ticket| ticket.closed).count(),
-    };
-    (counted != found).then_some(Violation::Figures { counted, found })
 }
 
 #[cfg(test)]
@@ -290,10 +295,11 @@ mod tests {
     use domain::alert::event::Severity;
     use domain::alert::figures::DayCounts;
     use domain::alert::record::{ClosedBy, OpenTicket};
+    use domain::alert::state::AlertState;
     use domain::{AlertId, SourceId, TenantId, TicketRef};
-    use jiff::Timestamp;
     use jiff::tz::TimeZone;
 
+    use super::super::page_check::{ObservedDelay, TicketCounts};
     use super::*;
 
     fn alert(id: &str, expected: Expected) -> ChaosAlert {
@@ -351,11 +357,24 @@ mod tests {
         record.figures.days.entry(day).or_default()
     }
 
-    /// What the page shows of these records.
-    fn page(records: &BTreeMap<String, Record>) -> PartnerFigures {
+    /// What the page shows of these records, and these rows.
+    fn page(records: &BTreeMap<String, Record>, activity: Vec<ActivityRow>) -> PageContent {
         let mut sum = FiguresSum::default();
         records.values().for_each(|record| sum.add(&record.figures));
-        sum.finish(Timestamp::UNIX_EPOCH)
+        PageContent {
+            counted_at: Timestamp::UNIX_EPOCH,
+            figures: sum.finish(Timestamp::UNIX_EPOCH).quarter,
+            activity,
+        }
+    }
+
+    fn row(alert: &ChaosAlert, state: AlertState, ticket: Option<u64>) -> ActivityRow {
+        let item = alert.key.item_key();
+        ActivityRow {
+            item,
+            state,
+            ticket,
+        }
     }
 
     fn blocked(alert: &ChaosAlert, reason: Blocked) -> Record {
@@ -372,22 +391,35 @@ mod tests {
             alert("refused", Expected::Refused),
             alert("taken", Expected::ByTechnician),
         ];
-        let mut closed =
-            opened(&alerts[1], 12).with_closed(12, 1, ClosedBy::Us, Timestamp::UNIX_EPOCH);
-        counts_of(&mut closed).closed = 1;
-        let records = [
+        let closed = |alert, ticket, by| {
+            let record = opened(alert, ticket);
+            let mut closed = record.with_closed(ticket, 1, by, Timestamp::UNIX_EPOCH);
+            counts_of(&mut closed).closed = 1;
+            closed
+        };
+        let mut records = [
             opened(&alerts[0], 11),
-            closed,
+            closed(&alerts[1], 12, ClosedBy::Us),
             Record::new(alerts[2].key.clone()),
             blocked(&alerts[3], Blocked::Rejected("page".to_owned())),
-            opened(&alerts[4], 15),
+            closed(&alerts[4], 15, ClosedBy::Technician),
         ];
+        for raised in [0, 1, 3, 4] {
+            counts_of(&mut records[raised]).raised = 1;
+        }
         let mut taken = ticket(&alerts[4], 15, true);
         taken.closed_by = Some("TSmith".to_owned());
         let records = records.map(|record| (record.key.item_key(), record)).into();
+        let rows = vec![
+            row(&alerts[0], AlertState::Open, Some(11)),
+            row(&alerts[1], AlertState::Closed, Some(12)),
+            row(&alerts[3], AlertState::Failed, None),
+            row(&alerts[4], AlertState::Closed, Some(15)),
+        ];
         let evidence = Evidence {
             noted_late: BTreeSet::new(),
-            figures: [(alerts[0].key.partner.clone(), page(&records))].into(),
+            observed: BTreeMap::new(),
+            pages: [(alerts[0].key.partner.clone(), page(&records, rows))].into(),
             records,
             tickets: vec![
                 ticket(&alerts[0], 11, false),
@@ -480,15 +512,164 @@ mod tests {
             (|of| of.closed = 0, counts(1, 0)),
             (|of| of.closed_by_person = 1, counts(1, 2)),
             (|of| of.reopened = 1, counts(1, 0)),
+            (|of| of.reopened = 2, counts(1, u32::MAX)),
+        ] {
+            for (number, id) in [(1, "closed"), (4, "taken")] {
+                let violations = found(|alerts, evidence| {
+                    let record = evidence.records.get_mut(&alerts[number].key.item_key());
+                    change(counts_of(record.unwrap()));
+                });
+                let found = counts(1, 1);
+                let mismatch = PageMismatch::Tickets { counted, found };
+                assert_eq!(violations, one(id, Violation::Page(mismatch)));
+            }
+        }
+    }
+
+    #[test]
+    fn other_raises_than_one_are_found() {
+        for times in [0, 2] {
+            let violations = found(|alerts, evidence| {
+                let record = evidence.records.get_mut(&alerts[3].key.item_key());
+                counts_of(record.unwrap()).raised = times;
+            });
+            let mismatch = PageMismatch::Raised(times);
+            assert_eq!(violations, one("refused", Violation::Page(mismatch)));
+        }
+        let violations = found(|alerts, evidence| {
+            let record = evidence.records.get_mut(&alerts[2].key.item_key());
+            counts_of(record.unwrap()).raised = 2;
+        });
+        let mismatch = PageMismatch::Raised(2);
+        assert_eq!(violations, one("never", Violation::Page(mismatch)));
+    }
+
+    /// The violations with these counts and this observation of the active alert.
+    fn observed(
+        observation: Observation,
+        change: fn(&mut DayCounts),
+    ) -> Vec<(AlertKey, Violation)> {
+        let (alerts, mut evidence) = good();
+        let item = alerts[0].key.item_key();
+        let record = evidence.records.get_mut(&item).unwrap();
+        change(counts_of(record));
+        evidence.observed.insert(item, observation);
+        verdict(&alerts, &evidence).alerts
+    }
+
+    #[test]
+    fn notes_that_are_not_counted_once_are_found() {
+        let written = |notes, late_notes| Observation {
+            notes,
+            late_notes,
+            ..Observation::default()
+        };
+        assert_eq!(observed(written(2, 0), |of| of.noted = 2), []);
+        assert_eq!(observed(written(2, 1), |of| of.noted = 1), []);
+        assert_eq!(observed(written(2, 1), |of| of.noted = 2), []);
+        for (notes, late_notes, change, counted) in [
+            (2, 0, (|of| of.noted = 1) as fn(&mut DayCounts), 1),
+            (2, 0, |of| of.noted = 3, 3),
+            (2, 1, |of| of.noted = 0, 0),
+            (0, 0, |of| of.noted = 1, 1),
+        ] {
+            let violations = observed(written(notes, late_notes), change);
+            let mismatch = PageMismatch::Notes {
+                counted,
+                written: notes,
+            };
+            assert_eq!(violations[0].1, Violation::Page(mismatch));
+        }
+    }
+
+    #[test]
+    fn a_note_without_an_answer_is_missed_only_on_a_technicians_ticket() {
+        for (number, is_missed) in [(0, true), (4, false)] {
+            let (alerts, mut evidence) = good();
+            let observation = Observation {
+                notes: 1,
+                lost_notes: 1,
+                ..Observation::default()
+            };
+            let item = alerts[number].key.item_key();
+            evidence.observed.insert(item, observation);
+            let verdict = verdict(&alerts, &evidence);
+            assert_eq!(verdict.alerts.len(), usize::from(is_missed));
+        }
+    }
+
+    #[test]
+    fn a_delay_that_the_ticket_did_not_take_is_found() {
+        let took = |least, most| Observation {
+            delay: Some(ObservedDelay { least, most }),
+            ..Observation::default()
+        };
+        // Of a healthy ConnectWise each active alert has its delay.
+        assert_eq!(observed(took(8, Some(9)), |of| of.delays = vec![10]), []);
+        for change in [
+            (|of| of.delays = vec![]) as fn(&mut DayCounts),
+            |of| of.delays = vec![2],
+            |of| of.delays = vec![15],
+            |of| of.delays = vec![8, 8],
+        ] {
+            let violations = observed(took(8, Some(9)), change);
+            assert!(
+                matches!(
+                    violations[0].1,
+                    Violation::Page(PageMismatch::Delays { .. })
+                ),
+                "{violations:?}"
+            );
+        }
+        // With faults the ticket may be found later, or it waited for a person.
+        assert_eq!(observed(took(8, None), |of| of.delays = vec![300]), []);
+        assert_eq!(observed(took(8, None), |of| of.delays = vec![]), []);
+        let violations = observed(took(8, None), |of| of.delays = vec![2]);
+        assert!(matches!(
+            violations[0].1,
+            Violation::Page(PageMismatch::Delays { .. })
+        ));
+    }
+
+    #[test]
+    fn a_ticket_that_is_late_without_an_outage_is_found() {
+        let healthy = || Observation {
+            delay: Some(ObservedDelay {
+                least: 1,
+                most: Some(1),
+            }),
+            ..Observation::default()
+        };
+        let violations = observed(healthy(), |of| (of.late, of.delays) = (1, vec![1]));
+        let late = Violation::Page(PageMismatch::Late(1));
+        assert_eq!(violations[0].1, late);
+        let violations = observed(Observation::default(), |of| of.late = 2);
+        assert_eq!(violations[0].1, Violation::Page(PageMismatch::Late(2)));
+    }
+
+    #[test]
+    fn a_row_of_activity_that_is_not_so_is_found() {
+        type Change = fn(&mut Vec<ActivityRow>);
+        for (change, id) in [
+            ((|rows| drop(rows.remove(0))) as Change, "active"),
+            (|rows| rows.push(rows[0].clone()), "active"),
+            (|rows| rows[0].ticket = Some(12), "active"),
+            (|rows| rows[0].state = AlertState::Closed, "active"),
+            (|rows| rows[1].state = AlertState::Open, "closed"),
+            (|rows| rows[2].state = AlertState::Waiting, "refused"),
+            (|rows| rows[3].state = AlertState::Open, "taken"),
         ] {
             let violations = found(|alerts, evidence| {
-                let record = evidence.records.get_mut(&alerts[1].key.item_key());
-                change(counts_of(record.unwrap()));
+                let page = evidence.pages.get_mut(&alerts[0].key.partner).unwrap();
+                change(&mut page.activity);
             });
-            let found = counts(1, 1);
-            assert_eq!(
-                violations,
-                one("closed", Violation::Figures { counted, found })
+            assert_eq!(violations[0].0, id, "{violations:?}");
+            assert!(
+                matches!(
+                    violations[0].1,
+                    Violation::Page(PageMismatch::Activity { .. })
+                ),
+                "{violations:?}"
             );
         }
     }
@@ -496,8 +677,8 @@ mod tests {
     #[test]
     fn a_page_that_shows_other_figures_is_found() {
         let (alerts, mut evidence) = good();
-        for page in evidence.figures.values_mut() {
-            page.quarter.created += 1;
+        for page in evidence.pages.values_mut() {
+            page.figures.created += 1;
         }
         let wrong = verdict(&alerts, &evidence).wrong_pages;
         assert_eq!(wrong, [alerts[0].key.partner.clone()]);
