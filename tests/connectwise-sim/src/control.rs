@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::delivery;
-use crate::rate_limiter::RateLimiter;
 use crate::shared::Shared;
 use crate::tickets::actions;
 use crate::tickets::actions::{BoardAction, CompanyAction, TicketAction};
@@ -32,9 +31,7 @@ pub(crate) async fn set_faults(State(shared): State<Arc<Shared>>, body: Bytes) -
     let mut site = shared.lock();
     match site.faults.merged(&change) {
         Ok(faults) => {
-            // A changed limit starts counting now.
-            site.limiter = RateLimiter::default();
-            site.faults = faults;
+            site.set_faults(faults);
             answer(StatusCode::OK, &site.faults)
         }
         Err(reason) => refused(&reason),

@@ -17,7 +17,7 @@ pub(crate) struct Function {
     pub(crate) key: &'static str,
     module: Module,
     /// The name in ConnectWise's own pages.
-    name: &'static str,
+    pub(crate) name: &'static str,
     identifier: &'static str,
 }
 

@@ -17,13 +17,14 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::dashboard::{fault_page, ticket_page};
 use crate::delivery::DropConnection;
 use crate::fault_rules::Interim;
 use crate::interim::InterimStream;
 use crate::seed::Seed;
 use crate::shared::Shared;
 use crate::site::Site;
-use crate::{callbacks, control, dashboard, pipeline};
+use crate::{callbacks, control, pipeline};
 
 /// A simulated ConnectWise site that is being served. Dropping it stops the server.
 #[derive(Debug)]
@@ -51,7 +52,9 @@ impl Simulator {
         let mut posting = JoinSet::new();
         posting.spawn(callbacks::post_all(Arc::clone(&shared)));
         let router = Router::new()
-            .route("/", get(dashboard::page))
+            .route("/", get(ticket_page::show))
+            .route("/faults", get(fault_page::show).post(fault_page::set))
+            .route("/faults/end", post(fault_page::end))
             .route(
                 "/_sim/faults",
                 get(control::faults).put(control::set_faults),

@@ -104,6 +104,12 @@ impl Site {
         }
     }
 
+    /// A changed limit starts counting now.
+    pub(crate) fn set_faults(&mut self, faults: Faults) {
+        self.limiter = RateLimiter::default();
+        self.faults = faults;
+    }
+
     /// Restores the seed's records and clears faults and journal.
     pub(crate) fn reset(&mut self) {
         let generation = self.generation + 1;

@@ -1,5 +1,3 @@
-</main>
-<script>
 setInterval(async () => {
   try {
     const answer = await fetch(location.href, { cache: "no-store" });
@@ -12,6 +10,3 @@ setInterval(async () => {
     if (main.innerHTML !== fresh.innerHTML) main.replaceWith(fresh);
   } catch { /* The simulator has stopped: keep what is shown. */ }
 }, 2000);
-</script>
-</body>
-</html>
