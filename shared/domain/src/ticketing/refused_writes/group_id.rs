@@ -171,7 +171,8 @@ impl RefusedTarget {
     }
 }
 
-/// Normalizes a message: removes quotations and replaces all words with a digit.
+/// Normalizes a message: removes quotations and replaces all words with a digit. An HTTP status at
+/// the begin stays: a firewall that refuses a text and a server that routes no calls are two causes.
 pub(crate) fn normalize_message(words: &str) -> String {
     let mut unquoted = String::with_capacity(words.len());
     let mut until: Option<char> = None;
@@ -190,10 +191,22 @@ pub(crate) fn normalize_message(words: &str) -> String {
             (None, _) => unquoted.push(c),
         }
     }
-    let word = |word: &str| match word.contains(|c: char| c.is_ascii_digit()) {
-        true => "#".to_owned(),
-        false => word.to_lowercase(),
+    let word = |(place, word): (usize, &str)| {
+        let is_number = word.contains(|c: char| c.is_ascii_digit());
+        match is_number && !(place == 0 && is_status(word)) {
+            true => "#".to_owned(),
+            false => word.to_lowercase(),
+        }
     };
-    let normalised: Vec<String> = unquoted.split_whitespace().map(word).collect();
+    let normalised: Vec<String> = unquoted.split_whitespace().enumerate().map(word).collect();
     cut_to_chars(&normalised.join(" "), LONGEST_CLASS)
+}
+
+/// An HTTP status of a refusal, alone or before a comma.
+fn is_status(word: &str) -> bool {
+    let digits = word.strip_suffix(',').unwrap_or(word);
+    digits.len() == 3
+        && digits
+            .parse()
+            .is_ok_and(|status| (300..600).contains(&status))
 }

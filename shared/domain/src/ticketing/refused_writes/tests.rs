@@ -450,6 +450,13 @@ fn messages_are_grouped_without_their_quotations() {
         ("Summary “a” is bad", "Summary “b c” is bad", true),
         ("Site ID is required", "Budget is required", false),
         ("", "a web page", false),
+        ("403, a web page", "404, a web page", false),
+        ("403, a web page", "403, a  web page", true),
+        ("401", "403", false),
+        ("403, Forbidden id 7", "403, forbidden id 8", true),
+        ("7, a web page", "8, a web page", true),
+        ("1403, a web page", "1404, a web page", true),
+        ("Ticket 403, closed", "Ticket 404, closed", true),
     ] {
         assert_eq!(
             normalize_message(one) == normalize_message(other),
