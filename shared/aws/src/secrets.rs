@@ -272,7 +272,7 @@ impl Secrets {
         now: Timestamp,
     ) -> Result<SourceDocument, Error> {
         let name = format!("{prefix}{source}");
-        parse(&name, &self.at(&name, now).await?.text)
+        parse(&name, &self.find(&name, now).await?.text)
     }
 
     /// Reads the keys that prove source ids as of `now`. `None` if set-up has not made a source
@@ -286,12 +286,7 @@ impl Secrets {
         now: Timestamp,
     ) -> Result<Option<SourceKeys>, Error> {
         let name = format!("{prefix}{SOURCE_KEYS}");
-        let text = match self.at(&name, now).await {
-            // The first source may be new, so the name is read again, at most every 30 s.
-            Err(Error::Unknown(_)) if self.invalidate(&name, now) => self.at(&name, now).await,
-            text => text,
-        };
-        match text {
+        match self.find(&name, now).await {
             Ok(VersionedSecret { text, .. }) => parse_source_keys(&name, &text).map(Some),
             Err(Error::Unknown(_)) => Ok(None),
             Err(err) => Err(err),
@@ -309,7 +304,7 @@ impl Secrets {
         partner: &PartnerId,
     ) -> Result<(ConnectionSecret, Option<String>), Error> {
         let name = format!("{prefix}{partner}");
-        let VersionedSecret { text, version } = self.at(&name, Timestamp::now()).await?;
+        let VersionedSecret { text, version } = self.find(&name, Timestamp::now()).await?;
         Ok((parse(&name, &text)?, version))
     }
 
@@ -318,7 +313,16 @@ impl Secrets {
     /// # Errors
     /// When it does not exist or cannot be read.
     pub async fn text(&self, name: &str) -> Result<Secret, Error> {
-        Ok(self.at(name, Timestamp::now()).await?.text)
+        Ok(self.find(name, Timestamp::now()).await?.text)
+    }
+
+    /// Reads a secret. One that was absent before may be new, so it is read again, at most every
+    /// 30 s.
+    async fn find(&self, name: &str, now: Timestamp) -> Result<VersionedSecret, Error> {
+        match self.at(name, now).await {
+            Err(Error::Unknown(_)) if self.invalidate(name, now) => self.at(name, now).await,
+            found => found,
+        }
     }
 
     async fn at(&self, name: &str, now: Timestamp) -> Result<VersionedSecret, Error> {

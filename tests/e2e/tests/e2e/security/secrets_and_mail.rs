@@ -3,7 +3,7 @@
 use crate::environment::{MAIL_FROM, TestEnvironment, partner};
 use aws::mail::{Mail, MailError, Mailer};
 use aws::secret_writer::SecretWriter;
-use aws::secrets::ConnectionSecret;
+use aws::secrets::{self, ConnectionSecret, Secrets};
 use domain::{EmailAddress, Secret};
 
 fn keys(private_key: &str) -> ConnectionSecret {
@@ -73,6 +73,31 @@ async fn a_secret_scheduled_for_deletion_reads_as_absent() {
     put.unwrap();
     let kept = secret_writer.connection(prefix, &partner()).await.unwrap();
     assert_eq!(kept.unwrap().document, again);
+}
+
+/// Otherwise the first alerts after the keys were stored would find the connection broken.
+#[tokio::test]
+async fn a_secret_that_was_absent_is_used_as_soon_as_it_exists() {
+    let env = TestEnvironment::new().await;
+    let secrets = Secrets::new(&env.aws);
+    let writer = SecretWriter::new(&env.aws);
+    let prefix = "tb/later/";
+    let connection = async || secrets.connection(prefix, &partner()).await;
+    let absent = connection().await;
+    assert!(matches!(absent, Err(secrets::Error::Unknown(_))));
+    let put = writer
+        .put_connection(prefix, &partner(), &keys("one"))
+        .await;
+    put.unwrap();
+    assert_eq!(connection().await.unwrap().0, keys("one"));
+
+    let name = "tb/later/client-id";
+    let absent = secrets.text(name).await;
+    assert!(matches!(absent, Err(secrets::Error::Unknown(_))));
+    let client = aws_sdk_secretsmanager::Client::new(&env.aws);
+    let create = client.create_secret().name(name).secret_string("an id");
+    create.send().await.unwrap();
+    assert_eq!(secrets.text(name).await.unwrap(), Secret::new("an id"));
 }
 
 #[tokio::test]
