@@ -1,6 +1,7 @@
 //! Sends the weekly report of a partner.
 
 use connections::{PartnerConfig, read_waiting};
+use domain::SourceId;
 use domain::connection::view::LiveConnection;
 use domain::monitoring::figures::PartnerFigures;
 use domain::monitoring::health::Health;
@@ -48,7 +49,16 @@ impl Notifier<'_> {
         let (mapped, unmapped): (Vec<_>, Vec<_>) = mappings
             .map(|mapping| mapping.clone().in_epoch(of.live.epoch))
             .partition(|mapping| mapping.company.is_some());
+        let (activity, held) = tokio::try_join!(
+            table.source_activity.get_all(partner),
+            table.closing_holds.get_held(partner),
+        )?;
+        let last = |source: &SourceId| activity.get(source).and_then(|of| of.last_message_at);
+        let last_messages = of.config.sources.keys();
+        let last_messages = last_messages.map(|source| (source.clone(), last(source)));
         let facts = WeekFacts {
+            last_messages: last_messages.collect(),
+            held_closings: held.values().map(|of| u64::from(of.closings)).sum(),
             week: of.figures.week,
             waiting: &waiting,
             health: of.health,
@@ -63,7 +73,9 @@ impl Notifier<'_> {
             .flat_map(|incident| &incident.issues)
             .filter_map(Issue::source);
         let of_waiting = waiting.items.iter().filter_map(|item| item.cause.source());
-        let sources = self.source_names(of_waiting.chain(of_issues)).await;
+        let of_partner = of.config.sources.keys();
+        let named = of_waiting.chain(of_issues).chain(of_partner);
+        let sources = self.source_names(named).await;
         let mail = |to: MailContext<'_>| mails::weekly(to, &facts);
         let totals = delivery.send(context, &sources, mail).await;
         if totals.mails == 0 {

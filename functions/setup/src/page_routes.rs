@@ -12,6 +12,7 @@ use crate::context::Setup;
 use crate::http::headers::add_security_headers;
 use crate::http::present::{catch_panics, present};
 use crate::http::routes::{Route, RouteAccess, Routes};
+use crate::http::typed_form::keep_typed;
 use crate::page::assets;
 use crate::{
     activity, alert_status, backlog, boards, confirm, connection, contacts, held, history,
@@ -34,6 +35,10 @@ pub(crate) fn build(setup: Arc<Setup>) -> (Router, Vec<Route>) {
         .layer(from_fn(present))
         .layer(from_fn(add_security_headers))
         .with_state(setup);
+    let pages = router.clone();
+    let router = Router::new()
+        .fallback_service(router)
+        .layer(from_fn_with_state(pages, keep_typed));
     (router, list)
 }
 

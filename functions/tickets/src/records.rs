@@ -72,24 +72,31 @@ impl RecordWriter<'_> {
     ) -> Result<StepOutcome, store::Error> {
         tracing::warn!(reason = %reason, "alert blocked");
         count(Metric::AlertsBlocked, usize::from(stored.blocked.is_none()));
-        let key = &record.key;
-        if case.view.mapping.is_none() {
-            // The page lists unmapped tenants.
-            let text = record.text(case.request.event());
-            let name = text.and_then(|text| text.tenant_name.as_deref());
-            let listed = self
-                .connections
-                .table
-                .tenants
-                .list_new(&key.partner, &key.tenant, &key.source, name)
-                .await?;
-            if !listed {
-                tracing::error!("tenant not listed: its source has too many unmapped tenants");
-                count(Metric::TenantsNotListed, 1);
-            }
-        }
+        self.list_tenant(&record, case).await?;
         let blocked = case.request.block(record, reason, case.invocation.now());
         self.end(stored, blocked, MessageOutcome::Done).await
+    }
+
+    /// Lists the tenant of an event if it is unknown, so that a person can map it. The alert may be
+    /// resolved already.
+    pub(crate) async fn list_tenant(
+        &self,
+        record: &Record,
+        case: &AlertCase<'_>,
+    ) -> Result<(), store::Error> {
+        let event = case.request.event();
+        if case.view.mapping.is_some() {
+            return Ok(());
+        }
+        let name = record.text(event);
+        let name = name.and_then(|text| text.tenant_name.as_deref());
+        let (key, tenants) = (&record.key, &self.connections.table.tenants);
+        let listed = tenants.list_new(&key.partner, &key.tenant, &key.source, name);
+        if !listed.await? {
+            tracing::error!("tenant not listed: its source has too many unmapped tenants");
+            count(Metric::TenantsNotListed, 1);
+        }
+        Ok(())
     }
 
     /// Changes a record. If another worker wrote the record meanwhile, the change applies to what it

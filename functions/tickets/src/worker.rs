@@ -196,6 +196,9 @@ impl AlertWorker {
                 rewrites,
             } => {
                 tracing::info!(idle = ?idle, "nothing to do");
+                if case.request.event().is_some() {
+                    records.list_tenant(&record, case).await?;
+                }
                 match rewrites {
                     true => records.rewrite(&record, MessageOutcome::Done).await,
                     false => records.end(stored, record, MessageOutcome::Done).await,

@@ -4,7 +4,10 @@ use domain::alert::record::{NoteKind, Op};
 use domain::monitoring::figures::{Counts, Delay};
 use domain::monitoring::health::Health;
 use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Outage};
-use domain::monitoring::waiting::{DueMail, WaitingCause, WaitingItem, WaitingSummary};
+use domain::monitoring::waiting::{
+    BlockedAlerts, DueMail, WaitingCause, WaitingItem, WaitingSummary,
+};
+use domain::outgoing::block_reason::BlockReason;
 use domain::setup::choices::TargetIssue;
 use domain::setup::contacts::MailKind;
 use domain::setup::rights;
@@ -451,9 +454,17 @@ fn a_weekly_report_has_the_figures_and_what_waits() {
     let waiting = WaitingSummary {
         items: waiting_items(),
         is_complete: true,
+        blocked: BTreeMap::from([(
+            BlockReason::Maintenance,
+            BlockedAlerts {
+                count: 4,
+                oldest: time("2026-11-30T06:00:00Z"),
+            },
+        )]),
         ..WaitingSummary::default()
     };
     let broken = Health {
+        taken_at: Some(time("2026-11-30T06:59:00Z")),
         sources: Some(incident(&[inactive()])),
         ..Health::default()
     };
@@ -475,6 +486,14 @@ fn a_weekly_report_has_the_figures_and_what_waits() {
         health: &broken,
         mapped_tenants: 12,
         unmapped_tenants: 2,
+        last_messages: BTreeMap::from([
+            (scanner(), Some(time("2026-11-30T06:58:00Z"))),
+            (
+                SourceId::parse("src_9876543210abcdefghijklmnop").unwrap(),
+                None,
+            ),
+        ]),
+        held_closings: 42,
         now: time("2026-11-30T07:00:00Z"),
     };
     let report = |facts: &WeekFacts<'_>| {
@@ -494,9 +513,22 @@ fn a_weekly_report_has_the_figures_and_what_waits() {
         week: Counts::default(),
         waiting: &nothing,
         health: &Health::default(),
+        last_messages: BTreeMap::from_iter((0..8).map(|n| {
+            let source = SourceId::parse(format!("source-{n}")).unwrap();
+            (source, Some(time(&format!("2026-11-2{n}T07:00:00Z"))))
+        })),
+        held_closings: 0,
         ..facts
     };
-    assert_says(&report(&quiet), "Nothing waits for a person.");
+    let mail = report(&quiet);
+    assert_says(&mail, "Nothing waits for a person.");
+    // Those that have been quiet for the longest time are named.
+    assert_says(
+        &mail,
+        "- Last message of source-4: 24 November 2026 at 07:00 UTC\n- Later messages came from 3 more sources\n",
+    );
+    assert!(!mail.text.contains("source-5"), "{}", mail.text);
+    assert!(!mail.text.contains("without a ticket now"), "{}", mail.text);
 }
 
 /// Names with markup, control characters and excessive length.

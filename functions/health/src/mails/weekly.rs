@@ -1,6 +1,9 @@
 //! The weekly report.
 
+use std::collections::BTreeMap;
+
 use aws::mail::Mail;
+use domain::SourceId;
 use domain::monitoring::figures::Counts;
 use domain::monitoring::health::Health;
 use domain::monitoring::issue::{IncidentScope, summarize};
@@ -12,6 +15,9 @@ use super::SEE_LINK;
 use super::draft::{Draft, MailContext, Page, Point};
 use super::words::{at, name, source_name, tenant_name};
 
+/// The sources that are named. The others are on the page.
+const MAX_SOURCES: usize = 5;
+
 /// What the report says about one partner.
 pub(crate) struct WeekFacts<'a> {
     /// The last seven days, today included.
@@ -20,6 +26,10 @@ pub(crate) struct WeekFacts<'a> {
     pub(crate) health: &'a Health,
     pub(crate) mapped_tenants: usize,
     pub(crate) unmapped_tenants: usize,
+    /// When each source sent its last message.
+    pub(crate) last_messages: BTreeMap<SourceId, Option<Timestamp>>,
+    /// Tickets that a person has to let Ticketbridge close.
+    pub(crate) held_closings: u64,
     pub(crate) now: Timestamp,
 }
 
@@ -61,7 +71,9 @@ pub(crate) fn weekly(context: MailContext<'_>, facts: &WeekFacts<'_>) -> Mail {
     let draft = Draft {
         subject: format!("Ticketbridge: your week, {tickets} created ({partner})"),
         opening: format!("The last 7 days of {partner}, until {}:", at(facts.now)),
-        facts: figures(facts),
+        facts: figures(facts)
+            .chain(last_messages(&context, facts))
+            .collect(),
         points,
         more: None,
         paragraphs,
@@ -73,7 +85,7 @@ pub(crate) fn weekly(context: MailContext<'_>, facts: &WeekFacts<'_>) -> Mail {
 }
 
 /// The figures, in the words of the page.
-fn figures(facts: &WeekFacts<'_>) -> Vec<String> {
+fn figures(facts: &WeekFacts<'_>) -> impl Iterator<Item = String> {
     let week = &facts.week;
     let mut figures = vec![
         format!("Alerts raised: {}", week.raised),
@@ -95,5 +107,35 @@ fn figures(facts: &WeekFacts<'_>) -> Vec<String> {
         "Tenants: {} mapped, {} not mapped",
         facts.mapped_tenants, facts.unmapped_tenants
     ));
-    figures
+    let blocked: u64 = facts.waiting.blocked.values().map(|of| of.count).sum();
+    if blocked > 0 {
+        figures.push(format!("Active alerts without a ticket now: {blocked}"));
+    }
+    if facts.held_closings > 0 {
+        figures.push(format!(
+            "Tickets that are closed only after a person approves it: {}",
+            facts.held_closings
+        ));
+    }
+    if let Some(accepted_at) = facts.health.taken_at {
+        figures.push(format!(
+            "ConnectWise last accepted the keys: {}",
+            at(accepted_at)
+        ));
+    }
+    figures.into_iter()
+}
+
+/// When each source sent its last message, those that have been quiet for the longest time first.
+fn last_messages(context: &MailContext<'_>, facts: &WeekFacts<'_>) -> impl Iterator<Item = String> {
+    let mut sources: Vec<_> = facts.last_messages.iter().collect();
+    sources.sort_by_key(|(_, last)| **last);
+    let more = sources.len().saturating_sub(MAX_SOURCES);
+    let line = |(source, last): (&SourceId, &Option<Timestamp>)| {
+        let last = last.map_or_else(|| "none yet".to_owned(), at);
+        format!("Last message of {}: {last}", source_name(source, context))
+    };
+    let named: Vec<_> = sources.into_iter().take(MAX_SOURCES).map(line).collect();
+    let more = (more > 0).then(|| format!("Later messages came from {more} more sources"));
+    named.into_iter().chain(more)
 }

@@ -7,3 +7,4 @@ pub(crate) mod present;
 pub(crate) mod problem;
 pub(crate) mod response;
 pub(crate) mod routes;
+pub(crate) mod typed_form;

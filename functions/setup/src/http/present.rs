@@ -78,7 +78,11 @@ fn as_json(content: ResponseContent) -> Response {
 fn as_page(content: ResponseContent, path: &str, session: Option<&PartnerSession>) -> Response {
     match content {
         ResponseContent::Problem(problem) => {
-            html(problem.status, page::problem(&problem, path, session))
+            let page = page::problem(&problem, path, session);
+            let mut response = html(problem.status, page);
+            // A form that was sent without a script is shown again with it.
+            response.extensions_mut().insert(problem);
+            response
         }
         ResponseContent::Page(view) => {
             let status = view.problem.as_ref().map(|problem| problem.status);
@@ -88,7 +92,7 @@ fn as_page(content: ResponseContent, path: &str, session: Option<&PartnerSession
     }
 }
 
-fn wants_json(headers: &HeaderMap) -> bool {
+pub(super) fn wants_json(headers: &HeaderMap) -> bool {
     let accepts = headers.get_all(header::ACCEPT).iter();
     accepts
         .filter_map(|accept| accept.to_str().ok())

@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 pub(crate) struct PageResponse {
     pub(super) json: Value,
     pub(super) page: Markup,
-    /// Why the change that was sent was not made. The page has what was typed.
+    /// Why what was asked for cannot be shown. The page has what was typed.
     pub(super) problem: Option<Problem>,
 }
 

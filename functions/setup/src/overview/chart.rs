@@ -1,4 +1,4 @@
-//! Draws counts by day as stacked bars, in SVG. The colours come from the page's style sheet, which
+//! Draws numbers by day as stacked bars, in SVG. The colours come from the page's style sheet, which
 //! replaces those that are drawn here: it knows light and dark.
 
 use jiff::civil::Date;
@@ -18,8 +18,28 @@ const COLORS: [RGBColor; 3] = [RGBColor(0, 0, 1), RGBColor(0, 0, 2), RGBColor(0,
 pub(super) struct Chart<'a, const SERIES: usize> {
     pub(super) title: &'a str,
     pub(super) series: [&'a str; SERIES],
-    /// The counts of each day in the order of the series, the oldest first.
+    pub(super) axis: Axis,
+    /// The numbers of each day in the order of the series, the oldest first.
     pub(super) days: Vec<(Date, [u32; SERIES])>,
+}
+
+/// What the numbers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Axis {
+    Counts,
+    Seconds,
+}
+
+impl Axis {
+    /// How much one unit of the axis is, its name, and the width of its labels in pixels.
+    fn unit(self, highest: u32) -> (u32, &'static str, u32) {
+        match (self, highest) {
+            (Self::Counts, _) => (1, "", 44),
+            (Self::Seconds, 0..=180) => (1, " s", 56),
+            (Self::Seconds, 181..=10_800) => (60, " min", 64),
+            (Self::Seconds, 10_801..) => (3600, " h", 56),
+        }
+    }
 }
 
 impl<const SERIES: usize> Chart<'_, SERIES> {
@@ -49,17 +69,21 @@ impl<const SERIES: usize> Chart<'_, SERIES> {
             .days
             .iter()
             .map(|(_, counts)| counts.iter().sum::<u32>());
+        let highest = highest.max().unwrap_or(0);
+        let (unit, unit_name, label_width) = self.axis.unit(highest);
+        let in_units = |number: u32| f64::from(number) / f64::from(unit);
         // At least 4, so that the axis has whole numbers.
-        let top = f64::from(highest.max().unwrap_or(0).max(4)) * 1.05;
+        let top = in_units(highest).max(4.0) * 1.05;
         let last = self.days.len() as f64 - 0.5;
         {
             let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
             let mut chart = ChartBuilder::on(&area)
                 .margin(4)
                 .x_label_area_size(24)
-                .y_label_area_size(44)
+                .y_label_area_size(label_width)
                 .build_cartesian_2d(-0.5..last, 0.0..top)?;
             let day_at = |x: &f64| self.label(*x);
+            let number_at = |y: &f64| whole(*y, unit_name);
             chart
                 .configure_mesh()
                 .disable_x_mesh()
@@ -67,14 +91,14 @@ impl<const SERIES: usize> Chart<'_, SERIES> {
                 .y_labels(5)
                 .max_light_lines(1)
                 .x_label_formatter(&day_at)
-                .y_label_formatter(&whole)
+                .y_label_formatter(&number_at)
                 .label_style(("sans-serif", TEXT))
                 .draw()?;
             for (index, (_, counts)) in self.days.iter().enumerate() {
                 let x = index as f64;
                 let mut base = 0.0;
                 for (count, color) in counts.iter().zip(COLORS).filter(|(count, _)| **count > 0) {
-                    let end = base + f64::from(*count);
+                    let end = base + in_units(*count);
                     let bar = [(x - 0.4, base), (x + 0.4, end)];
                     chart.draw_series([Rectangle::new(bar, color.filled())])?;
                     base = end;
@@ -96,9 +120,9 @@ impl<const SERIES: usize> Chart<'_, SERIES> {
     }
 }
 
-fn whole(count: &f64) -> String {
-    match (count - count.round()).abs() < 1e-6 {
-        true => format!("{count:.0}"),
+fn whole(number: f64, unit: &str) -> String {
+    match (number - number.round()).abs() < 1e-6 {
+        true => format!("{number:.0}{unit}"),
         false => String::new(),
     }
 }
@@ -107,7 +131,7 @@ fn whole(count: &f64) -> String {
 mod tests {
     use super::*;
 
-    fn chart(counts: &[[u32; 2]]) -> String {
+    fn chart(axis: Axis, counts: &[[u32; 2]]) -> String {
         let first: Date = "2026-11-20".parse().unwrap();
         let days = (0..).zip(counts);
         let days = days.map(|(day, counts)| {
@@ -117,6 +141,7 @@ mod tests {
         let chart = Chart {
             title: "Tickets",
             series: ["on time", "late"],
+            axis,
             days: days.collect(),
         };
         chart.svg().unwrap()
@@ -124,6 +149,19 @@ mod tests {
 
     #[test]
     fn each_count_is_a_bar_on_top_of_the_others() {
-        insta::assert_snapshot!(chart(&[[3, 1], [0, 0], [5, 0]]));
+        insta::assert_snapshot!(chart(Axis::Counts, &[[3, 1], [0, 0], [5, 0]]));
+    }
+
+    #[test]
+    fn times_are_labelled_in_the_unit_that_fits_them() {
+        for (highest, label) in [
+            (40, "40 s<"),
+            (180, "100 s<"),
+            (600, "10 min<"),
+            (36_000, "10 h<"),
+        ] {
+            let svg = chart(Axis::Seconds, &[[1, highest - 1]]).replace('\n', "");
+            assert!(svg.contains(label), "{highest}: {svg}");
+        }
     }
 }

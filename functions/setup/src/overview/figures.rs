@@ -1,4 +1,4 @@
-//! The figures of 7 or 90 days on the overview: a summary, two charts, and a table by day.
+//! The figures of 7 or 90 days on the overview: a summary, charts, and a table by day.
 
 use domain::alert::figures::DAYS;
 use domain::monitoring::figures::{Counts, PartnerFigures, WEEK};
@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::http::problem::Problem;
-use crate::overview::chart::Chart;
+use crate::overview::chart::{Axis, Chart};
 use crate::page;
 use crate::paths::with_query;
 use crate::step::SetupStep;
@@ -70,6 +70,12 @@ impl FiguresView {
 
     pub(super) fn render(&self) -> Result<Markup, Problem> {
         let sum = &self.sum;
+        let raised = Chart {
+            title: "Alerts raised, by day",
+            series: ["raised"],
+            axis: Axis::Counts,
+            days: self.series(|of| [of.raised]),
+        };
         let tickets = Chart {
             title: "Tickets by day",
             series: [
@@ -77,12 +83,24 @@ impl FiguresView {
                 "of these late by an outage",
                 "notes on open tickets",
             ],
+            axis: Axis::Counts,
             days: self.series(|of| [of.created.saturating_sub(of.late), of.late, of.noted]),
         };
         let ends = Chart {
             title: "Tickets that ended, by day",
             series: ["closed by Ticketbridge", "closed by a person"],
+            axis: Axis::Counts,
             days: self.series(|of| [of.closed, of.closed_by_person]),
+        };
+        let delays = Chart {
+            title: "From alert to ticket, by day",
+            series: ["half of the tickets within", "95 of 100 within"],
+            axis: Axis::Seconds,
+            days: self.series(|of| match of.delay {
+                // The second part of a bar begins where the first ends.
+                Some(delay) => [delay.median, delay.p95.saturating_sub(delay.median)],
+                None => [0, 0],
+            }),
         };
         let other = match self.period {
             Period::Week => Period::Quarter,
@@ -109,7 +127,7 @@ impl FiguresView {
                 }
             }
             @if sum.delay.is_some() { p { small { "Alerts that waited for a person do not count in the time from alert to ticket." } } }
-            div class="charts" { (tickets.render()?) (ends.render()?) }
+            div class="charts" { (raised.render()?) (tickets.render()?) (ends.render()?) (delays.render()?) }
             details {
                 summary { "The same as a table" }
                 (self.table())

@@ -5,6 +5,7 @@
 
 pub(crate) mod assets;
 pub(crate) mod flash;
+pub(crate) mod refill;
 #[cfg(test)]
 mod tests;
 

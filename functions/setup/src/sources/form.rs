@@ -26,7 +26,7 @@ pub(crate) struct SourceQuery {
     pub(super) done: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 pub(crate) struct NewSourceForm {
     #[serde(default)]
     pub(super) name: String,

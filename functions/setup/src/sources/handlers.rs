@@ -45,18 +45,9 @@ pub(crate) async fn list(
 
 pub(crate) async fn new(session: PartnerSession) -> Result<PageResponse, Problem> {
     require_manager(&session)?;
-    Ok(new_page(&session, &NewSourceForm::default(), None))
-}
-
-fn new_page(
-    session: &PartnerSession,
-    form: &NewSourceForm,
-    problem: Option<Problem>,
-) -> PageResponse {
-    let content = render_new(form, problem.as_ref());
     let view = serde_json::json!({});
     let (step, flash) = (SetupStep::Sources, FlashQuery::default());
-    page::step(session, step, &flash, &view, &content).with_problem(problem)
+    Ok(page::step(&session, step, &flash, &view, &render_new()))
 }
 
 /// Creates a source without a secret. The next page makes the secret or takes the vendor's. If the
@@ -67,7 +58,7 @@ pub(crate) async fn create(
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<NewSourceForm>,
-) -> Result<Response, Problem> {
+) -> Result<ChangeResponse, Problem> {
     require_manager(&session)?;
     let partner = session.partner.clone();
     let known = setup.access().partner_sources.get_all(&partner).await?;
@@ -76,15 +67,10 @@ pub(crate) async fn create(
             "There are 50 sources already. Ask the operator of your Ticketbridge for more.",
         ));
     }
-    let new = match form.parse(partner) {
-        Ok(new) => new,
-        // What was typed is on the page again.
-        Err(problem) => return Ok(new_page(&session, &form, Some(problem)).into_response()),
-    };
+    let new = form.parse(partner)?;
     let (created, _) = manage::create(&setup, new, Actor::Partner, &invocation).await?;
     let next = format!("{}&done=source_made", one_path(&created.id)?);
-    let response = ChangeResponse::next(next).with("source", created.id);
-    Ok(response.into_response())
+    Ok(ChangeResponse::next(next).with("source", created.id))
 }
 
 pub(crate) async fn show(

@@ -263,7 +263,7 @@ fn many_at_once(view: &TenantsView) -> Result<Markup, Problem> {
             }
             @if let Some(changes) = &view.unfinished {
                 p class="note" { a href=(paths::TENANT_CHANGES) {
-                    @if changes.is_running() { "Changes of " (changes.changes) " tenants are not finished" }
+                    @if changes.is_running() { "Changes of " (counted(changes.included() as u64, "tenant")) " are not finished" }
                     @else { "Look over " (counted(changes.changes as u64, "prepared change")) }
                 } }
             }

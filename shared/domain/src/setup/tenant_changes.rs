@@ -1,5 +1,7 @@
 //! Changes of many mappings that a person looks over and then confirms together.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,9 @@ pub struct TenantChanges {
     pub invalid: usize,
     /// The first of them.
     pub errors: Vec<LineError>,
+    /// The places in the list, from 0 on, of the changes that the person left out.
+    #[serde(default)]
+    pub left_out: BTreeSet<usize>,
     /// When a person confirmed them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<Timestamp>,
@@ -85,6 +90,33 @@ pub enum ChangeOutcome {
 }
 
 impl TenantChanges {
+    /// The places in the list of a part's changes.
+    pub fn places(part: u32) -> std::ops::RangeFrom<usize> {
+        usize::try_from(part)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(CHANGES_OF_PART)..
+    }
+
+    /// How many changes are made once they are confirmed.
+    #[must_use]
+    pub fn included(&self) -> usize {
+        self.changes.saturating_sub(self.left_out.len())
+    }
+
+    /// Leaves out the changes of a part whose places are not among those that are included.
+    #[must_use]
+    pub fn with_included(mut self, part: u32, included: &BTreeSet<usize>) -> Self {
+        let places = Self::places(part).take(CHANGES_OF_PART);
+        for place in places.filter(|place| *place < self.changes) {
+            if included.contains(&place) {
+                self.left_out.remove(&place);
+            } else {
+                self.left_out.insert(place);
+            }
+        }
+        self
+    }
+
     /// Whether a person has still to confirm them, or they are not all made.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {

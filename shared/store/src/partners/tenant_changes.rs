@@ -127,6 +127,8 @@ fn part_item<'a>(pk: &'a str, sk: &'a str) -> VersionedItem<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use domain::setup::tenant_changes::ChangeOrigin;
 
     use super::*;
@@ -143,6 +145,7 @@ mod tests {
             unchanged: 0,
             invalid: 0,
             errors: vec![],
+            left_out: BTreeSet::new(),
             confirmed_at: None,
             next: 0,
             applied: 0,

@@ -113,6 +113,7 @@ mod setup {
     pub(crate) mod test_ticket;
     pub(crate) mod ticket_choices;
     mod timelines;
+    mod typed_forms;
 }
 
 mod tickets {

@@ -2,7 +2,6 @@
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use axum::response::{IntoResponse as _, Response};
 use domain::SourceId;
 use domain::source::presets::SourceFormat;
 use jiff::Timestamp;
@@ -41,21 +40,19 @@ pub(crate) async fn show(
     QueryParams(query): QueryParams<SourceQuery>,
 ) -> Result<PageResponse, Problem> {
     let own = OwnSource::read_to_change(&setup, &session, query.source).await?;
-    let view = AuthenticationView {
-        form: AuthenticationForm::of(&own.document),
-        ..view(own, invocation.now())
-    };
-    page(&session, view)
+    let view = view(own, invocation.now());
+    let content = render(&view)?;
+    let (step, flash) = (SetupStep::Sources, FlashQuery::default());
+    Ok(page::step(&session, step, &flash, &view, &content))
 }
 
-/// Changes the authentication, the networks and the response. What was typed is on the page again
-/// if it cannot be used.
+/// Changes the authentication, the networks and the response.
 pub(crate) async fn save(
     setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(typed): Input<ChangeForm>,
-) -> Result<Response, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let ChangeForm {
         source,
         version,
@@ -63,23 +60,11 @@ pub(crate) async fn save(
         form,
     } = typed;
     let own = OwnSource::read_at(&setup, &session, source, version).await?;
-    let edit = match parse(&own, &form, secret, invocation.now()) {
-        Ok(edit) => edit,
-        Err(problem) => {
-            let view = AuthenticationView {
-                form,
-                ends_secret: secret == PresentSecrets::End,
-                problem: Some(problem),
-                ..view(own, invocation.now())
-            };
-            return Ok(page(&session, view)?.into_response());
-        }
-    };
+    let edit = parse(&own, &form, secret, invocation.now())?;
     let found = (own.id, own.source);
     let changed = manage::edit(&setup, found, edit, Actor::Partner, &invocation).await?;
     let next = format!("{}&done=authentication_saved", one_path(&changed.id)?);
-    let response = ChangeResponse::next(next).with("version", changed.source.version);
-    Ok(response.into_response())
+    Ok(ChangeResponse::next(next).with("version", changed.source.version))
 }
 
 fn view(own: OwnSource, now: Timestamp) -> AuthenticationView {
@@ -88,21 +73,12 @@ fn view(own: OwnSource, now: Timestamp) -> AuthenticationView {
         has_secret,
         has_preset: own.document.preset.is_some(),
         has_response: own.document.format != SourceFormat::CloudEvents,
+        form: AuthenticationForm::of(&own.document),
         source: own.id,
         name: own.source.value.name,
         version: own.source.version,
         authentication: own.document.authentication,
-        form: AuthenticationForm::default(),
-        ends_secret: false,
-        problem: None,
     }
-}
-
-fn page(session: &PartnerSession, view: AuthenticationView) -> Result<PageResponse, Problem> {
-    let content = render(&view)?;
-    let (step, flash) = (SetupStep::Sources, FlashQuery::default());
-    let page = page::step(session, step, &flash, &view, &content);
-    Ok(page.with_problem(view.problem))
 }
 
 /// A secret is dropped only if the person chose so: one that does not fit the new authentication is

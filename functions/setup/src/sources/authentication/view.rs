@@ -30,14 +30,10 @@ pub(super) struct AuthenticationView {
     pub(super) has_secret: bool,
     #[serde(skip)]
     pub(super) form: AuthenticationForm,
-    #[serde(skip)]
-    pub(super) ends_secret: bool,
-    #[serde(skip)]
-    pub(super) problem: Option<Problem>,
 }
 
 pub(super) fn render(view: &AuthenticationView) -> Result<Markup, Problem> {
-    let fields = Fields::new(&view.form, view.problem.as_ref());
+    let fields = Fields::new(&view.form);
     Ok(html! {
         h2 { "Authentication of " (view.name) }
         @if view.has_preset {
@@ -48,7 +44,7 @@ pub(super) fn render(view: &AuthenticationView) -> Result<Markup, Problem> {
             input type="hidden" name="version" value=(view.version);
             @if !view.has_preset {
                 (fields.schemes())
-                @if view.has_secret { (secret_choice(view, &fields)) }
+                @if view.has_secret { (secret_choice()) }
             }
             (fields.networks())
             @if view.has_response { (fields.response()) }
@@ -63,27 +59,25 @@ pub(super) fn render(view: &AuthenticationView) -> Result<Markup, Problem> {
 }
 
 /// What happens to the present secret.
-fn secret_choice(view: &AuthenticationView, fields: &Fields<'_>) -> Markup {
+fn secret_choice() -> Markup {
     html! {
         fieldset {
             legend { "The present secret" }
-            (fields.problem("secret"))
             label class="choice" {
-                input type="radio" name="secret" value="keep" checked[!view.ends_secret];
+                input type="radio" name="secret" value="keep" checked;
                 span { "Keep it. If the way changes, the vendor uses the same secret in the new way." }
             }
             label class="choice" {
-                input type="radio" name="secret" value="end" checked[view.ends_secret];
+                input type="radio" name="secret" value="end";
                 span { "End it. Every message is refused until you make or enter another secret on the next page." }
             }
         }
     }
 }
 
-/// The fields of the form, with what was typed and the problem of one of them.
+/// The fields of the form, with its values.
 pub(crate) struct Fields<'a> {
     form: &'a AuthenticationForm,
-    problem: Option<&'a Problem>,
 }
 
 /// A text field.
@@ -95,8 +89,8 @@ struct Text<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub(crate) fn new(form: &'a AuthenticationForm, problem: Option<&'a Problem>) -> Self {
-        Self { form, problem }
+    pub(crate) fn new(form: &'a AuthenticationForm) -> Self {
+        Self { form }
     }
 
     /// The ways in which a source can prove itself.
@@ -188,12 +182,9 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn networks(&self) -> Markup {
-        let words = self.problem_of("networks");
         html! {
             label for="networks" { "Networks from which it posts" }
-            textarea id="networks" name="networks" rows="3" spellcheck="false" aria-describedby=(described("networks", words))
-                aria-invalid=[words.map(|_| "true")] aria-errormessage=[words.map(|_| "networks-problem")] { (self.form.networks) }
-            (self.problem("networks"))
+            textarea id="networks" name="networks" rows="3" spellcheck="false" aria-describedby="networks-note" { (self.form.networks) }
             small id="networks-note" { "One address or network a line, such as 203.0.113.0/24. Empty: any. It is checked besides the proof." }
         }
     }
@@ -216,12 +207,6 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(crate) fn has_problem_in_limits(&self) -> bool {
-        ["networks", "response[status]", "response[body]"]
-            .into_iter()
-            .any(|name| self.problem_of(name).is_some())
-    }
-
     fn text(&self, text: &Text<'_>) -> Markup {
         let Text {
             name,
@@ -229,29 +214,11 @@ impl<'a> Fields<'a> {
             note,
             value,
         } = text;
-        let words = self.problem_of(name);
         html! {
             label for=(name) { (label) }
-            input id=(name) name=(name) value=(value) autocomplete="off" spellcheck="false" maxlength="1024" aria-describedby=(described(name, words))
-                aria-invalid=[words.map(|_| "true")] aria-errormessage=[words.map(|_| format!("{name}-problem"))];
-            (self.problem(name))
+            input id=(name) name=(name) value=(value) autocomplete="off" spellcheck="false" maxlength="1024" aria-describedby={ (name) "-note" };
             small id={ (name) "-note" } { (note) }
         }
-    }
-
-    /// What is wrong with this field.
-    pub(crate) fn problem(&self, name: &str) -> Markup {
-        html! {
-            @if let Some(words) = self.problem_of(name) {
-                p class="problem" id={ (name) "-problem" } role="alert" { (words) }
-            }
-        }
-    }
-
-    fn problem_of(&self, name: &str) -> Option<&str> {
-        let problem = self.problem?;
-        let is_here = problem.field.as_deref() == Some(name);
-        is_here.then_some(problem.detail.as_str())
     }
 }
 
@@ -271,14 +238,6 @@ fn select<T: Copy + PartialEq>(
     }
 }
 
-/// The ids of the texts about a field: what is wrong with it, and its note.
-fn described(name: &str, problem: Option<&str>) -> String {
-    match problem {
-        Some(_) => format!("{name}-problem {name}-note"),
-        None => format!("{name}-note"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use aws::secrets::SourceDocument;
@@ -286,7 +245,7 @@ mod tests {
 
     use super::*;
 
-    fn view(scheme: serde_json::Value, problem: Option<Problem>) -> AuthenticationView {
+    fn view(scheme: serde_json::Value) -> AuthenticationView {
         let document = SourceDocument {
             authentication: serde_json::from_value(scheme).unwrap(),
             ..SourceDocument::default()
@@ -300,23 +259,19 @@ mod tests {
             has_secret: true,
             form: AuthenticationForm::of(&document),
             authentication: document.authentication,
-            ends_secret: false,
-            problem,
         }
     }
 
     #[test]
-    fn the_page_has_what_was_chosen_and_an_error_beside_it() {
+    fn the_page_has_what_was_chosen() {
         let scheme = json!({ "scheme": "hmac", "header": "x-sig", "prefix": "v1=", "signed": "body+ts", "timestamp_header": "x-time" });
-        let field = "authentication[hmac][prefix]";
-        let problem = Problem::invalid(field, "It has at most 32 printable characters.");
-        let page = render(&view(scheme, Some(problem))).unwrap();
+        let page = render(&view(scheme)).unwrap();
         insta::assert_snapshot!(crate::page::lines(&page));
     }
 
     #[test]
     fn the_authentication_of_a_preset_cannot_be_changed() {
-        let mut view = view(json!({ "scheme": "bearer" }), None);
+        let mut view = view(json!({ "scheme": "bearer" }));
         view.has_preset = true;
         let page = render(&view).unwrap().0;
         assert!(!page.contains("authentication[scheme]"), "{page}");

@@ -1,11 +1,13 @@
 //! Shows, confirms and makes changes of many tenants, and reads and writes them as a CSV file.
 
+use std::collections::BTreeSet;
+
 use aws::invocation::Invocation;
 use axum::Extension;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use domain::PartnerId;
-use domain::setup::tenant_changes::{ChangeOrigin, TenantChange, TenantChanges};
+use domain::setup::tenant_changes::{CHANGES_OF_PART, ChangeOrigin, TenantChanges};
 use domain::text::cut_to_bytes;
 use serde::Deserialize;
 use store::{Actor, Versioned};
@@ -36,10 +38,17 @@ pub(crate) struct ChangesQuery {
     done: Option<String>,
 }
 
-/// The version of the changes that the person looked over.
+/// The changes that the person looked over.
 #[derive(Deserialize)]
 pub(crate) struct ConfirmForm {
     version: u64,
+    /// The page of the list whose boxes were sent, from 1 on. Without it no change is left out.
+    page: Option<u32>,
+    /// The places in the list of the ticked boxes.
+    #[serde(default)]
+    included: BTreeSet<usize>,
+    /// Saves the boxes and shows this page, in place of confirming.
+    show: Option<u32>,
 }
 
 /// The tenants of the list as a CSV file, those of all pages.
@@ -131,8 +140,8 @@ pub(crate) async fn show(
     Ok(page)
 }
 
-/// Confirms the changes as they were shown. If the process dies right after, the next request makes
-/// them.
+/// Saves which changes are left out, and confirms the others as they were shown. If the process dies
+/// right after, the next request makes them.
 pub(crate) async fn confirm(
     setup: AppState,
     session: PartnerSession,
@@ -146,13 +155,31 @@ pub(crate) async fn confirm(
             "These changes are made already, or there are none.",
         ));
     }
-    let first = store.get_part(partner, changes.prepared_at, 0).await?;
-    let names = names(&first.unwrap_or_default());
-    let detail = [
-        ("changes", changes.changes.to_string()),
+    let changes = match form.page {
+        Some(page) => changes.with_included(page.max(1) - 1, &form.included),
+        None => changes,
+    };
+    if let Some(page) = form.show {
+        let saved = store.save(partner, &changes, form.version).await?;
+        saved_version(saved)?;
+        let page = page.to_string();
+        let next = paths::with_query(paths::TENANT_CHANGES, &[("page", &page)])?;
+        return Ok(ChangeResponse::next(next));
+    }
+    if changes.included() == 0 {
+        let words = "Every tenant is left out. Tick at least one.";
+        return Err(Problem::invalid("included[]", words));
+    }
+    let (names, names_left_out) = names(&setup, partner, &changes).await?;
+    let mut detail = vec![
+        ("changes", changes.included().to_string()),
         ("from", origin(&changes).to_owned()),
         ("tenants", names),
     ];
+    if !changes.left_out.is_empty() {
+        detail.push(("left_out", changes.left_out.len().to_string()));
+        detail.push(("tenants_left_out", names_left_out));
+    }
     let confirmed = TenantChanges {
         confirmed_at: Some(invocation.now()),
         ..changes
@@ -194,10 +221,10 @@ pub(crate) async fn make(
         false => paths::TENANT_CHANGES,
     };
     let done = made.applied + made.refused;
-    let doing = format!("{done} of {} tenants", made.changes);
+    let doing = format!("{done} of {} tenants", made.included());
     Ok(ChangeResponse::next(next)
         .with("done", done)
-        .with("total", made.changes)
+        .with("total", made.included())
         .with("doing", doing)
         .with("applied", made.applied)
         .with("refused", made.refused))
@@ -217,7 +244,7 @@ pub(crate) async fn stop(
         }
         let detail = [
             ("applied", value.applied.to_string()),
-            ("changes", value.changes.to_string()),
+            ("changes", value.included().to_string()),
         ];
         let stopped = TenantChanges {
             finished_at: Some(invocation.now()),
@@ -246,8 +273,31 @@ fn origin(changes: &TenantChanges) -> &'static str {
     }
 }
 
-/// The first tenants by name, for the history.
-fn names(changes: &[TenantChange]) -> String {
-    let names: Vec<_> = changes.iter().map(TenantChange::title).collect();
-    cut_to_bytes(&names.join(", "), MAX_NAMES)
+/// The first tenants by name that are changed, and that are left out, for the history.
+async fn names(
+    setup: &Setup,
+    partner: &PartnerId,
+    changes: &TenantChanges,
+) -> Result<(String, String), Problem> {
+    let store = &setup.table().tenant_changes;
+    let (mut included, mut left_out) = (vec![], vec![]);
+    let first_left_out = changes
+        .left_out
+        .first()
+        .map(|place| place / CHANGES_OF_PART);
+    for part in (0..changes.parts)
+        .filter(|part| *part == 0 || usize::try_from(*part).ok() == first_left_out)
+    {
+        let rows = store.get_part(partner, changes.prepared_at, part).await?;
+        let rows = rows.unwrap_or_default();
+        for (place, row) in TenantChanges::places(part).zip(rows) {
+            let names = match changes.left_out.contains(&place) {
+                true => &mut left_out,
+                false => &mut included,
+            };
+            names.push(row.title().to_owned());
+        }
+    }
+    let list = |names: &[String]| cut_to_bytes(&names.join(", "), MAX_NAMES);
+    Ok((list(&included), list(&left_out)))
 }

@@ -84,26 +84,24 @@ async fn make_part(
         )
     })?;
     let companies = usable_companies(connected, &part, invocation).await?;
-    let made: Vec<TenantChange> = stream::iter(part)
-        .map(|change| {
-            make_one(
-                setup,
-                partner,
-                &companies,
-                change,
-                changes.epoch,
-                invocation,
-            )
+    let made = stream::iter(TenantChanges::places(n).zip(part))
+        .map(async |(place, change)| {
+            if changes.left_out.contains(&place) {
+                return Ok(change);
+            }
+            let epoch = changes.epoch;
+            make_one(setup, partner, &companies, change, epoch, invocation).await
         })
         .buffered(MAX_CALLS)
-        .try_collect()
+        .try_collect::<Vec<_>>()
         .await?;
     store.put_part(partner, prepared_at, n, &made).await?;
-    let is_applied = |change: &&TenantChange| change.outcome == Some(ChangeOutcome::Applied);
-    let applied = made.iter().filter(is_applied).count();
+    let outcomes: Vec<_> = made.iter().filter_map(|change| change.outcome).collect();
+    let is_applied = |outcome: &&ChangeOutcome| **outcome == ChangeOutcome::Applied;
+    let applied = outcomes.iter().filter(is_applied).count();
     Ok(PartOutcomes {
         applied,
-        refused: made.len() - applied,
+        refused: outcomes.len() - applied,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Prepares changes of many tenants. Nothing is changed until a person has confirmed them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use aws::invocation::Invocation;
@@ -155,6 +155,7 @@ async fn save(
         unchanged: prepared.unchanged,
         invalid: prepared.errors.len(),
         errors: prepared.errors.into_iter().take(MAX_LINE_ERRORS).collect(),
+        left_out: BTreeSet::new(),
         confirmed_at: None,
         next: 0,
         applied: 0,

@@ -95,31 +95,62 @@ pub(super) fn render(view: &ChangesView) -> Result<Markup, Problem> {
             (all_tenants)
         });
     };
+    let is_preview = changes.confirmed_at.is_none() && changes.changes > 0;
+    if is_preview {
+        return Ok(html! {
+            (preview(changes))
+            (line_errors(changes))
+            (selection(view, changes, rows))
+            (all_tenants)
+        });
+    }
     let address = |page: usize| with_query(paths::TENANT_CHANGES, &[("page", &page.to_string())]);
     let links = page::numbered_links(view.page as usize, changes.parts as usize, address)?;
     Ok(html! {
         @if changes.finished_at.is_some() { (result(changes)) }
         @else if changes.is_running() { (progress(changes)) }
-        @else { (preview(view, changes)) }
+        @else { (preview(changes)) }
         @if changes.finished_at.is_none() { (line_errors(changes)) }
         @if !rows.is_empty() { (table(view, changes, rows)) (links) }
         (all_tenants)
     })
 }
 
-fn preview(view: &ChangesView, changes: &TenantChanges) -> Markup {
+fn preview(changes: &TenantChanges) -> Markup {
+    let (included, left_out) = (changes.included() as u64, changes.left_out.len() as u64);
     html! {
         p { "Nothing is changed yet. Look over the list, then confirm it." }
         ul {
-            li { b { (counted(changes.changes as u64, "tenant")) } @if changes.changes == 1 { " changes" } @else { " change" } }
+            li { b { (counted(included, "tenant")) } @if included == 1 { " changes" } @else { " change" } }
+            @if left_out > 0 { li { b { (counted(left_out, "tenant")) } @if left_out == 1 { " is left out" } @else { " are left out" } } }
             @if changes.unchanged > 0 { li { (counted(changes.unchanged as u64, "line")) @if changes.unchanged == 1 { " changes nothing" } @else { " change nothing" } } }
             @if changes.invalid > 0 { li class="bad" { (counted(changes.invalid as u64, "line")) " cannot be used" } }
         }
-        @if changes.changes > 0 {
-            form method="post" action=(paths::TENANT_CHANGES) {
-                input type="hidden" name="version" value=(view.version);
-                button { "Confirm " (counted(changes.changes as u64, "change")) }
+    }
+}
+
+/// The list with a box for each tenant. Every button saves the boxes of this page; the first is the
+/// one that a browser presses for the enter key.
+fn selection(view: &ChangesView, changes: &TenantChanges, rows: &[TenantChange]) -> Markup {
+    let show = |page: u32, words: &str| {
+        html! { button class="plain" name="show" value=(page) { (words) } }
+    };
+    html! {
+        form method="post" action=(paths::TENANT_CHANGES) {
+            input type="hidden" name="version" value=(view.version);
+            input type="hidden" name="page" value=(view.page);
+            p {
+                "Untick a tenant to leave it out: it stays as it is."
+                @if changes.parts > 1 { " Tenants on the other pages are changed too, unless you leave them out there." }
             }
+            (table(view, changes, rows))
+            div class="actions" {
+                (show(view.page, "Count again"))
+                @if view.page > 1 { (show(view.page - 1, "Previous")) }
+                @if changes.parts > 1 { span { "Page " (view.page) " of " (changes.parts) } }
+                @if view.page < changes.parts { (show(view.page + 1, "Next")) }
+            }
+            button { "Confirm " (counted(changes.included() as u64, "change")) }
         }
     }
 }
@@ -129,8 +160,8 @@ fn progress(changes: &TenantChanges) -> Markup {
     html! {
         form method="post" action=(paths::MAKE_CHANGES) data-progress=(paths::MAKE_CHANGES) {
             label for="making" { "Changing tenants" }
-            progress id="making" max=(changes.changes.max(1)) value=(done) {}
-            p data-doing { (done) " of " (counted(changes.changes as u64, "tenant")) }
+            progress id="making" max=(changes.included().max(1)) value=(done) {}
+            p data-doing { (done) " of " (counted(changes.included() as u64, "tenant")) }
             button { "Continue" }
         }
         (stop_form())
@@ -145,7 +176,7 @@ fn stop_form() -> Markup {
 
 fn result(changes: &TenantChanges) -> Markup {
     let left = changes
-        .changes
+        .included()
         .saturating_sub(changes.applied + changes.refused);
     html! {
         p class="done" role="status" { (counted(changes.applied as u64, "tenant")) @if changes.applied == 1 { " was changed." } @else { " were changed." } }
@@ -155,6 +186,7 @@ fn result(changes: &TenantChanges) -> Markup {
                 " not changed. The list says why; correct the cause, or change the tenant on its own page."
             }
         }
+        @if !changes.left_out.is_empty() { p { (counted(changes.left_out.len() as u64, "tenant")) @if changes.left_out.len() == 1 { " was" } @else { " were" } " left out." } }
         @if left > 0 { p class="note" { "The changes were stopped: " (counted(left as u64, "tenant")) " stayed as before. Prepare the changes again to continue." } }
     }
 }
@@ -181,18 +213,27 @@ fn table(view: &ChangesView, changes: &TenantChanges, rows: &[TenantChange]) -> 
             table class="cards" {
                 caption { "Tenants by name: " (first) " to " (first + rows.len() - 1) " of " (changes.changes) }
                 thead { tr {
+                    @if !has_outcome { th scope="col" { "Change" } }
                     th scope="col" { "Tenant" }
                     th scope="col" { "Company in ConnectWise" }
                     th scope="col" { "Tickets" }
                     @if has_outcome { th scope="col" { "Result" } }
                 } }
                 tbody {
-                    @for row in rows {
+                    @for (place, row) in TenantChanges::places(view.page - 1).zip(rows) {
+                        @let is_left_out = changes.left_out.contains(&place);
                         tr {
+                            @if !has_outcome {
+                                td data-label="Change" {
+                                    input type="checkbox" name="included[]" value=(place) checked[!is_left_out] aria-label={ "Change " (row.title()) };
+                                }
+                            }
                             th scope="row" { (row.title()) @if row.name.is_some() { br; small { (row.tenant) } } }
                             td data-label="Company" { (row.company_name) " " small { "(" (row.company) ")" } }
                             td data-label="Tickets" { @if row.enabled { span class="good" { "on" } } @else { span class="warn" { "off" } } }
-                            @if has_outcome { td data-label="Result" { (outcome(row)) } }
+                            @if has_outcome {
+                                td data-label="Result" { @if is_left_out { span class="soft" { "left out" } } @else { (outcome(row)) } }
+                            }
                         }
                     }
                 }
@@ -214,6 +255,8 @@ fn outcome(row: &TenantChange) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use domain::TenantId;
     use domain::monitoring::issue::CompanyIssue;
     use domain::setup::tenant_changes::LineError;
@@ -234,6 +277,7 @@ mod tests {
                 line: 7,
                 problem: "ConnectWise has no company \"99\".".to_owned(),
             }],
+            left_out: BTreeSet::from([101]),
             confirmed_at: None,
             next: 0,
             applied: 0,
@@ -267,7 +311,8 @@ mod tests {
             confirmed_at: Some(Timestamp::UNIX_EPOCH),
             finished_at: Some(Timestamp::UNIX_EPOCH),
             parts: 1,
-            changes: 4,
+            changes: 5,
+            left_out: BTreeSet::from([4]),
             applied: 1,
             refused: 2,
             ..changes()
@@ -277,6 +322,7 @@ mod tests {
             row("b", Some(ChangeOutcome::Conflict)),
             row("c", Some(ChangeOutcome::Unusable(CompanyIssue::Inactive))),
             row("d", None),
+            row("e", None),
         ];
         let view = ChangesView::new(stopped, Some(rows), 1, 9);
         insta::assert_snapshot!(page::lines(&render(&view).unwrap()));

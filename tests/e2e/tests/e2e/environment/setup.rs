@@ -390,6 +390,19 @@ impl Browser {
         self.send(call.header("accept", "text/html")).await
     }
 
+    /// Sends a form of a page, as a browser without a script does.
+    pub(crate) async fn post_form_of(
+        &mut self,
+        page: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let page = format!("{PAGE}{}", self.call("GET", page).path);
+        let call = self.call("POST", path).form(fields);
+        let call = call.header("referer", &page);
+        self.send(call.header("accept", "text/html")).await
+    }
+
     /// A request with the browser's cookies. A changing request also has its origin.
     pub(crate) fn call(&self, method: &str, path: &str) -> Call {
         let path = match path.strip_prefix('/') {

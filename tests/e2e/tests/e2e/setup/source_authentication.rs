@@ -77,7 +77,8 @@ async fn a_signature_is_chosen_field_by_field() {
         ("response[body]", "thanks"),
     ];
     // Without a script, the page returns with what was typed, and the problem beside its field.
-    let page = browser.post_form(NEW, &fields).await.expect(422).text;
+    let page = browser.post_form_of(NEW, NEW, &fields).await;
+    let page = page.expect(422).text;
     for typed in ["Backup", "X-Signature", "sha1=", "X-Time", "thanks"] {
         assert!(
             page.contains(&format!("value=\"{typed}\"")),

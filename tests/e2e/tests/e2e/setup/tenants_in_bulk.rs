@@ -145,6 +145,93 @@ async fn exact_matches_are_confirmed_together() {
 }
 
 #[tokio::test]
+async fn tenants_that_are_left_out_stay_unmapped() {
+    const COUNT: usize = 103;
+    let env = environment(COUNT, COUNT).await;
+    let mut browser = env.setup.signed_in().await;
+    read_companies(&mut browser).await;
+    browser.submit("tenants-exact", &json!({}), 200).await;
+    let page = browser.get("tenants-changes").await.expect(200).text;
+    assert_eq!(page.matches("name=\"included[]\"").count(), 100, "{page}");
+    assert_eq!(page.matches(" checked aria-label").count(), 100, "{page}");
+    assert!(page.contains("Confirm 103 changes"), "{page}");
+
+    // A browser sends the boxes that are ticked. Another page of the list is shown.
+    let ticked = |places: std::ops::Range<usize>, without: &'static [usize]| -> Vec<String> {
+        let places = places.filter(|place| !without.contains(place));
+        places.map(|place| place.to_string()).collect()
+    };
+    let fields = |version: &'static str, page: &'static str, ticked: &[String], show: &str| {
+        let mut fields = vec![
+            ("version".to_owned(), version.to_owned()),
+            ("page".to_owned(), page.to_owned()),
+        ];
+        let ticked = ticked.iter();
+        fields.extend(ticked.map(|place| ("included[]".to_owned(), place.clone())));
+        fields.extend((!show.is_empty()).then(|| ("show".to_owned(), show.to_owned())));
+        fields
+    };
+    let form = fields("1", "1", &ticked(0..100, &[1, 7]), "2");
+    let answer = send_changes(&mut browser, &form).await.expect(303);
+    assert_eq!(answer.header("location"), "tenants-changes?page=2");
+    let page = browser.get("tenants-changes?page=2").await.expect(200).text;
+    assert!(page.contains("<b>2 tenants</b> are left out"), "{page}");
+    assert!(page.contains("Confirm 101 changes"), "{page}");
+    // The boxes of an older page of the list change nothing.
+    send_changes(&mut browser, &form).await.expect(409);
+    // A box that is ticked again counts again, and the last page is confirmed with its boxes.
+    let form = fields("2", "1", &ticked(0..100, &[7]), "1");
+    send_changes(&mut browser, &form).await.expect(303);
+    let form = fields("3", "2", &ticked(100..103, &[102]), "");
+    let answer = send_changes(&mut browser, &form).await.expect(303);
+    assert_eq!(answer.header("location"), "tenants-changes-progress");
+    let made = make(&mut browser).await;
+    let counts = ["applied", "refused", "total"].map(|of| made[of].as_u64().unwrap());
+    assert_eq!(counts, [101, 0, 101]);
+    for n in 0..COUNT {
+        let company = u64::try_from(1000 + n).unwrap();
+        let expected = (![7, 102].contains(&n)).then_some(company);
+        assert_eq!(env.mapping(&id(n)).await.company, expected, "{n}");
+    }
+    let page = browser.get("tenants-changes").await.expect(200).text;
+    assert!(page.contains("2 tenants were left out."), "{page}");
+    let history = browser.get_json("history").await.expect(200).json();
+    let detail = &history["entries"][0]["detail"];
+    assert_eq!(
+        (&detail["changes"], &detail["left_out"]),
+        (&json!("101"), &json!("2")),
+        "{history}"
+    );
+    assert_eq!(detail["tenants_left_out"], "CUSTOMER 00007 Ltd");
+    let names = detail["tenants"].as_str().unwrap();
+    assert!(
+        !names.contains("00007") && names.contains("00008"),
+        "{names}"
+    );
+
+    // They are offered again. Without a single box nothing is confirmed.
+    browser.submit("tenants-exact", &json!({}), 200).await;
+    let view = browser.get_json("tenants-changes").await.expect(200).json();
+    assert_eq!(view["changes"]["changes"], 2, "{view}");
+    let version = view["version"].to_string();
+    let none = [("version", version.as_str()), ("page", "1")];
+    let path = "tenants-changes";
+    let page = browser.post_form_of(path, path, &none).await;
+    let page = page.expect(422).text;
+    assert!(page.contains("Tick at least one."), "{page}");
+    assert!(!page.contains(" checked"), "{page}");
+    assert_eq!(env.mapping(&id(7)).await.company, None);
+}
+
+async fn send_changes(browser: &mut Browser, form: &[(String, String)]) -> Answer {
+    let form: Vec<_> = form
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    browser.post_form("tenants-changes", &form).await
+}
+
+#[tokio::test]
 async fn a_file_is_previewed_and_changes_what_is_still_as_it_was() {
     let env = environment(5, 5).await;
     let mut browser = env.setup.signed_in().await;

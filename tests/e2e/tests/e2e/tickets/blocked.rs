@@ -1,6 +1,8 @@
 //! Blocked alerts: they stay in the table with their reason and cost no call.
 
-use crate::environment::{COMPANY, DISABLED, TestEnvironment, event, key, raised_event};
+use crate::environment::{
+    COMPANY, DISABLED, TestEnvironment, event, key, raised_event, resolved_event,
+};
 use domain::Blocked;
 use domain::setup::mapping::Mapping;
 use serde_json::json;
@@ -45,6 +47,34 @@ async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
             ..Mapping::default()
         }
     );
+    env.connectwise.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn a_tenant_is_listed_although_its_alert_is_resolved_already() {
+    let mut env = TestEnvironment::new().await;
+    let of = |tenant: &str, mut event: serde_json::Value| {
+        event["data"]["tenant"] = tenant.into();
+        event
+    };
+    let raised = raised_event("e1", "a1", 0);
+    let resolved = resolved_event("e2", "a1", 60);
+    // Within one batch.
+    let batch = [of("brief", raised.clone()), of("brief", resolved.clone())];
+    env.process(&batch, 0).await;
+    // The resolve overtakes the raise.
+    env.deliver(&of("overtaken", resolved)).await;
+    env.deliver(&of("overtaken", raised)).await;
+    for tenant in ["brief", "overtaken"] {
+        let record = env.record_of(tenant, "a1").await.unwrap();
+        assert!(!record.desired.active, "{tenant}");
+        assert_eq!(env.mapping(tenant).await.company, None, "{tenant}");
+    }
+    let mut browser = env.setup.signed_in().await;
+    let list = browser.get_json("tenants").await.expect(200).text;
+    for tenant in ["brief", "overtaken"] {
+        assert!(list.contains(&format!("\"tenant\":\"{tenant}\"")), "{list}");
+    }
     env.connectwise.assert_untouched().await;
 }
 
