@@ -5,6 +5,7 @@ axe-core finds nothing, the layout fits the window, and the console is silent.
 
 import base64
 import hashlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -76,6 +77,7 @@ class Inspector:
         self._screens = screens
         self._screens.mkdir(parents=True, exist_ok=True)
         self._taken = 0
+        self._is_paused = False
         self._console = []
         self._devtools = page.context.new_cdp_session(page)
         page.on("console", self._on_console)
@@ -84,6 +86,8 @@ class Inspector:
 
     def inspect(self, name):
         """Fails with everything that is wrong with the page as it is shown now."""
+        if self._is_paused:
+            return
         self._taken += 1
         # For each fault the screens that have it.
         wrong = {}
@@ -99,6 +103,13 @@ class Inspector:
         lines = [f"{fault} [{', '.join(screens)}]" for fault, screens in wrong.items()]
         lines += self._take_console()
         assert not lines, "\n".join([f"{self._page.url} ({name}):", *lines])
+
+    @contextmanager
+    def paused(self):
+        """Inspects nothing on the way to a page: other tests inspect the pages of the way."""
+        self._is_paused = True
+        yield
+        self._is_paused = False
 
     def expect_refusal(self, status):
         """The server refused something, as it had to: the console says so too, and nothing else."""
