@@ -4,8 +4,12 @@ The names of buttons, links and fields are in this file only, each once.
 """
 
 import re
+import time
+from contextlib import contextmanager
 
 from playwright.sync_api import expect
+
+from stack import PATIENCE
 
 # The pages of the navigation: path, name.
 STEPS = {
@@ -32,6 +36,7 @@ class SetupPage:
     def __init__(self, page, inspector):
         self.page = page
         self.inspect = inspector.inspect
+        self.paused = inspector.paused
         self.expect_refusal = inspector.expect_refusal
 
     @property
@@ -73,6 +78,56 @@ class SetupPage:
     def go_back(self):
         """Follows the link on a page that says what was refused."""
         self._follow(self.page.get_by_role("link", name="Back", exact=True))
+
+    def connect(self, stack, partner):
+        """Opens the partner's link, enters its keys, and sends its tickets to one board."""
+        with self.paused():
+            self.open_link(partner.link)
+            self.go_to("connection")
+            self.enter_connection(stack.connectwise)
+            self.enter_private_key(stack.connectwise["private_key"])
+            self.save_connection()
+            self.go_to("boards")
+            self.use_board("Service Desk")
+
+    def become_live(self, stack, partner):
+        """Does the whole set-up."""
+        self.connect(stack, partner)
+        stack.set_contact(partner, f"oncall@{partner.id}.example")
+        with self.paused():
+            self.go_to("confirm")
+            self.go_live()
+
+    def visit(self, stack, partner, page="overview"):
+        """Loads one of the partner's pages by its address."""
+        self.page.goto(stack.page_of(partner, page))
+
+    def switch_script_off(self):
+        """The pages have no script from now on. JavaScript itself stays on so that axe can run; the
+        page's policy allows no other script."""
+        empty = {"body": "", "content_type": "text/javascript"}
+        self.page.context.route("**/page.js", lambda route: route.fulfill(**empty))
+
+    @contextmanager
+    def held_work(self, path):
+        """Only the first request of long work is answered, so that the page can be inspected between
+        two of them: `wait` returns once the second was sent."""
+        requests = []
+
+        def answer(route):
+            requests.append(route)
+            if len(requests) == 1:
+                route.continue_()
+
+        def wait():
+            deadline = time.monotonic() + PATIENCE
+            while len(requests) < 2:
+                assert time.monotonic() < deadline, f"{len(requests)} requests to {path}"
+                self.page.wait_for_timeout(100)
+
+        self.page.route(f"**/{path}", answer)
+        yield wait
+        self.page.unroute(f"**/{path}")
 
     # Links with a token behind "#".
 
@@ -223,6 +278,10 @@ class SetupPage:
         """Confirms changes of many tenants. The page's script goes on until all are made."""
         self._press(f"Confirm {count} change{'' if count == 1 else 's'}")
 
+    def stop_changes(self):
+        """Stops changes that are being made."""
+        self._press("Stop")
+
     def open_import(self):
         self._follow(self.page.get_by_role("link", name="Map tenants by a CSV file"))
         self.expect_path("tenants-import")
@@ -271,6 +330,24 @@ class SetupPage:
 
     def delete_window(self):
         self._press("Delete")
+
+    # Activity.
+
+    def find_alerts(self, search, reason=None):
+        self._field("Search").fill(search)
+        if reason:
+            self.page.get_by_text("More filters").click()
+            _choose(self._field("Why it waits"), reason)
+        self._press("Show")
+
+    def find_alerts_of(self, tenant):
+        """Searches alerts of a tenant, where there are too many tenants to choose from."""
+        self._field("Tenant").fill(tenant)
+        self._press("Show")
+
+    def open_alert(self, title):
+        self._follow(self.page.get_by_role("link", name=title, exact=True))
+        self.expect_path("activity-alert")
 
     # Waiting alerts.
 

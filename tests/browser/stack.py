@@ -22,6 +22,8 @@ from botocore.credentials import Credentials
 
 # How long alerts, tickets and mails may take to arrive, in seconds.
 PATIENCE = 45
+# The most items that DynamoDB writes at once.
+BATCH = 25
 
 
 def wait_until(what, ask, within=PATIENCE):
@@ -76,6 +78,45 @@ class Stack:
         body = {"source": partner.source.url.rsplit("/", 1)[-1], "tenants": entries}
         self._operator("PUT", f"/partners/{partner.id}/tenants", body)
 
+    def list_many_tenants(self, partner, tenants):
+        """As `list_tenants`, for thousands. The first is listed by the operator's API, and the others
+        are copies of its item: the emulator takes minutes for as many conditional writes."""
+        self.list_tenants(partner, tenants[:1])
+        dynamodb, table = self._dynamodb(), self._described["config_table"]
+        [(first, _), *others] = tenants
+        key = {"pk": {"S": f"P#{partner.id}"}, "sk": {"S": f"T#{first}"}}
+        item = dynamodb.get_item(TableName=table, Key=key)["Item"]
+        for start in range(0, len(others), BATCH):
+            copies = [
+                item | {"sk": {"S": f"T#{tenant}"}, "name": {"S": name}}
+                for tenant, name in others[start : start + BATCH]
+            ]
+            puts = {table: [{"PutRequest": {"Item": copy}} for copy in copies]}
+            assert dynamodb.batch_write_item(RequestItems=puts)["UnprocessedItems"] == {}
+
+    def set_contact(self, partner, address):
+        """Sets the partner's only contact, which needs no confirmation."""
+        contact = {"address": address, "mails": ["broken_connection"]}
+        self._operator("PUT", f"/partners/{partner.id}/contacts", {"contacts": [contact]})
+
+    def map_tenants(self, partner, companies):
+        """Maps tenants: their id, the number of the company, and whether they are switched on."""
+        connectwise = {
+            "origin": self.connectwise["base_url"],
+            "company_id": self.connectwise["company_id"],
+        }
+        tenants = [
+            {"id": tenant, "company": company, "enabled": enabled}
+            for tenant, company, enabled in companies
+        ]
+        body = {"connectwise": connectwise, "tenants": tenants}
+        self._operator("PUT", f"/partners/{partner.id}/configuration", body)
+
+    def set_faults(self, **faults):
+        """Changes how ConnectWise behaves; what is not named stays."""
+        url = f"{self.connectwise['base_url']}/_sim/faults"
+        _answer(_request("PUT", url, json=faults))
+
     def expect_blocked(self, alert_id, reason):
         """Waits until the alert's record is blocked for this reason; None: is not blocked."""
         wait_until(f"{alert_id} blocked: {reason}", lambda: self._reasons(alert_id) == [reason])
@@ -101,11 +142,11 @@ class Stack:
         login = f"{keys['company_id']}+{keys['public_key']}:{keys['private_key']}"
         headers = urllib3.make_headers(basic_auth=login) | {"clientId": keys["client_id"]}
         url = f"{keys['base_url']}/v4_6_release/apis/3.0{path}"
-        return _answer(urllib3.request("GET", url, fields=query, headers=headers))
+        return _answer(_request("GET", url, fields=query, headers=headers))
 
     def mails(self):
         """Every mail that was sent, as one text."""
-        return urllib3.request("GET", self._described["mail_url"]).data.decode()
+        return _request("GET", self._described["mail_url"]).data.decode()
 
     def confirmation_link(self):
         """Waits for a confirmation mail; returns the newest link."""
@@ -115,21 +156,23 @@ class Stack:
 
     def _reasons(self, alert_id):
         """Why the records of this alert are blocked: one reason a record, None where it is not."""
-        described = self._described
-        dynamodb = botocore.session.get_session().create_client(
-            "dynamodb",
-            endpoint_url=described["aws_endpoint_url"],
-            region_name=described["aws_region"],
-            aws_access_key_id=described["aws_root_key"],
-            aws_secret_access_key=described["aws_root_key"],
-        )
-        items = dynamodb.scan(TableName=described["alerts_table"])["Items"]
+        items = self._dynamodb().scan(TableName=self._described["alerts_table"])["Items"]
         return [
             item["blocked"]["M"]["reason"]["S"] if "blocked" in item else None
             for item in items
             # Other items of the table have no key of an alert.
             if "key" in item and item["key"]["M"]["alert_id"]["S"] == alert_id
         ]
+
+    def _dynamodb(self):
+        described = self._described
+        return botocore.session.get_session().create_client(
+            "dynamodb",
+            endpoint_url=described["aws_endpoint_url"],
+            region_name=described["aws_region"],
+            aws_access_key_id=described["aws_root_key"],
+            aws_secret_access_key=described["aws_root_key"],
+        )
 
     def _operator(self, method, path, body):
         keys = self._described["operator"]
@@ -138,7 +181,7 @@ class Stack:
         credentials = Credentials(keys["access_key_id"], keys["secret_access_key"])
         SigV4Auth(credentials, "execute-api", self._described["aws_region"]).add_auth(request)
         headers = dict(request.headers)
-        return _answer(urllib3.request(method, url, body=request.data, headers=headers))
+        return _answer(_request(method, url, body=request.data, headers=headers))
 
 
 @dataclass(frozen=True)
@@ -155,7 +198,8 @@ class Source:
     url: str
     secret: str
 
-    def raise_alert(self, alert_id, tenant, raised_at, tenant_name=None):
+    def raise_alert(self, alert_id, tenant, raised_at, tenant_name=None, event=None):
+        """Raises an alert, or raises it again by another event."""
         title = f"Disk full on {alert_id}"
         data = {
             "tenant": tenant,
@@ -168,12 +212,12 @@ class Source:
         }
         if tenant_name:
             data["tenant_name"] = tenant_name
-        self._post("alert.raised", f"evt-{alert_id}", raised_at, data)
+        self._post("alert.raised", f"evt-{event or alert_id}", raised_at, data)
 
-    def resolve_alert(self, alert_id, tenant):
+    def resolve_alert(self, alert_id, tenant, event=None):
         now = datetime.now(timezone.utc)
         data = {"tenant": tenant, "alert_id": alert_id}
-        self._post("alert.resolved", f"evt-{alert_id}-resolved", now, data)
+        self._post("alert.resolved", f"evt-{event or alert_id}-resolved", now, data)
 
     def _post(self, kind, event_id, at, data):
         event = {
@@ -195,10 +239,14 @@ class Source:
             "webhook-timestamp": seconds,
             "webhook-signature": f"v1,{base64.b64encode(signed).decode()}",
         }
-        answer = urllib3.request("POST", self.url, body=body, headers=headers)
+        answer = _request("POST", self.url, body=body, headers=headers)
         assert answer.status == 202, f"{answer.status}: {answer.data.decode()}"
+
+
+def _request(method, url, **content):
+    return urllib3.request(method, url, timeout=PATIENCE, **content)
 
 
 def _answer(answer):
     assert answer.status < 300, f"{answer.url}: {answer.status}: {answer.data.decode()}"
-    return answer.json()
+    return answer.json() if answer.data else None

@@ -12,7 +12,14 @@ BAD = (
     <pre>a line that is not broken and is far too long for the narrow window of a telephone</pre>
     <div style='width: 4ch; overflow-wrap: anywhere'>tenant</div>
     <svg><text fill=#999>1</text></svg>
-    <p style='color: #999'>pale</main>"""
+    <p style='color: #999'>pale
+    <style>
+    .phone, .tablet { display: none }
+    @media (width < 350px) { .phone { display: block; width: 340px } }
+    @media (700px < width < 900px) { .tablet { display: block; width: 800px } }
+    @media (prefers-color-scheme: dark) { .dark { color: #888 } }
+    </style>
+    <p class=phone>narrow<p class=tablet>wide<p class=dark>dark</main>"""
 )
 POLICY = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
@@ -39,6 +46,9 @@ def test_every_fault_of_a_page_is_named(page, inspector, stack):
         "Content Security Policy",
         "scrolls sideways",
         "wider than 390: <pre>",
+        'wider than 320: <p class="phone">',
+        'wider than 768: <p class="tablet">',
+        "insufficient color contrast of 3.54",
         "0 main headings",
         "twice: #b",
         'no label: <input name="e" placeholder="Name">',
@@ -49,6 +59,6 @@ def test_every_fault_of_a_page_is_named(page, inspector, stack):
         'contrast 2.8: <text fill="#999">',
     ]
     assert [fault for fault in faults if fault not in wrong] == []
-    for name in ["01-good", "01-good-phone", "02-bad", "02-bad-phone"]:
+    for name in ["01-good", "01-good-phone", "01-good-dark", "02-bad", "02-bad-phone-dark"]:
         screenshot = stack.folder / "screens" / "test_inspection" / f"{name}.png"
         assert screenshot.read_bytes().startswith(b"\x89PNG")

@@ -23,13 +23,7 @@ def partner(stack):
 
 
 def test_the_list_is_empty_at_first(setup_page, stack, partner):
-    setup_page.open_link(partner.link)
-    setup_page.go_to("connection")
-    setup_page.enter_connection(stack.connectwise)
-    setup_page.enter_private_key(stack.connectwise["private_key"])
-    setup_page.save_connection()
-    setup_page.go_to("boards")
-    setup_page.use_board("Service Desk")
+    setup_page.connect(stack, partner)
     setup_page.go_to("tenants")
     setup_page.expect_text("There are no tenants yet.")
 

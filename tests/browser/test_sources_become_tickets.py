@@ -57,18 +57,7 @@ def expect_ticket(stack, what):
 
 
 def test_the_partner_is_live(setup_page, stack, partner):
-    setup_page.open_link(partner.link)
-    setup_page.go_to("connection")
-    setup_page.enter_connection(stack.connectwise)
-    setup_page.enter_private_key(stack.connectwise["private_key"])
-    setup_page.save_connection()
-    setup_page.go_to("boards")
-    setup_page.use_board("Service Desk")
-    setup_page.go_to("contacts")
-    setup_page.add_contact("oncall@wingtip.example")
-    setup_page.confirm_contact(stack.confirmation_link())
-    setup_page.go_to("confirm")
-    setup_page.go_live()
+    setup_page.become_live(stack, partner)
 
 
 def test_a_tenant_is_mapped_ahead_of_its_first_alert(setup_page):
@@ -166,9 +155,7 @@ def test_the_way_changes_and_the_secret_stays_unless_it_is_ended(setup_page):
 
 
 def test_the_page_goes_on_without_javascript(setup_page):
-    # JavaScript stays on so that axe can run. The page's policy allows no other script.
-    empty = {"body": "", "content_type": "text/javascript"}
-    setup_page.page.context.route("**/page.js", lambda route: route.fulfill(**empty))
+    setup_page.switch_script_off()
     setup_page.go_to("sources")
 
 

@@ -22,9 +22,7 @@ def test_a_link_asks_for_javascript_where_it_is_off(browser, partner):
 
 def test_a_session_opened_with_javascript_goes_on_without(setup_page, partner):
     setup_page.open_link(partner.link)
-    # JavaScript stays on so that axe can run. The page's policy allows no other script.
-    empty = {"body": "", "content_type": "text/javascript"}
-    setup_page.page.context.route("**/page.js", lambda route: route.fulfill(**empty))
+    setup_page.switch_script_off()
 
 
 def test_a_refusal_is_a_page_of_its_own(setup_page, stack):

@@ -97,6 +97,7 @@ fn describe(stack: &EmptyStack) -> String {
             "client_id": integration.client_id,
         },
         "alerts_table": stack.deployed.alerts_table,
+        "config_table": stack.deployed.config_table,
     });
     format!("{description:#}\n")
 }

@@ -196,7 +196,7 @@ fn headline(view: &OverviewView, live: &LiveView) -> Markup {
 fn waiting(waiting: &WaitingView) -> Markup {
     html! {
         @for point in &waiting.points {
-            p class="note" { (point.what) br; a href=(point.path) { (point.to_do) } }
+            p class="note" { (point.what) br; (point.to_do) " " a href=(point.path) { (SetupStep::of_page(point.path).title()) } }
         }
         @if waiting.unlisted > 0 || !waiting.is_complete {
             p class="note" { "More alerts wait than are named here. " a href=(SetupStep::Waiting.path()) { "Waiting alerts" } " lists them." }
