@@ -40,6 +40,10 @@ pub(crate) async fn keep_typed(
     let Some(problem) = response.extensions().get::<Problem>().cloned() else {
         return response;
     };
+    // What another site sent is in no form of this one.
+    if problem.status == StatusCode::FORBIDDEN {
+        return response;
+    }
     match show_again(pages, parts, &page, &body, &problem).await {
         Some(shown) => shown,
         None => response,

@@ -372,3 +372,15 @@ async fn the_form_for_a_new_link_keeps_the_partner() {
         "{page}"
     );
 }
+
+#[tokio::test]
+async fn what_another_site_sends_is_in_no_form() {
+    let env = environment().await;
+    let mut browser = env.setup.signed_in().await;
+    browser.origin = Some("https://other.example".to_owned());
+    let fields = [("address", "typed@other.example"), ("broken", "true")];
+    let answer = browser.post_form_of("contacts", "contacts", &fields).await;
+    let page = answer.expect(403).text;
+    assert!(!page.contains("typed@other.example"), "{page}");
+    assert!(page.contains("did not come from this page"), "{page}");
+}
