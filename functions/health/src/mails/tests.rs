@@ -509,12 +509,13 @@ fn a_weekly_report_has_the_figures_and_what_waits() {
         is_complete: true,
         ..WaitingSummary::default()
     };
+    let id = |n: usize| format!("src_{n}{}", "a".repeat(25));
     let quiet = WeekFacts {
         week: Counts::default(),
         waiting: &nothing,
         health: &Health::default(),
         last_messages: BTreeMap::from_iter((0..8).map(|n| {
-            let source = SourceId::parse(format!("source-{n}")).unwrap();
+            let source = SourceId::parse(id(n)).unwrap();
             (source, Some(time(&format!("2026-11-2{n}T07:00:00Z"))))
         })),
         held_closings: 0,
@@ -523,11 +524,13 @@ fn a_weekly_report_has_the_figures_and_what_waits() {
     let mail = report(&quiet);
     assert_says(&mail, "Nothing waits for a person.");
     // Those that have been quiet for the longest time are named.
-    assert_says(
-        &mail,
-        "- Last message of source-4: 24 November 2026 at 07:00 UTC\n- Later messages came from 3 more sources\n",
+    let last = format!(
+        "- Last message of {}: 24 November 2026 at 07:00 UTC\n\
+         - Later messages came from 3 more sources\n",
+        id(4)
     );
-    assert!(!mail.text.contains("source-5"), "{}", mail.text);
+    assert_says(&mail, &last);
+    assert!(!mail.text.contains(&id(5)), "{}", mail.text);
     assert!(!mail.text.contains("without a ticket now"), "{}", mail.text);
 }
 
