@@ -12,13 +12,13 @@
   }
 
   // A word that is broken over two lines is in a column that is too narrow for it. Letters within an
-  // id are no word.
+  // id or an address are no word.
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const text = walker.currentNode;
     const parent = text.parentElement;
     if (!text.data.trim() || !parent.checkVisibility() || parent.closest("script, style, noscript")) continue;
-    for (const word of text.data.matchAll(/(?<![\p{L}\p{N}_-])\p{L}{2,24}(?![\p{L}\p{N}_-])/gu)) {
+    for (const word of text.data.matchAll(/(?<![\p{L}\p{N}_@-]|[\p{L}\p{N}]\.)\p{L}{2,24}(?![\p{L}\p{N}_@-]|\.[\p{L}\p{N}])/gu)) {
       const range = document.createRange();
       range.setStart(text, word.index);
       range.setEnd(text, word.index + word[0].length);

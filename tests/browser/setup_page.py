@@ -75,10 +75,6 @@ class SetupPage:
         self.expect_path(path)
         self.inspect(path)
 
-    def go_back(self):
-        """Follows the link on a page that says what was refused."""
-        self._follow(self.page.get_by_role("link", name="Back", exact=True))
-
     def connect(self, stack, partner):
         """Opens the partner's link, enters its keys, and sends its tickets to one board."""
         with self.paused():

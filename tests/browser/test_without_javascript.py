@@ -25,16 +25,18 @@ def test_a_session_opened_with_javascript_goes_on_without(setup_page, partner):
     setup_page.switch_script_off()
 
 
-def test_a_refusal_is_a_page_of_its_own(setup_page, stack):
+def test_a_refusal_keeps_what_was_typed(setup_page, stack):
     setup_page.go_to("connection")
     setup_page.enter_connection(stack.connectwise)
     setup_page.enter_private_key("not the key")
     setup_page.save_connection()
     expect(setup_page.alert).to_be_visible()
     setup_page.expect_refusal(422)
+    company = setup_page.page.get_by_label("Company id", exact=True)
+    expect(company).to_have_value(stack.connectwise["company_id"])
+    # Keys are in no page.
+    expect(setup_page.page.get_by_label("Private key", exact=True)).to_have_value("")
     setup_page.inspect("refused")
-    setup_page.go_back()
-    setup_page.expect_path("connection")
 
 
 def test_the_connection_is_saved(setup_page, stack):
