@@ -5,6 +5,7 @@ axe-core finds nothing, the layout fits the window, and the console is silent.
 
 import base64
 import hashlib
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -13,6 +14,9 @@ from pathlib import Path
 # axe-core 4.12.1.
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 AXE_SHA256 = "84494fec757e4710dc751c8d7a636e457f4532f08f85c86dc9070133fbff53bc"
+# The pictures of the documents: the file in docs/screens, the inspection that it is from (the last
+# one of this name), and the part of the page from the top.
+PICTURES = json.loads(Path(__file__).with_name("pictures.json").read_text())
 LAYOUT = Path(__file__).with_name("layout.js").read_text()
 
 # Everything is unfolded for both, since neither sees what is hidden.
@@ -75,7 +79,9 @@ class Inspector:
         assert hashlib.sha256(AXE.encode()).hexdigest() == AXE_SHA256
         self._page = page
         self._screens = screens
-        self._screens.mkdir(parents=True, exist_ok=True)
+        self._pictures = screens.parents[1] / "pictures"
+        for folder in [self._screens, self._pictures]:
+            folder.mkdir(parents=True, exist_ok=True)
         self._taken = 0
         self._is_paused = False
         self._console = []
@@ -100,6 +106,7 @@ class Inspector:
                     (self._screens / screenshot).write_bytes(self._screenshot())
                 for fault in self._measure(size.width, color_scheme):
                     wrong.setdefault(fault, []).append(f"{size.width} {color_scheme}")
+            self._take_pictures(name, size)
         lines = [f"{fault} [{', '.join(screens)}]" for fault, screens in wrong.items()]
         lines += self._take_console()
         assert not lines, "\n".join([f"{self._page.url} ({name}):", *lines])
@@ -132,6 +139,17 @@ class Inspector:
         options = {"captureBeyondViewport": True, "optimizeForSpeed": True}
         taken = self._devtools.send("Page.captureScreenshot", options)
         return base64.b64decode(taken["data"])
+
+    def _take_pictures(self, name, size):
+        """The pictures of documents, small enough for a repository."""
+        for file, of in PICTURES.items():
+            if (of["screen"], of["width"]) != (f"{self._screens.name}/{name}", size.width):
+                continue
+            height = self._page.evaluate("() => document.documentElement.scrollHeight")
+            clip = {"x": 0, "y": 0, "width": size.width, "height": min(height, of["height"])}
+            options = {"captureBeyondViewport": True, "clip": clip | {"scale": 1}}
+            taken = self._devtools.send("Page.captureScreenshot", options)
+            (self._pictures / file).write_bytes(base64.b64decode(taken["data"]))
 
     def _measure(self, width, color_scheme):
         """What layout.js and axe find on this screen."""

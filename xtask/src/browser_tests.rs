@@ -1,7 +1,9 @@
 //! `cargo xtask browser`: tries the partner's page in Chromium. The tests are Python, in
 //! `tests/browser`; this starts the stack that they use and says where it is.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use local_stack::debian::DebianProgram;
@@ -10,7 +12,7 @@ use local_stack::emulator::{REGION, ROOT_KEY};
 use local_stack::environment;
 use local_stack::process::run as run_program;
 use local_stack::venv::{PythonTools, Venv};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// pytest, Playwright, and axe-core. Chromium comes from the system.
 const TOOLS: PythonTools = PythonTools {
@@ -27,6 +29,10 @@ const TOOLS: PythonTools = PythonTools {
 
 /// Where the tests are, from the repository's root.
 const TESTS: &str = "tests/browser";
+/// The table of the documents' pictures: each file, and the inspection that it is from.
+const PICTURES: &str = include_str!("../../tests/browser/pictures.json");
+/// Where the documents find them, from the repository's root.
+const SCREENS: &str = "docs/screens";
 /// The variable in which the tests find the file that describes the stack.
 const STACK: &str = "TICKETBRIDGE_STACK";
 
@@ -38,6 +44,9 @@ const CHROMIUM: DebianProgram = DebianProgram {
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct BrowserOptions {
+    /// After all tests have passed, replace the pictures in docs/screens by those of this run
+    #[arg(long)]
+    pictures: bool,
     /// Arguments for pytest, such as `-k boards`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pytest: Vec<String>,
@@ -71,7 +80,27 @@ pub(crate) async fn run(options: &BrowserOptions) -> Result<()> {
         "  screenshots of each page are in {}",
         stack.folder().join("screens").display()
     );
-    tested
+    tested?;
+    if options.pictures {
+        replace_pictures(&stack.folder().join("pictures"))?;
+    }
+    Ok(())
+}
+
+/// Replaces all pictures of the documents, or none if a selection of the tests did not make all.
+fn replace_pictures(taken: &Path) -> Result<()> {
+    let table: BTreeMap<String, Value> = serde_json::from_str(PICTURES)?;
+    let mut pictures = Vec::new();
+    for file in table.into_keys() {
+        let missing = || format!("no test made the picture {file}: run all tests (without -k)");
+        pictures.push((fs::read(taken.join(&file)).with_context(missing)?, file));
+    }
+    let screens = environment::root().join(SCREENS);
+    for (picture, file) in &pictures {
+        fs::write(screens.join(file), picture).with_context(|| format!("cannot write {file}"))?;
+    }
+    println!("- {} pictures in {SCREENS} are of this run", pictures.len());
+    Ok(())
 }
 
 /// What the tests need to know. The names are those of the `stack.json` of `cargo xtask up`.

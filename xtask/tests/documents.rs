@@ -2,9 +2,11 @@
 //! run in their package's folder, so `..` is the repository's root.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+
+use serde_json::Value;
 
 const ROOT: &str = "..";
 
@@ -68,16 +70,28 @@ fn the_partner_guide_lists_each_right_with_its_reason() {
     }
 }
 
+/// `cargo xtask browser --pictures` makes them by `tests/browser/pictures.json`.
 #[test]
-fn the_pictures_in_the_documents_exist() {
+fn each_picture_of_the_documents_is_made_by_the_browser_tests() {
     let root = Path::new(ROOT);
-    let text = fs::read_to_string(root.join("docs/partner-guide.md")).unwrap();
-    let pictures: Vec<_> = text.split("](screens/").skip(1).collect();
-    assert!(pictures.len() > 5);
-    for rest in pictures {
-        let name = rest.split(')').next().unwrap_or_default();
-        assert!(root.join("docs/screens").join(name).is_file(), "{name}");
+    let table = fs::read_to_string(root.join("tests/browser/pictures.json")).unwrap();
+    let table: BTreeMap<String, Value> = serde_json::from_str(&table).unwrap();
+    let made: BTreeSet<_> = table.into_keys().collect();
+    let mut stored = BTreeSet::new();
+    for entry in fs::read_dir(root.join("docs/screens")).unwrap() {
+        let entry = entry.unwrap();
+        let (name, size) = (entry.file_name(), entry.metadata().unwrap().len());
+        assert!(size <= 150 * 1024, "{} has {size} bytes", name.display());
+        stored.insert(name.to_string_lossy().into_owned());
     }
+    let mut used = BTreeSet::new();
+    for document in ["README.md", "docs/partner-guide.md"] {
+        let text = fs::read_to_string(root.join(document)).unwrap();
+        let pictures = text.split("screens/").skip(1);
+        used.extend(pictures.filter_map(|rest| Some(rest.split_once(')')?.0.to_owned())));
+    }
+    assert_eq!(made, stored, "tests/browser/pictures.json and docs/screens");
+    assert_eq!(made, used, "tests/browser/pictures.json and the documents");
 }
 
 /// The text of all code below a folder, except one file.
