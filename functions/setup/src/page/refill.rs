@@ -254,6 +254,7 @@ impl<'a> Refill<'a> {
         let is_outdated = self.problem.status == StatusCode::CONFLICT;
         let words = html! {
             p class="problem" id=(PROBLEM) role="alert" data-problem {
+                @if is_outdated { (self.problem.title) ". " }
                 (self.problem.detail)
                 @if is_outdated { " " a href=(self.sent.page) { "Load the page again" } }
             }
@@ -426,6 +427,10 @@ mod tests {
         }
         let page = shown(&Problem::conflict(), "save").unwrap();
         assert!(page.contains("href=\"/pages/save?tenant=a\""), "{page}");
+        assert!(
+            page.contains(&format!("{}. Nothing", Problem::conflict().title)),
+            "{page}"
+        );
     }
 
     #[test]
