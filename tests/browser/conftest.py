@@ -20,6 +20,13 @@ def stack():
     return Stack()
 
 
+@pytest.fixture(scope="module")
+def healthy_connectwise(stack):
+    """The faults of a file of tests end with it, also if one fails."""
+    yield
+    stack.set_faults(rules=[], keys="ok", outage=False)
+
+
 @pytest.fixture(scope="session")
 def browser():
     with sync_playwright() as playwright:

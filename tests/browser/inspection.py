@@ -115,8 +115,10 @@ class Inspector:
     def paused(self):
         """Inspects nothing on the way to a page: other tests inspect the pages of the way."""
         self._is_paused = True
-        yield
-        self._is_paused = False
+        try:
+            yield
+        finally:
+            self._is_paused = False
 
     def expect_refusal(self, status):
         """The server refused something, as it had to: the console says so too, and nothing else."""

@@ -5,19 +5,12 @@ from playwright.sync_api import expect
 
 from setup_page import SetupPage
 
-pytestmark = pytest.mark.steps
+pytestmark = [pytest.mark.steps, pytest.mark.usefixtures("healthy_connectwise")]
 
 
 @pytest.fixture(scope="module")
 def partner(stack):
     return stack.new_partner("proseware", "Proseware IT")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def healthy_connectwise(stack):
-    """The faults of these tests end with them."""
-    yield
-    stack.set_faults(outage=False)
 
 
 @pytest.mark.parametrize(
@@ -54,13 +47,11 @@ def test_a_change_is_refused_while_connectwise_is_down(setup_page, stack, partne
     setup_page.enter_connection(stack.connectwise)
     setup_page.enter_private_key(stack.connectwise["private_key"])
     stack.set_faults(outage=True)
-    try:
-        setup_page.save_connection()
-        setup_page.expect_refusal(503)
-        setup_page.expect_text("Try again in a few minutes")
-        setup_page.inspect("problem-unavailable")
-    finally:
-        stack.set_faults(outage=False)
+    setup_page.save_connection()
+    setup_page.expect_refusal(503)
+    setup_page.expect_text("Try again in a few minutes")
+    setup_page.inspect("problem-unavailable")
+    stack.set_faults(outage=False)
 
 
 def test_of_two_people_who_save_the_second_is_told(setup_page, inspector, stack, partner):

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from stack import wait_until
 
-pytestmark = pytest.mark.steps
+pytestmark = [pytest.mark.steps, pytest.mark.usefixtures("healthy_connectwise")]
 
 # The numbers of companies in ConnectWise.
 MAPPED, OFF, UNMAPPED = "acme-dental", "baker-and-sons", "cedar-valley"
@@ -24,13 +24,6 @@ LONG, ROUNDS = "long", 25
 @pytest.fixture(scope="module")
 def partner(stack):
     return stack.new_partner("adventure", "Adventure Works")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def healthy_connectwise(stack):
-    """The faults of these tests end with them."""
-    yield
-    stack.set_faults(rules=[], keys="ok", outage=False)
 
 
 def show_alert(setup_page, title):

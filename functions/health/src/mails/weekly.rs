@@ -71,9 +71,7 @@ pub(crate) fn weekly(context: MailContext<'_>, facts: &WeekFacts<'_>) -> Mail {
     let draft = Draft {
         subject: format!("Ticketbridge: your week, {tickets} created ({partner})"),
         opening: format!("The last 7 days of {partner}, until {}:", at(facts.now)),
-        facts: figures(facts)
-            .chain(last_messages(&context, facts))
-            .collect(),
+        facts: [figures(facts), last_messages(&context, facts)].concat(),
         points,
         more: None,
         paragraphs,
@@ -85,7 +83,7 @@ pub(crate) fn weekly(context: MailContext<'_>, facts: &WeekFacts<'_>) -> Mail {
 }
 
 /// The figures, in the words of the page.
-fn figures(facts: &WeekFacts<'_>) -> impl Iterator<Item = String> {
+fn figures(facts: &WeekFacts<'_>) -> Vec<String> {
     let week = &facts.week;
     let mut figures = vec![
         format!("Alerts raised: {}", week.raised),
@@ -123,11 +121,11 @@ fn figures(facts: &WeekFacts<'_>) -> impl Iterator<Item = String> {
             at(accepted_at)
         ));
     }
-    figures.into_iter()
+    figures
 }
 
 /// When each source sent its last message, those that have been quiet for the longest time first.
-fn last_messages(context: &MailContext<'_>, facts: &WeekFacts<'_>) -> impl Iterator<Item = String> {
+fn last_messages(context: &MailContext<'_>, facts: &WeekFacts<'_>) -> Vec<String> {
     let mut sources: Vec<_> = facts.last_messages.iter().collect();
     sources.sort_by_key(|(_, last)| **last);
     let more = sources.len().saturating_sub(MAX_SOURCES);
@@ -135,7 +133,7 @@ fn last_messages(context: &MailContext<'_>, facts: &WeekFacts<'_>) -> impl Itera
         let last = last.map_or_else(|| "none yet".to_owned(), at);
         format!("Last message of {}: {last}", source_name(source, context))
     };
-    let named: Vec<_> = sources.into_iter().take(MAX_SOURCES).map(line).collect();
     let more = (more > 0).then(|| format!("Later messages came from {more} more sources"));
-    named.into_iter().chain(more)
+    let named = sources.into_iter().take(MAX_SOURCES).map(line);
+    named.chain(more).collect()
 }

@@ -239,12 +239,10 @@ impl<'a> ChaosRound<'a> {
             tickets.extend(Inspector::tickets_of(partner.site).await?);
         }
         tickets.retain(|ticket| !self.earlier.contains(ticket.item_key()));
-        let observed = self.observed(&calls, &tickets);
         let evidence = Evidence {
             records: self.inspector.records().await?,
             pages: self.pages().await?,
-            noted_late: Self::noted_late(&observed),
-            observed,
+            observed: self.observed(&calls, &tickets),
             tickets,
             dead_letters: self.inspector.dead_letters().await?.total(),
         };
@@ -264,12 +262,6 @@ impl<'a> ChaosRound<'a> {
             evidence,
             elapsed,
         })
-    }
-
-    /// The item keys of the alerts whose ticket got a note after the call was answered.
-    fn noted_late(observed: &BTreeMap<String, Observation>) -> BTreeSet<String> {
-        let late = observed.iter().filter(|(_, of)| of.late_notes > 0);
-        late.map(|(item, _)| item.clone()).collect()
     }
 
     /// What the journals and the sources' times say of each alert.

@@ -1,6 +1,6 @@
 //! Compares the alerts table and ConnectWise's tickets with what must be true at the end. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use domain::alert::record::{Actual, Record};
@@ -44,9 +44,6 @@ pub(crate) struct Evidence {
     pub(crate) records: BTreeMap<String, Record>,
     /// All tickets with a reference, open or closed.
     pub(crate) tickets: Vec<ReferencedTicket>,
-    /// The item keys of the alerts whose ticket got a note late. A rule of the site then reopens
-    /// the ticket, also if a technician closed it meanwhile.
-    pub(crate) noted_late: BTreeSet<String>,
     /// What is known of each alert without its record, by its item key.
     pub(crate) observed: BTreeMap<String, Observation>,
     /// What each partner's page shows.
@@ -183,7 +180,9 @@ pub(crate) fn verdict(alerts: &[ChaosAlert], evidence: &Evidence) -> ChaosVerdic
     for alert in alerts {
         let item = alert.key.item_key();
         let its = tickets.remove(item.as_str()).unwrap_or_default();
-        let is_noted_late = evidence.noted_late.contains(&item);
+        // A rule of the site reopens a ticket after a note, also if a technician closed it meanwhile.
+        let observed = evidence.observed.get(&item);
+        let is_noted_late = observed.is_some_and(|observed| observed.late_notes > 0);
         let record = evidence.records.get(&item);
         let violation = violation(alert, record, &its, is_noted_late)
             .or_else(|| page_violation(alert, record?, its.first().copied(), evidence));
@@ -417,7 +416,6 @@ mod tests {
             row(&alerts[4], AlertState::Closed, Some(15)),
         ];
         let evidence = Evidence {
-            noted_late: BTreeSet::new(),
             observed: BTreeMap::new(),
             pages: [(alerts[0].key.partner.clone(), page(&records, rows))].into(),
             records,
@@ -759,7 +757,12 @@ mod tests {
         evidence.tickets[2].closed = false;
         evidence.tickets[2].closed_by = None;
         assert_ne!(verdict(&alerts, &evidence), ChaosVerdict::default());
-        evidence.noted_late.insert(alerts[4].key.item_key());
+        let late = Observation {
+            notes: 1,
+            late_notes: 1,
+            ..Observation::default()
+        };
+        evidence.observed.insert(alerts[4].key.item_key(), late);
         assert_eq!(verdict(&alerts, &evidence), ChaosVerdict::default());
         evidence.tickets[2].closed = true;
         evidence.tickets[2].closed_by = Some(INTEGRATION.to_owned());
