@@ -94,6 +94,8 @@ class Inspector:
         """Fails with everything that is wrong with the page as it is shown now."""
         if self._is_paused:
             return
+        # A person sees a page with its stylesheet. Its rows are there before.
+        self._page.wait_for_load_state("load")
         self._taken += 1
         # For each fault the screens that have it.
         wrong = {}

@@ -1,5 +1,10 @@
 """The inspection passes a page that is in order, and names each fault of another."""
 
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
 import pytest
 
 HEAD = """<!doctype html><html lang=en><title>t</title>
@@ -22,6 +27,38 @@ BAD = (
     <p class=phone>narrow<p class=tablet>wide<p class=dark>dark</main>"""
 )
 POLICY = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
+STYLED = HEAD + "<link rel=icon href='data:,'><link rel=stylesheet href=late.css><main><h1>A</h1><pre>"
+STYLED += "a line that is not broken and is far too long for the narrow window of a telephone</pre></main>"
+
+
+class LateStylesheet(BaseHTTPRequestHandler):
+    """A page that is read before its stylesheet arrives."""
+
+    def do_GET(self):
+        is_page = self.path == "/"
+        if not is_page:
+            time.sleep(1)
+        body = STYLED if is_page else "pre { white-space: pre-wrap }"
+        self.send_response(200)
+        self.send_header("content-type", "text/html" if is_page else "text/css")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_):
+        """Nothing: pytest shows what is wrong."""
+
+
+@contextmanager
+def served(handler):
+    """The address of a server, which ends with the block."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    Thread(target=server.serve_forever).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def show(page, html):
@@ -62,3 +99,9 @@ def test_every_fault_of_a_page_is_named(page, inspector, stack):
     for name in ["01-good", "01-good-phone", "01-good-dark", "02-bad", "02-bad-phone-dark"]:
         screenshot = stack.folder / "screens" / "test_inspection" / f"{name}.png"
         assert screenshot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_page_is_inspected_once_its_stylesheet_has_arrived(page, inspector):
+    with served(LateStylesheet) as address:
+        page.goto(address, wait_until="commit")
+        inspector.inspect("styled")
