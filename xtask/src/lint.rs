@@ -10,12 +10,11 @@ use local_stack::environment;
 use local_stack::process::{capture, run as run_program};
 use local_stack::progress::step;
 use local_stack::venv::{PythonTools, Venv};
-use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::api_tests;
-use crate::cargo_tool::{DENY, MACHETE};
 use crate::programs::Architecture;
+use crate::tool::{DENY, SHEAR, ZIZMOR};
 use crate::{docs, release};
 
 const TEMPLATE: &str = "infra/template.yaml";
@@ -49,11 +48,7 @@ const CHECKOV: PythonTools = PythonTools {
 /// Checkers of the workflow and the Terraform module. None of them needs the network.
 const RELEASE_LINTERS: PythonTools = PythonTools {
     name: "release-linters",
-    requirements: &[
-        "check-jsonschema==0.39.0",
-        "python-hcl2==8.1.4",
-        "zizmor==1.32.0",
-    ],
+    requirements: &["check-jsonschema==0.39.0", "python-hcl2==8.1.4"],
     file: "",
 };
 /// The workflows, and the Terraform module, from the repository's root.
@@ -152,8 +147,7 @@ async fn release_files() -> Result<()> {
             .args(["--builtin-schema", "vendor.github-workflows"])
             .args(&workflows);
         run_program("check-jsonschema", schema).await?;
-        // A program, not a script of Python.
-        let mut zizmor = Command::new(linters.bin().join("zizmor"));
+        let mut zizmor = ZIZMOR.command().await?;
         zizmor.args(["--offline", "--quiet"]).args(&workflows);
         run_program("zizmor", zizmor).await
     })
@@ -187,35 +181,17 @@ fn files_in(folder: &str, ending: &str) -> Result<Vec<PathBuf>> {
 }
 
 async fn unused_dependencies() -> Result<()> {
-    let machete = MACHETE.ensure().await?;
-    step("dependencies: unused", async {
-        let mut command = machete.command();
-        // Not `.`, which contains `target`, and not `fuzz`, which includes another crate's file.
-        command.args(["functions", "shared", "tests", "tools", "xtask"]);
-        capture("cargo machete", command).await
-    })
-    .await?;
+    let mut shear = SHEAR.command().await?;
+    shear.args(["--locked", "--deny-warnings"]);
+    step("dependencies: unused", capture("cargo shear", shear)).await?;
     Ok(())
 }
 
 /// First the rules of deny.toml, which need only the lock file, then the advisories, which need
 /// their database.
 async fn dependencies() -> Result<Vec<String>> {
-    let deny = DENY.ensure().await?;
-    let check = |what: &[&str]| {
-        let mut command = deny.command();
-        command
-            .args(["--locked", "--log-level", "warn", "check"])
-            .args(["-D", "warnings", "--hide-inclusion-graph"])
-            .args(what);
-        run_program("cargo deny", command)
-    };
-    step(
-        "dependencies: bans, licences, sources",
-        check(&["bans", "licenses", "sources"]),
-    )
-    .await?;
-    let mut fetch = deny.command();
+    check_dependencies(&["bans", "licenses", "sources"]).await?;
+    let mut fetch = DENY.command().await?;
     fetch
         .args(["fetch", "db"])
         // Fail instead of asking for a password.
@@ -232,6 +208,15 @@ async fn dependencies() -> Result<Vec<String>> {
         );
         return Ok(vec![unchecked]);
     }
-    step("dependencies: advisories", check(&["advisories"])).await?;
+    check_dependencies(&["advisories"]).await?;
     Ok(Vec::new())
+}
+
+async fn check_dependencies(what: &[&str]) -> Result<()> {
+    let mut deny = DENY.command().await?;
+    deny.args(["--locked", "--log-level", "warn", "check"])
+        .args(["-D", "warnings", "--hide-inclusion-graph"])
+        .args(what);
+    let title = format!("dependencies: {}", what.join(", "));
+    step(&title, run_program("cargo deny", deny)).await
 }

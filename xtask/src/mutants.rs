@@ -13,7 +13,7 @@ use local_stack::process::ProcessGroup;
 use local_stack::progress::step;
 use local_stack::run_folder::RunFolder;
 
-use crate::cargo_tool::MUTANTS;
+use crate::tool::MUTANTS;
 
 /// Where accepted changes are listed.
 const CONFIG: &str = ".cargo/mutants.toml";
@@ -70,7 +70,7 @@ pub(crate) async fn run(options: &MutantsOptions) -> Result<()> {
     let copies = RunFolder::create("mutants")?;
     let reports = environment::target("mutants");
     fs::create_dir_all(&reports)?;
-    let mut command = MUTANTS.ensure().await?.command();
+    let mut command = MUTANTS.command().await?;
     command
         .args(["--package", "domain", "--jobs", "1", "--no-shuffle"])
         .arg("--output")

@@ -8,7 +8,7 @@ use local_stack::environment;
 use local_stack::process::ProcessGroup;
 use tokio::process::Command;
 
-use crate::cargo_tool::NEXTEST;
+use crate::tool::NEXTEST;
 
 /// A test's stack has many processes to stop after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(60);
@@ -81,8 +81,8 @@ pub(crate) async fn run(test: SystemTest) -> Result<()> {
 pub(crate) async fn run_all(tests: &[SystemTest]) -> Result<()> {
     let filter = tests.iter().map(|test| format!("test(={})", test.name()));
     let filter = filter.collect::<Vec<_>>().join(" | ");
-    let mut command = NEXTEST.ensure().await?.command();
-    command.arg("run").args(PACKAGES);
+    let mut command = NEXTEST.command().await?;
+    command.args(["nextest", "run"]).args(PACKAGES);
     command.args(["--run-ignored", "only", "--no-fail-fast", "-E", &filter]);
     command.args(["--success-output", "immediate"]);
     run_to_end("the tests of deployed stacks", command).await
@@ -115,8 +115,8 @@ pub(crate) async fn demo() -> Result<()> {
 }
 
 async fn nextest(test: SystemTest) -> Result<Command> {
-    let mut command = NEXTEST.ensure().await?.command();
-    command.arg("run").args(PACKAGES);
+    let mut command = NEXTEST.command().await?;
+    command.args(["nextest", "run"]).args(PACKAGES);
     command.args(["--run-ignored", "only", "--no-capture"]);
     command.args(["-E", &format!("test(={})", test.name())]);
     Ok(command)

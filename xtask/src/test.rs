@@ -9,10 +9,10 @@ use local_stack::run_folder::RunFolder;
 use local_stack::venv::{EMULATOR, Venv};
 
 use crate::api_tests::ApiOptions;
-use crate::cargo_tool::NEXTEST;
 use crate::mutants::{self, MutantsOptions};
 use crate::release::{self, ReleaseOptions};
 use crate::system_tests::{self, ChaosOptions, SystemTest};
+use crate::tool::NEXTEST;
 use crate::try_release::{self, TryReleaseOptions};
 use crate::try_upgrade::{self, TryUpgradeOptions};
 use crate::{api_tests, browser_tests, clients, fuzz, lint};
@@ -64,9 +64,15 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
 
 /// The larger configurations of the model checker, optimised.
 async fn model_checks() -> Result<()> {
-    let nextest = NEXTEST.ensure().await?;
-    let mut checks = nextest.command();
-    checks.args(["run", "--cargo-profile", "checker", "--package", "domain"]);
+    let mut checks = NEXTEST.command().await?;
+    checks.args([
+        "nextest",
+        "run",
+        "--cargo-profile",
+        "checker",
+        "--package",
+        "domain",
+    ]);
     checks.args(["--test", "model", "--run-ignored", "only", "--no-capture"]);
     step(
         "every state of the larger models",
@@ -76,7 +82,6 @@ async fn model_checks() -> Result<()> {
 }
 
 async fn tests() -> Result<()> {
-    let nextest = NEXTEST.ensure().await?;
     let folder = RunFolder::create("test")?;
     let venv = Venv::ensure(EMULATOR).await?;
     let emulator = step(
@@ -89,8 +94,8 @@ async fn tests() -> Result<()> {
     } else {
         "default"
     };
-    let mut all = nextest.command();
-    all.args(["run", "--workspace", "--profile", profile])
+    let mut all = NEXTEST.command().await?;
+    all.args(["nextest", "run", "--workspace", "--profile", profile])
         .env(TEST_AWS, emulator.endpoint());
     step("all tests", run_program("cargo nextest", all)).await?;
     let docs = environment::cargo(&["test", "--workspace", "--doc", "--quiet"]);

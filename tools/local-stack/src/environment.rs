@@ -49,23 +49,31 @@ pub fn target(path: &str) -> PathBuf {
 
 /// The cargo that runs this program, so that every step uses one toolchain, at the repository's
 /// root.
-///
-/// The variables that cargo sets for the running package are removed. Build scripts that read them
-/// (ring's does) would see other values than in a build started by hand, and all crates above them
-/// would be rebuilt each time.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that reads the environment"
 )]
 pub fn cargo(arguments: &[&str]) -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root()).args(arguments);
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = caller_of_cargo(Path::new(&cargo));
+    command.args(arguments);
+    command
+}
+
+/// A program that runs cargo, such as one of its subcommands, at the repository's root.
+///
+/// The variables that cargo sets for the running package are removed. Build scripts that read them
+/// (ring's does) would see other values than in a build started by hand, and all crates above them
+/// would be rebuilt each time.
+pub fn caller_of_cargo(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root());
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(describes_the_package) {
-            cargo.env_remove(name);
+            command.env_remove(name);
         }
     }
-    cargo
+    command
 }
 
 fn describes_the_package(variable: &str) -> bool {

@@ -11,8 +11,8 @@ use local_stack::progress::step;
 
 use super::licenses;
 use super::source::Source;
-use crate::cargo_tool::CYCLONEDX;
 use crate::programs::{Architecture, OPERATOR_PROGRAM};
+use crate::tool::CYCLONEDX;
 
 /// Dependencies are the same for both architectures.
 const TARGET: Architecture = Architecture::X86_64;
@@ -21,7 +21,6 @@ const ROOT_NAME: &str = "file:///ticketbridge";
 
 /// Writes `NAME.cdx.json` (CycloneDX 1.5) for each program.
 pub(super) async fn write_sboms(work: &Path, files: &Path, source: &Source) -> Result<()> {
-    let tool = CYCLONEDX.ensure().await?;
     // The tool writes beside each manifest. A copy keeps the source tree clean.
     let copy = work.join("sources");
     for file in &source.files {
@@ -35,7 +34,7 @@ pub(super) async fn write_sboms(work: &Path, files: &Path, source: &Source) -> R
             fs::copy(original, to)?;
         }
     }
-    let mut cyclonedx = tool.command();
+    let mut cyclonedx = CYCLONEDX.command().await?;
     cyclonedx
         .current_dir(&copy)
         .env("SOURCE_DATE_EPOCH", &source.commit_time)
