@@ -150,4 +150,11 @@ def test_the_overview_is_red_while_connectwise_refuses_the_keys(setup_page, stac
     show_alert(setup_page, "Disk full on refused")
     setup_page.expect_text("ConnectWise refuses the connection")
     setup_page.inspect("alert-refused")
-    setup_page.go_to("boards")
+    for path in ["boards", "tenants", "confirm", "test"]:
+        setup_page.go_to(path)
+    # Everything on it is chosen from lists of ConnectWise.
+    with setup_page.paused():
+        setup_page.go_to("tickets")
+    setup_page.expect_refusal(422)
+    setup_page.expect_text("This page cannot be shown now")
+    setup_page.inspect("tickets-refused")

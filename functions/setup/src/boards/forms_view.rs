@@ -6,38 +6,43 @@ use domain::setup::board_name::BoardName;
 use maud::{Markup, html};
 use store::DedicatedBoard;
 
-use crate::boards::view::{BoardOptions, BoardsView, NamedOption, category_title};
+use crate::boards::view::{BoardOptions, BoardsView, ExistingBoards, NamedOption, category_title};
 use crate::paths;
 
-pub(super) fn existing_form(view: &BoardsView) -> Markup {
+pub(super) fn existing_form(view: &BoardsView, existing: &ExistingBoards) -> Markup {
     html! {
         h2 { "Boards that exist" }
         p {
             "You can choose statuses and ticket types afterwards. "
-            @match &view.default_board {
-                Some(board) => { "The API member's default board is " strong { (board.name) } "." }
-                None => { "The API member has no default service board. If you leave the choice to ConnectWise, it chooses board, type and status, and the start status cannot be chosen." }
+            @if let Some(board) = &existing.default {
+                "The API member's default board is " strong { (board.name) } "."
+            } @else if existing.has_no_default {
+                "The API member has no default service board. If you leave the choice to ConnectWise, it chooses board, type and status, and the start status cannot be chosen."
             }
         }
         form method="post" action=(paths::EXISTING_BOARDS) data-render {
             input type="hidden" name="version" value=(view.settings_version);
             @for (name, category) in [("operations", Category::Operations), ("cyber_alerts", Category::CyberAlerts)] {
-                (board_select(name, category, view))
+                (board_select(name, category, view.prefilled(category), existing))
             }
             div { button { "Review the choice" } }
         }
     }
 }
 
-fn board_select(name: &str, category: Category, view: &BoardsView) -> Markup {
-    let chosen = view.prefilled(category);
-    let unlisted = chosen.filter(|id| !view.existing.iter().any(|board| board.id == *id));
+fn board_select(
+    name: &str,
+    category: Category,
+    chosen: Option<RecordId>,
+    existing: &ExistingBoards,
+) -> Markup {
+    let unlisted = chosen.filter(|id| !existing.usable.iter().any(|board| board.id == *id));
     html! {
         label for=(name) { "Board for " (category_title(category).to_lowercase()) }
         select id=(name) name=(name) {
             option value="" selected[chosen.is_none()] { "chosen by ConnectWise" }
             @if let Some(id) = unlisted { option value=(id) selected { "number " (id) ", not listed" } }
-            @for board in &view.existing {
+            @for board in &existing.usable {
                 option value=(board.id) selected[chosen == Some(board.id)] { (board.name) }
             }
         }

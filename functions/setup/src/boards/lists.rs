@@ -57,10 +57,18 @@ pub(super) async fn readable_parts(
 pub(super) struct OfferedBoards {
     /// Also those that cannot be chosen.
     pub(super) boards: Vec<FoundBoard>,
-    /// The API member's default board; `None` if it has none.
-    pub(super) default: Option<RecordId>,
+    pub(super) default: DefaultBoard,
     /// The rights without which something is not known.
     pub(super) missing_rights: Vec<&'static str>,
+}
+
+/// The API member's default board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DefaultBoard {
+    /// The API member lacks the right to read it.
+    Unknown,
+    None,
+    Board(RecordId),
 }
 
 /// Lists the boards that the API member sees. Tickets on the others could not be found again.
@@ -90,21 +98,25 @@ pub(super) async fn offered_boards(
     if let Some(member) = &member {
         boards.retain(|board| !member.excluded_service_board_ids.contains(&board.id));
     }
-    let default = member.and_then(|member| member.service_default_board);
-    if let Some(default) = &default
-        && !boards.iter().any(|board| board.id == default.id)
-    {
-        boards.push(FoundBoard {
-            id: default.id,
-            name: default.name.clone(),
-            inactive: false,
-            for_projects: false,
-        });
-    }
+    let default = match member.map(|member| member.service_default_board) {
+        None => DefaultBoard::Unknown,
+        Some(None) => DefaultBoard::None,
+        Some(Some(default)) => {
+            if !boards.iter().any(|board| board.id == default.id) {
+                boards.push(FoundBoard {
+                    id: default.id,
+                    name: default.name,
+                    inactive: false,
+                    for_projects: false,
+                });
+            }
+            DefaultBoard::Board(default.id)
+        }
+    };
     boards.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
     Ok(OfferedBoards {
         boards,
-        default: default.map(|board| board.id),
+        default,
         missing_rights,
     })
 }

@@ -12,7 +12,7 @@ use store::DedicatedBoards;
 
 use crate::boards::form::{BoardLists, has_department};
 use crate::boards::forms_view::{dedicated_form, existing_form};
-use crate::boards::lists::OfferedBoards;
+use crate::boards::lists::{DefaultBoard, OfferedBoards};
 use crate::connection::client::{missing_right, problem_of};
 use crate::paths;
 use crate::step::SetupStep;
@@ -22,10 +22,8 @@ pub(super) struct BoardsView {
     mode: BoardsMode,
     operations: Option<ChosenBoard>,
     cyber_alerts: Option<ChosenBoard>,
-    /// The boards that can be chosen.
-    pub(super) existing: Vec<NamedOption>,
-    /// The API member's default board; `None` if it has none, or lacks the right to read it.
-    pub(super) default_board: Option<NamedOption>,
+    /// The boards that exist; `None` if ConnectWise cannot be read now.
+    pub(super) existing: Option<ExistingBoards>,
     /// The dedicated boards that are being created.
     #[serde(skip_serializing_if = "Option::is_none")]
     making: Option<BoardsInProgress>,
@@ -53,6 +51,16 @@ enum BoardsMode {
     OneBoard,
     /// No board is chosen: ConnectWise's own defaults apply.
     LeftToConnectwise,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ExistingBoards {
+    /// Those that can be chosen.
+    pub(super) usable: Vec<NamedOption>,
+    /// The API member's default board, if it has one that can be read.
+    pub(super) default: Option<NamedOption>,
+    /// ConnectWise said that the API member has no default board.
+    pub(super) has_no_default: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -98,8 +106,7 @@ impl BoardsView {
             mode: BoardsMode::NotConnected,
             operations: None,
             cyber_alerts: None,
-            existing: Vec::new(),
-            default_board: None,
+            existing: None,
             making: None,
             requested: None,
             offers: None,
@@ -117,10 +124,15 @@ impl BoardsView {
         };
         let usable = offered.boards.iter();
         let usable = usable.filter(|board| board_issue(board).is_none());
-        self.existing = usable.map(option).collect();
-        let default = offered.boards.iter();
-        let mut default = default.filter(|board| Some(board.id) == offered.default);
-        self.default_board = default.next().map(option);
+        let mut all = offered.boards.iter();
+        self.existing = Some(ExistingBoards {
+            usable: usable.map(option).collect(),
+            default: match offered.default {
+                DefaultBoard::Unknown | DefaultBoard::None => None,
+                DefaultBoard::Board(id) => all.find(|board| board.id == id).map(option),
+            },
+            has_no_default: offered.default == DefaultBoard::None,
+        });
     }
 
     /// Sets what is chosen now.
@@ -170,6 +182,17 @@ impl BoardsView {
         });
     }
 
+    fn board_name(&self, board: Option<&ChosenBoard>) -> String {
+        let Some(ChosenBoard { board, name }) = board else {
+            return "chosen by ConnectWise".to_owned();
+        };
+        match (name, &self.existing) {
+            (Some(name), _) => name.clone(),
+            (None, Some(_)) => format!("number {board}, which the API member cannot see"),
+            (None, None) => format!("number {board}"),
+        }
+    }
+
     /// The board that the form of existing boards shows for a category: the present one, or the API
     /// member's default board before the first choice.
     pub(super) fn prefilled(&self, category: Category) -> Option<RecordId> {
@@ -178,7 +201,10 @@ impl BoardsView {
             Category::CyberAlerts => &self.cyber_alerts,
         };
         match self.mode {
-            BoardsMode::NotChosen => self.default_board.as_ref().map(|board| board.id),
+            BoardsMode::NotChosen => {
+                let default = self.existing.as_ref()?.default.as_ref();
+                default.map(|board| board.id)
+            }
             BoardsMode::NotConnected
             | BoardsMode::Making
             | BoardsMode::TwoBoards
@@ -253,7 +279,7 @@ pub(super) fn render(view: &BoardsView) -> Markup {
             BoardsMode::NotChosen => p { "Choose where tickets go." },
             BoardsMode::Making => (being_created(view)),
             BoardsMode::TwoBoards => (two_boards(view)),
-            BoardsMode::OneBoard => p { "All tickets go to the board " strong { (board_name(view.operations.as_ref())) } "." },
+            BoardsMode::OneBoard => p { "All tickets go to the board " strong { (view.board_name(view.operations.as_ref())) } "." },
             BoardsMode::LeftToConnectwise => {
                 p { "No board is chosen: ConnectWise chooses board, type and status. The start status cannot be chosen." }
             }
@@ -263,7 +289,7 @@ pub(super) fn render(view: &BoardsView) -> Markup {
             // Another choice would compete with the work.
             BoardsMode::NotConnected | BoardsMode::Making => {}
             BoardsMode::NotChosen | BoardsMode::TwoBoards | BoardsMode::OneBoard | BoardsMode::LeftToConnectwise => {
-                (existing_form(view))
+                @if let Some(existing) = &view.existing { (existing_form(view, existing)) }
                 @if let Some(options) = &view.offers { (dedicated_form(view, options)) }
             }
         }
@@ -292,20 +318,8 @@ fn two_boards(view: &BoardsView) -> Markup {
     html! {
         p { "Tickets go to these boards:" }
         dl {
-            dt { (category_title(Category::Operations)) } dd { (board_name(view.operations.as_ref())) }
-            dt { (category_title(Category::CyberAlerts)) } dd { (board_name(view.cyber_alerts.as_ref())) }
-        }
-    }
-}
-
-fn board_name(board: Option<&ChosenBoard>) -> String {
-    match board {
-        None => "chosen by ConnectWise".to_owned(),
-        Some(ChosenBoard {
-            name: Some(name), ..
-        }) => name.clone(),
-        Some(ChosenBoard { board, name: None }) => {
-            format!("number {board}, which the API member cannot see")
+            dt { (category_title(Category::Operations)) } dd { (view.board_name(view.operations.as_ref())) }
+            dt { (category_title(Category::CyberAlerts)) } dd { (view.board_name(view.cyber_alerts.as_ref())) }
         }
     }
 }
@@ -320,6 +334,14 @@ mod tests {
         NamedOption {
             id,
             name: name.to_owned(),
+        }
+    }
+
+    fn existing(default: Option<NamedOption>) -> ExistingBoards {
+        ExistingBoards {
+            usable: vec![option(20, "Alerts"), option(21, "Service Desk")],
+            default,
+            has_no_default: false,
         }
     }
 
@@ -358,8 +380,7 @@ mod tests {
     fn boards_offers_existing_and_dedicated_boards() {
         let view = BoardsView {
             mode: BoardsMode::NotChosen,
-            existing: vec![option(20, "Alerts"), option(21, "Service Desk")],
-            default_board: Some(option(21, "Service Desk")),
+            existing: Some(existing(Some(option(21, "Service Desk")))),
             offers: Some(options()),
             ..BoardsView::not_connected(1, 2)
         };
@@ -377,13 +398,42 @@ mod tests {
             mode: BoardsMode::TwoBoards,
             operations: Some(chosen(20, Some("Alerts"))),
             cyber_alerts: Some(chosen(29, None)),
-            existing: vec![option(20, "Alerts"), option(21, "Service Desk")],
+            existing: Some(ExistingBoards {
+                has_no_default: true,
+                ..existing(None)
+            }),
             offers: Some(options()),
             requested: Some(requested()),
             ..BoardsView::not_connected(1, 2)
         };
         let page = render(&view);
         insta::assert_snapshot!(crate::page::lines(&page));
+    }
+
+    #[test]
+    fn boards_says_nothing_of_a_connectwise_that_cannot_be_read() {
+        let view = BoardsView {
+            mode: BoardsMode::OneBoard,
+            operations: Some(ChosenBoard {
+                board: 21,
+                name: None,
+            }),
+            off: vec!["ConnectWise is down.".to_owned()],
+            ..BoardsView::not_connected(1, 2)
+        };
+        insta::assert_snapshot!(crate::page::lines(&render(&view)));
+    }
+
+    #[test]
+    fn boards_does_not_call_a_default_board_missing_that_it_cannot_read() {
+        let view = BoardsView {
+            mode: BoardsMode::NotChosen,
+            existing: Some(existing(None)),
+            ..BoardsView::not_connected(1, 2)
+        };
+        let page = crate::page::lines(&render(&view));
+        assert!(page.contains("Board for operations"), "{page}");
+        assert!(!page.contains("no default service board"), "{page}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::connection::error::ConnectionError;
 use crate::connection::prove::client_of;
 use crate::context::Setup;
 use crate::http::problem::Problem;
+use crate::step::SetupStep;
 
 /// A stored connection and a client with its keys. Only a call shows whether the keys still work.
 #[derive(Debug)]
@@ -90,7 +91,8 @@ pub(crate) fn problem_of(err: &Error) -> Problem {
         | Error::EndpointMissing { .. }
         | Error::RedirectRefused { .. }
         | Error::Forbidden { .. }
-        | Error::HostRefused { .. } => Problem::refused(
+        | Error::HostRefused { .. } => Problem::refused_until(
+            SetupStep::Check,
             "The connection to ConnectWise does not work any more. \"Check connection\" says what to correct.",
         ),
         Error::NotSent { .. }

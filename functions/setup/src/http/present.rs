@@ -2,7 +2,7 @@
 
 use aws::panics::catch;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::wire::problem::{PROBLEM_JSON, ProblemDetails};
@@ -12,17 +12,26 @@ use serde_json::json;
 use crate::auth::session::PartnerSession;
 use crate::http::problem::Problem;
 use crate::http::response::{ResponseContent, json_body};
-use crate::{page, paths};
+use crate::page::{self, Requested};
+use crate::paths;
 
 /// For the partner's page. Headers that the handler set are kept.
 pub(crate) async fn present(request: Request, next: Next) -> Response {
     let wants_json = wants_json(request.headers());
     let path = request.uri().path().to_owned();
+    let is_page = request.method() == Method::GET;
     let mut response = next.run(request).await;
     let session = response.extensions_mut().remove::<PartnerSession>();
     let form = |content| match wants_json {
         true => as_json(content),
-        false => as_page(content, &path, session.as_ref()),
+        false => as_page(
+            content,
+            &Requested {
+                path: &path,
+                is_page,
+            },
+            session.as_ref(),
+        ),
     };
     with_form(response, form)
 }
@@ -42,7 +51,11 @@ pub(crate) async fn catch_panics(request: Request, next: Next) -> Response {
 pub(crate) fn unread(problem: Problem, is_for_page: bool, headers: &HeaderMap) -> Response {
     let content = ResponseContent::Problem(problem);
     if is_for_page && !wants_json(headers) {
-        as_page(content, paths::START, None)
+        let request = Requested {
+            path: paths::START,
+            is_page: false,
+        };
+        as_page(content, &request, None)
     } else {
         as_json(content)
     }
@@ -75,10 +88,14 @@ fn as_json(content: ResponseContent) -> Response {
     }
 }
 
-fn as_page(content: ResponseContent, path: &str, session: Option<&PartnerSession>) -> Response {
+fn as_page(
+    content: ResponseContent,
+    request: &Requested<'_>,
+    session: Option<&PartnerSession>,
+) -> Response {
     match content {
         ResponseContent::Problem(problem) => {
-            let page = page::problem(&problem, path, session);
+            let page = page::problem(&problem, request, session);
             let mut response = html(problem.status, page);
             // A form that was sent without a script is shown again with it.
             response.extensions_mut().insert(problem);
@@ -88,7 +105,7 @@ fn as_page(content: ResponseContent, path: &str, session: Option<&PartnerSession
             let status = view.problem.as_ref().map(|problem| problem.status);
             html(status.unwrap_or(StatusCode::OK), view.page)
         }
-        ResponseContent::Change(change) => see_other(&change.next, path, session),
+        ResponseContent::Change(change) => see_other(&change.next, request, session),
     }
 }
 
@@ -115,10 +132,14 @@ fn html(status: StatusCode, page: Markup) -> Response {
 }
 
 /// The browser fetches the next page. Reloading that page repeats no change.
-fn see_other(next: &str, path: &str, session: Option<&PartnerSession>) -> Response {
+fn see_other(next: &str, request: &Requested<'_>, session: Option<&PartnerSession>) -> Response {
     match HeaderValue::from_str(next) {
         Ok(next) => (StatusCode::SEE_OTHER, [(header::LOCATION, next)]).into_response(),
-        Err(_) => as_page(ResponseContent::Problem(Problem::failed()), path, session),
+        Err(_) => as_page(
+            ResponseContent::Problem(Problem::failed()),
+            request,
+            session,
+        ),
     }
 }
 

@@ -5,6 +5,8 @@ use domain::PartnerId;
 use domain::wire::problem::ProblemDetails;
 use store::SaveOutcome;
 
+use crate::step::SetupStep;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
@@ -12,6 +14,8 @@ pub(crate) struct Problem {
     pub(crate) detail: String,
     /// The field of the form that it is about.
     pub(crate) field: Option<String>,
+    /// The page on which a person corrects it, if that is another page.
+    pub(crate) correct_at: Option<SetupStep>,
 }
 
 impl Problem {
@@ -21,6 +25,7 @@ impl Problem {
             title,
             detail: detail.into(),
             field: None,
+            correct_at: None,
         }
     }
 
@@ -37,6 +42,14 @@ impl Problem {
     pub(crate) fn refused(detail: impl Into<String>) -> Self {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         Self::new(status, "This cannot be done now", detail)
+    }
+
+    /// As `refused`, until a person has corrected something on another page.
+    pub(crate) fn refused_until(step: SetupStep, detail: impl Into<String>) -> Self {
+        Self {
+            correct_at: Some(step),
+            ..Self::refused(detail)
+        }
     }
 
     /// Another session saved a change since the page was loaded.

@@ -9,6 +9,7 @@ pub(crate) mod refill;
 #[cfg(test)]
 mod tests;
 
+use axum::http::StatusCode;
 use jiff::{Timestamp, Unit};
 use maud::{DOCTYPE, Markup, html};
 use serde::Serialize;
@@ -19,6 +20,13 @@ use crate::http::response::PageResponse;
 use crate::page::flash::FlashQuery;
 use crate::paths;
 use crate::step::SetupStep;
+
+/// What the browser asked for.
+pub(crate) struct Requested<'a> {
+    pub(crate) path: &'a str,
+    /// A page, not a change.
+    pub(crate) is_page: bool,
+}
 
 /// The response of a step: its view as JSON, and its content in the frame.
 pub(crate) fn step(
@@ -87,25 +95,40 @@ fn public_page(title: &str, content: &Markup) -> Markup {
 
 /// A problem, and a link to the page where it is corrected. A person who is signed in keeps the
 /// partner's head and menu.
-pub(crate) fn problem(problem: &Problem, path: &str, session: Option<&PartnerSession>) -> Markup {
-    let is_signed_out = problem.status == axum::http::StatusCode::UNAUTHORIZED;
+pub(crate) fn problem(
+    problem: &Problem,
+    request: &Requested<'_>,
+    session: Option<&PartnerSession>,
+) -> Markup {
+    let path = request.path;
+    let is_signed_out = problem.status == StatusCode::UNAUTHORIZED;
+    let is_of_page = request.is_page && problem.status == StatusCode::UNPROCESSABLE_ENTITY;
+    let back = page_of(path);
+    let title = match is_of_page {
+        true => "This page cannot be shown now",
+        false => problem.title,
+    };
     let content = html! {
         p role="alert" class="problem" data-field=[problem.field.as_deref()] { (problem.detail) }
-        @if is_signed_out {
-            p { a href=(paths::link_request(path)) { "Request a new link" } }
-        } @else {
-            p { a href=(page_of(path)) { "Back" } }
+        p {
+            @if is_signed_out {
+                a href=(paths::link_request(path)) { "Request a new link" }
+            } @else if let Some(step) = problem.correct_at {
+                a href=(step.path()) { (step.title()) }
+            } @else {
+                a href=(back) { (if request.is_page && back == path { "Try again" } else { "Back" }) }
+            }
         }
     };
     let (Some(session), Some((_, own))) = (session, paths::split(path)) else {
-        return public_page(problem.title, &content);
+        return public_page(title, &content);
     };
     let body = html! {
         (navigation(SetupStep::of_page(own)))
         // The script shows the problem at the form that was sent, in place of this page.
-        main id="main" data-problem-page { h1 { (problem.title) } (content) }
+        main id="main" data-problem-page { h1 { (title) } (content) }
     };
-    let title = format!("{} · {}", problem.title, session.name);
+    let title = format!("{title} · {}", session.name);
     frame(&title, Some(session), &body)
 }
 

@@ -51,7 +51,8 @@ pub(crate) async fn save(
     }
     let settings = stored.value;
     let before = settings.filter(|settings| settings.belongs_to(connection.epoch));
-    let before = before.ok_or_else(|| Problem::refused("Choose the boards first."))?;
+    let before = before
+        .ok_or_else(|| Problem::refused_until(SetupStep::Boards, "Choose the boards first."))?;
     let kinds = with_added(&setup.added_kinds(partner).await?);
     let off = form.kinds_off(&before, &kinds)?;
     let after = form.settings(&before, &kinds, connection.epoch)?;

@@ -136,7 +136,7 @@ async fn creating_both_boards_keeps_the_partners_choices() {
             (&view["mode"], &view["boards_version"]),
             (&json!("two_boards"), &json!(0))
         );
-        assert_eq!(view["default_board"]["name"], "Service Desk");
+        assert_eq!(view["existing"]["default"]["name"], "Service Desk");
         let leads = view["offers"]["team_leads"].as_array().unwrap();
         assert!(leads.iter().any(|lead| lead["id"] == 151), "{leads:?}");
         let page = browser.get("boards").await.expect(200);
@@ -353,13 +353,16 @@ async fn boards_that_take_no_tickets_cannot_be_chosen() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let view = browser.get_json("boards").await.expect(200).json();
-    let offered = view["existing"].as_array().unwrap();
+    let offered = view["existing"]["usable"].as_array().unwrap();
     let inactive = json!([{ "op": "replace", "path": "inactiveFlag", "value": true }]);
     env.connectwise
         .call_as_technician(Method::PATCH, "/service/boards/22", Some(inactive))
         .await;
     let now = browser.get_json("boards").await.expect(200).json();
-    assert_eq!(now["existing"].as_array().unwrap().len(), offered.len() - 1);
+    assert_eq!(
+        now["existing"]["usable"].as_array().unwrap().len(),
+        offered.len() - 1
+    );
     for (board, words) in [(99, "no such board"), (22, "inactive")] {
         let form = one_board(board, &view["settings_version"]);
         let problem = browser.submit(EXISTING, &form, 422).await;
