@@ -38,13 +38,15 @@ def wait_until(what, ask, within=PATIENCE):
 
 
 class Stack:
-    """Addresses and keys come from a file of `cargo xtask browser`, named by TICKETBRIDGE_STACK."""
+    """Addresses and keys come from a file of `cargo xtask browser`, named by TICKETBRIDGE_STACKS.
+    Each worker of pytest-xdist has a stack of its own."""
 
     def __init__(self):
-        path = os.environ.get("TICKETBRIDGE_STACK")
+        path = os.environ.get("TICKETBRIDGE_STACKS")
         assert path, "start these tests with `cargo xtask browser`"
         self.folder = Path(path).parent
-        self._described = json.loads(Path(path).read_text())
+        worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        self._described = json.loads(Path(path).read_text())[worker]
         self.origin = self._described["origin"]
         self.connectwise = self._described["connectwise"]
 

@@ -1,5 +1,5 @@
 //! `cargo xtask browser`: tries the partner's page in Chromium. The tests are Python, in
-//! `tests/browser`; this starts the stack that they use and says where it is.
+//! `tests/browser`; this starts the stacks that they use and says where they are.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +11,7 @@ use local_stack::empty_stack::{EmptyStack, StackTimes};
 use local_stack::emulator::{REGION, ROOT_KEY};
 use local_stack::environment;
 use local_stack::process::run as run_program;
+use local_stack::run_folder::RunFolder;
 use local_stack::venv::{PythonTools, Venv};
 use serde_json::{Value, json};
 
@@ -20,6 +21,7 @@ const TOOLS: PythonTools = PythonTools {
     requirements: &[
         "playwright==1.65.2",
         "pytest==9.2.0",
+        "pytest-xdist==3.8.0",
         "axe-playwright-python==0.1.8",
         "botocore==1.44.8",
         "urllib3==2.8.0",
@@ -33,8 +35,11 @@ const TESTS: &str = "tests/browser";
 const PICTURES: &str = include_str!("../../tests/browser/pictures.json");
 /// Where the documents find them, from the repository's root.
 const SCREENS: &str = "docs/screens";
-/// The variable in which the tests find the file that describes the stack.
-const STACK: &str = "TICKETBRIDGE_STACK";
+/// The variable in which the tests find the file that describes the stacks, one for each worker.
+const STACKS: &str = "TICKETBRIDGE_STACKS";
+/// How many files of tests run side by side. Each worker has a stack of its own, since tests switch
+/// faults of ConnectWise on.
+const WORKERS: usize = 2;
 
 /// Playwright drives it, and does not bring it. Without a font every letter is a box.
 const CHROMIUM: DebianProgram = DebianProgram {
@@ -52,16 +57,28 @@ pub(crate) struct BrowserOptions {
     pytest: Vec<String>,
 }
 
-/// Runs the tests against a fresh stack that has no partner.
+/// Runs the tests against fresh stacks that have no partner. A selection of them runs with one
+/// worker, and so in its order.
 ///
 /// # Errors
-/// When Chromium cannot be installed, the stack does not start, or a test fails.
+/// When Chromium cannot be installed, a stack does not start, or a test fails.
 pub(crate) async fn run(options: &BrowserOptions) -> Result<()> {
-    let stack = EmptyStack::start("browser", StackTimes::DEMO, 0).await?;
-    CHROMIUM.ensure(stack.folder()).await?;
+    let folder = RunFolder::create("browser")?;
+    CHROMIUM.ensure(folder.path()).await?;
     let venv = Venv::ensure(TOOLS).await?;
-    let description = stack.folder().join("stack.json");
-    fs::write(&description, describe(&stack)).context("cannot write the stack's description")?;
+    let workers = match options.pytest.is_empty() {
+        true => WORKERS,
+        false => 1,
+    };
+    let mut stacks = Vec::new();
+    for worker in 0..workers {
+        let run = format!("browser-{worker}");
+        stacks.push(EmptyStack::start(&run, StackTimes::DEMO, 0).await?);
+    }
+    let description = folder.path().join("stacks.json");
+    let described: Vec<Value> = stacks.iter().map(describe).collect();
+    fs::write(&description, format!("{:#}\n", json!(described)))
+        .context("cannot write the description of the stacks")?;
     let mut pytest = venv.python();
     // -B: no compiled files beside the tests.
     pytest
@@ -70,19 +87,25 @@ pub(crate) async fn run(options: &BrowserOptions) -> Result<()> {
         .args(&options.pytest)
         .env_clear()
         .envs(environment::bare_environment())
-        .env(STACK, &description);
-    println!("- the partner's page in Chromium, at {}", stack.setup_url());
+        .env(STACKS, &description);
+    if workers > 1 {
+        // The tests of a file are steps of one story.
+        pytest.args(["--numprocesses", &workers.to_string(), "--dist", "loadfile"]);
+    }
+    println!("- the partner's page in Chromium");
     let tested = run_program("pytest", pytest).await;
     if tested.is_err() {
-        stack.save_function_logs().await;
+        for stack in &stacks {
+            stack.save_function_logs().await;
+        }
     }
     println!(
         "  screenshots of each page are in {}",
-        stack.folder().join("screens").display()
+        folder.path().join("screens").display()
     );
     tested?;
     if options.pictures {
-        replace_pictures(&stack.folder().join("pictures"))?;
+        replace_pictures(&folder.path().join("pictures"))?;
     }
     Ok(())
 }
@@ -104,10 +127,10 @@ fn replace_pictures(taken: &Path) -> Result<()> {
 }
 
 /// What the tests need to know. The names are those of the `stack.json` of `cargo xtask up`.
-fn describe(stack: &EmptyStack) -> String {
+fn describe(stack: &EmptyStack) -> Value {
     let operator = stack.operator.keys();
     let integration = &stack.simulator.integration;
-    let description = json!({
+    json!({
         "origin": stack.proxy.origin(),
         "operator_url": stack.operator.url(),
         "operator": {
@@ -127,6 +150,5 @@ fn describe(stack: &EmptyStack) -> String {
         },
         "alerts_table": stack.deployed.alerts_table,
         "config_table": stack.deployed.config_table,
-    });
-    format!("{description:#}\n")
+    })
 }
