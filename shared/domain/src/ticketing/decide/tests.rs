@@ -11,7 +11,7 @@ use crate::alert::event::{AlertChange, Event, Particulars, Severity};
 use crate::alert::fold::fold;
 use crate::alert::key::TicketRef;
 use crate::alert::kind::Category;
-use crate::alert::record::{NoteKind, TicketEnd};
+use crate::alert::record::{NoteKind, OpenTicket, TicketEnd};
 use crate::connection::breaker::Breaker;
 use crate::fixtures::{
     self, RETENTION, SETTLE, at, duplicate, event, key, new_claim, raised, resolved,
@@ -19,7 +19,7 @@ use crate::fixtures::{
 use crate::maintenance::windows::MaintenanceWindows;
 use crate::setup::assignment::Assignee;
 use crate::setup::mapping::Mapping;
-use crate::setup::settings::{Settings, TicketType};
+use crate::setup::settings::{OnResolve, Settings, TicketType};
 use crate::ticketing::manual_change::ManualChange;
 use crate::ticketing::write_effect::{WriteEffect, apply_effect};
 use crate::{ClaimId, Kind};
