@@ -47,6 +47,7 @@ class Stack:
         self.folder = Path(path).parent
         worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
         self._described = json.loads(Path(path).read_text())[worker]
+        self._partners = set()
         self.origin = self._described["origin"]
         self.connectwise = self._described["connectwise"]
 
@@ -60,6 +61,9 @@ class Stack:
 
     def new_partner(self, partner, name, manages_sources=False):
         """Registers a partner and a source of alerts, and creates a link to the partner's page."""
+        # Else a test would depend on those that ran before it with the same partner.
+        assert partner not in self._partners, f"another test has the partner {partner}"
+        self._partners.add(partner)
         body = {"name": name, "manages_sources": manages_sources}
         self._operator("PUT", f"/partners/{partner}", body)
         source = self._operator("POST", "/sources", {"name": "Scanner", "partner": partner})

@@ -19,7 +19,7 @@ OTHERS = [(f"t-{n:03}", f"Customer {n:03}") for n in range(120)]
 
 @pytest.fixture(scope="module")
 def partner(stack):
-    return stack.new_partner("tailspin", "Tailspin Toys")
+    return stack.new_partner("northwind", "Northwind Traders")
 
 
 def test_the_list_is_empty_at_first(setup_page, stack, partner):

@@ -23,7 +23,7 @@ def message(status, incident="inc-17"):
 
 @pytest.fixture(scope="module")
 def partner(stack):
-    return stack.new_partner("tailspin", "Tailspin IT", manages_sources=True)
+    return stack.new_partner("woodgrove", "Woodgrove IT", manages_sources=True)
 
 
 @pytest.fixture(scope="module")

@@ -287,6 +287,15 @@ def test_a_maintenance_window_is_previewed_and_saved(setup_page):
     setup_page.inspect("maintenance-weekly")
 
 
+def test_a_weekly_window_without_a_day_is_refused_at_its_days(setup_page):
+    setup_page.fill_window("Move", "2030-01-01T10:00", "Europe/Berlin", "1")
+    setup_page.repeat_window("On days of the week")
+    setup_page.try_window()
+    setup_page.expect_error_at("Monday")
+    setup_page.expect_refusal(422)
+    setup_page.repeat_window("Once")
+
+
 def test_a_window_in_an_unknown_zone_is_refused(setup_page):
     setup_page.fill_window("Move", "2030-01-01T10:00", "Europe/Atlantis", "1")
     setup_page.try_window()

@@ -18,7 +18,7 @@ TENANT, COMPANY = "wayside", "AcmeDental"
 
 @pytest.fixture(scope="module")
 def partner(stack):
-    return stack.new_partner("wingtip", "Wingtip IT", manages_sources=True)
+    return stack.new_partner("margies", "Margies IT", manages_sources=True)
 
 
 @pytest.fixture(scope="module")

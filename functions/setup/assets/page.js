@@ -115,7 +115,8 @@ function linkRequest() {
 
 /** The field of this name, or the first of several. Long work is shown in a section without fields. */
 function fieldOf(form, name) {
-  const named = name && form.elements?.namedItem(name);
+  // The boxes of a list have "[]" behind its name.
+  const named = name && (form.elements?.namedItem(name) ?? form.elements?.namedItem(`${name}[]`));
   const field = named instanceof RadioNodeList ? named[0] : named;
   return field instanceof HTMLElement && field.type !== "hidden" ? field : null;
 }

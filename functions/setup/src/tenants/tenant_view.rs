@@ -85,14 +85,29 @@ fn preview(view: &TenantView) -> Markup {
         p class="note" {
             (counted(counts.all, "alert")) @if counts.all == 1 { " waits. " } @else { " wait. " }
             "Once the tenant is mapped and on" @if !view.confirmed { ", and you have confirmed the set-up" } ", "
-            @if counts.tickets == 1 { "a ticket is created for 1 of them." }
-            @else { "tickets are created for " (counts.tickets) " of them." }
-            @if counts.older > 0 { " " (counts.older) " of them are older than 48 hours and wait until you release them." }
+            (become_tickets(counts.all, counts.tickets))
+            @if counts.older > 0 {
+                " " (counted(counts.older, "alert"))
+                @if counts.older == 1 { " is older than 48 hours and waits until you release it." }
+                @else { " are older than 48 hours and wait until you release them." }
+            }
             @for (code, count) in &counts.others {
                 " " (counted(*count, "alert")) " still " @if *count == 1 { "waits" } @else { "wait" } ": "
                 (view.reasons.get(code).unwrap_or(code)) "."
             }
         }
+    }
+}
+
+/// How many of the alerts become tickets.
+fn become_tickets(alerts: u64, tickets: u64) -> String {
+    match (alerts, tickets) {
+        (1, 0) => "it gets no ticket by itself.".to_owned(),
+        (1, 1) => "it becomes a ticket.".to_owned(),
+        (_, 0) => "none of them gets a ticket by itself.".to_owned(),
+        (_, 1) => "1 of them becomes a ticket.".to_owned(),
+        (alerts, tickets) if alerts == tickets => "they become tickets.".to_owned(),
+        (_, tickets) => format!("{tickets} of them become tickets."),
     }
 }
 
@@ -204,6 +219,20 @@ mod tests {
         };
         let page = render_one(&view).unwrap();
         insta::assert_snapshot!(crate::page::lines(&page));
+    }
+
+    #[test]
+    fn a_preview_counts_the_alerts_that_become_tickets() {
+        for (alerts, tickets, words) in [
+            (1, 0, "it gets no ticket by itself."),
+            (1, 1, "it becomes a ticket."),
+            (3, 0, "none of them gets a ticket by itself."),
+            (3, 1, "1 of them becomes a ticket."),
+            (3, 2, "2 of them become tickets."),
+            (3, 3, "they become tickets."),
+        ] {
+            assert_eq!(become_tickets(alerts, tickets), words);
+        }
     }
 
     #[test]
