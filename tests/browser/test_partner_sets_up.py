@@ -299,7 +299,7 @@ def test_a_weekly_window_without_a_day_is_refused_at_its_days(setup_page):
 def test_a_window_in_an_unknown_zone_is_refused(setup_page):
     setup_page.fill_window("Move", "2030-01-01T10:00", "Europe/Atlantis", "1")
     setup_page.try_window()
-    expect(setup_page.alert).to_be_visible()
+    setup_page.expect_error_at("Time zone")
     setup_page.expect_refusal(422)
     setup_page.inspect("maintenance-refused")
 
