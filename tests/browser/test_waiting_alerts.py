@@ -82,7 +82,7 @@ def test_the_page_of_a_waiting_alert_says_why(setup_page, alert, words):
     setup_page.inspect(f"alert-{alert}")
 
 
-def test_a_long_story_is_cut_in_the_middle(setup_page, stack, partner):
+def test_a_long_timeline_is_cut_in_the_middle(setup_page, stack, partner):
     for n in range(ROUNDS):
         partner.source.raise_alert(LONG, UNMAPPED, datetime.now(timezone.utc), event=f"{LONG}-{n}")
         partner.source.resolve_alert(LONG, UNMAPPED, event=f"{LONG}-{n}")
@@ -92,7 +92,7 @@ def test_a_long_story_is_cut_in_the_middle(setup_page, stack, partner):
         show_alert(setup_page, f"Disk full on {LONG}")
         return "no longer stored" in setup_page.text
 
-    wait_until("the cut story", is_cut)
+    wait_until("the cut timeline", is_cut)
     setup_page.inspect("alert-long")
 
 

@@ -89,7 +89,7 @@ pub(crate) async fn run(options: &BrowserOptions) -> Result<()> {
         .envs(environment::bare_environment())
         .env(STACKS, &description);
     if workers > 1 {
-        // The tests of a file are steps of one story.
+        // The tests of a file are steps, each of which begins where the one before it ended.
         pytest.args(["--numprocesses", &workers.to_string(), "--dist", "loadfile"]);
     }
     println!("- the partner's page in Chromium");

@@ -106,15 +106,15 @@ class Upgrade:
         mapping = json.loads(listed)["EventSourceMappings"][0]["UUID"]
         option = "--enabled" if enabled else "--no-enabled"
         self.aws.cli("lambda", "update-event-source-mapping", "--uuid", mapping, option)
-        wanted = "Enabled" if enabled else "Disabled"
+        desired = "Enabled" if enabled else "Disabled"
         query = ["--uuid", mapping, "--query", "State", "--output", "text"]
         state = None
         for _ in range(60):
             state = self.aws.cli("lambda", "get-event-source-mapping", *query).strip()
-            if state == wanted:
+            if state == desired:
                 return
             time.sleep(0.5)
-        check(False, f"the event source mapping is {state}, not {wanted}")
+        check(False, f"the event source mapping is {state}, not {desired}")
 
     def message_count(self, queue):
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]

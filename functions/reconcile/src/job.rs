@@ -338,7 +338,7 @@ impl ReconcileJob {
             .chain(retries)
             .collect();
         self.queue.send_all(&messages).await?;
-        self.put_off(&found.looks, invocation.now()).await?;
+        self.postpone_looks(&found.looks, invocation.now()).await?;
         let totals = found.totals();
         if !messages.is_empty() || found.left {
             tracing::info!(
@@ -351,13 +351,17 @@ impl ReconcileJob {
         Ok(())
     }
 
-    /// Puts off records that were sent. The consumer sets their next time. If it cannot, they are
+    /// Postpones records that were sent. The consumer sets their next time. If it cannot, they are
     /// sent again later, and not each minute.
-    async fn put_off(&self, keys: &[AlertKey], now: Timestamp) -> Result<(), ReconcileError> {
+    async fn postpone_looks(
+        &self,
+        keys: &[AlertKey],
+        now: Timestamp,
+    ) -> Result<(), ReconcileError> {
         let until = later(now, LOOK_AGAIN);
         for some in keys.chunks(CONCURRENT_WRITES) {
-            let put_off = some.iter().map(|key| self.alerts.postpone(key, now, until));
-            for result in join_all(put_off).await {
+            let postponed = some.iter().map(|key| self.alerts.postpone(key, now, until));
+            for result in join_all(postponed).await {
                 result?;
             }
         }

@@ -108,7 +108,7 @@ impl SecretForm {
             ));
         }
         let Some(secret) = &self.secret else {
-            return Ok(SecretOrigin::Made {
+            return Ok(SecretOrigin::Generated {
                 user: user.to_owned(),
             });
         };

@@ -158,7 +158,7 @@ fn invalid(within: &str, err: &InvalidField) -> Problem {
 /// Where a secret comes from.
 pub(crate) enum SecretOrigin {
     /// Ticketbridge makes it. The scheme `basic` needs a user too.
-    Made { user: String },
+    Generated { user: String },
     /// The vendor issued it.
     Issued(String),
 }
@@ -171,7 +171,7 @@ impl From<Option<String>> for SecretOrigin {
     fn from(issued: Option<String>) -> Self {
         match issued {
             Some(issued) => Self::Issued(issued),
-            None => Self::Made {
+            None => Self::Generated {
                 user: DEFAULT_USER.to_owned(),
             },
         }
@@ -186,7 +186,7 @@ pub(crate) fn new_secret(
 ) -> Result<Option<Secret>, Problem> {
     let authentication = &document.authentication;
     let user = match origin {
-        SecretOrigin::Made { user } => user,
+        SecretOrigin::Generated { user } => user,
         SecretOrigin::Issued(issued) => {
             let checked = authentication.check_secret(&issued);
             checked.map_err(|err| {

@@ -83,8 +83,8 @@ async fn a_value_that_a_field_does_not_take_is_refused() {
         assert_eq!(refused.status, 400, "{}", refused.text);
         assert!(refused.text.contains(words), "{}", refused.text);
     }
-    let gone = json!([{ "op": "replace", "path": "options", "value": [] }]);
-    site.patch("/system/userDefinedFields/2", gone).await;
+    let no_options = json!([{ "op": "replace", "path": "options", "value": [] }]);
+    site.patch("/system/userDefinedFields/2", no_options).await;
     let fields = json!([{ "id": 2, "value": "High" }]);
     let refused = site.post("/service/tickets", ticket(&fields)).await;
     assert!(

@@ -260,9 +260,9 @@ async fn bulk_tickets_equal_posted_ones() {
     posted["externalXRef"] = json!("tb1-posted");
     let posted = site.post("/service/tickets", posted).await.json();
     let references: Vec<String> = (0..2500).map(|n| format!("tb1-{n}")).collect();
-    let stock = json!({ "ticket": ticket, "references": references }).to_string();
+    let existing = json!({ "ticket": ticket, "references": references }).to_string();
     let before = site.journal(0).await.len();
-    let made = site.without_keys("POST", "/_sim/tickets", &stock).await;
+    let made = site.without_keys("POST", "/_sim/tickets", &existing).await;
     assert_eq!(made.json(), json!({ "first": 10002, "made": 2500 }));
     assert_eq!(site.journal(0).await.len(), before);
 

@@ -45,7 +45,7 @@ pub(crate) struct Call {
     /// Whether the call reads configuration only, which does not change during a test.
     pub(crate) is_set_up: bool,
     /// The receipt and the visibility timeout that the call sets.
-    pub(crate) put_off: Option<(String, Duration)>,
+    pub(crate) visibility_change: Option<(String, Duration)>,
 }
 
 impl Call {
@@ -258,7 +258,7 @@ fn call(parts: &Parts, body: &Bytes) -> Call {
             ),
             writes: method != "GET",
             is_set_up: false,
-            put_off: None,
+            visibility_change: None,
         };
     };
     let target = target.to_str().unwrap();
@@ -278,7 +278,7 @@ fn call(parts: &Parts, body: &Bytes) -> Call {
     Call {
         writes: !what.contains("Get") && what != "Query" && !is_set_up,
         is_set_up,
-        put_off: receipt.zip(seconds.map(Duration::from_secs)),
+        visibility_change: receipt.zip(seconds.map(Duration::from_secs)),
         what,
     }
 }

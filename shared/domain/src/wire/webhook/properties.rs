@@ -87,14 +87,14 @@ fn alert() -> impl Strategy<Value = (Value, &'static str)> {
         prop::option::of(text()),
         prop::option::of(text()),
     );
-    let told = (
+    let texts = (
         text(),
         text(),
         prop_oneof![9 => "https://[a-z]{3,9}/", 1 => text()],
         time(),
         any::<bool>(),
     );
-    (kind, named, told).prop_map(|(kind, (tenant, alert, name, device, user), (title, description, link, expires, linked))| {
+    (kind, named, texts).prop_map(|(kind, (tenant, alert, name, device, user), (title, description, link, expires, linked))| {
         let mut data = json!({
             "tenant": tenant, "alert_id": alert, "kind": "disk", "severity": "low", "title": title, "description": description,
             "tenant_name": name, "device": device, "user": user, "expires_at": expires, "partner": "acme",

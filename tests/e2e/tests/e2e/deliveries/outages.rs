@@ -1,4 +1,4 @@
-//! Receivers that are down, refuse or are gone, and workers that die.
+//! Receivers that are down, refuse or no longer exist, and workers that die.
 
 use domain::SourceId;
 use jiff::{SignedDuration, Timestamp};

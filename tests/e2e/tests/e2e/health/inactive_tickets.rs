@@ -63,7 +63,7 @@ async fn an_inactive_source_has_one_ticket_until_its_next_message() {
     source.post("a2").await;
     source.test.minutes(20).await;
     assert_eq!(tickets(&source).await, [true]);
-    // The next time is a ticket of its own, which is closed when it is not wanted any more.
+    // The next time is a ticket of its own, which is closed when it is no longer needed.
     source.wait_hours(49).await;
     assert_eq!(tickets(&source).await, [true, false]);
     source.change(&json!({ "inactive_ticket": false })).await;

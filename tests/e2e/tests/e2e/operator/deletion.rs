@@ -1,4 +1,4 @@
-//! What is deleted is gone from all tables, nothing of another tenant or partner is, and no alert
+//! What is deleted is in no table any more, what belongs to others stays, and no alert
 //! gets a second ticket.
 
 use base64::Engine as _;

@@ -287,8 +287,8 @@ async fn a_deleted_field_is_shown_until_it_is_removed() {
     browser.submit("tickets", &chosen, 200).await;
     env.delete("/system/userDefinedFields/1").await;
     let page = browser.get("tickets").await.expect(200).text;
-    let gone = "Affected device (ConnectWise no longer has it)";
-    assert!(page.contains(gone), "{page}");
+    let removed = "Affected device (ConnectWise no longer has it)";
+    assert!(page.contains(removed), "{page}");
     let unchanged = form(&mut browser, &[]).await;
     let problem = browser.submit("tickets", &unchanged, 422).await;
     assert_eq!(

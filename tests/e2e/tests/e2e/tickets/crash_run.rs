@@ -252,11 +252,14 @@ impl<'a> ScenarioRun<'a> {
                 let mut failures = answer.batch_item_failures.iter();
                 failures.any(|failure| failure.item_identifier == number.to_string())
             });
-            let put_off = calls.iter().rev().find_map(|call| {
-                let (_, delay) = call.put_off.as_ref().filter(|(of, _)| of == receipt)?;
+            let delay = calls.iter().rev().find_map(|call| {
+                let (_, delay) = call
+                    .visibility_change
+                    .as_ref()
+                    .filter(|(of, _)| of == receipt)?;
                 Some(ended + *delay)
             });
-            let shown_at = put_off.filter(|_| answer.is_some());
+            let shown_at = delay.filter(|_| answer.is_some());
             message.visible_at = shown_at.unwrap_or(worker.begins + VISIBILITY);
             message.is_done |= !failed;
         }

@@ -175,9 +175,9 @@ async fn only_a_raise_makes_a_ticket_after_a_manual_close() {
     let first = raise_alerts(&mut env, &["a1".to_owned()]).await;
     close_by_technician(&env, first[0]).await;
     assert_eq!(run_reconcile(&mut env, 2).await, 1);
-    for beat in 0..5 {
-        let beat = without_time("alert.raised", &format!("beat{beat}"));
-        received(&mut env, &beat, 10).await;
+    for n in 0..5 {
+        let repeat = without_time("alert.raised", &format!("beat{n}"));
+        received(&mut env, &repeat, 10).await;
     }
     assert_eq!(tickets(&env).await, (1, 0), "the alert never ended");
     let record = env.record("a1").await.unwrap();

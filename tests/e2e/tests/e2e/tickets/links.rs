@@ -178,9 +178,9 @@ async fn a_link_that_is_refused_or_lost_blocks_nothing() {
 
     // ConnectWise refuses it: the ticket is noted and closed as any other, and the configuration is
     // not used again.
-    let gone = format!("/company/configurations/{web}");
+    let deleted = format!("/company/configurations/{web}");
     env.connectwise
-        .call_as_technician(Method::DELETE, &gone, None)
+        .call_as_technician(Method::DELETE, &deleted, None)
         .await;
     env.deliver(&raised("refused", "web-1", "-")).await;
     assert_eq!(configurations(&env, "refused").await, Vec::<u64>::new());

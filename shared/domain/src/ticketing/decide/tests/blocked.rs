@@ -405,8 +405,8 @@ fn maintenance_holds_an_alert_until_its_end() {
         next_in(&record, &released, 2),
         Decision::Write(TicketWrite::Create(_))
     ));
-    let gone = folded(&[raised(1), resolved(2)]);
-    assert_eq!(next_in(&gone, &view, 3), Decision::Nothing(Idle::Cleared));
+    let absent = folded(&[raised(1), resolved(2)]);
+    assert_eq!(next_in(&absent, &view, 3), Decision::Nothing(Idle::Cleared));
 }
 
 #[test]
