@@ -18,7 +18,7 @@ use serde_json::json;
 use store::Delivery;
 use tokio::time::{Instant, timeout_at};
 
-use crate::sender::{ConfirmedAttempt, FailedAttempt, NO_ANSWER, UnreadBody, read_body, send};
+use crate::attempt::{ConfirmedAttempt, FailedAttempt, NO_ANSWER, UnreadBody, read_body, send};
 
 const CREATED_BY: &str = "Ticketbridge";
 /// The longest list of alerts or silences that is read, in bytes. The API cannot filter alerts by

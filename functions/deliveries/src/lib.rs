@@ -11,6 +11,7 @@
 
 mod alertmanager;
 mod answers;
+mod attempt;
 mod config;
 mod deliverer;
 mod handler;
