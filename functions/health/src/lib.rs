@@ -14,6 +14,7 @@ mod mails;
 mod missing_rights;
 mod monitoring;
 mod monitoring_mail;
+mod notifications;
 mod notifier;
 mod partner_run;
 mod probe_plan;
