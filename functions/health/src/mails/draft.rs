@@ -1,29 +1,13 @@
 //! A mail's content, and how it is rendered.
 
-use std::collections::BTreeMap;
-
 use aws::mail::Mail;
-use domain::setup::contacts::MailKind;
-use domain::{EmailAddress, PartnerId, SourceId, TenantId};
 use maud::{DOCTYPE, Markup, html};
 
+use super::context::MailContext;
 use super::words::name;
 
-/// The recipient of a mail, and the names in it.
-#[derive(Debug, Clone)]
-pub(crate) struct MailContext<'a> {
-    pub(crate) to: EmailAddress,
-    /// The choice of the recipient for which it gets the mail.
-    pub(crate) kind: MailKind,
-    pub(crate) partner: &'a PartnerId,
-    pub(crate) partner_name: &'a str,
-    /// The names of its tenants.
-    pub(crate) tenants: &'a BTreeMap<TenantId, String>,
-    /// The names of its sources, as far as the mail needs them.
-    pub(crate) sources: &'a BTreeMap<SourceId, String>,
-    /// The origin of the set-up page.
-    pub(crate) origin: &'a str,
-}
+/// The text of a link to a page on which there is nothing to repair.
+pub(super) const SEE_LINK: &str = "See the set-up page";
 
 /// The page that a mail leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use aws::mail::Mail;
 use domain::monitoring::health::Incident;
 use domain::monitoring::issue::Issue;
 
-use super::SEE_LINK;
-use super::draft::{Draft, MailContext, Page};
+use super::context::MailContext;
+use super::draft::{Draft, Page, SEE_LINK};
 use super::words::{at, name, on};
 
 /// What the mail says after its points.

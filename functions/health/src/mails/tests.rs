@@ -1,9 +1,12 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws::mail::Mail;
 use domain::alert::event::Severity;
 use domain::alert::kind::Category;
 use domain::alert::record::{NoteKind, Op};
 use domain::monitoring::figures::{Counts, Delay};
-use domain::monitoring::health::Health;
-use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Outage};
+use domain::monitoring::health::{Health, Incident};
+use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, IncidentScope, Issue, Outage};
 use domain::monitoring::waiting::{
     BlockedAlerts, DueMail, WaitingCause, WaitingItem, WaitingSummary,
 };
@@ -12,11 +15,13 @@ use domain::setup::choices::TargetIssue;
 use domain::setup::contacts::MailKind;
 use domain::setup::rights;
 use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
-use domain::{EmailAddress, Kind, PartnerId, SourceId};
+use domain::{EmailAddress, Kind, PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
 use proptest::prelude::*;
+use store::HeldClosings;
 
 use super::*;
+use crate::blocked_counts::BlockedCount;
 
 fn time(text: &str) -> Timestamp {
     text.parse().unwrap()

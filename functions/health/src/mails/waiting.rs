@@ -3,8 +3,8 @@
 use aws::mail::Mail;
 use domain::monitoring::waiting::{DueMail, WaitingNames, WaitingPage, WaitingPoint};
 
-use super::SEE_LINK;
-use super::draft::{Draft, MailContext, Page, Point};
+use super::context::MailContext;
+use super::draft::{Draft, Page, Point, SEE_LINK};
 use super::words::{name, source_name, tenant_name};
 
 impl From<WaitingPage> for Page {

@@ -11,8 +11,8 @@ use domain::monitoring::waiting::{WaitingNames, WaitingPoint, WaitingSummary};
 use domain::time::duration;
 use jiff::Timestamp;
 
-use super::SEE_LINK;
-use super::draft::{Draft, MailContext, Page, Point};
+use super::context::MailContext;
+use super::draft::{Draft, Page, Point, SEE_LINK};
 use super::words::{at, name, source_name, tenant_name};
 
 /// The sources that are named. The others are on the page.

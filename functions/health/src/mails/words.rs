@@ -13,10 +13,11 @@ use domain::{Kind, SourceId, TenantId};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::MAX_NAMED;
-use super::draft::MailContext;
+use super::context::MailContext;
 use crate::blocked_counts::BlockedCount;
 
+/// Tenants and issues that one mail names.
+pub(crate) const MAX_NAMED: usize = 10;
 /// Longer names are cut.
 const LONGEST_NAME: usize = 80;
 /// Longer messages of ConnectWise are cut.
