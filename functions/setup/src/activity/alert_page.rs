@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::activity::next_step::NextStep;
 use crate::activity::state::{StateView, closed_words, title};
 use crate::activity::view::ticket_link;
-use crate::backlog::count::{describe, ends_at};
+use crate::backlog::words::{describe, ends_at};
 use crate::held;
 use crate::held::view::HeldClosingsView;
 use crate::http::input::sentence;

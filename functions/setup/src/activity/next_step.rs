@@ -11,7 +11,7 @@ use domain::time::duration;
 use domain::{AlertKey, Blocked};
 use jiff::Timestamp;
 
-use crate::backlog::count::ends_at;
+use crate::backlog::words::ends_at;
 
 /// What decides about the next step, besides the record.
 #[derive(Debug, Default)]

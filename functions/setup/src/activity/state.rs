@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::backlog::count::{describe, ends_at};
+use crate::backlog::words::{describe, ends_at};
 
 /// The state, and what a person reads about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

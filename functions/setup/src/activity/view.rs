@@ -12,7 +12,7 @@ use store::{ListedAlert, TimeCursor};
 
 use crate::activity::filter::{ActivityFilter, REASON};
 use crate::activity::state::{StateView, title};
-use crate::backlog::reasons::reason_words;
+use crate::backlog::words::reason_words;
 use crate::http::input::capitalized;
 use crate::http::problem::Problem;
 use crate::page;

@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 
 use connections::PartnerConfig;
 use domain::alert::forecast::{Forecast, forecast};
-use domain::outgoing::block_reason::BlockReason;
 use domain::setup::mapping::ChosenCompany;
-use domain::setup::rights;
 use domain::{Blocked, Kind, PartnerId, TenantId};
 use jiff::Timestamp;
 use serde::Serialize;
 use store::BlockedRange;
 
-use crate::backlog::reasons::reason_words;
+use crate::backlog::words::describe;
 use crate::context::Setup;
 
 /// Alerts that are counted for one page. More than these are reported as "more".
@@ -123,39 +121,6 @@ fn code(reason: &Blocked) -> String {
     }
 }
 
-/// Why an alert is blocked, without the time at which the block ends.
-pub(crate) fn describe(reason: &Blocked) -> String {
-    if let Blocked::MissingRight(right) = reason {
-        let title = rights::title(right);
-        format!("the API member lacks the right \"{title}\"")
-    } else if let Blocked::TargetMissing(target) = reason {
-        format!("ConnectWise does not accept the {target} of its ticket")
-    } else {
-        reason_words(BlockReason::of(reason)).to_owned()
-    }
-}
-
-/// The end of a block, if its reason has one.
-pub(crate) fn ends_at(reason: &Blocked) -> Option<Timestamp> {
-    match reason {
-        Blocked::Flapping(until) | Blocked::WontFix(until) => Some(*until),
-        Blocked::Maintenance(hold) => Some(hold.until),
-        Blocked::NotSetUp
-        | Blocked::Unmapped
-        | Blocked::TenantDisabled
-        | Blocked::KindDisabled
-        | Blocked::ConnectionBroken
-        | Blocked::ConnectionUnavailable
-        | Blocked::Throttled
-        | Blocked::Deferred
-        | Blocked::MissingRight(_)
-        | Blocked::TargetMissing(_)
-        | Blocked::Rejected(_)
-        | Blocked::OlderThanBackfill
-        | Blocked::Storm(_) => None,
-    }
-}
-
 /// The configuration as it would be under an assumption.
 pub(crate) fn assume(
     mut config: PartnerConfig,
@@ -238,6 +203,7 @@ mod tests {
     use domain::alert::blocked::MaintenanceHold;
 
     use super::*;
+    use crate::backlog::words::ends_at;
 
     #[test]
     fn maintenance_is_counted_without_its_end() {

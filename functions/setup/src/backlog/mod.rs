@@ -7,3 +7,4 @@ pub(crate) mod reasons;
 mod tenant_reader;
 mod tenant_view;
 mod view;
+pub(crate) mod words;

@@ -10,8 +10,9 @@ use maud::{Markup, html};
 use serde::Serialize;
 use store::BlockedAlert;
 
-use crate::backlog::count::{BacklogCounts, describe, ends_at};
+use crate::backlog::count::BacklogCounts;
 use crate::backlog::view::release_forms;
+use crate::backlog::words::{describe, ends_at};
 use crate::checklist::counted;
 use crate::http::input::sentence;
 use crate::http::problem::Problem;

@@ -18,8 +18,8 @@ use domain::{PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
 use store::{MonitoringState, Rejections, WaitingMessages};
 
-use crate::backlog::count::describe;
 use crate::backlog::reasons::ReasonRow;
+use crate::backlog::words::describe;
 use crate::checklist::missing_parts;
 use crate::context::Setup;
 use crate::held;

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::target_names::TargetNames;
-use crate::backlog::count::describe;
+use crate::backlog::words::describe;
 use crate::sources::samples::Sample;
 
 /// The result of a mapping.
