@@ -22,7 +22,7 @@ use store::Actor;
 
 use crate::context::{AppState, Setup};
 use crate::http::input::{BodyFormat, Input, PathParam, is_multipart};
-use crate::http::present::catch_panics;
+use crate::http::panics::catch_panics;
 use crate::http::problem::Problem;
 use crate::http::response::ChangeResponse;
 use crate::step::SetupStep;

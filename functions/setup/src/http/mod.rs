@@ -3,6 +3,7 @@
 pub(crate) mod gateway;
 pub(crate) mod headers;
 pub(crate) mod input;
+pub(crate) mod panics;
 pub(crate) mod present;
 pub(crate) mod problem;
 pub(crate) mod response;

@@ -1,6 +1,5 @@
 //! Middleware that gives each response its form: JSON if the client accepts it, else a page.
 
-use aws::panics::catch;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -39,12 +38,6 @@ pub(crate) async fn present(request: Request, next: Next) -> Response {
 /// For the operator's API, which has no pages.
 pub(crate) async fn present_json(request: Request, next: Next) -> Response {
     with_form(next.run(request).await, as_json)
-}
-
-/// Answers a request whose handler panics. The panic is logged and counted by then.
-pub(crate) async fn catch_panics(request: Request, next: Next) -> Response {
-    let response = catch(next.run(request)).await;
-    response.unwrap_or_else(|_| Problem::failed().into_response())
 }
 
 /// The response to a request that no router can read. `headers` are those of the request.
@@ -152,6 +145,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+    use crate::http::panics::catch_panics;
     use crate::http::response::ChangeResponse;
 
     async fn panics() -> Response {

@@ -12,7 +12,8 @@ use axum::routing::{MethodFilter, on};
 use crate::auth::session;
 use crate::context::Setup;
 use crate::http::headers::add_security_headers;
-use crate::http::present::{catch_panics, present_json};
+use crate::http::panics::catch_panics;
+use crate::http::present::present_json;
 use crate::http::problem::Problem;
 
 /// Who may use a route.
