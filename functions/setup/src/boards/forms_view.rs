@@ -6,7 +6,9 @@ use domain::setup::board_name::BoardName;
 use maud::{Markup, html};
 use store::DedicatedBoard;
 
-use crate::boards::view::{BoardOptions, BoardsView, ExistingBoards, NamedOption, category_title};
+use crate::boards::view_model::{
+    BoardOptions, BoardsView, ExistingBoards, NamedOption, category_title,
+};
 use crate::paths;
 
 pub(super) fn existing_form(view: &BoardsView, existing: &ExistingBoards) -> Markup {

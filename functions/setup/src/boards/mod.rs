@@ -10,3 +10,5 @@ mod provision;
 mod reader;
 mod review;
 mod view;
+mod view_model;
+mod work_time;

@@ -1,7 +1,6 @@
 //! Creates the dedicated boards over several requests, then sends tickets to them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use aws::invocation::Invocation;
 use connectwise::Client;
@@ -11,52 +10,19 @@ use domain::setup::board_targets::choose_boards;
 use domain::setup::settings::Settings;
 use domain::{PartnerId, RecordId};
 use store::{Actor, DedicatedBoards, SaveOutcome};
-use tokio::time::Instant;
 
 use crate::audit;
 use crate::boards::existing::former_parts;
 use crate::boards::lists::{offered_boards, usual_priorities};
 use crate::boards::provision::{BoardPair, BoardTargets, BoardsProgress, provision};
 use crate::boards::review::board_name;
+use crate::boards::work_time::WorkTime;
 use crate::context::Setup;
 use crate::http::input::sentence;
 use crate::http::problem::Problem;
 use crate::http::response::ChangeResponse;
 use crate::paths;
 use crate::step::SetupStep;
-
-/// The time that is left for the last call at least, if the invocation is shorter than usual.
-const LAST_CALL: Duration = Duration::from_secs(4);
-/// How long one request works at most. The gateway's limit is 30 s, and the last call needs some of
-/// them.
-const MAX_WORK_TIME: Duration = Duration::from_secs(20);
-
-/// How long a request creates parts.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct WorkTime {
-    /// No part is begun after this, except the first one: a slow ConnectWise needs longer to list
-    /// what exists.
-    pub(super) until: Instant,
-    /// No part is begun after this.
-    pub(super) latest: Instant,
-    /// All calls have ended by then.
-    pub(super) calls_end: Instant,
-}
-
-impl WorkTime {
-    pub(super) fn new(seconds: Option<u64>, invocation: &Invocation) -> Self {
-        let calls_end = invocation.calls_end();
-        let latest = calls_end.checked_sub(LAST_CALL).unwrap_or(calls_end);
-        let now = Instant::now();
-        let latest = latest.min(now + MAX_WORK_TIME);
-        let asked = seconds.map_or(MAX_WORK_TIME, Duration::from_secs);
-        Self {
-            until: latest.min(now + asked.min(MAX_WORK_TIME)),
-            latest,
-            calls_end,
-        }
-    }
-}
 
 /// Creates boards until the time is over. Once all parts exist, tickets go to them.
 pub(super) async fn create_boards(

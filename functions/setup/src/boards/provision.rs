@@ -18,7 +18,7 @@ use store::{DedicatedBoard, DedicatedBoards};
 use tokio::time::Instant;
 use tokio::try_join;
 
-use crate::boards::progress::WorkTime;
+use crate::boards::work_time::WorkTime;
 use crate::connection::client::problem_of;
 use crate::http::input::sentence;
 use crate::http::problem::Problem;

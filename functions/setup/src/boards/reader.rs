@@ -9,7 +9,7 @@ use tokio::join;
 
 use crate::boards::lists::{board_lists, offered_boards};
 use crate::boards::provision::{BoardPair, plan};
-use crate::boards::view::BoardsView;
+use crate::boards::view_model::BoardsView;
 use crate::connection::client::{Connected, connected, missing_right};
 use crate::context::Setup;
 use crate::http::problem::Problem;

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::boards::existing::ChosenBoards;
-use crate::boards::view::category_title;
+use crate::boards::view_model::category_title;
 use crate::step::SetupStep;
 
 #[derive(Debug, Serialize)]
