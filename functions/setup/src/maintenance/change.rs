@@ -12,7 +12,7 @@ use store::{Actor, SaveOutcome, Versioned};
 use crate::context::Setup;
 use crate::http::input::sentence;
 use crate::http::problem::Problem;
-use crate::maintenance::view::{covers, when};
+use crate::maintenance::words::{covers, when};
 use crate::tenants::reader::read_tenants;
 use crate::{audit, random};
 

@@ -5,3 +5,4 @@ mod form;
 pub(crate) mod handlers;
 mod reader;
 mod view;
+mod words;
