@@ -22,7 +22,7 @@ use crate::sources::inactivity_view::{
     InactiveSourceView, InactiveTenantsView, inactive_sources, inactive_tenants,
 };
 use crate::sources::view::list::SourcesView;
-use crate::sources::view::source::SourceView;
+use crate::sources::view::source_model::SourceView;
 use crate::sources::view::{FormatName, MessageRow, SourceRow};
 
 /// Messages on the page of one source.

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::source::SourceView;
+use super::source_model::SourceView;
 use crate::paths;
 
 /// A secret that was made just now.

@@ -5,6 +5,7 @@ pub(super) mod list;
 pub(super) mod new_source;
 mod settings;
 pub(super) mod source;
+pub(super) mod source_model;
 mod vendor;
 
 use domain::SourceId;

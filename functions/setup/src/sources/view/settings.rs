@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use crate::paths;
 use crate::sources::inactivity::{DAYS, HOURS};
-use crate::sources::view::source::SourceView;
+use crate::sources::view::source_model::SourceView;
 use crate::step::SetupStep;
 
 pub(super) fn settings(view: &SourceView) -> Markup {

@@ -1,91 +1,20 @@
 //! The page of one source.
 
-use domain::monitoring::inactive_source::InactivityRules;
-use domain::source::activity::{RefusedRequest, UnknownKind};
-use domain::source::authentication::Authentication;
-use domain::source::presets::Preset;
 use maud::{Markup, html};
-use serde::Serialize;
 
 use super::credentials::{new_secret, secret_form};
 use super::settings::settings;
-use super::vendor::VendorSteps;
+use super::source_model::SourceView;
 use super::{
-    FormatName, MessageRow, SourceRow, authentication_path, last_message, mapping_path, one_path,
-    product, state,
+    FormatName, authentication_path, last_message, mapping_path, one_path, product, state,
 };
 use crate::checklist::counted;
 use crate::http::problem::Problem;
 use crate::page;
 use crate::paths::{self, with_query};
 use crate::sources::authentication::words::describe;
-use crate::sources::inactivity_view::{
-    InactiveSourceView, InactiveTenantsView, render_source, render_tenants,
-};
+use crate::sources::inactivity_view::{render_source, render_tenants};
 use crate::step::SetupStep;
-
-#[derive(Serialize)]
-pub(crate) struct SourceView {
-    #[serde(flatten)]
-    pub(crate) listed: SourceRow,
-    pub(crate) can_manage: bool,
-    pub(crate) version: u64,
-    authentication: Authentication,
-    /// Whether the vendor issues the secret.
-    pub(super) has_vendor_secret: bool,
-    #[serde(flatten)]
-    vendor: VendorSteps,
-    /// The user of Basic authentication.
-    pub(crate) user: Option<String>,
-    #[serde(skip)]
-    pub(super) has_preset: bool,
-    /// Only in the response that makes it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret: Option<String>,
-    pub(crate) messages: Vec<MessageRow>,
-    /// A newer version of its preset.
-    pub(crate) newer_preset: Option<u32>,
-    /// Ticket types of its kinds that the partner's boards lack.
-    pub(crate) missing_types: Vec<String>,
-    pub(crate) last_refused: Option<RefusedRequest>,
-    /// Texts of the last seven days that are no known kind.
-    pub(crate) unknown_kinds: Vec<UnknownKind>,
-    pub(crate) inactivity: InactivityRules,
-    /// Whether it has been quiet for too long.
-    pub(crate) inactive: Option<InactiveSourceView>,
-    /// The tenants for which it has been quiet for too long.
-    pub(crate) inactive_tenants: Option<InactiveTenantsView>,
-}
-
-impl SourceView {
-    pub(crate) fn new(
-        listed: SourceRow,
-        address: &str,
-        authentication: Authentication,
-        preset: Option<&Preset>,
-        secret: Option<String>,
-    ) -> Self {
-        Self {
-            can_manage: false,
-            version: 0,
-            has_vendor_secret: preset.is_some_and(|preset| preset.has_vendor_secret),
-            vendor: VendorSteps::new(address, &authentication, preset, secret.as_deref()),
-            user: None,
-            has_preset: preset.is_some(),
-            authentication,
-            secret,
-            messages: vec![],
-            newer_preset: None,
-            missing_types: vec![],
-            last_refused: None,
-            unknown_kinds: vec![],
-            inactivity: InactivityRules::default(),
-            inactive: None,
-            inactive_tenants: None,
-            listed,
-        }
-    }
-}
 
 pub(crate) fn render_one(view: &SourceView) -> Result<Markup, Problem> {
     let of = &view.listed;
@@ -200,11 +129,13 @@ fn mapping(view: &SourceView) -> Result<Markup, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use domain::source::activity::RefusalReason;
+    use domain::source::activity::{RefusalReason, RefusedRequest, UnknownKind};
+    use domain::source::authentication::Authentication;
     use domain::source::presets;
 
     use super::*;
-    use crate::sources::view::example;
+    use crate::sources::inactivity_view::InactiveSourceView;
+    use crate::sources::view::{MessageRow, SourceRow, example};
 
     fn one(row: SourceRow, secret: Option<&str>, preset: Option<&str>) -> SourceView {
         let preset = preset.and_then(presets::latest);
