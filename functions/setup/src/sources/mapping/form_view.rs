@@ -3,11 +3,12 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::field_problem::{described, problem};
 use super::form::{
     FIELDS, FieldRule, JSON_RULE, MappingField, MappingForm, TABLES, TableRow, WHOLE_BODY,
 };
 use super::tree;
-use super::view::{EditorView, described, problem};
+use super::view_model::EditorView;
 
 /// Empty rows of a table, for further values.
 const EMPTY_ROWS: usize = 2;

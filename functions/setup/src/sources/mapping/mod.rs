@@ -4,6 +4,7 @@
 //! A form has fields for places, constants, texts with places and small tables. It keeps richer parts
 //! as JSON. A mapping that unwraps messages is edited as JSON as a whole.
 
+mod field_problem;
 mod form;
 mod form_view;
 mod guess;
@@ -13,3 +14,4 @@ mod result_view;
 mod target_names;
 mod tree;
 mod view;
+mod view_model;

@@ -1,110 +1,17 @@
 //! The page of the mapping editor.
 
-use domain::SourceId;
-use domain::alert::kind::KindInfo;
 use domain::source::mapping::read_sample;
 use maud::{Markup, html};
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::form::{Edited, FIELDS, WHOLE_BODY};
+use super::field_problem::problem;
+use super::form::{Edited, WHOLE_BODY};
 use super::form_view::{form_rows, json_rows};
-use super::preview::{Difference, MappingPreview};
 use super::result_view;
+use super::view_model::{EditorView, PresetChange};
 use crate::http::problem::Problem;
 use crate::paths;
-use crate::sources::samples::Sample;
 use crate::sources::view::one_path;
-
-pub(super) struct EditorView {
-    pub(super) id: SourceId,
-    pub(super) name: String,
-    pub(super) version: u64,
-    pub(super) kinds: Vec<KindInfo>,
-    pub(super) edited: Edited,
-    /// The digest of the mapping that was tried.
-    pub(super) digest: Option<String>,
-    /// Whether that mapping is the saved one.
-    pub(super) is_saved: bool,
-    pub(super) samples: Vec<Sample>,
-    pub(super) preview: Option<MappingPreview>,
-    /// A sample that could not be stored.
-    pub(super) typed_sample: String,
-    pub(super) problem: Option<Problem>,
-    pub(super) preset: Option<PresetChange>,
-}
-
-/// A newer version of the source's preset.
-#[derive(Serialize)]
-pub(super) struct PresetChange {
-    pub(super) version: u32,
-    /// How it proves itself, if that is another way.
-    pub(super) authentication: Option<String>,
-    pub(super) differences: Vec<Difference>,
-}
-
-impl Serialize for EditorView {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let samples = self.samples.iter();
-        let samples = samples.map(|sample| json!({ "n": sample.n, "text": sample.text }));
-        json!({
-            "source": self.id,
-            "version": self.version,
-            "mapping": self.edited.value().ok(),
-            "checked": self.digest,
-            "samples": samples.collect::<Vec<_>>(),
-            "preview": self.preview,
-            "newer_preset": self.preset,
-        })
-        .serialize(serializer)
-    }
-}
-
-impl EditorView {
-    /// The problem of this field.
-    pub(super) fn problem_of(&self, field: &str) -> Option<&str> {
-        let problem = self.problem.as_ref()?;
-        let at = problem.field.as_deref()?;
-        // `mapping.tenant.at` and `tenant` belong to the row of the tenant.
-        let at = at.strip_prefix("mapping.").unwrap_or(at);
-        let at = at.strip_prefix("fields[").unwrap_or(at);
-        let at = at.split(['.', '[', ']']).next().unwrap_or_default();
-        (at == field).then_some(problem.detail.as_str())
-    }
-
-    /// The problem, unless a field of the form shows it.
-    fn other_problem(&self) -> Option<&str> {
-        let problem = self.problem.as_ref()?;
-        let has_field = match &self.edited {
-            Edited::Form(_) => FIELDS
-                .iter()
-                .map(|field| field.name)
-                .chain([
-                    "each",
-                    "change_at",
-                    "change",
-                    "expires_after_hours",
-                    "rest",
-                    "sample",
-                ])
-                .any(|field| self.problem_of(field).is_some()),
-            Edited::Json(_) => self.problem_of("sample").is_some(),
-        };
-        (!has_field).then_some(problem.detail.as_str())
-    }
-}
-
-/// The ids of the texts about a field: what is wrong with it, and its note.
-pub(super) fn described(note: &str, problem: Option<&str>, problem_id: &str) -> String {
-    match problem {
-        Some(_) => format!("{problem_id} {note}"),
-        None => note.to_owned(),
-    }
-}
-
-pub(super) fn problem(words: Option<&str>, id: &str) -> Markup {
-    html! { @if let Some(words) = words { p class="problem" id=(id) role="alert" { (words) } } }
-}
 
 pub(super) fn render(view: &EditorView) -> Result<Markup, Problem> {
     let first = view.samples.first();
@@ -210,10 +117,13 @@ fn samples(view: &EditorView) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use domain::SourceId;
     use domain::alert::kind::with_added;
 
     use super::*;
     use crate::sources::mapping::form::{FieldRule, MappingForm};
+    use crate::sources::mapping::preview::Difference;
+    use crate::sources::samples::Sample;
 
     fn view(edited: Edited, problem: Option<Problem>) -> EditorView {
         EditorView {
