@@ -11,9 +11,9 @@ use domain::setup::type_hierarchy::find_hierarchy_issues;
 
 use crate::boards::lists::board_parts;
 use crate::http::problem::Problem;
-use crate::tickets::custom_fields::{self, ticket_fields};
+use crate::tickets::custom_fields;
 use crate::tickets::issues;
-use crate::tickets::lists::board_hierarchy;
+use crate::tickets::lists::{board_hierarchy, ticket_fields};
 
 /// # Errors
 /// When ConnectWise refuses the keys, or a new ticket would get a status or type that cannot be

@@ -2,16 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connectwise::{Client, Error};
 use domain::RecordId;
 use domain::setup::custom_fields::{
-    CustomField, FieldIssue, FieldType, FoundField, MAX_FIELDS, ValueSource, resolve_all, sorted,
+    CustomField, FieldIssue, FieldType, MAX_FIELDS, ValueSource, resolve_all,
 };
 use domain::setup::settings::{BoardTarget, Settings};
 use serde::Deserialize;
-use tokio::time::Instant;
 
-use crate::connection::client::problem_of;
 use crate::http::problem::Problem;
 use crate::tickets::lists::TicketLists;
 
@@ -91,21 +88,6 @@ impl CustomFieldsChoice {
             }));
         }
         Ok(after)
-    }
-}
-
-/// The custom fields of tickets, the required ones first, or why they cannot be read. Tickets can
-/// be created without them.
-pub(crate) async fn ticket_fields(
-    client: &Client,
-    ends: Instant,
-) -> Result<Vec<FoundField>, String> {
-    match client.ticket_fields(ends).await {
-        Ok(found) => Ok(sorted(found)),
-        Err(Error::EndpointMissing { .. }) => {
-            Err("This version of ConnectWise does not list its custom fields.".to_owned())
-        }
-        Err(err) => Err(problem_of(&err).detail),
     }
 }
 

@@ -3,7 +3,7 @@
 use connectwise::{Client, Error, Priority, TicketSource, type_hierarchy};
 use domain::RecordId;
 use domain::setup::assignment::FoundMember;
-use domain::setup::custom_fields::FoundField;
+use domain::setup::custom_fields::{FoundField, sorted};
 use domain::setup::found_board::{BoardParts, FoundTeam};
 use domain::setup::settings::{BoardTarget, Settings};
 use domain::setup::type_hierarchy::TypeHierarchy;
@@ -13,7 +13,6 @@ use tokio::{join, try_join};
 use crate::boards::lists::board_parts;
 use crate::connection::client::problem_of;
 use crate::http::problem::Problem;
-use crate::tickets::custom_fields::ticket_fields;
 
 /// What ConnectWise has; `None` where the API member lacks the right to read it.
 pub(crate) struct TicketLists {
@@ -127,6 +126,21 @@ pub(crate) async fn members(
         Ok(members) => Ok(Some(members.into_iter().map(Into::into).collect())),
         Err(Error::MissingRight { .. }) => Ok(None),
         Err(err) => Err(problem_of(&err)),
+    }
+}
+
+/// The custom fields of tickets, the required ones first, or why they cannot be read. Tickets can
+/// be created without them.
+pub(crate) async fn ticket_fields(
+    client: &Client,
+    ends: Instant,
+) -> Result<Vec<FoundField>, String> {
+    match client.ticket_fields(ends).await {
+        Ok(found) => Ok(sorted(found)),
+        Err(Error::EndpointMissing { .. }) => {
+            Err("This version of ConnectWise does not list its custom fields.".to_owned())
+        }
+        Err(err) => Err(problem_of(&err).detail),
     }
 }
 
