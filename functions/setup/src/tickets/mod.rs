@@ -1,5 +1,6 @@
 //! How tickets look: statuses, types, priorities and notes, and what happens on resolve.
 
+pub(crate) mod assignees;
 pub(crate) mod assignment;
 pub(crate) mod assignment_view;
 mod changes;
@@ -12,3 +13,4 @@ mod links;
 pub(crate) mod lists;
 mod reader;
 mod view;
+mod view_model;

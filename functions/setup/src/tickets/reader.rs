@@ -10,7 +10,7 @@ use crate::connection::client::{Connected, connected, missing_right, problem_of}
 use crate::context::Setup;
 use crate::http::problem::Problem;
 use crate::tickets::lists::ticket_lists;
-use crate::tickets::view::{TicketChoices, TicketsView};
+use crate::tickets::view_model::{TicketChoices, TicketsView};
 
 pub(super) async fn read(
     setup: &Setup,

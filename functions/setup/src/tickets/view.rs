@@ -1,281 +1,25 @@
 //! The page "Tickets".
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use connectwise::Board;
+use domain::RecordId;
 use domain::alert::event::Severity;
 use domain::alert::flapping::{FlapRule, MAX_MINUTES, MAX_RAISES};
-use domain::alert::kind::{Category, KindInfo};
 use domain::alert::storm::{MAX_ALERTS, MAX_STORM_MINUTES, StormRule};
-use domain::setup::choices::{
-    TargetIssue, check_action_status, check_closing_status, check_start_status, check_type,
-};
-use domain::setup::found_board::{FoundStatus, FoundType};
-use domain::setup::settings::{OnResolve, Settings};
+use domain::setup::settings::OnResolve;
 use domain::setup::status_action::ActionKind;
-use domain::setup::ticket_links::TicketLinks;
-use domain::setup::type_hierarchy::TypeHierarchy;
-use domain::{Kind, RecordId};
 use maud::{Markup, html};
-use serde::Serialize;
 
 use crate::step::SetupStep;
-use crate::tickets::assignment_view::{
-    AssigneeOption, assignment_fields, owner_options, team_options,
-};
-use crate::tickets::custom_fields_view::{CustomFieldView, custom_field_views, custom_fields};
+use crate::tickets::assignees::AssigneeOption;
+use crate::tickets::assignment_view::assignment_fields;
+use crate::tickets::custom_fields_view::custom_fields;
 use crate::tickets::form::{
     MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS, MAX_WONT_FIX_DAYS,
 };
 use crate::tickets::issues::action_name;
 use crate::tickets::links::link_fields;
-use crate::tickets::lists::{TicketBoard, TicketLists};
-
-const SEVERITIES: [Severity; 5] = [
-    Severity::Critical,
-    Severity::High,
-    Severity::Medium,
-    Severity::Low,
-    Severity::Informational,
-];
-
-#[derive(Debug, Serialize)]
-pub(super) struct TicketsView {
-    pub(super) version: u64,
-    #[serde(flatten)]
-    pub(super) chosen: Option<TicketChoices>,
-    /// Why something cannot be chosen.
-    pub(super) off: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct TicketChoices {
-    operations: TicketBoardView,
-    cyber_alerts: TicketBoardView,
-    /// The priority of each severity; `None` leaves it to ConnectWise.
-    priorities: BTreeMap<Severity, Option<RecordId>>,
-    priorities_offered: Vec<ChoiceOption>,
-    /// The ConnectWise source of new tickets.
-    source: Option<RecordId>,
-    sources: Vec<ChoiceOption>,
-    note_interval_minutes: u32,
-    notes_for_customers: bool,
-    lowers_priority: bool,
-    links: TicketLinks,
-    /// The members that can own tickets; empty without the right to read them.
-    owners: Vec<AssigneeOption>,
-    flapping: Option<FlapRule>,
-    storm: Option<StormRule>,
-    wont_fix_days: u32,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct TicketBoardView {
-    board: Option<RecordId>,
-    name: Option<String>,
-    start_status: Option<RecordId>,
-    closing_status: Option<RecordId>,
-    /// The status of each action, if one is chosen.
-    actions: BTreeMap<ActionKind, Option<RecordId>>,
-    pub(super) kinds: Vec<KindView>,
-    on_resolve: OnResolve,
-    reopen_days: u32,
-    renew_after_hours: u32,
-    /// The board's statuses and types; empty without a board or the right to read it.
-    start_statuses: Vec<ChoiceOption>,
-    closing_statuses: Vec<ChoiceOption>,
-    action_statuses: Vec<ChoiceOption>,
-    types: Vec<ChoiceOption>,
-    /// Empty if the board has none.
-    subtypes: Vec<ChildOption>,
-    items: Vec<ChildOption>,
-    pub(super) team: Option<RecordId>,
-    pub(super) owner: Option<RecordId>,
-    pub(super) teams: Vec<AssigneeOption>,
-    /// Empty without the right to read them.
-    custom_fields: Vec<CustomFieldView>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct KindView {
-    pub(super) kind: Kind,
-    pub(super) name: String,
-    on: bool,
-    #[serde(rename = "type")]
-    type_: Option<RecordId>,
-    subtype: Option<RecordId>,
-    item: Option<RecordId>,
-    /// `None` leaves it to the choice for the board.
-    pub(super) team: Option<RecordId>,
-    pub(super) owner: Option<RecordId>,
-}
-
-/// A subtype or an item.
-#[derive(Debug, Serialize)]
-struct ChildOption {
-    id: RecordId,
-    name: String,
-    /// What must be chosen above it: a type, or a type and a subtype as "7/12".
-    below: Vec<String>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct ChoiceOption {
-    id: RecordId,
-    name: String,
-    /// Why it cannot be chosen.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unfit: Option<TargetIssue>,
-}
-
-impl TicketChoices {
-    pub(super) fn new(
-        settings: &Settings,
-        lists: &TicketLists,
-        boards: &[Board],
-        kinds: &[KindInfo],
-    ) -> Self {
-        let custom_fields = lists.custom_fields.as_deref().ok();
-        let board = |category, board: Option<&TicketBoard>| {
-            let chosen = &settings.board(category).custom_fields;
-            let custom_fields = custom_fields.map(|found| custom_field_views(chosen, found));
-            TicketBoardView {
-                custom_fields: custom_fields.unwrap_or_default(),
-                ..TicketBoardView::new(category, settings, board, boards, kinds)
-            }
-        };
-        let priorities = lists.priorities.iter().flatten();
-        let sources = lists.sources.iter().flatten();
-        Self {
-            operations: board(Category::Operations, lists.operations.as_ref()),
-            cyber_alerts: board(Category::CyberAlerts, lists.cyber_alerts.as_ref()),
-            priorities: SEVERITIES
-                .map(|severity| (severity, settings.priorities.get(&severity).copied()))
-                .into(),
-            priorities_offered: priorities
-                .map(|priority| ChoiceOption {
-                    id: priority.id,
-                    name: priority.name.clone(),
-                    unfit: None,
-                })
-                .collect(),
-            source: settings.source,
-            sources: sources
-                .map(|source| ChoiceOption {
-                    id: source.id,
-                    name: source.name.clone(),
-                    unfit: None,
-                })
-                .collect(),
-            note_interval_minutes: settings.note_interval_minutes,
-            notes_for_customers: settings.notes_for_customers,
-            lowers_priority: settings.lowers_priority,
-            links: settings.links,
-            owners: owner_options(lists.members.as_deref().unwrap_or_default()),
-            flapping: settings.flapping,
-            storm: settings.storm,
-            wont_fix_days: settings.wont_fix_days,
-        }
-    }
-}
-
-impl TicketBoardView {
-    fn new(
-        category: Category,
-        settings: &Settings,
-        board: Option<&TicketBoard>,
-        boards: &[Board],
-        kinds: &[KindInfo],
-    ) -> Self {
-        let target = settings.board(category);
-        let parts = board.map(|board| &board.parts);
-        let hierarchy = board.map(|board| &board.hierarchy);
-        let statuses = |check: fn(&FoundStatus) -> Result<(), TargetIssue>| {
-            let statuses = parts.map_or(&[][..], |parts| &parts.statuses);
-            let options = statuses.iter().map(|status| ChoiceOption {
-                id: status.id,
-                name: status.name.clone(),
-                unfit: check(status).err(),
-            });
-            options.collect()
-        };
-        let types = parts.map_or(&[][..], |parts| &parts.types);
-        let kinds = kinds.iter().filter(|info| info.category == category);
-        let assignment = &target.assignment;
-        let of_kind = |kind: &Kind| assignment.kinds.get(kind).copied().unwrap_or_default();
-        Self {
-            board: target.board,
-            name: boards
-                .iter()
-                .find(|board| Some(board.id) == target.board)
-                .map(|board| board.name.clone()),
-            start_status: target.start_status,
-            closing_status: target.closing_status,
-            actions: ActionKind::ALL
-                .map(|action| (action, target.actions.get(&action).copied()))
-                .into(),
-            kinds: kinds
-                .map(|info| KindView {
-                    kind: info.kind.clone(),
-                    name: info.type_name.clone(),
-                    on: !settings.kinds_off.contains(&info.kind),
-                    type_: target.types.get(&info.kind).copied(),
-                    subtype: target.subtypes.get(&info.kind).copied(),
-                    item: target.items.get(&info.kind).copied(),
-                    team: of_kind(&info.kind).team,
-                    owner: of_kind(&info.kind).owner,
-                })
-                .collect(),
-            on_resolve: target.on_resolve,
-            reopen_days: target.reopen_days,
-            renew_after_hours: target.renew_after_hours,
-            start_statuses: statuses(check_start_status),
-            closing_statuses: statuses(check_closing_status),
-            action_statuses: statuses(check_action_status),
-            types: types
-                .iter()
-                .map(|found| ChoiceOption {
-                    id: found.id,
-                    name: found.name.clone(),
-                    unfit: check_type(found).err(),
-                })
-                .collect(),
-            subtypes: hierarchy.map(subtype_options).unwrap_or_default(),
-            items: hierarchy.map(item_options).unwrap_or_default(),
-            team: assignment.all.team,
-            owner: assignment.all.owner,
-            teams: team_options(parts.map_or(&[][..], |parts| &parts.teams)),
-            custom_fields: Vec::new(),
-        }
-    }
-}
-
-/// The active subtypes.
-fn subtype_options(hierarchy: &TypeHierarchy) -> Vec<ChildOption> {
-    let below = |id| hierarchy.types_of(id).map(|type_| type_.to_string());
-    child_options(&hierarchy.subtypes, |id| below(id).collect())
-}
-
-/// The active items.
-fn item_options(hierarchy: &TypeHierarchy) -> Vec<ChildOption> {
-    let pairs = |id| hierarchy.pairs_of(id);
-    let below = |id| pairs(id).map(|(type_, subtype)| format!("{type_}/{subtype}"));
-    child_options(&hierarchy.items, |id| below(id).collect())
-}
-
-fn child_options(
-    found: &[FoundType],
-    below: impl Fn(RecordId) -> BTreeSet<String>,
-) -> Vec<ChildOption> {
-    let active = found.iter().filter(|found| !found.inactive);
-    active
-        .map(|found| ChildOption {
-            id: found.id,
-            name: found.name.clone(),
-            below: below(found.id).into_iter().collect(),
-        })
-        .collect()
-}
+use crate::tickets::view_model::{
+    ChildOption, ChoiceOption, TicketBoardView, TicketChoices, TicketsView,
+};
 
 pub(super) fn render(view: &TicketsView) -> Markup {
     html! {
@@ -534,10 +278,15 @@ fn options(
 
 #[cfg(test)]
 mod tests {
+    use domain::Kind;
     use domain::setup::assignment::FoundMember;
-    use domain::setup::found_board::FoundTeam;
+    use domain::setup::choices::{TargetIssue, check_start_status};
+    use domain::setup::found_board::{FoundStatus, FoundTeam};
+    use domain::setup::ticket_links::TicketLinks;
 
     use super::*;
+    use crate::tickets::assignees::{owner_options, team_options};
+    use crate::tickets::view_model::KindView;
 
     fn board(board: Option<RecordId>) -> TicketBoardView {
         TicketBoardView {

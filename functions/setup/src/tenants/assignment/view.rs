@@ -10,9 +10,8 @@ use store::Versioned;
 use crate::http::problem::Problem;
 use crate::paths::{self, with_query};
 use crate::tenants::assignment::choices::{AssignmentChoices, CategoryTeams};
-use crate::tickets::assignment_view::{
-    AssigneeOption, assignee_select, owner_options, team_options,
-};
+use crate::tickets::assignees::{AssigneeOption, owner_options, team_options};
+use crate::tickets::assignment_view::assignee_select;
 
 #[derive(Serialize)]
 pub(super) struct AssignmentView {
