@@ -9,7 +9,7 @@ use domain::RecordId;
 use domain::connection::callbacks::FoundCallback;
 use domain::setup::rights;
 
-use super::{ContractCheck, ContractResult};
+use super::view::{ContractCheck, ContractResult};
 
 /// A behaviour, and what a difference means.
 #[derive(Debug, Clone, Copy)]

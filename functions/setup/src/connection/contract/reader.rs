@@ -9,7 +9,7 @@ use domain::{PartnerId, RecordId};
 use tokio::join;
 
 use super::judge::{self, Reliance};
-use super::{ContractCheck, ContractView};
+use super::view::{ContractCheck, ContractView};
 use crate::connection::client::{Connected, require_connected};
 use crate::context::Setup;
 use crate::http::problem::Problem;
