@@ -16,7 +16,7 @@ use source_authentication::Authenticator;
 use store::{AccessTable, Alerts, ConfigTable, Deliveries, OperatorEvent};
 
 use crate::config::Config;
-use crate::tenants::{CompanyListCache, TenantListCache};
+use crate::tenants::cache::{CompanyListCache, TenantListCache};
 
 /// The clients cannot be built.
 #[derive(Debug, thiserror::Error)]

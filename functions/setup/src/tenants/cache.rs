@@ -2,10 +2,31 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::PartnerId;
+use domain::setup::company_index::CompanyIndex;
+use domain::setup::mapping::Mapping;
+use domain::{PartnerId, TenantId};
+use store::ListEntry;
 
 /// Partners whose values are kept: some megabytes each.
 const MAX_CACHED: usize = 4;
+
+/// The companies that were read last, by the version of their scan. A scan that has ended is not
+/// changed any more, so a list with its version is exact.
+pub(crate) type CompanyListCache = PartnerCache<u64, CompanyIndex>;
+
+/// The tenants with their mappings and versions, in the order of their ids.
+pub(crate) type TenantList = Vec<ListEntry<TenantId, Mapping>>;
+
+/// The tenants that were read last.
+pub(crate) type TenantListCache = PartnerCache<ListVersion, TenantList>;
+
+/// What a list is exact for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ListVersion {
+    pub(super) changes: u64,
+    /// The period in which it was read. A list of an earlier period is read again.
+    pub(super) period: i64,
+}
 
 /// The last value of some partners, each with the version `V` that it was read at.
 #[derive(Debug)]

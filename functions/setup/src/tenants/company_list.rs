@@ -17,14 +17,10 @@ use tokio::time::Instant;
 use crate::connection::client::Connected;
 use crate::context::Setup;
 use crate::http::problem::Problem;
-use crate::tenants::cache::PartnerCache;
 use crate::tenants::companies::company_statuses;
 
 /// How long one request works. The gateway's limit is 30 s, and the last call needs some of them.
 const WORK_TIME: Duration = Duration::from_secs(20);
-/// The companies that were read last, by the version of their scan. A scan that has ended is not
-/// changed any more, so a list with its version is exact.
-pub(crate) type CompanyListCache = PartnerCache<u64, CompanyIndex>;
 
 /// The companies as they were read last.
 pub(super) struct CompanyList {

@@ -3,7 +3,7 @@
 //! A tenant's id may contain any character, so it is in a query or a form and never in a path.
 
 pub(crate) mod assignment;
-mod cache;
+pub(crate) mod cache;
 pub(crate) mod changes;
 pub(crate) mod companies;
 mod company_list;
@@ -17,6 +17,3 @@ mod row;
 pub(crate) mod search;
 mod tenant_list;
 mod tenant_view;
-
-pub(crate) use company_list::CompanyListCache;
-pub(crate) use tenant_list::TenantListCache;

@@ -17,13 +17,14 @@ use crate::connection::client::{Connected, require_connected};
 use crate::context::Setup;
 use crate::http::input::filled;
 use crate::http::problem::Problem;
+use crate::tenants::cache::TenantList;
 use crate::tenants::companies::{company_statuses, find_companies};
 use crate::tenants::company_list::{CompanyList, read_companies};
 use crate::tenants::form::{TenantQuery, TenantsQuery};
 use crate::tenants::list_view::{SourceOption, TenantsView};
 use crate::tenants::place::{ListPlace, TenantFilter};
 use crate::tenants::row::{CompanyOption, StoredTenant, TenantRow};
-use crate::tenants::tenant_list::{TenantList, read_tenant_list};
+use crate::tenants::tenant_list::read_tenant_list;
 use crate::tenants::tenant_view::{CompanyChoice, TenantView};
 
 /// The mapping in the connection's epoch, if there is a connection.

@@ -2,30 +2,14 @@
 
 use std::sync::Arc;
 
-use domain::setup::mapping::Mapping;
-use domain::{PartnerId, TenantId};
+use domain::PartnerId;
 use jiff::Timestamp;
-use store::ListEntry;
 
 use crate::context::Setup;
-use crate::tenants::cache::PartnerCache;
-
-/// The tenants with their mappings and versions, in the order of their ids.
-pub(crate) type TenantList = Vec<ListEntry<TenantId, Mapping>>;
+use crate::tenants::cache::{ListVersion, TenantList};
 
 /// How long a list is used at most, in seconds: a process may die between a change and its count.
 const MAX_AGE: i64 = 300;
-
-/// The tenants that were read last.
-pub(crate) type TenantListCache = PartnerCache<ListVersion, TenantList>;
-
-/// What a list is exact for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ListVersion {
-    changes: u64,
-    /// The period of [`MAX_AGE`] in which it was read.
-    period: i64,
-}
 
 /// The partner's tenants as they are stored now. The query that reads 5,000 takes some tenths of a
 /// second, so a list is used again until a tenant has changed.
