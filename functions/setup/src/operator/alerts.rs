@@ -23,7 +23,7 @@ use crate::operator::partners::existing;
 use crate::partner_names::PartnerNames;
 
 #[derive(Serialize, JsonSchema)]
-pub(in crate::operator) struct AlertsResponse {
+pub(super) struct AlertsResponse {
     /// The newest first.
     alerts: Vec<AlertResponse>,
     /// Where the next page starts. A page may have fewer alerts than there are.
@@ -63,7 +63,7 @@ struct AlertResponse {
 
 /// One alert with its timeline.
 #[derive(Serialize, JsonSchema)]
-pub(in crate::operator) struct AlertTimelineResponse {
+pub(super) struct AlertTimelineResponse {
     partner: PartnerId,
     #[serde(flatten)]
     alert: AlertPageView,

@@ -40,7 +40,7 @@ const MAX_NAME: usize = 250;
 
 /// What a partner chose about its ConnectWise.
 #[derive(Serialize, JsonSchema)]
-pub(in crate::operator) struct ConfigurationResponse {
+pub(super) struct ConfigurationResponse {
     /// The ConnectWise that the ids belong to. Absent before it is connected.
     #[serde(skip_serializing_if = "Option::is_none")]
     connectwise: Option<ConnectWiseSite>,
@@ -93,7 +93,7 @@ pub(super) struct ConfigurationRequest {
 
 /// What a request changed.
 #[derive(Serialize, JsonSchema)]
-pub(in crate::operator) struct ConfigurationChanges {
+pub(super) struct ConfigurationChanges {
     settings_changed: bool,
     tenants_changed: usize,
 }

@@ -44,7 +44,7 @@ enum PartnerCondition {
 
 /// How a partner does.
 #[derive(Serialize, JsonSchema)]
-pub(in crate::operator) struct PartnerStatusResponse {
+pub(super) struct PartnerStatusResponse {
     id: PartnerId,
     name: String,
     condition: PartnerCondition,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::http::response::json_response;
 
 #[derive(Serialize, JsonSchema)]
-pub(in crate::operator) struct VersionResponse {
+pub(super) struct VersionResponse {
     /// The version of this function. A release deploys all functions together.
     version: &'static str,
 }

@@ -3,7 +3,7 @@
 use api_document::ApiDocument;
 use serde_json::json;
 
-use super::{add, changes_version, fails, of_existing_partner, operation, reads_body};
+use super::operations::{add, changes_version, fails, of_existing_partner, operation, reads_body};
 use crate::http::problem::Problem;
 use crate::operator::contacts::{ContactsRequest, ContactsResponse};
 

@@ -5,7 +5,7 @@ use domain::WindowId;
 use domain::maintenance::window::WindowDefinition;
 use serde_json::{Value, json};
 
-use super::{add, changes_version, fails, of_existing_partner, operation, reads_body};
+use super::operations::{add, changes_version, fails, of_existing_partner, operation, reads_body};
 use crate::http::input::parse_id;
 use crate::http::problem::Problem;
 use crate::operator::maintenance::{WindowResponse, WindowsResponse};

@@ -3,7 +3,7 @@
 use api_document::ApiDocument;
 use serde_json::{Value, json};
 
-use super::{
+use super::operations::{
     add, changes_version, fails, of_existing_partner, of_partner, operation, paged, reads_body,
 };
 use crate::http::problem::Problem;

@@ -3,7 +3,7 @@
 use api_document::ApiDocument;
 use serde_json::json;
 
-use super::{SOURCE, add, fails, of_partner, operation, page_start, reads_body};
+use super::operations::{SOURCE, add, fails, of_partner, operation, page_start, reads_body};
 use crate::http::problem::Problem;
 use crate::operator::quarantine::{HandleRequest, HandleResponse, ListResponse};
 use crate::quarantine::missing;

@@ -1,11 +1,11 @@
 //! How partners and alerts do: what a program for operators reads.
 
-use api_document::ApiDocument;
+use api_document::{ApiDocument, Operation};
 use domain::outgoing::block_reason::BlockReason;
 use schemars::JsonSchema;
 use serde_json::{Value, json};
 
-use super::{SOURCE, add, fails, of_existing_partner, operation, reads_body_of};
+use super::operations::{SOURCE, add, fails, of_existing_partner, operation, reads_body_of};
 use crate::connection::check::view::CheckView;
 use crate::connection::contract::ContractView;
 use crate::http::input::MAX_LARGE_BODY;
@@ -192,7 +192,7 @@ fn configuration(document: &mut ApiDocument) {
 }
 
 /// A problem of an operation that needs the partner's ConnectWise.
-fn refused(operation: super::Operation) -> super::Operation {
+fn refused(operation: Operation) -> Operation {
     let problem = Problem::refused("Nothing is connected yet: connect ConnectWise first.");
     fails(
         operation,

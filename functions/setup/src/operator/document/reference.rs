@@ -4,7 +4,7 @@ use api_document::ApiDocument;
 use domain::source::presets::Preset;
 use serde_json::{Map, Value, json};
 
-use super::{add, fails, operation, reads_body};
+use super::operations::{add, fails, operation, reads_body};
 use crate::http::problem::Problem;
 use crate::operator::sources::presets::PresetsResponse;
 use crate::operator::sources::preview::{PreviewRequest, PreviewResponse};

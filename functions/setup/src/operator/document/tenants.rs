@@ -3,7 +3,7 @@
 use api_document::ApiDocument;
 use serde_json::json;
 
-use super::{SOURCE, add, fails, of_existing_partner, operation, reads_body_of};
+use super::operations::{SOURCE, add, fails, of_existing_partner, operation, reads_body_of};
 use crate::http::input::MAX_LARGE_BODY;
 use crate::http::problem::Problem;
 use crate::operator::tenants::{TenantsRequest, TenantsResponse};

@@ -3,7 +3,9 @@
 use api_document::ApiDocument;
 use serde_json::{Value, json};
 
-use super::{SOURCE, add, changes_version, fails, of_source, operation, paged, reads_body};
+use super::operations::{
+    SOURCE, add, changes_version, fails, of_source, operation, paged, reads_body,
+};
 use crate::http::problem::Problem;
 use crate::operator::webhook::{
     DeliveriesResponse, PingResponse, ReplayRequest, ReplayResponse, WebhookRequest,
