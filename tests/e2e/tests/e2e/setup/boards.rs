@@ -426,7 +426,7 @@ async fn no_default_board_leaves_the_choice_to_connectwise() {
         .await;
     let mut browser = env.setup.signed_in().await;
     let view = browser.get_json("boards").await.expect(200).json();
-    assert_eq!(view["default_board"], Value::Null);
+    assert_eq!(view["existing"]["has_no_default"], true);
     let page = browser.get("boards").await.expect(200).text;
     assert!(
         page.contains("chosen by ConnectWise")
