@@ -18,7 +18,7 @@ use crate::tool::MUTANTS;
 /// Where accepted changes are listed.
 const CONFIG: &str = ".cargo/mutants.toml";
 /// The files that decide, as far as each of their mutants is detected or accepted.
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "shared/domain/src/ticketing/decide.rs",
     "shared/domain/src/ticketing/decide/open_ticket.rs",
     "shared/domain/src/ticketing/worker_step.rs",
@@ -27,6 +27,7 @@ const FILES: [&str; 12] = [
     "shared/domain/src/ticketing/claimed_write.rs",
     "shared/domain/src/ticketing/prior_tickets.rs",
     "shared/domain/src/ticketing/manual_change.rs",
+    "shared/domain/src/ticketing/ticket_activity.rs",
     "shared/domain/src/alert/fold.rs",
     "shared/domain/src/alert/release.rs",
     "shared/domain/src/alert/flapping.rs",

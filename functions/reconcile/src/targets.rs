@@ -125,7 +125,12 @@ fn target_records(
         let mapping = view.mapping.as_ref();
         let tenant = mapping.map(|mapping| mapping.assignment);
         let alert = (details.category, &details.kind);
-        decide_assignee(board, alert, &tenant.unwrap_or_default())
+        decide_assignee(
+            board.board,
+            &board.assignment,
+            alert,
+            &tenant.unwrap_or_default(),
+        )
     };
     let BoardTarget {
         start_status,

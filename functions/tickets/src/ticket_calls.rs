@@ -11,10 +11,11 @@ use domain::alert::record::{Claim, ClosedBy, Record, TicketEnd};
 use domain::connection::breaker::CallOutcome;
 use domain::setup::custom_fields::fill;
 use domain::setup::settings::{Settings, TicketType};
-use domain::ticketing::manual_change::{
-    Finding, ManualChange, TicketEntry, find_manual_change, is_without_person,
-};
+use domain::ticketing::manual_change::ManualChange;
 use domain::ticketing::note_mark::{NoteAudience, note_mark};
+use domain::ticketing::ticket_activity::{
+    Finding, TicketEntry, find_manual_change, is_without_person,
+};
 use domain::ticketing::ticket_text::{
     answer_note, description, duplicate_note, kept_note, reopened_note, repeat_note, resolved_note,
     storm_note, summary,

@@ -4,7 +4,8 @@ use connectwise::{Error, ExternalXref, Reference, ServiceTicketNote, Ticket};
 use domain::TicketRef;
 use domain::setup::settings::{Settings, TicketType};
 use domain::ticketing::found_ticket::FoundTicket;
-use domain::ticketing::manual_change::{TicketActivity, TicketEntry, TicketFields, field_hash};
+use domain::ticketing::manual_change::{TicketFields, field_hash};
+use domain::ticketing::ticket_activity::{TicketActivity, TicketEntry};
 
 /// The ticket, with the action that its status asks for by these settings.
 #[must_use]

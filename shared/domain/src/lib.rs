@@ -40,6 +40,7 @@ pub mod alert {
     pub mod storm_ticket;
     pub mod summary;
     pub mod test_alert;
+    pub mod ticket_end;
     pub mod trail;
 }
 
@@ -57,6 +58,7 @@ pub mod ticketing {
     pub mod prior_tickets;
     pub mod reaction;
     pub mod refused_writes;
+    pub mod ticket_activity;
     pub mod ticket_index;
     pub mod ticket_text;
     pub mod ticket_write;

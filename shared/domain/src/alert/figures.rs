@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Blocked;
-use crate::alert::record::ClosedBy;
+use crate::alert::ticket_end::ClosedBy;
 use crate::alert::trail::{StepKind, TrailStep};
 
 /// Days of figures, today included: as far as the charts show.

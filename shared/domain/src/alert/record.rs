@@ -8,6 +8,8 @@ mod claim;
 mod desired;
 mod listing;
 mod recheck;
+mod renewal;
+mod stored;
 mod uncertain;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::alert::blocked::{BlockedSince, CallRefusal};
 pub use crate::alert::op::{NoteKind, Op};
-pub use actual::{Actual, ClosedBy, ClosedTicket, Duplicate, OpenTicket, TicketEnd};
+pub use crate::alert::ticket_end::{ClosedBy, TicketEnd};
+pub use actual::{Actual, ClosedTicket, Duplicate, OpenTicket};
 pub use claim::Claim;
 pub use desired::{AlertDetails, Desired};
 pub use recheck::{Recheck, Rechecks};
@@ -28,10 +31,8 @@ use crate::alert::kind::Category;
 use crate::alert::summary::AlertSummary;
 use crate::alert::trail::Trail;
 use crate::outgoing::events::OutgoingEvents;
-use crate::setup::settings::Settings;
 use crate::setup::status_action::{ActionAnswer, RequestedAction};
 use crate::ticketing::found_ticket::FoundTicket;
-use crate::time::later;
 use crate::{AlertId, AlertKey, Blocked, RecordId, TicketRef};
 
 /// Everything that is stored about one alert.
@@ -103,19 +104,6 @@ impl Record {
             figures: AlertFigures::default(),
             outgoing: None,
         }
-    }
-
-    /// The record as it is stored next: one write later, with the steps and outgoing events that it
-    /// shows now.
-    #[must_use]
-    pub fn to_stored(&self) -> Self {
-        let mut stored = self.clone();
-        stored.rev += 1;
-        stored.trail.follow(self, &mut stored.figures);
-        if let Some(outgoing) = &mut stored.outgoing {
-            outgoing.follow(self);
-        }
-        stored
     }
 
     /// The reference of the current occurrence.
@@ -502,31 +490,6 @@ impl Record {
             .details
             .as_ref()
             .map(|details| details.raise_received_at)
-    }
-
-    /// Starts the next occurrence of an alert that is still repeated long after a person closed its
-    /// ticket, if the partner's settings ask for that.
-    #[must_use]
-    pub fn renew(mut self, settings: &Settings) -> Self {
-        let renews_at = self.renews_at(settings);
-        if renews_at.is_some_and(|at| self.desired.last_received_at >= Some(at)) {
-            self.occurrence += 1;
-        }
-        self
-    }
-
-    /// From when on a repeat of an alert, whose ticket a person ended, gets a new ticket. `None` if
-    /// only a raise after a resolve does.
-    #[must_use]
-    pub fn renews_at(&self, settings: &Settings) -> Option<Timestamp> {
-        let details = self.desired.details.as_ref();
-        let details = details.filter(|_| self.desired.active)?;
-        let hours = settings.board(details.category).renew_after_hours;
-        let Some(Actual::Closed(closed)) = self.actual.as_ref().filter(|_| hours > 0) else {
-            return None;
-        };
-        let at = later(closed.ended_at, SignedDuration::from_hours(hours.into()));
-        self.is_occurrence_over().then_some(at)
     }
 
     /// Records the present board and status of the open ticket. A technician may have moved it.

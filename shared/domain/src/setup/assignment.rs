@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::kind::Category;
 use crate::setup::found_board::FoundTeam;
-use crate::setup::settings::BoardTarget;
 use crate::{Kind, RecordId, TicketTarget};
 
 /// The team and the owner of a ticket. ConnectWise's defaults are used for absent ones.
@@ -169,17 +168,16 @@ impl TenantAssignment {
 /// board.
 #[must_use]
 pub fn decide_assignee(
-    target: &BoardTarget,
+    board: Option<RecordId>,
+    of_board: &BoardAssignment,
     (category, kind): (Category, &Kind),
     tenant: &TenantAssignment,
 ) -> Assignee {
-    let of_kind = target.assignment.kinds.get(kind).copied();
-    let of_tenant = tenant.on(category, target.board);
-    let chosen = of_tenant
-        .or(of_kind.unwrap_or_default())
-        .or(target.assignment.all);
+    let of_kind = of_board.kinds.get(kind).copied();
+    let of_tenant = tenant.on(category, board);
+    let chosen = of_tenant.or(of_kind.unwrap_or_default()).or(of_board.all);
     Assignee {
-        team: chosen.team.filter(|_| target.board.is_some()),
+        team: chosen.team.filter(|_| board.is_some()),
         ..chosen
     }
 }
@@ -233,18 +231,14 @@ mod tests {
         Assignee { team, owner }
     }
 
-    fn target(board: Option<RecordId>) -> BoardTarget {
-        BoardTarget {
-            board,
-            assignment: BoardAssignment {
-                all: assignee(Some(41), Some(151)),
-                kinds: [
-                    (kind("disk"), assignee(Some(42), None)),
-                    (kind("dns"), assignee(None, Some(152))),
-                ]
-                .into(),
-            },
-            ..BoardTarget::default()
+    fn of_board() -> BoardAssignment {
+        BoardAssignment {
+            all: assignee(Some(41), Some(151)),
+            kinds: [
+                (kind("disk"), assignee(Some(42), None)),
+                (kind("dns"), assignee(None, Some(152))),
+            ]
+            .into(),
         }
     }
 
@@ -272,7 +266,8 @@ mod tests {
             ("dns", only_team, (Some(44), Some(152))),
         ] {
             let decided = decide_assignee(
-                &target(Some(22)),
+                Some(22),
+                &of_board(),
                 (Category::Operations, &kind(kind_name)),
                 &tenant,
             );
@@ -295,7 +290,7 @@ mod tests {
             }),
         };
         let decide = |board, category| {
-            decide_assignee(&target(board), (category, &kind("cpu")), &of_old_board)
+            decide_assignee(board, &of_board(), (category, &kind("cpu")), &of_old_board)
         };
         assert_eq!(decide(Some(22), Category::Operations).team, Some(41));
         assert_eq!(decide(Some(22), Category::CyberAlerts).team, Some(43));
@@ -338,7 +333,7 @@ mod tests {
 
     #[test]
     fn another_board_keeps_the_owners() {
-        let moved = target(Some(22)).assignment.without_teams();
+        let moved = of_board().without_teams();
         let expected = BoardAssignment {
             all: assignee(None, Some(151)),
             kinds: [(kind("dns"), assignee(None, Some(152)))].into(),

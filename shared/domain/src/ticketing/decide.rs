@@ -356,7 +356,12 @@ pub(crate) fn create_ticket(
         status: target.start_status,
         ticket_type: target.ticket_type(&details.kind),
         source: connection.settings.source,
-        assignee: decide_assignee(target, (details.category, &details.kind), &assignment),
+        assignee: decide_assignee(
+            target.board,
+            &target.assignment,
+            (details.category, &details.kind),
+            &assignment,
+        ),
         custom_fields: target.custom_fields.clone(),
         priority: connection
             .settings

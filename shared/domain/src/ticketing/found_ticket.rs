@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::alert::record::{ClosedBy, TicketEnd};
+use crate::alert::ticket_end::{ClosedBy, TicketEnd};
 use crate::setup::status_action::StatusAction;
 use crate::time::later;
 use crate::{RecordId, TicketRef};

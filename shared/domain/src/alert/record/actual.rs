@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::claim::Claim;
 use crate::alert::event::Severity;
 use crate::alert::key::TicketRef;
-use crate::setup::status_action::{RequestedAction, StatusAction};
+use crate::alert::ticket_end::ClosedBy;
+use crate::setup::status_action::RequestedAction;
 use crate::ticketing::manual_change::{ManualChange, TicketFields};
 use crate::{AlertKey, Kind, RecordId};
 
@@ -90,39 +91,6 @@ pub struct ClosedTicket {
     pub action: Option<RequestedAction>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TicketEnd {
-    pub by: ClosedBy,
-    /// When, if ConnectWise says so.
-    pub at: Option<Timestamp>,
-    /// The action that the status asks for to which a person moved it.
-    pub action: Option<StatusAction>,
-}
-
-impl From<ClosedBy> for TicketEnd {
-    fn from(by: ClosedBy) -> Self {
-        Self {
-            by,
-            at: None,
-            action: None,
-        }
-    }
-}
-
-/// Who closed a ticket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClosedBy {
-    /// Ticketbridge, since the alert was resolved.
-    Us,
-    Technician,
-    Deleted,
-    /// A technician moved it to another company or merged it. It is left alone.
-    Moved,
-    /// The ticket is not ended. It is in a ConnectWise that the connection no longer points at.
-    OutOfReach,
-}
-
 impl OpenTicket {
     #[must_use]
     pub fn new(
@@ -196,19 +164,6 @@ impl ClosedTicket {
     pub fn ticket_ref(&self, key: &AlertKey) -> TicketRef {
         let own = || TicketRef::new(key, self.occurrence);
         self.ticket_ref.clone().unwrap_or_else(own)
-    }
-}
-
-impl ClosedBy {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Us => "us",
-            Self::Technician => "technician",
-            Self::Deleted => "deleted",
-            Self::Moved => "moved",
-            Self::OutOfReach => "out of reach",
-        }
     }
 }
 

@@ -3,7 +3,7 @@ use crate::alert::blocked::CallRefusal;
 use crate::alert::figures::DayCounts;
 use crate::alert::fold::fold;
 use crate::alert::op::NoteKind;
-use crate::alert::record::{Claim, OpenTicket};
+use crate::alert::record::{Claim, OpenTicket, Record};
 use crate::fixtures::{RETENTION, at, key, new_claim, raised, resolved};
 
 /// What a technician would read, a line a step.

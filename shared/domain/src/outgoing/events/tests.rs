@@ -3,7 +3,7 @@ use crate::Blocked;
 use crate::alert::event::{AlertChange, Event};
 use crate::alert::fold::fold;
 use crate::alert::op::Op;
-use crate::alert::record::{OpenTicket, TicketEnd};
+use crate::alert::record::{Actual, OpenTicket, Record, TicketEnd};
 use crate::fixtures::{RETENTION, at, event, key, new_claim, particulars};
 
 fn with_webhook(event: Event) -> Event {

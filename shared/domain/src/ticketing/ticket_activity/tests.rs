@@ -4,6 +4,7 @@ use super::*;
 use crate::alert::record::{Op, OpenTicket};
 use crate::fixtures::{at, key, new_claim};
 use crate::setup::settings::BoardTarget;
+use crate::ticketing::manual_change::field_hash;
 use crate::{ClaimId, TicketRef};
 
 const OWN: &str = "ticketbridge";
