@@ -1,5 +1,6 @@
 //! Compares the desired state with the actual ticket and names the next step.
 
+mod call_check;
 mod open_ticket;
 #[cfg(test)]
 mod tests;
@@ -11,12 +12,12 @@ use crate::alert::record::{
     Actual, AlertDetails, Claim, ClosedBy, ClosedTicket, Duplicate, Op, Recheck, Record,
 };
 use crate::alert::storm::Admission;
-use crate::connection::breaker;
 use crate::connection::view::{ConnectionView, LiveConnection};
 use crate::setup::assignment::decide_assignee;
 use crate::setup::rights;
 use crate::setup::settings::{BoardTarget, Settings};
 use crate::setup::status_action::RequestedAction;
+use crate::ticketing::decide::call_check::{check_call, may_note};
 use crate::ticketing::decide::open_ticket::{resolve_ticket, unreported_repeats, update_ticket};
 use crate::ticketing::decision::{Decision, Idle};
 use crate::ticketing::ticket_index::TicketIndexState;
@@ -113,31 +114,6 @@ pub fn can_look_up(view: &ConnectionView, now: Timestamp) -> bool {
     check_call(&[rights::TICKETS_INQUIRE], view, now).is_ok()
 }
 
-/// Whether ConnectWise may be called with these rights now. If not, returns the decision to take
-/// instead.
-fn check_call(rights: &[&str], view: &ConnectionView, now: Timestamp) -> Result<(), Decision> {
-    if rights.is_empty() {
-        return Ok(());
-    }
-    let breaker = &view.breaker;
-    if let Some(reason) = breaker.reason() {
-        return Err(Decision::Block(reason.clone()));
-    }
-    let missing = |right: &&&str| breaker.missing_rights.contains(**right);
-    if let Some(right) = rights.iter().find(missing) {
-        return Err(Decision::Block(Blocked::MissingRight((*right).to_owned())));
-    }
-    match breaker.pause(now) {
-        // A message that waits long is in flight all the time, and all partners share the queue's
-        // limit for that.
-        Some(until) if breaker::exceeds_queue_wait(until.duration_since(now)) => {
-            Err(Decision::Block(Blocked::Throttled))
-        }
-        Some(until) => Err(Decision::Wait { until }),
-        None => Ok(()),
-    }
-}
-
 /// The rights that a decision's calls need. Empty if it calls nothing.
 fn needed_rights(decision: &Decision) -> &'static [&'static str] {
     match decision {
@@ -227,11 +203,6 @@ fn repair_duplicate(record: &Record, duplicate: &Duplicate, view: &ConnectionVie
         }
         Some(_) | None => TicketWrite::Repair(duplicate.clone()),
     }
-}
-
-/// Whether notes may be written. Without that right, a ticket is closed without its note.
-fn may_note(view: &ConnectionView) -> bool {
-    !view.breaker.missing_rights.contains(rights::TICKETS_ADD)
 }
 
 /// The decision by the desired state, unless the table may have lost the alert: then its tickets

@@ -8,7 +8,7 @@ use crate::alert::record::{AlertDetails, OpenTicket, Record};
 use crate::connection::view::{ConnectionView, LiveConnection};
 use crate::setup::rights;
 use crate::setup::settings::{OnResolve, Settings};
-use crate::ticketing::decide::{check_call, may_note};
+use crate::ticketing::decide::call_check::{check_call, may_note};
 use crate::ticketing::decision::{Decision, Idle};
 use crate::ticketing::ticket_write::{NoteContent, TicketWrite};
 use crate::time::later;
