@@ -157,6 +157,7 @@ pub mod monitoring {
 
 /// What comes in by webhook, and what the queue carries.
 pub mod wire {
+    pub mod invalid_field;
     pub mod message;
     pub(crate) mod particulars;
     pub mod problem;

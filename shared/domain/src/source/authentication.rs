@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::source::mapping::Pointer;
-use crate::wire::webhook::InvalidField;
+use crate::wire::invalid_field::InvalidField;
 
 /// The scheme by which requests of a source are authenticated. Each works with the source's valid
 /// secrets, of which there are two during a rotation.

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::digest;
-use crate::wire::webhook::InvalidField;
+use crate::wire::invalid_field::InvalidField;
 
 pub use condition::Condition;
 pub use pointer::Pointer;

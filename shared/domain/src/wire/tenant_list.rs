@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::wire::invalid_field::InvalidField;
 use crate::wire::particulars::line;
-use crate::wire::webhook::InvalidField;
 use crate::{PartnerId, SourceId, TenantId};
 
 /// The most tenants in one list.

@@ -22,7 +22,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-pub use error::{DroppedFields, EventRejection, InvalidField, MAX_EVENTS, UnreadableBody};
+pub use crate::wire::invalid_field::InvalidField;
+pub use error::{DroppedFields, EventRejection, MAX_EVENTS, UnreadableBody};
 pub use schema::{AlertData, ResolvedData, SnapshotData, TenantEntry, TenantsData, schema};
 
 use self::body::{JsonObject, UNREADABLE, read};

@@ -13,7 +13,8 @@ use crate::digest::digest;
 use crate::text::{cut_to_bytes, identity, one_line};
 use crate::time::{is_plausible, later};
 use crate::wire::particulars::{AlertTexts, known_kind, web_address};
-use crate::wire::webhook::{DroppedFields, InvalidField, MAX_EVENTS, RequestTimes, SourcePolicy};
+use crate::wire::invalid_field::InvalidField;
+use crate::wire::webhook::{DroppedFields, MAX_EVENTS, RequestTimes, SourcePolicy};
 use crate::{AlertId, AlertKey, EventId, Kind, TenantId};
 
 /// The longest id that is used as it is, in bytes. A longer one is replaced by its digest.

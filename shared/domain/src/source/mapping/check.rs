@@ -4,8 +4,8 @@ use super::apply::severity;
 use super::rule::Rule;
 use super::{EventMapping, MAX_DOCUMENT};
 use crate::alert::kind::{KindInfo, category_of};
+use crate::wire::invalid_field::InvalidField;
 use crate::wire::particulars::known_kind;
-use crate::wire::webhook::InvalidField;
 
 /// The most rules of a mapping, those inside other rules included.
 const MAX_RULES: usize = 200;

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{Unwrap, xml};
-use crate::wire::webhook::{InvalidField, body_text};
+use crate::wire::invalid_field::InvalidField;
+use crate::wire::webhook::body_text;
 
 /// # Errors
 /// When the body has not the expected form.

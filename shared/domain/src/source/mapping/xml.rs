@@ -7,7 +7,7 @@
 use roxmltree::{Document, Node};
 use serde_json::{Map, Value};
 
-use crate::wire::webhook::InvalidField;
+use crate::wire::invalid_field::InvalidField;
 
 /// The deepest nesting, far more than messages have.
 const MAX_DEPTH: usize = 32;

@@ -11,7 +11,8 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::error::{DroppedFields, InvalidField};
+use super::error::DroppedFields;
+use crate::wire::invalid_field::InvalidField;
 
 /// Replaces characters that could not be read. Ids reject this character, since two ids could
 /// differ only in the lost part. Texts show U+FFFD instead.
