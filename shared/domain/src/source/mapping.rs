@@ -6,6 +6,7 @@
 //!
 //! What does not map is not lost: [`apply::map`] returns it as unmapped, with the reason.
 
+mod alert_text;
 pub mod apply;
 pub mod check;
 mod condition;
@@ -32,6 +33,7 @@ pub use condition::Condition;
 pub use pointer::Pointer;
 pub use rule::Rule;
 pub use time::Zone;
+pub use unwrap::Unwrap;
 
 /// The longest document, in bytes of JSON.
 pub const MAX_DOCUMENT: usize = 16 * 1024;
@@ -101,31 +103,6 @@ impl EventMapping {
         // A mapping came from JSON, so it can be written.
         let text = serde_json::to_string(self).unwrap_or_default();
         digest(&["mapping", &text], 32)
-    }
-}
-
-/// How a body becomes JSON.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Unwrap {
-    /// It is JSON, or XML: `<alert id="7"><device>SRV-1</device></alert>` becomes
-    /// `{"alert": {"@id": "7", "device": "SRV-1"}}`.
-    #[default]
-    Json,
-    /// An envelope of Amazon SNS, whose `Message` is JSON as text.
-    Sns,
-    /// `{"events": ["CEF:0|...", ...]}`: each text in the Common Event Format becomes an object of
-    /// its header fields and extensions.
-    Cef,
-}
-
-impl Unwrap {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde passes a reference"
-    )]
-    fn is_json(&self) -> bool {
-        *self == Self::Json
     }
 }
 

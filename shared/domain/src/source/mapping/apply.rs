@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::rule::{Alert, Rule};
+use super::alert_text::Alert;
+use super::rule::Rule;
 use super::{Change, ChangeOtherwise, EventMapping, time, unwrap};
 use crate::alert::event::{AlertChange, Event, EventDigest, Particulars, Severity};
 use crate::alert::kind::category_of;
 use crate::digest::digest;
 use crate::text::{cut_to_bytes, identity, one_line};
 use crate::time::{is_plausible, later};
-use crate::wire::particulars::{AlertTexts, known_kind, web_address};
 use crate::wire::invalid_field::InvalidField;
+use crate::wire::particulars::{AlertTexts, known_kind, web_address};
 use crate::wire::webhook::{DroppedFields, MAX_EVENTS, RequestTimes, SourcePolicy};
 use crate::{AlertId, AlertKey, EventId, Kind, TenantId};
 

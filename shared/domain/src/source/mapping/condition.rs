@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::alert_text::{Alert, text_of};
 use super::pointer::Pointer;
-use super::rule::{Alert, fold, text_of};
+use super::rule::fold;
 
 /// A condition on one place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::alert_text::{Alert, MAX_TEXT, text_of};
 use super::pointer::Pointer;
-use super::rule::{Alert, MAX_TEXT, text_of};
 
 /// Text with pointers in braces, such as `{/rule/description} on {/agent/name}`. `{{` is a brace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
+use super::alert_text::{Alert, MAX_TEXT};
 use super::apply::{MappedBody, map};
-use super::rule::{Alert, MAX_TEXT, Rule};
+use super::rule::Rule;
 use super::*;
 use crate::alert::event::{AlertChange, Particulars};
 use crate::alert::kind::{Category, KindInfo};

@@ -1,10 +1,37 @@
 //! From the bytes of a body to JSON.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Unwrap, xml};
+use super::xml;
 use crate::wire::invalid_field::InvalidField;
 use crate::wire::webhook::body_text;
+
+/// How a body becomes JSON.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unwrap {
+    /// It is JSON, or XML: `<alert id="7"><device>SRV-1</device></alert>` becomes
+    /// `{"alert": {"@id": "7", "device": "SRV-1"}}`.
+    #[default]
+    Json,
+    /// An envelope of Amazon SNS, whose `Message` is JSON as text.
+    Sns,
+    /// `{"events": ["CEF:0|...", ...]}`: each text in the Common Event Format becomes an object of
+    /// its header fields and extensions.
+    Cef,
+}
+
+impl Unwrap {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    pub(super) fn is_json(&self) -> bool {
+        *self == Self::Json
+    }
+}
 
 /// # Errors
 /// When the body has not the expected form.
