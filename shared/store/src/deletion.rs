@@ -4,6 +4,7 @@
 //! cannot. Each item is deleted by itself, so a deletion that was interrupted is repeated.
 
 mod classify;
+mod scope;
 #[cfg(test)]
 mod tests;
 
@@ -15,8 +16,10 @@ use aws_smithy_async::future::pagination_stream::PaginationStream;
 use aws_types::SdkConfig;
 use classify::{AlertItem, DeliveryItem, KnownScopes};
 use domain::outgoing::cloud_event::ping_queue;
-use domain::{AlertKey, PartnerId, RecordId, SourceId, TenantId};
+use domain::{PartnerId, RecordId, SourceId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+pub use scope::DeletionScope;
 
 use crate::Error;
 use crate::access::{OPERATOR, partner_sk, source_sk};
@@ -25,19 +28,6 @@ use crate::table::{Item, Table, alert_key, key, partner_pk, query_all, string};
 
 /// Items that are deleted concurrently.
 const MAX_CALLS: usize = 16;
-
-/// What is deleted of a partner's data.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DeletionScope {
-    /// All of it.
-    Partner,
-    /// What concerns one of its sources.
-    Source(SourceId),
-    /// What concerns one of its tenants.
-    Tenant(TenantId),
-    /// One alert.
-    Alert(AlertKey),
-}
 
 /// What the tables have, by the keys of the items.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

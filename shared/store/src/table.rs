@@ -134,6 +134,9 @@ pub(crate) async fn query_all(query: QueryFluentBuilder) -> Result<Vec<Item>, Er
     items.map_err(|err| Error::call("Query", &err))
 }
 
+/// The most keys of one [`batch_get`].
+pub(crate) const MAX_KEYS: usize = 100;
+
 /// Reads items of one or two tables consistently in one request. Returns one list of items for each
 /// table, in the order of `requests`; either all items were read, or it is an error.
 pub(crate) async fn batch_get<const N: usize>(

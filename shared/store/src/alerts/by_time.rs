@@ -11,10 +11,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
-use super::MAX_BATCH;
 use super::item_stream::ItemStream;
 use crate::Error;
-use crate::table::{Table, alert_key, batch_get, string, time};
+use crate::table::{MAX_KEYS, Table, alert_key, batch_get, string, time};
 
 /// Alerts of one request to the index: some hundred kilobytes.
 const PAGE: i32 = 500;
@@ -158,7 +157,7 @@ impl AlertsByTime {
     /// unreadable or absent is left out.
     pub async fn records(&self, listed: &[ListedAlert]) -> Result<Vec<Record>, Error> {
         let mut records = vec![];
-        for some in listed.chunks(MAX_BATCH) {
+        for some in listed.chunks(MAX_KEYS) {
             let keys = some.iter().map(|alert| alert_key(&alert.pk)).collect();
             let [items] = batch_get([(&self.table, keys)]).await?;
             for item in items {

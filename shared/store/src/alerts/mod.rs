@@ -6,6 +6,7 @@ mod blocked_range;
 mod by_time;
 mod item_stream;
 mod lists;
+mod schema;
 mod snapshots;
 #[cfg(test)]
 mod tests;
@@ -31,47 +32,13 @@ use serde_dynamo::aws_sdk_dynamodb_1::{
     from_attribute_value, from_item, to_attribute_value, to_item,
 };
 
+use self::schema::{ATTRIBUTES, INDEX_ATTRIBUTES, SCHEMA};
 use crate::item_update::ItemUpdate;
-use crate::table::{Item, Table, alert_key, batch_get, number, string, time};
+use crate::table::{Item, MAX_KEYS, Table, alert_key, batch_get, number, string, time};
 use crate::{Error, conditional};
 
-/// The version of the item format that this code writes.
-const SCHEMA: u32 = 1;
 /// The template's default of `TimelineDays`.
 const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// Items of one `BatchGetItem`.
-const MAX_BATCH: usize = 100;
-
-/// The attributes of a record. Each is set or removed as a whole. Attributes that a newer version
-/// added stay.
-const ATTRIBUTES: [&str; 17] = [
-    "key",
-    "schema",
-    "occurrence",
-    "desired",
-    "actual",
-    "claim",
-    "blocked",
-    "rechecks",
-    "duplicates",
-    "payload",
-    "folded",
-    "summary",
-    "trail",
-    "raises",
-    "figures",
-    "outgoing",
-    "rev",
-];
-/// The attributes that list a record in the indexes.
-const INDEX_ATTRIBUTES: [&str; 6] = [
-    "state_of",
-    "tenant_since",
-    "look_of",
-    "look_at",
-    "list_of",
-    "listed_at",
-];
 
 /// What the table has about an alert.
 #[derive(Debug, Clone, PartialEq)]
@@ -221,7 +188,7 @@ impl Alerts {
         let distinct: BTreeSet<&String> = item_keys.iter().collect();
         let keys: Vec<_> = distinct.into_iter().map(|pk| alert_key(pk)).collect();
         let mut records = vec![];
-        for some in keys.chunks(MAX_BATCH) {
+        for some in keys.chunks(MAX_KEYS) {
             let [items] = batch_get([(&self.table, some.to_vec())]).await?;
             let items = items.into_iter().filter(|item| item.contains_key("key"));
             for item in items {

@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
-use super::SCHEMA;
 use super::item_stream::ItemStream;
+use super::schema::SCHEMA;
 use crate::table::{Item, Table, alert_key, number, send_get, string};
 use crate::{Error, conditional};
 

@@ -8,7 +8,7 @@ use domain::wire::message::QuarantineEntry;
 use domain::{AlertId, AlertKey, PartnerId, RecordId, SourceId, TenantId};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_attribute_value, from_item};
 
-use super::DeletionScope;
+use super::scope::DeletionScope;
 use crate::deliveries::queue_of;
 use crate::operations::{HELD, QUARANTINE, REJECTED, SOURCE_ACTIVITY};
 use crate::partners::{PARTNER_SOURCE, SAMPLE, UNMAPPED};

@@ -1,4 +1,5 @@
 use domain::wire::message::QuarantineEntry;
+use domain::{AlertKey, TenantId};
 use jiff::Timestamp;
 use serde_dynamo::aws_sdk_dynamodb_1::{to_attribute_value, to_item};
 use serde_json::json;

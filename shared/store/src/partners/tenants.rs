@@ -26,8 +26,8 @@ use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 use crate::item_update::ItemUpdate;
 use crate::pages::ListEntry;
 use crate::table::{
-    Item, Table, batch_get, number, partner_item, partner_key, partner_pk, sk_after, string,
-    tenant_sk, time,
+    Item, MAX_KEYS, Table, batch_get, number, partner_item, partner_key, partner_pk, sk_after,
+    string, tenant_sk, time,
 };
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 use crate::{Error, conditional};
@@ -35,8 +35,6 @@ use crate::{Error, conditional};
 const PREFIX: &str = "T#";
 const VERSION: &str = "tenants";
 const SENT_ON: &str = "sent_on#";
-/// The most keys of one request.
-const MAX_KEYS: usize = 100;
 /// Concurrent writes of one list.
 const MAX_CALLS: usize = 16;
 const OPTIONAL: &[&str] = &[

@@ -5,8 +5,8 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::Select;
 use domain::{PartnerId, SourceId};
 
-use super::{MAX_KEYS, PREFIX, TenantStore};
-use crate::table::{Item, batch_get, number, partner_key, partner_pk, sk_after, string};
+use super::{PREFIX, TenantStore};
+use crate::table::{Item, MAX_KEYS, batch_get, number, partner_key, partner_pk, sk_after, string};
 use crate::{Error, conditional};
 
 /// Most unmapped tenants of one source that are listed. An alert of a further tenant is blocked as
