@@ -4,7 +4,7 @@ use domain::monitoring::waiting::{UnreadableMessages, WaitingSummary, WaitingSur
 use domain::{PartnerId, SourceId};
 use store::{Alerts, BlockedRange, ConfigTable, WaitingOfSource};
 
-use crate::PartnerConfig;
+use crate::view::PartnerConfig;
 
 /// Most blocked alerts that are read.
 const MAX_READ: u32 = 20_000;

@@ -15,7 +15,7 @@ use store::{ConfigTable, Due, LeasedRun, OperatorEvent};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
-use crate::ScheduledJob;
+use crate::job::ScheduledJob;
 
 /// Partners per invocation.
 const GROUP: usize = 20;
