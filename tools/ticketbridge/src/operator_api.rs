@@ -5,6 +5,7 @@ use std::fmt;
 
 use anyhow::{Context, Result, bail};
 use aws::signing::{API_GATEWAY, Signer};
+use domain::PartnerId;
 use domain::wire::transport::is_protected;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
@@ -120,6 +121,20 @@ impl OperatorApi {
     }
 
     /// Sends a request and reads its JSON; `null` if the answer is empty.
+    /// All sources that post for this partner.
+    ///
+    /// # Errors
+    /// When the API refuses the request.
+    pub async fn sources_of(&self, partner: &PartnerId) -> Result<Vec<Value>> {
+        let mut sources = self.get_all("sources", "sources").await?;
+        sources.retain(|source| {
+            let named = source["partners"].as_array().into_iter().flatten();
+            let mut all = named.chain(std::iter::once(&source["partner"]));
+            all.any(|of| of == partner.as_str())
+        });
+        Ok(sources)
+    }
+
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
         let url = format!("{}/{path}", self.url);
         let body = body.map(Value::to_string).unwrap_or_default();

@@ -8,12 +8,13 @@ use clap::{Args, Subcommand};
 use domain::PartnerId;
 use domain::alert::state::AlertState;
 use jiff::civil::Date;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::context::CommandContext;
 use crate::operator_api::{OperatorApi, encoded};
 use crate::output::{CommandOutcome, Progress};
 use crate::partners::parse_partner;
+use render::FoundAlerts;
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum AlertsCommand {
@@ -113,13 +114,6 @@ pub(crate) async fn run(
         }
     }
     Ok(CommandOutcome::Done)
-}
-
-/// The alerts that were found.
-struct FoundAlerts {
-    alerts: Vec<Value>,
-    /// Whether there are no more than these.
-    is_complete: bool,
 }
 
 async fn search(options: &SearchOptions, api: &OperatorApi) -> Result<FoundAlerts> {

@@ -5,8 +5,14 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::FoundAlerts;
 use crate::output::{details, one_line, table, time};
+
+/// The alerts that were found.
+pub(super) struct FoundAlerts {
+    pub(super) alerts: Vec<Value>,
+    /// Whether there are no more than these.
+    pub(super) is_complete: bool,
+}
 
 #[derive(Deserialize)]
 struct ListedAlert {

@@ -4,7 +4,7 @@
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
 use aws_sdk_sesv2::operation::get_email_identity::GetEmailIdentityError;
 
-use super::Examination;
+use super::examination::Examination;
 use super::finding::Finding;
 
 /// AWS's usual quota is 1,000; a new account has ten. docs/before-you-deploy.md asks for this many.

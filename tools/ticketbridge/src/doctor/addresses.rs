@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 
-use super::Examination;
+use super::examination::Examination;
 use super::finding::Finding;
 use crate::http_client;
 

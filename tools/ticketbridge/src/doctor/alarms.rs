@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use super::Examination;
 use super::cloudwatch::CloudWatch;
+use super::examination::Examination;
 use super::finding::Finding;
 use super::stack::StackResource;
 use crate::output::counted;

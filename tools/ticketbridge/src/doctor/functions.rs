@@ -4,9 +4,9 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{LastUpdateStatus, State};
 use serde_json::Value;
 
+use super::examination::{Examination, each};
 use super::finding::Finding;
 use super::stack::StackResource;
-use super::{Examination, each};
 use crate::operator_api::OperatorApi;
 
 /// What to do about functions of another release.

@@ -7,6 +7,7 @@ mod account;
 mod addresses;
 mod alarms;
 mod cloudwatch;
+mod examination;
 mod finding;
 mod functions;
 mod queues;
@@ -16,14 +17,14 @@ mod tables;
 
 use anyhow::Result;
 use clap::Args;
-use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::context::CommandContext;
 use crate::operator_api::OperatorApi;
 use crate::output::{CommandOutcome, Progress, counted, one_line, table};
-use crate::target::{ResourceNames, TargetStack};
+use crate::target::ResourceNames;
+use examination::Examination;
 use finding::{Finding, Level};
 use stack::StackDescription;
 
@@ -32,13 +33,6 @@ pub(crate) struct DoctorOptions {
     /// Warnings count as problems for the exit code
     #[arg(long)]
     strict: bool,
-}
-
-/// What the checks use.
-struct Examination<'a> {
-    target: &'a TargetStack,
-    stack: &'a StackDescription,
-    now: Timestamp,
 }
 
 /// # Errors
@@ -93,13 +87,6 @@ pub(crate) async fn run(
     let document = json!({ "stack": target.stack_name()?, "findings": findings });
     context.format.print(&document, || render(&findings))?;
     Ok(outcome)
-}
-
-/// Runs the check of each item at once.
-async fn each<T>(items: &[T], check: impl AsyncFn(&T) -> Vec<Finding>) -> Vec<Finding> {
-    join_all(items.iter().map(|item| check(item)))
-        .await
-        .concat()
 }
 
 fn outcome(findings: &[Finding], strict: bool) -> CommandOutcome {

@@ -5,8 +5,8 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::SignedDuration;
 
 use super::cloudwatch::{CloudWatch, QueueMetric};
+use super::examination::{Examination, each};
 use super::finding::Finding;
-use super::{Examination, each};
 use crate::output::counted;
 use crate::target::TargetStack;
 

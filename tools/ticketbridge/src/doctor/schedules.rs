@@ -6,9 +6,9 @@ use domain::monitoring::pipeline::{Schedule, Ticks};
 use jiff::{SignedDuration, Timestamp};
 use store::ConfigTable;
 
+use super::examination::{Examination, each};
 use super::finding::Finding;
 use super::stack::StackResource;
-use super::{Examination, each};
 use crate::output::time;
 
 /// A tick is due each minute, or every five: so long ago is late.

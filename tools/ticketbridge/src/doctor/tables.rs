@@ -6,9 +6,9 @@ use aws_sdk_dynamodb::types::{
     IndexStatus, PointInTimeRecoveryStatus, TableDescription, TimeToLiveStatus,
 };
 
+use super::examination::{Examination, each};
 use super::finding::Finding;
 use super::stack::StackResource;
-use super::{Examination, each};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct TableSettings {

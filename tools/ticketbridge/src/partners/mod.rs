@@ -1,18 +1,19 @@
 //! `ticketbridge partners`: lists, shows, creates and changes partners.
 
+mod partner;
 mod render;
 
 use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use domain::PartnerId;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use jiff::Timestamp;
-use serde::Deserialize;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::context::CommandContext;
 use crate::operator_api::{OperatorApi, is_not_found};
 use crate::output::{CommandOutcome, Progress, counted};
+use partner::Partner;
 
 /// Partners whose status is read at once.
 const AT_ONCE: usize = 8;
@@ -84,64 +85,6 @@ pub(crate) struct ChangeOptions {
     /// Whether it may create and change its own sources on its page
     #[arg(long, value_name = "true|false")]
     manages_sources: Option<bool>,
-}
-
-/// A partner as the operator's API describes it.
-#[derive(Debug, Clone, Deserialize)]
-struct Partner {
-    id: PartnerId,
-    name: String,
-    enabled: bool,
-    manages_sources: bool,
-    made_at: Timestamp,
-    connected: bool,
-    confirmed: bool,
-}
-
-/// How a partner does.
-#[derive(Debug, Clone, Deserialize)]
-struct PartnerStatus {
-    condition: String,
-    issue: Option<Issue>,
-    accepted_at: Option<Timestamp>,
-    waiting: Waiting,
-    open_tickets: u64,
-    open_tickets_complete: bool,
-    last_alert_at: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Issue {
-    words: String,
-    since: Timestamp,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Waiting {
-    count: u64,
-    complete: bool,
-    points: Vec<WaitingPoint>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct WaitingPoint {
-    what: String,
-    to_do: String,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Contact {
-    address: String,
-    mails: Vec<String>,
-    confirmed: bool,
-}
-
-/// A source in a list.
-#[derive(Debug, Clone, Deserialize)]
-struct SourceOfPartner {
-    id: String,
-    name: String,
-    enabled: bool,
 }
 
 pub(crate) fn parse_partner(text: &str) -> Result<PartnerId, String> {
@@ -231,7 +174,7 @@ async fn show(partner: &PartnerId, api: &OperatorApi, context: &CommandContext) 
         api.get(&path, &[]),
         api.get(&contacts_path, &[]),
         api.get(&status_path, &[]),
-        crate::sources::of_partner(api, partner),
+        api.sources_of(partner),
     )?;
     document["status"] = status;
     document["contacts"] = contacts["contacts"].clone();

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::{Contact, Partner, PartnerStatus, SourceOfPartner};
+use super::partner::{Contact, Partner, PartnerStatus, SourceOfPartner};
 use crate::output::{counted, details, one_line, table, time, yes_no};
 
 /// Partners with their status, as far as it was read.

@@ -11,7 +11,6 @@ use super::{
     ContactPart, FORMAT, PartnerPart, SetupFile, SitePart, SourcePart, TenantPart, VERSION,
 };
 use crate::operator_api::{OperatorApi, is_not_found};
-use crate::sources;
 
 /// What a partner has on a stage.
 #[derive(Debug)]
@@ -74,7 +73,7 @@ impl PartnerState {
         let windows = api.get(&format!("{path}/maintenance-windows"), &[]).await?;
         let windows = Vec::<ApiWindow>::deserialize(&windows["windows"])?.into_iter();
         let (mut parts, mut source_ids, mut shared_sources) = (vec![], vec![], vec![]);
-        for listed in sources::of_partner(api, partner).await? {
+        for listed in api.sources_of(partner).await? {
             let (id, name) = (text(&listed, "id")?, text(&listed, "name")?);
             if listed["partner"].is_null() {
                 shared_sources.push(name);

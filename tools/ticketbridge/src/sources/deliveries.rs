@@ -15,10 +15,11 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use store::DeliveryState;
 
-use super::{SourceOption, path};
+use super::source_option::{SourceOption, path};
 use crate::context::CommandContext;
 use crate::operator_api::OperatorApi;
 use crate::output::{CommandOutcome, Progress};
+use render::FoundDeliveries;
 
 /// Deliveries of one page.
 const PAGE: usize = 100;
@@ -132,13 +133,6 @@ pub(super) async fn run(
         }
     }
     Ok(CommandOutcome::Done)
-}
-
-/// The deliveries that were found.
-struct FoundDeliveries {
-    deliveries: Vec<Value>,
-    /// Whether there are no more than these.
-    is_complete: bool,
 }
 
 async fn list(options: &ListOptions, api: &OperatorApi) -> Result<FoundDeliveries> {

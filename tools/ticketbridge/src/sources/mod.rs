@@ -3,15 +3,16 @@
 
 mod deliveries;
 mod render;
+mod secrets;
+mod source_option;
 mod webhook;
 
 use std::fs;
-use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, Subcommand};
-use domain::{PartnerId, SourceId};
+use domain::PartnerId;
 use serde_json::{Value, json};
 
 use crate::context::CommandContext;
@@ -19,12 +20,9 @@ use crate::operator_api::OperatorApi;
 use crate::output::CommandOutcome;
 use crate::partners::parse_partner;
 use deliveries::DeliveriesCommand;
+use secrets::{MAX_SECRETS, read_secret, with_secret};
+use source_option::{SourceOption, path};
 use webhook::WebhookCommand;
-
-/// Secrets that are valid at once: another rotation ends the oldest.
-const MAX_SECRETS: usize = 2;
-/// No vendor issues a longer secret.
-const MAX_SECRET_BYTES: u64 = 4_096;
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum SourcesCommand {
@@ -76,13 +74,6 @@ pub(crate) struct ListOptions {
     /// Only the sources of this partner
     #[arg(long, value_name = "PARTNER", value_parser = parse_partner)]
     partner: Option<PartnerId>,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct SourceOption {
-    /// The source's id, src_…
-    #[arg(value_name = "SOURCE", value_parser = parse_source)]
-    source: SourceId,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -157,10 +148,6 @@ pub(crate) struct RotateOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NumberOrNull(Option<u32>);
 
-fn parse_source(text: &str) -> Result<SourceId, String> {
-    SourceId::parse(text).map_err(|err| err.to_string())
-}
-
 fn parse_hours(text: &str) -> Result<NumberOrNull, String> {
     parse_number_or(text, "usual")
 }
@@ -190,7 +177,7 @@ pub(crate) async fn run(
             let sources = match &options.partner {
                 Some(partner) => {
                     api.get(&format!("partners/{partner}"), &[]).await?;
-                    of_partner(&api, partner).await?
+                    api.sources_of(partner).await?
                 }
                 None => api.get_all("sources", "sources").await?,
             };
@@ -231,30 +218,6 @@ pub(crate) async fn run(
         SourcesCommand::Deliveries(command) => return deliveries::run(command, context).await,
     }
     Ok(CommandOutcome::Done)
-}
-
-/// All sources that post for this partner.
-pub(crate) async fn of_partner(api: &OperatorApi, partner: &PartnerId) -> Result<Vec<Value>> {
-    let mut sources = api.get_all("sources", "sources").await?;
-    sources.retain(|source| {
-        let named = source["partners"].as_array().into_iter().flatten();
-        let mut all = named.chain(std::iter::once(&source["partner"]));
-        all.any(|of| of == partner.as_str())
-    });
-    Ok(sources)
-}
-
-/// The text for people. If it cannot be made, the whole answer is shown, since its secret is in no
-/// later one.
-fn with_secret(text: Result<String>, answer: &Value) -> Result<String> {
-    match text {
-        Ok(text) => Ok(text),
-        Err(_) => Ok(serde_json::to_string_pretty(answer)?),
-    }
-}
-
-fn path(source: &SourceId) -> String {
-    format!("sources/{source}")
 }
 
 fn create_body(options: &CreateOptions) -> Result<Value> {
@@ -328,28 +291,6 @@ fn read_settings(file: &Path) -> Result<Value> {
     Ok(parsed)
 }
 
-/// Reads a secret from standard input, since arguments are visible to other processes. `name` is
-/// what a person calls it.
-fn read_secret(name: &str) -> Result<String> {
-    let input = io::stdin();
-    if input.is_terminal() {
-        eprintln!("Paste the {name}, then press Enter and Ctrl-D:");
-    }
-    let mut text = String::new();
-    let read = input
-        .lock()
-        .take(MAX_SECRET_BYTES + 1)
-        .read_to_string(&mut text);
-    read.with_context(|| format!("cannot read the {name} from standard input"))?;
-    ensure!(
-        text.len() as u64 <= MAX_SECRET_BYTES,
-        "the {name} on standard input is longer than {MAX_SECRET_BYTES} bytes"
-    );
-    let secret = text.trim();
-    ensure!(!secret.is_empty(), "there is no {name} on standard input");
-    Ok(secret.to_owned())
-}
-
 /// Sends the version that was read, so that a repeat after a lost answer cannot end a secret that
 /// is in use.
 async fn rotate(
@@ -375,6 +316,8 @@ async fn rotate(
 
 #[cfg(test)]
 mod tests {
+    use domain::SourceId;
+
     use super::*;
 
     fn partner(id: &str) -> PartnerId {

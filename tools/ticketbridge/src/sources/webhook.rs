@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use store::DeliveryState;
 
 use super::deliveries::{STATES, deliveries_path};
-use super::{MAX_SECRETS, SourceOption, path, read_secret, with_secret};
+use super::secrets::{MAX_SECRETS, read_secret, with_secret};
+use super::source_option::{SourceOption, path};
 use crate::context::CommandContext;
 use crate::operator_api::OperatorApi;
 use crate::output::{CommandOutcome, Progress};

@@ -3,10 +3,17 @@
 use anyhow::Result;
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 use store::{Attempt, DeliveryState};
 
-use super::FoundDeliveries;
 use crate::output::{one_line, table, time};
+
+/// The deliveries that were found.
+pub(super) struct FoundDeliveries {
+    pub(super) deliveries: Vec<Value>,
+    /// Whether there are no more than these.
+    pub(super) is_complete: bool,
+}
 
 #[derive(Deserialize)]
 pub(in crate::sources) struct LoggedDelivery {
