@@ -17,6 +17,7 @@ use crate::Config;
 use crate::answers::AnswerSender;
 use crate::deliverer::Deliverer;
 use crate::sender::Sender;
+use crate::tick::tick;
 
 /// The Lambda function, with its clients.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ impl DeliveriesHandler {
         invocation: &Invocation,
     ) -> Result<Value, HandleError> {
         if input.get("Records").is_none() {
-            let summary = self.deliverer.tick(invocation).await?;
+            let summary = tick(&self.deliverer, invocation).await?;
             return Ok(serde_json::to_value(summary)?);
         }
         let event: SqsEvent = serde_json::from_value(input)?;

@@ -1,4 +1,4 @@
-//! What notifies the contacts of partners, and what all mails of a run have in common.
+//! The clients with which contacts are notified, and what all mails of a run have in common.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,7 +13,7 @@ use store::Alerts;
 use crate::blocked_counts::BlockedCounts;
 use crate::mails;
 
-/// Notifies the contacts of partners.
+/// The clients with which contacts of partners are notified.
 pub(crate) struct Notifier<'a> {
     pub(crate) alerts: &'a Alerts,
     pub(crate) connections: &'a Connections,

@@ -16,13 +16,14 @@ use store::{Due, LeasedRun, Versioned};
 use crate::blocked_counts::BlockedCounts;
 use crate::connection_case::ConnectionCase;
 use crate::missing_rights::MissingRights;
+use crate::notifications::{notify, notify_of_holds, notify_of_waiting};
 use crate::notifier::{NotificationContext, Notifier, tenant_names};
 use crate::probe_plan::mapped_companies;
 use crate::prober::{ProbeResult, Prober};
 use crate::run_result::{HealthError, HealthTotals};
 use crate::source_alerts::SourceAlertSender;
 use crate::source_watch::{SourceFindings, SourceWatch};
-use crate::weekly_report::ReportedPartner;
+use crate::weekly_report::{ReportedPartner, send_weekly_report};
 
 /// The run of one partner, under its lease.
 pub(crate) struct PartnerRun<'a> {
@@ -109,9 +110,9 @@ impl PartnerRun<'_> {
             refusals: &refusals,
             now,
         };
-        let (health, mut totals) = self.notifier.notify(&context, kept, blocked).await?;
-        totals += self.notifier.notify_of_holds(&context).await?;
-        totals += self.notifier.notify_of_waiting(&context, &config).await?;
+        let (health, mut totals) = notify(&self.notifier, &context, kept, blocked).await?;
+        totals += notify_of_holds(&self.notifier, &context).await?;
+        totals += notify_of_waiting(&self.notifier, &context, &config).await?;
         let figures = FiguresCounter {
             alerts: self.notifier.alerts,
             table,
@@ -124,7 +125,7 @@ impl PartnerRun<'_> {
             health: &health,
             figures: &figures,
         };
-        totals += self.notifier.send_weekly_report(&context, reported).await?;
+        totals += send_weekly_report(&self.notifier, &context, reported).await?;
         // A pause that lasts long enough to be an outage is notified of before its end.
         let outage_from = case.breaker.outage_from();
         let next = match paused {

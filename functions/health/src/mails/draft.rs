@@ -44,13 +44,9 @@ impl Page {
     }
 }
 
-impl MailContext<'_> {
-    fn address_of(&self, page: Page) -> String {
-        let Self {
-            origin, partner, ..
-        } = self;
-        format!("{origin}/setup/partners/{partner}/{}", page.path())
-    }
+fn address_of(context: &MailContext<'_>, page: Page) -> String {
+    let (origin, partner) = (context.origin, context.partner);
+    format!("{origin}/setup/partners/{partner}/{}", page.path())
 }
 
 /// One point of a mail.
@@ -81,12 +77,12 @@ pub(super) struct Draft {
 impl Draft {
     /// Renders the mail as text and HTML.
     pub(super) fn mail(self, context: MailContext<'_>) -> Mail {
-        let page = context.address_of(self.page);
+        let page = address_of(&context, self.page);
         let fresh = format!("{}/setup/link", context.origin);
         // A contact that cannot request a link is not asked to.
         let signed_out = "If you are signed out, request a new link:";
         let signed_out = context.kind.asks_for_action().then_some(signed_out);
-        let contacts = context.address_of(Page::Contacts);
+        let contacts = address_of(&context, Page::Contacts);
         let why = format!(
             "You get this mail because {} is a contact of {} that receives mails of the kind \"{}\". Change that on the page",
             context.to.as_str(),
@@ -100,7 +96,7 @@ impl Draft {
         for Point { what, to_do, page } in &self.points {
             let mut point = format!("- {what}\n  What to do: {to_do}");
             if let Some(page) = page {
-                point = format!("{point}\n  {}", context.address_of(*page));
+                point = format!("{point}\n  {}", address_of(&context, *page));
             }
             parts.push(point);
         }
@@ -156,7 +152,7 @@ fn render_point(point: &Point, context: &MailContext<'_>) -> Markup {
                 (point.what) br;
                 b { "What to do: " } (point.to_do)
                 @if let Some(page) = point.page {
-                    br; a href=(context.address_of(page)) { "Open the page " (page.title()) }
+                    br; a href=(address_of(context, page)) { "Open the page " (page.title()) }
                 }
             }
         }

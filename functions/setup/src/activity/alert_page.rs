@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::activity::next_step::NextStep;
 use crate::activity::state::{StateView, closed_words, title};
-use crate::activity::view::ticket_link;
+use crate::activity::view::{ticket_address, ticket_link};
 use crate::backlog::words::{describe, ends_at};
 use crate::held;
 use crate::held::view::HeldClosingsView;
@@ -119,7 +119,7 @@ impl AlertPageView {
             severity: details.map(|details| details.severity),
             raised_at: details.map(|details| details.raised_at),
             expires_at: details.and_then(|details| details.expires_at),
-            ticket_address: state.address(names),
+            ticket_address: ticket_address(&state, names),
             state,
             next: next.words,
             next_at: next.at,

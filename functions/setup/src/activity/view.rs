@@ -82,16 +82,14 @@ impl AlertRow {
             severity: details.severity,
             raised_at: details.raised_at,
             received_at: details.raise_received_at,
-            ticket_address: state.address(names),
+            ticket_address: ticket_address(&state, names),
             state,
         })
     }
 }
 
-impl StateView {
-    pub(crate) fn address(&self, names: &PartnerNames) -> Option<String> {
-        names.ticket_address(self.ticket?, self.epoch?)
-    }
+pub(crate) fn ticket_address(state: &StateView, names: &PartnerNames) -> Option<String> {
+    names.ticket_address(state.ticket?, state.epoch?)
 }
 
 /// A ticket's number, which leads into ConnectWise.

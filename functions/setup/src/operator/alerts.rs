@@ -15,6 +15,7 @@ use crate::activity::alert_page::AlertPageView;
 use crate::activity::filter::ActivityFilter;
 use crate::activity::reader::{self, FoundAlert};
 use crate::activity::state::StateView;
+use crate::activity::view::ticket_address;
 use crate::context::AppState;
 use crate::http::input::{PathParam, QueryParams};
 use crate::http::problem::Problem;
@@ -86,7 +87,7 @@ impl AlertResponse {
             kind: listed.summary.kind,
             severity: details.map(|details| details.severity),
             received_at: listed.listed_at,
-            ticket_address: state.address(names),
+            ticket_address: ticket_address(&state, names),
             state,
         }
     }

@@ -38,7 +38,8 @@ use crate::sources::inactivity_view::{
 };
 use crate::sources::one_path;
 use crate::step::SetupStep;
-use crate::tenants::reader::{in_epoch, read_tenants};
+use crate::tenants::reader::read_tenants;
+use crate::tenants::row::in_epoch;
 
 pub(super) async fn read(
     setup: &Setup,

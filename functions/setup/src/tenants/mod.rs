@@ -13,7 +13,7 @@ pub(crate) mod handlers;
 mod list_view;
 mod place;
 pub(crate) mod reader;
-mod row;
+pub(crate) mod row;
 pub(crate) mod search;
 mod tenant_list;
 mod tenant_view;

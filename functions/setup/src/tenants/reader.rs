@@ -5,12 +5,10 @@ use std::sync::Arc;
 use aws::invocation::Invocation;
 use connections::PartnerConfig;
 use connectwise::{RecordCursor, SearchText};
-use domain::setup::mapping::Mapping;
 use domain::setup::tenant_changes::TenantChanges;
 use domain::{PartnerId, TenantId};
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
-use store::ListEntry;
 
 use crate::backlog::count::{Assumption, Backlog, CountedTenants, assume, count_backlog};
 use crate::connection::client::{Connected, require_connected};
@@ -26,31 +24,6 @@ use crate::tenants::place::{ListPlace, TenantFilter};
 use crate::tenants::row::{CompanyOption, StoredTenant, TenantRow};
 use crate::tenants::tenant_list::read_tenant_list;
 use crate::tenants::tenant_view::{CompanyChoice, TenantView};
-
-/// The mapping in the connection's epoch, if there is a connection.
-pub(crate) fn in_epoch(mapping: Mapping, epoch: Option<u32>) -> Mapping {
-    match epoch {
-        Some(epoch) => mapping.in_epoch(epoch),
-        None => mapping,
-    }
-}
-
-impl StoredTenant {
-    pub(super) fn of(entry: &ListEntry<TenantId, Mapping>, epoch: Option<u32>) -> Self {
-        let ListEntry { id, value, version } = entry.clone();
-        Self::new(id, value, version, epoch)
-    }
-
-    pub(super) fn new(id: TenantId, mapping: Mapping, version: u64, epoch: Option<u32>) -> Self {
-        Self {
-            id,
-            // A mapping of another ConnectWise still says that the tenant was switched off.
-            on_after_choice: mapping.is_on_after_choice(),
-            mapping: in_epoch(mapping, epoch),
-            version,
-        }
-    }
-}
 
 /// One page of the list.
 pub(super) async fn read_list(

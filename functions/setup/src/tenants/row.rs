@@ -9,6 +9,7 @@ use domain::setup::mapping::Mapping;
 use domain::{RecordId, TenantId};
 use maud::{Markup, html};
 use serde::Serialize;
+use store::ListEntry;
 
 use crate::tenants::companies::describe_issue;
 
@@ -20,6 +21,31 @@ pub(super) struct StoredTenant {
     /// Whether it is on once a company is chosen for it.
     pub(super) on_after_choice: bool,
     pub(super) version: u64,
+}
+
+impl StoredTenant {
+    pub(super) fn of(entry: &ListEntry<TenantId, Mapping>, epoch: Option<u32>) -> Self {
+        let ListEntry { id, value, version } = entry.clone();
+        Self::new(id, value, version, epoch)
+    }
+
+    pub(super) fn new(id: TenantId, mapping: Mapping, version: u64, epoch: Option<u32>) -> Self {
+        Self {
+            id,
+            // A mapping of another ConnectWise still says that the tenant was switched off.
+            on_after_choice: mapping.is_on_after_choice(),
+            mapping: in_epoch(mapping, epoch),
+            version,
+        }
+    }
+}
+
+/// The mapping in the connection's epoch, if there is a connection.
+pub(crate) fn in_epoch(mapping: Mapping, epoch: Option<u32>) -> Mapping {
+    match epoch {
+        Some(epoch) => mapping.in_epoch(epoch),
+        None => mapping,
+    }
 }
 
 #[derive(Serialize)]
