@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use local_stack::environment;
 use local_stack::process::{run as run_program, run_logged};
 use local_stack::progress::step;
@@ -11,6 +12,8 @@ use local_stack::progress::step;
 /// Signature headers, bodies with one event and with many, bodies of other formats, and
 /// ConnectWise's answers.
 const TARGETS: [&str; 5] = ["signature", "event", "batch", "mapping", "answer"];
+/// A fuzzer has one thread.
+const CONCURRENT_TARGETS: usize = 2;
 const EXECUTIONS: &str = "stat::number_of_executed_units:";
 
 /// Builds the targets and runs each for `seconds`.
@@ -31,9 +34,8 @@ pub(crate) async fn run(seconds: u32, log_folder: &Path) -> Result<()> {
         run_program("cargo build", build),
     )
     .await?;
-    for target in TARGETS {
+    let fuzzers = TARGETS.map(|target| {
         let found = format!("target/found/{target}");
-        fs::create_dir_all(folder.join(&found))?;
         let mut fuzzer = cargo(&["run", "--quiet", "--release", "--locked", "--bin", target]);
         fuzzer
             // A backtrace would hide the message of a panic, which is what helps.
@@ -45,13 +47,23 @@ pub(crate) async fn run(seconds: u32, log_folder: &Path) -> Result<()> {
                 "-print_final_stats=1",
             ])
             .arg(format!("-artifact_prefix={found}-"))
-            .args([found, format!("corpus/{target}")]);
-        let what = format!("fuzzing `{target}` for {seconds} s");
+            .args([&found, &format!("corpus/{target}")]);
+        let found = folder.join(found);
         let log = log_folder.join(format!("fuzz-{target}.log"));
-        step(&what, run_logged(&what, fuzzer, log.clone())).await?;
-        let output = fs::read_to_string(log)?;
-        let executions = executions(&output).context("the fuzzer printed no executions")?;
-        println!("  {executions} executions, 0 crashes");
+        async move {
+            fs::create_dir_all(found)?;
+            run_logged(&format!("fuzzing `{target}`"), fuzzer, log.clone()).await?;
+            let executions = executions(&fs::read_to_string(log)?);
+            anyhow::Ok((
+                target,
+                executions.context("the fuzzer printed no executions")?,
+            ))
+        }
+    });
+    let what = format!("fuzzing {} targets, {seconds} s each", TARGETS.len());
+    let all = stream::iter(fuzzers).buffer_unordered(CONCURRENT_TARGETS);
+    for (target, executions) in step(&what, all.try_collect::<Vec<_>>()).await? {
+        println!("  {target}: {executions} executions, 0 crashes");
     }
     Ok(())
 }

