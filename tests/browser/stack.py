@@ -90,7 +90,7 @@ class Stack:
         self.list_tenants(partner, tenants[:1])
         dynamodb, table = self._dynamodb(), self._described["config_table"]
         [(first, _), *others] = tenants
-        key = {"pk": {"S": f"P#{partner.id}"}, "sk": {"S": f"T#{first}"}}
+        key = {"pk": {"S": f"P#{partner.id}#tenants"}, "sk": {"S": f"T#{first}"}}
         item = dynamodb.get_item(TableName=table, Key=key)["Item"]
         for start in range(0, len(others), BATCH):
             copies = [

@@ -33,7 +33,7 @@ pub use figures::FiguresCounter;
 pub use schedule::RunSchedule;
 pub use ticket_address::ticket_address;
 pub use view::{AlertView, AlertViews, ConnectionSite, PartnerConfig};
-pub use waiting::read_waiting;
+pub use waiting::{read_waiting, read_waiting_with};
 
 /// How long a connection is paused after too many time-outs in a row.
 const TIME_OUT_PAUSE: Duration = Duration::from_secs(60);

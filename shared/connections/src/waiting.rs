@@ -2,7 +2,7 @@
 
 use domain::monitoring::waiting::{UnreadableMessages, WaitingSummary, WaitingSurvey};
 use domain::{PartnerId, SourceId};
-use store::{Alerts, BlockedRange, ConfigTable, WaitingOfSource};
+use store::{Alerts, BlockedRange, ConfigTable, WaitingMessages, WaitingOfSource};
 
 use crate::view::PartnerConfig;
 
@@ -20,8 +20,21 @@ pub async fn read_waiting(
     partner: &PartnerId,
     config: &PartnerConfig,
 ) -> Result<WaitingSummary, store::Error> {
-    let mut survey = WaitingSurvey::default();
     let messages = table.quarantine.waiting(partner, None).await?;
+    read_waiting_with(alerts, partner, config, messages).await
+}
+
+/// As [`read_waiting`], with the messages that were read before.
+///
+/// # Errors
+/// When the table of alerts cannot be read.
+pub async fn read_waiting_with(
+    alerts: &Alerts,
+    partner: &PartnerId,
+    config: &PartnerConfig,
+    messages: WaitingMessages,
+) -> Result<WaitingSummary, store::Error> {
+    let mut survey = WaitingSurvey::default();
     let is_complete = messages.next.is_none();
     for (source, of) in messages.by_source() {
         survey.add_messages(unreadable(source, of));

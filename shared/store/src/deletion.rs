@@ -24,7 +24,7 @@ pub use scope::DeletionScope;
 use crate::Error;
 use crate::access::{OPERATOR, partner_sk, source_sk};
 use crate::deliveries::{queue_pk, receiver_pk};
-use crate::table::{Item, Table, alert_key, key, partner_pk, query_all, string};
+use crate::table::{Item, Table, alert_key, key, partner_pk, query_all, string, tenants_pk};
 
 /// Items that are deleted concurrently.
 const MAX_CALLS: usize = 16;
@@ -38,10 +38,10 @@ pub struct StoredData {
     pub snapshots: Vec<String>,
     /// Outgoing events and their queues, by their partition and sort keys.
     pub deliveries: Vec<(String, String)>,
-    /// The sort keys of the partner's items in the config table.
-    pub config: Vec<String>,
-    /// The sort keys of the partner's items in the access table.
-    pub access: Vec<String>,
+    /// The partner's items in the config table, by their partition and sort keys.
+    pub config: Vec<(String, String)>,
+    /// The partner's items in the access table, by their partition and sort keys.
+    pub access: Vec<(String, String)>,
     /// Links and sessions, by their partition and sort keys.
     pub sessions: Vec<(String, String)>,
     /// Whether there is a state of the partner's ticket index.
@@ -109,15 +109,16 @@ impl DeletionStore {
         scope: &DeletionScope,
         mut on_progress: impl FnMut(usize),
     ) -> Result<StoredData, Error> {
-        let config = self.partner_items(&self.config, partner).await?;
-        let access = self.partner_items(&self.access, partner).await?;
+        let mut config = self.config.partition(partner_pk(partner)).await?;
+        config.extend(self.config.partition(tenants_pk(partner)).await?);
+        let access = self.access.partition(partner_pk(partner)).await?;
         let mut scopes = KnownScopes::new(partner);
         scopes.add_scope(scope);
         scopes.add_items(&config, &access);
         let names = classify::tenant_names(scope, &config);
         let mut found = StoredData {
-            config: classify::config_keys(scope, &names, &config),
-            access: classify::access_keys(scope, &access),
+            config: classify::config_rows(scope, &names, &config),
+            access: classify::access_rows(scope, &access),
             ..StoredData::default()
         };
         // An imported record has no key. It is recognised by its scope, once all are known.
@@ -220,18 +221,17 @@ impl DeletionStore {
         found: &StoredData,
         mut on_progress: impl FnMut(),
     ) -> Result<(), Error> {
-        let pk = partner_pk(partner);
         let index = found.has_ticket_index;
         let index = index.then(|| crate::alerts::ticket_index_pk(partner));
         let alerts = found.records.iter().chain(&found.snapshots);
         let alerts = alerts.chain(&index).map(|pk| (&self.alerts, alert_key(pk)));
         let deliveries = found.deliveries.iter();
         let deliveries = deliveries.map(|(pk, sk)| (&self.deliveries, key(pk, sk)));
-        let config = found.config.iter().map(|sk| (&self.config, key(&pk, sk)));
-        let access = found.access.iter().map(|sk| (&self.access, key(&pk, sk)));
-        let sessions = found.sessions.iter();
-        let sessions = sessions.map(|(pk, sk)| (&self.access, key(pk, sk)));
-        let own = config.chain(access).chain(sessions);
+        let config = found.config.iter();
+        let config = config.map(|(pk, sk)| (&self.config, key(pk, sk)));
+        let access = found.access.iter().chain(&found.sessions);
+        let access = access.map(|(pk, sk)| (&self.access, key(pk, sk)));
+        let own = config.chain(access);
         for items in [alerts.collect(), deliveries.collect(), own.collect()] {
             delete_items(items, &mut on_progress).await?;
         }
@@ -263,15 +263,6 @@ impl DeletionStore {
     /// When DynamoDB fails.
     pub async fn unlist_source(&self, source: &SourceId) -> Result<(), Error> {
         delete_item(&self.access, key(OPERATOR, &source_sk(source))).await
-    }
-
-    async fn partner_items(&self, table: &Table, partner: &PartnerId) -> Result<Vec<Item>, Error> {
-        let query = table
-            .query()
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", string(partner_pk(partner)));
-        query_all(query).await
     }
 
     /// The rows of the deliveries table, without the events themselves.

@@ -54,6 +54,16 @@ impl Table {
         item.map(from_item).transpose().map_err(malformed)
     }
 
+    /// Reads all items of a partition consistently, in the order of their sort keys.
+    pub(crate) async fn partition(&self, pk: String) -> Result<Vec<Item>, Error> {
+        let query = self
+            .query()
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", string(pk));
+        query_all(query).await
+    }
+
     /// Reads all items of a partner whose sort key begins with the prefix, consistently and in the
     /// order of their sort keys.
     pub(crate) async fn items_with_prefix(
@@ -192,8 +202,18 @@ pub(crate) fn partner_pk(partner: &PartnerId) -> String {
     format!("P#{partner}")
 }
 
+/// A partner's tenants have a partition of their own: there may be thousands, and reading them all
+/// does not use the throughput of the items that the functions read with each message.
+pub(crate) fn tenants_pk(partner: &PartnerId) -> String {
+    format!("{}#tenants", partner_pk(partner))
+}
+
 pub(crate) fn tenant_sk(tenant: &TenantId) -> String {
     format!("T#{tenant}")
+}
+
+pub(crate) fn tenant_key(partner: &PartnerId, tenant: &TenantId) -> Item {
+    key(&tenants_pk(partner), &tenant_sk(tenant))
 }
 
 /// What follows the prefix in the item's sort key.

@@ -2,6 +2,7 @@
 
 use aws::invocation::Invocation;
 use axum::Extension;
+use connections::PartnerConfig;
 use domain::PartnerId;
 use domain::setup::settings::Settings;
 use serde::Deserialize;
@@ -18,8 +19,11 @@ use crate::context::{AppState, Setup};
 use crate::http::input::{Input, QueryParams};
 use crate::http::problem::{Problem, saved_version};
 use crate::http::response::{ChangeResponse, PageResponse};
+use crate::overview::reader::issue;
+use crate::overview::view::IssueView;
 use crate::page;
 use crate::page::flash::FlashQuery;
+use crate::partner_names::PartnerNames;
 use crate::step::SetupStep;
 use crate::tenants::reader::read_tenants;
 
@@ -46,14 +50,19 @@ pub(crate) async fn show(
         ..Assumption::default()
     };
     let now = invocation.now();
+    let (_, config) = read_tenants(&setup, partner, now).await?;
+    let is_confirmed = connection.value.as_ref().is_some_and(|of| of.confirmed);
+    let issue = match is_confirmed {
+        true => read_issue(&setup, partner, &config).await?,
+        false => None,
+    };
     let backlog = if missing.is_empty() {
-        let (_, config) = read_tenants(&setup, partner, now).await?;
         let config = assume(config, assumption, now);
         Some(count_backlog(&setup, partner, &config, CountedTenants::All, now).await?)
     } else {
         None
     };
-    let view = ConfirmView::new(connection, missing, backlog);
+    let view = ConfirmView::new(connection, issue, missing, backlog);
     let content = render(&view);
     let page = page::step(&session, SetupStep::Confirm, &flash, &view, &content);
     Ok(page)
@@ -101,6 +110,17 @@ pub(crate) async fn confirm(
     audit::record(&setup, partner, action, &[], &invocation).await;
     setup.schedule().reconcile_and_probe(partner, now).await?;
     Ok(ChangeResponse::next("confirm?done=confirmed").with("version", version))
+}
+
+/// The open incident or breaker.
+async fn read_issue(
+    setup: &Setup,
+    partner: &PartnerId,
+    config: &PartnerConfig,
+) -> Result<Option<IssueView>, Problem> {
+    let health = setup.table().health.get(partner).await?.value;
+    let names = PartnerNames::read(setup.access(), config.clone()).await?;
+    Ok(issue(&health, config.items.breaker.as_ref(), &names))
 }
 
 struct StoredSetup {

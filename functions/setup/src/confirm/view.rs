@@ -7,6 +7,8 @@ use store::{Connection, Versioned};
 
 use crate::backlog::count::{Backlog, BacklogCounts};
 use crate::checklist::{MissingPart, counted};
+use crate::http::input::capitalized;
+use crate::overview::view::IssueView;
 use crate::page;
 use crate::step::SetupStep;
 
@@ -14,6 +16,8 @@ use crate::step::SetupStep;
 pub(super) struct ConfirmView {
     confirmed: bool,
     confirmed_at: Option<Timestamp>,
+    /// What keeps alerts from becoming tickets although the set-up is confirmed.
+    issue: Option<IssueView>,
     version: u64,
     missing: Vec<MissingPart>,
     waiting: Option<BacklogCounts>,
@@ -31,6 +35,7 @@ pub(super) struct ConfirmView {
 impl ConfirmView {
     pub(super) fn new(
         connection: Versioned<Option<Connection>>,
+        issue: Option<IssueView>,
         missing: Vec<MissingPart>,
         backlog: Option<Backlog>,
     ) -> Self {
@@ -44,6 +49,7 @@ impl ConfirmView {
                 .as_ref()
                 .is_some_and(|connection| connection.confirmed),
             confirmed_at: value.and_then(|connection| connection.confirmed_at),
+            issue,
             version,
             missing,
             tenants: backlog.as_ref().map_or(0, Backlog::tenants_with_tickets),
@@ -71,7 +77,13 @@ fn other_reasons(backlog: &Backlog) -> Vec<(String, u64)> {
 pub(super) fn render(view: &ConfirmView) -> Markup {
     html! {
         @if view.confirmed {
-            p class="good" { "Ticketbridge is live. " @if let Some(at) = view.confirmed_at { "Since " (page::time(at)) "." } }
+            p class=[view.issue.is_none().then_some("good")] { "Ticketbridge is live. " @if let Some(at) = view.confirmed_at { "Since " (page::time(at)) "." } }
+            @if let Some(issue) = &view.issue {
+                p class="problem" {
+                    (capitalized(&issue.words)) ", since " (page::time(issue.since)) ". "
+                    a href=(SetupStep::Overview.path()) { "Overview" } " says what it means for tickets, and what to do."
+                }
+            }
         } @else {
             p { "When you confirm, alerts become tickets: alerts of the last 48 hours that are still active, and all new alerts." }
         }
@@ -121,7 +133,7 @@ fn preview(view: &ConfirmView, waiting: &BacklogCounts) -> Markup {
             }
             @for (words, count) in &view.others {
                 li { (counted(*count, "alert")) ": no "
-                    @if *count == 1 { "ticket" } @else { "tickets" } " while " (words) }
+                    @if *count == 1 { "ticket" } @else { "tickets" } ", because " (words) }
             }
             @if view.more_waiting { li { "There are more alerts than were counted." } }
         }
@@ -137,7 +149,7 @@ mod tests {
             value: None,
             version: 1,
         };
-        ConfirmView::new(nothing, vec![], None)
+        ConfirmView::new(nothing, None, vec![], None)
     }
 
     #[test]
@@ -181,6 +193,25 @@ mod tests {
         let page = render(&older).into_string();
         assert!(page.contains("1 older alert"), "{page}");
         assert!(!page.contains("0 alerts"), "{page}");
+    }
+
+    #[test]
+    fn confirm_of_a_live_partner_names_an_open_issue() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let live = ConfirmView {
+            confirmed: true,
+            confirmed_at: Some(at("2026-11-20T08:00:00Z")),
+            ..view()
+        };
+        assert!(render(&live).into_string().contains("class=\"good\""));
+        let broken = ConfirmView {
+            issue: Some(IssueView {
+                words: "ConnectWise refuses the keys".to_owned(),
+                since: at("2026-11-22T09:30:00Z"),
+            }),
+            ..live
+        };
+        insta::assert_snapshot!(crate::page::lines(&render(&broken)));
     }
 
     #[test]

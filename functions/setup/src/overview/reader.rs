@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws::invocation::Invocation;
-use connections::{FiguresCounter, PartnerConfig, read_waiting};
+use connections::{FiguresCounter, PartnerConfig, read_waiting_with};
 use domain::connection::breaker::Breaker;
 use domain::monitoring::figures::PartnerFigures;
 use domain::monitoring::health::Health;
@@ -61,22 +61,28 @@ pub(super) async fn read(
     if let Err(err) = &health {
         tracing::error!(error = %err, "failed to read the partner's health");
     }
-    let health = health.unwrap_or_default().value;
     let ((_, config), contacts) = (config?, contacts?.value);
+    let connection_is_unknown = health.is_err() || config.items.breaker.is_none();
+    let health = health.unwrap_or_default().value;
     let steps = steps(&config, &contacts);
     let connection = config.items.connection.as_ref();
     let is_live = connection.is_some_and(|connection| connection.confirmed);
     let breaker = config.items.breaker.clone();
-    let waiting = match is_live {
-        true => Some(read_waiting(&setup.alerts, table, partner, &config).await?),
+    let quarantined = quarantined?;
+    let read = match is_live {
+        true => Some(tokio::join!(
+            read_waiting_with(&setup.alerts, partner, &config, quarantined.clone()),
+            figures(setup, partner, now),
+            table.monitoring.read(),
+        )),
         false => None,
     };
     let names = PartnerNames::read(access, config).await?;
-    let live = match waiting {
-        Some(waiting) => {
-            let (figures, pipeline) =
-                tokio::join!(figures(setup, partner, now), table.monitoring.read());
+    let live = match read {
+        Some((waiting, figures, pipeline)) => {
+            let waiting = waiting?;
             Some(LiveView {
+                connection_is_unknown,
                 incidents: incidents(&health, breaker.as_ref(), &names),
                 pipeline_issue_since: pipeline_issue_since(&pipeline?),
                 waiting: waiting_view(&waiting, &names),
@@ -94,7 +100,7 @@ pub(super) async fn read(
         name: person?.value.map(|person| person.name),
         live,
         rejected: unreadable_alerts(rejected?, &names),
-        quarantined: quarantined_messages(quarantined?, &names)?,
+        quarantined: quarantined_messages(quarantined, &names)?,
         held: held::view::views(held?, &names.mappings),
         sources: sources(&activity?, &names),
         steps,

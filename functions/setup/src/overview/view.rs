@@ -35,6 +35,8 @@ pub(super) struct OverviewView {
 /// What is known about a partner whose alerts become tickets.
 #[derive(Serialize)]
 pub(super) struct LiveView {
+    /// Whether the state of the connection, or what the last checks found, could not be read.
+    pub(super) connection_is_unknown: bool,
     /// The open incidents of connection and configuration, the connection's first.
     pub(super) incidents: Vec<IncidentView>,
     /// Since when Ticketbridge itself has a problem that delays tickets.
@@ -138,7 +140,8 @@ impl OverviewView {
         let is_quiet =
             self.rejected.is_empty() && self.quarantined.is_empty() && self.held.is_empty();
         let is_live = |live: &LiveView| {
-            live.incidents.is_empty()
+            !live.connection_is_unknown
+                && live.incidents.is_empty()
                 && live.pipeline_issue_since.is_none()
                 && live.waiting.points.is_empty()
                 && live.blocked.iter().all(|row| row.reason.is_chosen())
@@ -185,6 +188,9 @@ fn headline(view: &OverviewView, live: &LiveView) -> Markup {
             p class="good" { "Live: alerts become tickets." }
         } @else if !live.incidents.iter().any(|of| of.stops_all_tickets) {
             p class="note" { "Live: alerts become tickets, but something needs attention:" }
+        }
+        @if live.connection_is_unknown {
+            p class="note" { "What the last checks of ConnectWise found cannot be read now, so this page may lack a problem. Ask the operator of Ticketbridge if this stays." }
         }
         (incidents::render(&live.incidents))
         @if let Some(since) = live.pipeline_issue_since {
@@ -295,6 +301,7 @@ mod tests {
             days: [("2026-11-01".parse().unwrap(), counts)].into(),
         });
         LiveView {
+            connection_is_unknown: false,
             incidents: vec![],
             pipeline_issue_since: None,
             waiting: WaitingView {
@@ -353,6 +360,7 @@ mod tests {
             OverviewView { live, ..view() }.is_good()
         };
         assert!(!view().is_good(), "not live");
+        assert!(!with(&|live| live.connection_is_unknown = true));
         assert!(!with(&|live| {
             live.incidents.push(incident(false));
         }));

@@ -208,7 +208,11 @@ pub(super) fn tenant_names(scope: &DeletionScope, config: &[Item]) -> Vec<String
 }
 
 /// The items of the config table that are deleted. `names` are those of the tenant.
-pub(super) fn config_keys(scope: &DeletionScope, names: &[String], items: &[Item]) -> Vec<String> {
+pub(super) fn config_rows(
+    scope: &DeletionScope,
+    names: &[String],
+    items: &[Item],
+) -> Vec<(String, String)> {
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let is_covered = |item: &&Item| {
         let Some(sk) = sk_after(item, "") else {
@@ -240,18 +244,18 @@ pub(super) fn config_keys(scope: &DeletionScope, names: &[String], items: &[Item
             DeletionScope::Alert(_) => false,
         }
     };
-    keys(items, is_covered)
+    rows(items, is_covered)
 }
 
 /// The partner's items of the access table that are deleted. The history of a partner stays as long
 /// as the partner.
-pub(super) fn access_keys(scope: &DeletionScope, items: &[Item]) -> Vec<String> {
+pub(super) fn access_rows(scope: &DeletionScope, items: &[Item]) -> Vec<(String, String)> {
     let is_covered = |item: &&Item| match scope {
         DeletionScope::Partner => true,
         DeletionScope::Source(source) => sk_after(item, PARTNER_SOURCE) == Some(source.as_str()),
         DeletionScope::Tenant(_) | DeletionScope::Alert(_) => false,
     };
-    keys(items, is_covered)
+    rows(items, is_covered)
 }
 
 fn quarantined(item: &Item) -> Option<QuarantineEntry> {
@@ -259,8 +263,6 @@ fn quarantined(item: &Item) -> Option<QuarantineEntry> {
     from_item(item.clone()).ok()
 }
 
-fn keys(items: &[Item], is_covered: impl Fn(&&Item) -> bool) -> Vec<String> {
-    let covered = items.iter().filter(is_covered);
-    let keys = covered.filter_map(|item| item.get("sk")?.as_s().ok());
-    keys.cloned().collect()
+fn rows(items: &[Item], is_covered: impl Fn(&&Item) -> bool) -> Vec<(String, String)> {
+    items.iter().filter(is_covered).filter_map(row_of).collect()
 }

@@ -41,8 +41,13 @@ fn item(members: &[(&str, &str)]) -> Item {
 /// An item of a partner with this sort key.
 fn partner_item(sk: &str, members: &[(&str, &str)]) -> Item {
     let mut item = item(members);
+    item.insert("pk".to_owned(), string("P#northwind"));
     item.insert("sk".to_owned(), string(sk));
     item
+}
+
+fn sort_keys(rows: Vec<(String, String)>) -> Vec<String> {
+    rows.into_iter().map(|(_, sk)| sk).collect()
 }
 
 fn quarantined(of: &str, body: &str) -> Item {
@@ -58,6 +63,7 @@ fn quarantined(of: &str, body: &str) -> Item {
         body: base64::engine::general_purpose::STANDARD.encode(body),
     };
     let mut item: Item = to_item(&entry).unwrap();
+    item.insert("pk".to_owned(), string("P#northwind"));
     item.insert("sk".to_owned(), string(format!("quarantine#{body}")));
     item
 }
@@ -107,7 +113,7 @@ fn a_scope_covers_its_own_items_of_the_config_table_only() {
         .collect();
     let found = scopes().map(|scope| {
         let names = classify::tenant_names(&scope, &items);
-        classify::config_keys(&scope, &names, &items)
+        sort_keys(classify::config_rows(&scope, &names, &items))
     });
     assert_eq!(found[0], all);
     assert_eq!(
@@ -143,7 +149,7 @@ fn a_scope_covers_its_own_items_of_the_access_table_only() {
         partner_item(&format!("source#{OTHER}"), &[]),
         partner_item("audit#2026-11-22T07:30:00.000Z#1", &[]),
     ];
-    let found = scopes().map(|scope| classify::access_keys(&scope, &items));
+    let found = scopes().map(|scope| sort_keys(classify::access_rows(&scope, &items)));
     assert_eq!(found[0].len(), 4);
     assert_eq!(found[1], [format!("source#{SOURCE}")]);
     assert!(found[2].is_empty() && found[3].is_empty());

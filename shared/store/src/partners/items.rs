@@ -14,7 +14,7 @@ use super::maintenance::{self, MAINTENANCE};
 use super::partner_source::{PartnerSource, source_sk};
 use super::settings::SETTINGS;
 use crate::operations::BREAKER;
-use crate::table::{Item, batch_get, partner_key, tenant_sk};
+use crate::table::{Item, batch_get, partner_key, tenant_key, tenant_sk};
 use crate::{AccessTable, ConfigTable, Error};
 
 /// The partner's items that a decision about one tenant's alert needs.
@@ -46,13 +46,13 @@ impl PartnerItems {
         source: &SourceId,
     ) -> Result<Self, Error> {
         let (tenant_sk, source_sk) = (tenant_sk(tenant), source_sk(source));
-        let keys = |sks: &[&str]| sks.iter().map(|sk| partner_key(partner, sk)).collect();
+        let of_partner = [SETTINGS, BREAKER, MAINTENANCE].map(|sk| partner_key(partner, sk));
+        let mut config_keys = vec![tenant_key(partner, tenant)];
+        config_keys.extend(of_partner);
+        let access_keys = [CONNECTION, &source_sk].map(|sk| partner_key(partner, sk));
         let [mut config, mut access] = batch_get([
-            (
-                &config.settings.table,
-                keys(&[SETTINGS, BREAKER, MAINTENANCE, &tenant_sk]),
-            ),
-            (&access.connections.table, keys(&[CONNECTION, &source_sk])),
+            (&config.settings.table, config_keys),
+            (&access.connections.table, access_keys.into()),
         ])
         .await?;
         let breaker = take(&mut config, BREAKER);

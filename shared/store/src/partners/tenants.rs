@@ -1,6 +1,6 @@
-//! A partner's tenants with their mappings: `P#<partner>` with `T#<tenant>`.
+//! A partner's tenants with their mappings: `P#<partner>#tenants` with `T#<tenant>`.
 //!
-//! `tenants` counts the changes of tenants, so that a reader knows whether its copy of the list is
+//! `P#<partner>` with `tenants` counts the changes of tenants, so that a reader knows whether its copy of the list is
 //! still exact. It does not count the days in `sent_on`.
 //!
 //! A tenant's item also has an attribute `sent_on#<source>` for each source that sent messages for
@@ -21,13 +21,13 @@ use domain::{PartnerId, SourceId, TenantId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde_dynamo::aws_sdk_dynamodb_1::from_item;
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 use crate::item_update::ItemUpdate;
 use crate::pages::ListEntry;
 use crate::table::{
-    Item, MAX_KEYS, Table, batch_get, number, partner_item, partner_key, partner_pk, sk_after,
-    string, tenant_sk, time,
+    Item, MAX_KEYS, Table, batch_get, number, partner_key, sk_after, string, tenant_key, tenant_sk,
+    tenants_pk, time,
 };
 use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
 use crate::{Error, conditional};
@@ -94,14 +94,14 @@ impl TenantStore {
         partner: &PartnerId,
         tenant: &TenantId,
     ) -> Result<Versioned<Option<Mapping>>, Error> {
-        let (pk, sk) = (partner_pk(partner), tenant_sk(tenant));
+        let (pk, sk) = (tenants_pk(partner), tenant_sk(tenant));
         versions::get(&self.table, item(&pk, &sk)).await
     }
 
     /// Reads the mappings of all of the partner's tenants consistently.
     pub async fn get_all(&self, partner: &PartnerId) -> Result<HashMap<TenantId, Mapping>, Error> {
         let mut mappings = HashMap::new();
-        for item in self.table.items_with_prefix(partner, PREFIX).await? {
+        for item in self.table.partition(tenants_pk(partner)).await? {
             let tenant = sk_after(&item, PREFIX).and_then(|id| TenantId::parse(id).ok());
             let Some(tenant) = tenant else {
                 tracing::error!(partner = %partner, item = ?item.get("sk"), "item has no tenant id");
@@ -120,7 +120,7 @@ impl TenantStore {
         &self,
         partner: &PartnerId,
     ) -> Result<Vec<ListEntry<TenantId, Mapping>>, Error> {
-        let items = self.table.items_with_prefix(partner, PREFIX).await?;
+        let items = self.table.partition(tenants_pk(partner)).await?;
         let entries = items.into_iter().filter_map(|item| {
             let id = TenantId::parse(sk_after(&item, PREFIX)?).ok()?;
             match versions::parse(item, PREFIX) {
@@ -170,7 +170,7 @@ impl TenantStore {
         mapping: &Mapping,
         version: u64,
     ) -> Result<SaveOutcome, Error> {
-        let (pk, sk) = (partner_pk(partner), tenant_sk(tenant));
+        let (pk, sk) = (tenants_pk(partner), tenant_sk(tenant));
         let saved = versions::save(&self.table, item(&pk, &sk), mapping, version).await?;
         if saved != SaveOutcome::Conflict {
             self.count_change(partner).await;
@@ -186,7 +186,7 @@ impl TenantStore {
         tenant: &TenantId,
         mapping: &Mapping,
     ) -> Result<(), Error> {
-        let (pk, sk) = (partner_pk(partner), tenant_sk(tenant));
+        let (pk, sk) = (tenants_pk(partner), tenant_sk(tenant));
         versions::put(&self.table, item(&pk, &sk), mapping).await?;
         self.count_change(partner).await;
         Ok(())
@@ -233,7 +233,7 @@ impl TenantStore {
         let mut outcome = ListedTenants::default();
         for chunk in list.tenants.chunks(MAX_KEYS) {
             let keys = chunk.iter();
-            let keys = keys.map(|tenant| partner_key(&list.partner, &tenant_sk(&tenant.id)));
+            let keys = keys.map(|tenant| tenant_key(&list.partner, &tenant.id));
             let [items] = batch_get([(&self.table, keys.collect())]).await?;
             let known = |item: &Item| Some(sk_after(item, PREFIX)?.to_owned());
             let known: HashSet<String> = items.iter().filter_map(known).collect();
@@ -317,9 +317,8 @@ impl TenantStore {
             name: tenant.name.clone(),
             ..Mapping::default()
         };
-        let key = partner_key(partner, &tenant_sk(&tenant.id));
-        let mut item = partner_item(partner, &tenant_sk(&tenant.id), &unmapped)?;
-        item.retain(|name, _| !key.contains_key(name));
+        let malformed = |err| Error::malformed(format!("{partner} {}", tenant.id), &err);
+        let mut item: Item = to_item(unmapped).map_err(malformed)?;
         // A person who maps the tenant without having seen it in the list gets a conflict.
         item.insert("version".to_owned(), number(1));
         item.insert("seen_from".to_owned(), string(source.to_string()));
@@ -333,7 +332,8 @@ impl TenantStore {
             }
         }
         let update = ItemUpdate::new(item, []);
-        let call = update.apply(self.table.update_item(key));
+        let call = self.table.update_item(tenant_key(partner, &tenant.id));
+        let call = update.apply(call);
         let call = call.condition_expression("attribute_not_exists(pk)");
         conditional::update(call).await
     }
@@ -345,7 +345,7 @@ impl TenantStore {
         };
         let call = self
             .table
-            .update_item(partner_key(&list.partner, &tenant_sk(&tenant.id)))
+            .update_item(tenant_key(&list.partner, &tenant.id))
             .update_expression("SET #name = :name, named_at = :at, #version = #version + :one")
             .condition_expression(
                 "seen_from = :source AND attribute_not_exists(named_by_person) \
@@ -375,7 +375,7 @@ impl TenantStore {
     ) -> Result<(), Error> {
         let call = self
             .table
-            .update_item(partner_key(partner, &tenant_sk(tenant)))
+            .update_item(tenant_key(partner, tenant))
             .update_expression("SET #sent_on = :day")
             .condition_expression(
                 "attribute_exists(pk) AND (attribute_not_exists(#sent_on) OR #sent_on < :day)",
@@ -393,7 +393,7 @@ impl TenantStore {
         &self,
         partner: &PartnerId,
     ) -> Result<BTreeMap<(SourceId, TenantId), Date>, Error> {
-        let items = self.table.items_with_prefix(partner, PREFIX).await?;
+        let items = self.table.partition(tenants_pk(partner)).await?;
         let of_item = |item: &Item| {
             let tenant = TenantId::parse(sk_after(item, PREFIX)?).ok()?;
             let days = item.iter().filter_map(|(name, day)| {

@@ -5,8 +5,8 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::Select;
 use domain::{PartnerId, SourceId};
 
-use super::{PREFIX, TenantStore};
-use crate::table::{Item, MAX_KEYS, batch_get, number, partner_key, partner_pk, sk_after, string};
+use super::TenantStore;
+use crate::table::{Item, MAX_KEYS, batch_get, number, partner_key, sk_after, string, tenants_pk};
 use crate::{Error, conditional};
 
 /// Most unmapped tenants of one source that are listed. An alert of a further tenant is blocked as
@@ -78,10 +78,9 @@ impl TenantStore {
                 .table
                 .query()
                 .select(Select::Count)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .key_condition_expression("pk = :pk")
                 .filter_expression("seen_from = :source AND attribute_not_exists(company)")
-                .expression_attribute_values(":pk", string(partner_pk(partner)))
-                .expression_attribute_values(":prefix", string(PREFIX))
+                .expression_attribute_values(":pk", string(tenants_pk(partner)))
                 .expression_attribute_values(":source", string(source.to_string()))
                 .into_paginator()
                 .send();

@@ -50,19 +50,24 @@ impl Database {
 
     /// Writes the breaker with another version of the connection's keys.
     pub(crate) async fn set_key_version(&self, version: &str) {
-        self.put_breaker("key_version", version).await;
+        self.put("breaker", "key_version", version).await;
     }
 
     /// Makes the breaker's item unreadable.
     pub(crate) async fn corrupt_breaker(&self) {
-        self.put_breaker("generation", "nonsense").await;
+        self.put("breaker", "generation", "nonsense").await;
     }
 
-    async fn put_breaker(&self, attribute: &str, value: &str) {
+    /// Makes the item with the partner's incidents unreadable.
+    pub(crate) async fn corrupt_health(&self) {
+        self.put("health", "failing", "nonsense").await;
+    }
+
+    async fn put(&self, sk: &str, attribute: &str, value: &str) {
         let put = self.client.put_item().table_name("config");
         let put = put
             .item("pk", AttributeValue::S(format!("P#{PARTNER}")))
-            .item("sk", AttributeValue::S("breaker".into()))
+            .item("sk", AttributeValue::S(sk.to_owned()))
             .item(attribute, AttributeValue::S(value.into()));
         put.send().await.unwrap();
     }

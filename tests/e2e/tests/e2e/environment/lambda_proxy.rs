@@ -54,8 +54,9 @@ impl LambdaProxy {
     }
 
     async fn serve(&self, mut stream: TcpStream) {
+        // The function that calls has a shorter limit of its own.
         let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(10))
+            .timeout(Duration::from_secs(120))
             .build()
             .unwrap();
         let mut read = vec![];

@@ -43,6 +43,22 @@ async fn figures_agree_with_the_calls_that_connectwise_answered() {
 }
 
 #[tokio::test]
+async fn an_overview_that_cannot_read_what_the_checks_found_is_not_green() {
+    let env = TestEnvironment::new().await;
+    let mut browser = env.setup.signed_in().await;
+    let mut shown = async || browser.get("overview").await.expect(200).text;
+    let (green, unknown) = ("Live: alerts become tickets.", "cannot be read now");
+    let page = shown().await;
+    assert!(page.contains(green) && !page.contains(unknown), "{page}");
+    env.database.corrupt_breaker().await;
+    let page = shown().await;
+    assert!(!page.contains(green) && page.contains(unknown), "{page}");
+    env.database.corrupt_health().await;
+    let page = shown().await;
+    assert!(!page.contains(green) && page.contains(unknown), "{page}");
+}
+
+#[tokio::test]
 async fn the_overview_is_green_only_if_no_alert_waits_for_a_person() {
     let mut env = TestEnvironment::new().await;
     env.deliver(&raised_event("e1", "a", 0)).await;

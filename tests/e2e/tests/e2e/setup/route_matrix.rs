@@ -150,7 +150,8 @@ pub(crate) async fn items_of_partner(
         let text = |name: &str| item[name].as_s().unwrap().clone();
         // Its figures are counted whenever its page is shown.
         let is_of_partner = text("pk") == format!("P#{PARTNER}") && text("sk") != "figures";
-        is_of_partner || text("sk").ends_with(&format!("#{PARTNER}"))
+        let is_tenant = text("pk") == format!("P#{PARTNER}#tenants");
+        is_of_partner || is_tenant || text("sk").ends_with(&format!("#{PARTNER}"))
     });
     let mut items: Vec<BTreeMap<_, _>> =
         of_partner.map(|item| item.into_iter().collect()).collect();

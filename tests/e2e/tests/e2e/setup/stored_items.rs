@@ -47,6 +47,11 @@ pub(crate) async fn environment_with_partner() -> TestEnvironment {
     env
 }
 
+fn partition_of(sk: &str) -> String {
+    let is_tenant = sk.starts_with("T#");
+    format!("P#{PARTNER}{}", if is_tenant { "#tenants" } else { "" })
+}
+
 /// Changes an attribute of an item of the config table, as another program would.
 pub(crate) async fn update_item(
     env: &TestEnvironment,
@@ -57,7 +62,7 @@ pub(crate) async fn update_item(
     let table = aws_sdk_dynamodb::Client::new(&env.aws);
     let update = table.update_item().table_name("config");
     let update = update
-        .key("pk", AttributeValue::S(format!("P#{PARTNER}")))
+        .key("pk", AttributeValue::S(partition_of(sk)))
         .key("sk", AttributeValue::S(sk.into()));
     let update = update.update_expression(change);
     let update = update.expression_attribute_values(":value", value);
@@ -71,7 +76,7 @@ pub(crate) async fn config_item(
     let table = aws_sdk_dynamodb::Client::new(&env.aws);
     let get = table.get_item().table_name("config");
     let get = get
-        .key("pk", AttributeValue::S(format!("P#{PARTNER}")))
+        .key("pk", AttributeValue::S(partition_of(sk)))
         .key("sk", AttributeValue::S(sk.into()));
     let item = get.send().await.unwrap().item.unwrap();
     item.into_iter().collect()

@@ -243,7 +243,7 @@ async fn three_thousand_tenants_are_listed_by_page() {
         let put = |n: &usize| {
             let text = |text: &str| AttributeValue::S(text.to_owned());
             let put = PutRequest::builder()
-                .item("pk", text("P#northwind"))
+                .item("pk", text("P#northwind#tenants"))
                 .item("sk", text(&format!("T#{}", ids[*n])))
                 .item("name", text(&name(*n)))
                 .item("version", AttributeValue::N("1".into()));

@@ -24,7 +24,7 @@ pub(crate) async fn environment(companies: usize, tenants: usize) -> TestEnviron
         let put = |n: &usize| {
             let text = |text: String| AttributeValue::S(text);
             let put = PutRequest::builder()
-                .item("pk", text("P#northwind".to_owned()))
+                .item("pk", text("P#northwind#tenants".to_owned()))
                 .item("sk", text(format!("T#{}", id(*n))))
                 .item("name", text(format!("CUSTOMER {n:05} Ltd")))
                 .item("version", AttributeValue::N("1".into()));
