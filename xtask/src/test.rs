@@ -20,8 +20,12 @@ use crate::{api_tests, browser_tests, clients, fuzz, lint};
 /// Tells the end-to-end tests the emulator's address.
 const TEST_AWS: &str = "TICKETBRIDGE_TEST_AWS";
 
-#[derive(Debug, Clone, Copy, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct TestOptions {
+    /// Runs only the tests that this filter of nextest selects, with the emulator that end-to-end
+    /// tests need, such as `test(blocked)`
+    #[arg(short = 'E', long, conflicts_with = "long")]
+    filter: Option<String>,
     /// Also runs what takes too long for every change: more fuzzing of parsers and API, larger
     /// models, mutants, a release, a storm of alerts, calls, chaos and large
     #[arg(long)]
@@ -29,8 +33,12 @@ pub(crate) struct TestOptions {
 }
 
 pub(crate) async fn run(options: TestOptions) -> Result<()> {
+    if let Some(filter) = &options.filter {
+        return tests(Some(filter)).await;
+    }
     let unchecked = lint::check().await?;
-    tests().await?;
+    tests(None).await?;
+    doc_tests().await?;
     clients::run().await?;
     let seconds = if options.long { 300 } else { 60 };
     fuzz::run(seconds, RunFolder::create("fuzz")?.path()).await?;
@@ -81,7 +89,8 @@ async fn model_checks() -> Result<()> {
     .await
 }
 
-async fn tests() -> Result<()> {
+/// Runs the tests beside the code and the end-to-end tests, or those that the filter selects.
+async fn tests(filter: Option<&str>) -> Result<()> {
     let folder = RunFolder::create("test")?;
     let venv = Venv::ensure(EMULATOR).await?;
     let emulator = step(
@@ -97,7 +106,18 @@ async fn tests() -> Result<()> {
     let mut all = NEXTEST.command().await?;
     all.args(["nextest", "run", "--workspace", "--profile", profile])
         .env(TEST_AWS, emulator.endpoint());
-    step("all tests", run_program("cargo nextest", all)).await?;
+    if let Some(filter) = filter {
+        all.args(["--no-tests", "fail", "-E", filter]);
+    }
+    let what = filter.map_or_else(
+        || "all tests".to_owned(),
+        |filter| format!("tests: {filter}"),
+    );
+    step(&what, run_program("cargo nextest", all)).await
+}
+
+async fn doc_tests() -> Result<()> {
+    let folder = RunFolder::create("doc-test")?;
     let docs = environment::cargo(&["test", "--workspace", "--doc", "--quiet"]);
     // Into a file: its many lines "0 tests" would look as if nothing ran.
     let log = folder.path().join("doc.log");

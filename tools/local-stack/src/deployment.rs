@@ -140,14 +140,12 @@ async fn describe(emulator: &Emulator) -> Result<DeployedStack> {
             .cloned()
             .with_context(|| format!("the template has no output {name}"))
     };
-    let functions = BTreeMap::from([
-        ("ingest".to_owned(), output("IngestFunctionName")?),
-        ("tickets".to_owned(), output("TicketsFunctionName")?),
-        ("reconcile".to_owned(), output("ReconcileFunctionName")?),
-        ("health".to_owned(), output("HealthFunctionName")?),
-        ("deliveries".to_owned(), output("DeliveriesFunctionName")?),
-        ("setup".to_owned(), output("SetupFunctionName")?),
-    ]);
+    let functions = FUNCTIONS.map(|function| {
+        let (first, rest) = function.split_at(1);
+        let name = output(&format!("{}{rest}FunctionName", first.to_uppercase()))?;
+        Ok((function.to_owned(), name))
+    });
+    let functions = functions.into_iter().collect::<Result<BTreeMap<_, _>>>()?;
     let members = "Functions[].{name: FunctionName, variables: Environment.Variables}";
     let listed: Vec<FunctionVariables> =
         query(emulator, &["lambda", "list-functions"], members).await?;

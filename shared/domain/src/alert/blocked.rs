@@ -1,6 +1,7 @@
 //! Why an alert is blocked.
 
 use std::fmt;
+use std::mem::discriminant;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -57,13 +58,26 @@ pub struct MaintenanceHold {
 impl Blocked {
     /// Whether both are the same reason. Its end can move.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self == other
-            || matches!(
-                (self, other),
-                (Self::Maintenance(_), Self::Maintenance(_))
-                    | (Self::Flapping(_), Self::Flapping(_))
-                    | (Self::WontFix(_), Self::WontFix(_))
-            )
+        self == other || self.has_moving_end() && discriminant(self) == discriminant(other)
+    }
+
+    fn has_moving_end(&self) -> bool {
+        match self {
+            Self::Maintenance(_) | Self::Flapping(_) | Self::WontFix(_) => true,
+            Self::NotSetUp
+            | Self::Unmapped
+            | Self::TenantDisabled
+            | Self::KindDisabled
+            | Self::ConnectionBroken
+            | Self::ConnectionUnavailable
+            | Self::Throttled
+            | Self::Deferred
+            | Self::MissingRight(_)
+            | Self::TargetMissing(_)
+            | Self::Rejected(_)
+            | Self::OlderThanBackfill
+            | Self::Storm(_) => false,
+        }
     }
 
     /// Whether ConnectWise could not be used. The block ends without a person at the partner.
@@ -203,14 +217,24 @@ impl BlockedSince {
     /// it is part of a storm or not to be fixed, or ConnectWise refused a call because of it.
     #[must_use]
     pub fn can_be_released(&self) -> bool {
-        let waits = matches!(
-            self.reason,
+        match self.reason {
             Blocked::OlderThanBackfill
-                | Blocked::Maintenance(_)
-                | Blocked::Storm(_)
-                | Blocked::WontFix(_)
-        );
-        self.is_refusal() || waits
+            | Blocked::Maintenance(_)
+            | Blocked::Storm(_)
+            | Blocked::WontFix(_)
+            | Blocked::TargetMissing(_)
+            | Blocked::Rejected(_) => true,
+            Blocked::NotSetUp
+            | Blocked::Unmapped
+            | Blocked::TenantDisabled
+            | Blocked::KindDisabled
+            | Blocked::ConnectionBroken
+            | Blocked::ConnectionUnavailable
+            | Blocked::Throttled
+            | Blocked::Deferred
+            | Blocked::MissingRight(_)
+            | Blocked::Flapping(_) => false,
+        }
     }
 
     /// Whether ConnectWise refused a call because of this alert. Such a call is retried only at the

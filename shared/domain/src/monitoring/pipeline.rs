@@ -36,6 +36,8 @@ pub enum Schedule {
 }
 
 impl Schedule {
+    pub const ALL: [Self; 2] = [Self::Reconcile, Self::Health];
+
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -56,14 +58,19 @@ pub struct Ticks {
 }
 
 impl Ticks {
+    /// When this schedule ran last.
+    #[must_use]
+    pub fn last(&self, schedule: Schedule) -> Option<Timestamp> {
+        match schedule {
+            Schedule::Reconcile => self.reconcile_at,
+            Schedule::Health => self.health_at,
+        }
+    }
+
     /// Whether this schedule is down.
     #[must_use]
     pub fn missed(&self, schedule: Schedule, now: Timestamp) -> bool {
-        let last = match schedule {
-            Schedule::Reconcile => self.reconcile_at,
-            Schedule::Health => self.health_at,
-        };
-        let ran_at = last.or(self.first_at);
+        let ran_at = self.last(schedule).or(self.first_at);
         ran_at.is_some_and(|ran_at| now.duration_since(ran_at) > TICK_MISSED)
     }
 }

@@ -154,10 +154,28 @@ impl WaitingCause {
             return None;
         }
         let tenant = key.tenant.clone();
-        match (target, &blocked.reason) {
-            (Err(Blocked::Unmapped), _) => Some(Self::UnmappedTenant(tenant)),
-            (_, Blocked::OlderThanBackfill) => Some(Self::OlderThanBackfill(tenant)),
-            _ => None,
+        if let Err(Blocked::Unmapped) = target {
+            return Some(Self::UnmappedTenant(tenant));
+        }
+        match &blocked.reason {
+            Blocked::OlderThanBackfill => Some(Self::OlderThanBackfill(tenant)),
+            // A refused call is a group above. The others end without a person, or somebody chose
+            // them.
+            Blocked::NotSetUp
+            | Blocked::Unmapped
+            | Blocked::TenantDisabled
+            | Blocked::KindDisabled
+            | Blocked::ConnectionBroken
+            | Blocked::ConnectionUnavailable
+            | Blocked::Throttled
+            | Blocked::Deferred
+            | Blocked::MissingRight(_)
+            | Blocked::TargetMissing(_)
+            | Blocked::Rejected(_)
+            | Blocked::Maintenance(_)
+            | Blocked::Flapping(_)
+            | Blocked::Storm(_)
+            | Blocked::WontFix(_) => None,
         }
     }
 }

@@ -424,8 +424,6 @@ fn filled_rows(rows: &[TableRow]) -> Vec<&TableRow> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use domain::source::presets;
 
     use super::*;
@@ -437,7 +435,11 @@ mod tests {
             let Some(mapping) = preset.mapping() else {
                 continue;
             };
-            let Some(form) = MappingForm::parse(&json!(mapping)) else {
+            let value = json!(mapping);
+            let Some(form) = MappingForm::parse(&value) else {
+                // The form has no field for it.
+                let unwraps = value.to_string().contains("\"unwrap\"");
+                assert!(unwraps, "{} does not fit the form", preset.name);
                 continue;
             };
             in_the_form += 1;
@@ -462,9 +464,7 @@ mod tests {
         let form = MappingForm::parse(&simple).unwrap();
         assert_eq!(form.value().unwrap(), simple);
         assert_eq!(form.rest, "");
-        // All presets but the one that unwraps its messages, and the one without a mapping.
-        let presets: BTreeSet<_> = presets::all().map(|preset| preset.name).collect();
-        assert_eq!(in_the_form, presets.len() - 2);
+        assert!(in_the_form > 10, "only {in_the_form} presets fit the form");
     }
 
     #[test]

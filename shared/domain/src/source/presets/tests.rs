@@ -14,8 +14,8 @@ use crate::wire::message::Message;
 use crate::wire::webhook::{RequestTimes, SourcePolicy, parse as parse_events};
 use crate::{AlertKey, PartnerId, SourceId};
 
-/// The digest of each released version. Sources use it, so it never changes.
-const RELEASED: &[(&str, &str)] = &[
+/// The digest of each version. Sources use a version, so it never changes once it is released.
+const DIGESTS: &[(&str, &str)] = &[
     ("cloudevents.v1.json", "a0762a898e1e69d1"),
     ("generic.v1.json", "759d1145a2f503a2"),
     ("huntress.v1.json", "99fb15fe05a97001"),
@@ -125,9 +125,9 @@ fn a_released_version_never_changes() {
     for (name, version, text) in FILES {
         let file = format!("{name}.v{version}.json");
         let digest = crate::digest::digest(&[text], 16);
-        let released = RELEASED.iter().find(|(released, _)| *released == file);
+        let released = DIGESTS.iter().find(|(released, _)| *released == file);
         let Some((_, released)) = released else {
-            panic!("add (\"{file}\", \"{digest}\") to RELEASED");
+            panic!("add (\"{file}\", \"{digest}\") to DIGESTS");
         };
         assert_eq!(
             *released,
@@ -138,9 +138,9 @@ fn a_released_version_never_changes() {
         );
     }
     assert_eq!(
-        RELEASED.len(),
+        DIGESTS.len(),
         FILES.len(),
-        "RELEASED lists a file that does not exist"
+        "DIGESTS lists a file that does not exist"
     );
 }
 
