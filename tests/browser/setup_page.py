@@ -185,10 +185,10 @@ class SetupPage:
     def review_boards(self):
         """Shows what will be created. The page's script shows it in place of the form."""
         self._button("Review the new boards").click()
-        expect(self._button("Create both boards")).to_be_visible()
+        expect(self._button("Create these parts")).to_be_visible()
 
     def create_boards(self):
-        self._press("Create both boards")
+        self._press("Create these parts")
 
     def continue_boards(self):
         """Creates the next part of the boards, where no script does it."""
@@ -520,7 +520,7 @@ class SetupPage:
         """Changes whether a contact receives the mails of this name."""
         contact = self._contact(address)
         contact.get_by_role("checkbox", name=name, exact=True).set_checked(receives)
-        self._follow(contact.get_by_role("button", name="Save the mails", exact=True))
+        self._follow(contact.get_by_role("button", name="Save", exact=True))
 
     def try_to_remove_contact(self, address):
         """Removes a contact that has to stay."""

@@ -145,7 +145,7 @@ def test_waiting_messages_are_shown_and_replayed(setup_page):
     setup_page.inspect("messages")
     setup_page.open_message()
     setup_page.inspect("message")
-    setup_page.page.get_by_role("link", name="All messages of it").click()
+    setup_page.page.get_by_role("link", name="All messages of").click()
     setup_page.replay_all("Backup")
     setup_page.expect_text("Replayed")
     setup_page.inspect("messages-replayed")

@@ -139,7 +139,7 @@ def test_the_overview_is_red_while_connectwise_refuses_the_keys(setup_page, stac
 
     def is_red():
         setup_page.visit(stack, partner)
-        return "No tickets are created." in setup_page.text
+        return "No tickets are created" in setup_page.text
 
     # The connection is probed every half minute.
     wait_until("the incident", is_red, within=90)

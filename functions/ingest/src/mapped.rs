@@ -47,7 +47,7 @@ pub(crate) fn map(
         (Ok(body), Some(mapping)) => Ok(apply::map(&body, mapping, policy, times)),
         (Ok(_), None) => Ok(MappedBody::unmapped(InvalidField {
             field: "mapping".to_owned(),
-            problem: "the source has no mapping yet".to_owned(),
+            problem: "the source had no mapping when it arrived".to_owned(),
         })),
         (Err(WebhookResponse::Unreadable(error)), _) => Ok(MappedBody::unmapped(error)),
         (Err(response), _) => Err(response),

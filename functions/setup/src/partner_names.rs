@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use connections::PartnerConfig;
 use domain::alert::kind::KindInfo;
 use domain::setup::mapping::Mapping;
-use domain::{SourceId, TenantId};
+use domain::{Kind, SourceId, TenantId};
 use futures_util::future::try_join_all;
 use store::{AccessTable, Connection, Error};
 
@@ -46,9 +46,19 @@ impl PartnerNames {
         }
     }
 
+    pub(crate) fn kind(&self, kind: &Kind) -> String {
+        kind_name(&self.kinds, kind)
+    }
+
     /// The address of a ticket in ConnectWise, if the connection still reaches it.
     pub(crate) fn ticket_address(&self, ticket: u64, epoch: u32) -> Option<String> {
         let of = self.connection.as_ref().filter(|of| of.epoch == epoch)?;
         Some(connections::ticket_address(of, ticket))
     }
+}
+
+/// The name of a kind: that of its ticket type, or its id if it is no longer known.
+pub(crate) fn kind_name(kinds: &[KindInfo], kind: &Kind) -> String {
+    let known = kinds.iter().find(|of| of.kind == *kind);
+    known.map_or_else(|| kind.to_string(), |of| of.type_name.clone())
 }

@@ -29,7 +29,7 @@ pub(crate) fn waiting(context: MailContext<'_>, due: &DueMail) -> Mail {
     let headline = WaitingPoint::headline(&due.items, names);
     let points = WaitingPoint::of_items(&due.items, names).into_iter();
     let points = points.map(|point| Point {
-        what: point.what,
+        what: point.text(),
         to_do: point.to_do,
         page: Some(point.page.into()),
     });

@@ -44,7 +44,7 @@ pub(crate) fn weekly(context: MailContext<'_>, facts: &WeekFacts<'_>) -> Mail {
     let points = WaitingPoint::of_items(&facts.waiting.items, names).into_iter();
     let points: Vec<_> = points
         .map(|point| Point {
-            what: point.what,
+            what: point.text(),
             to_do: point.to_do,
             page: Some(point.page.into()),
         })

@@ -211,7 +211,7 @@ fn refused_write(
 pub(super) fn to_do(issue: &Issue) -> &'static str {
     match issue {
         Issue::Refused(ConnectionRefusal::Keys) => {
-            "check that the API member is active. If it is, create new keys for it (System > Members > API Members > API Keys) and enter them on the page, under Connect."
+            "check that the API member is active. If it is, create new keys for it (System › Members › API Members › API Keys) and enter them on the page, under Connect."
         }
         Issue::Refused(ConnectionRefusal::NoKeys) => {
             "enter site, company id and keys again on the page, under Connect."

@@ -40,6 +40,8 @@ pub(crate) struct AlertPageView {
     source_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<Kind>,
+    #[serde(skip)]
+    kind_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     severity: Option<Severity>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +60,12 @@ pub(crate) struct AlertPageView {
     /// What the time is, for people.
     #[serde(skip)]
     next_at_words: &'static str,
+    /// The page where a person can act.
+    #[serde(skip)]
+    next_step: Option<SetupStep>,
+    /// Whether ConnectWise refused the last request for it.
+    #[serde(skip)]
+    is_refused: bool,
     /// The oldest first.
     steps: Vec<StepView>,
     /// Whether steps in between were dropped.
@@ -116,6 +124,7 @@ impl AlertPageView {
             source_name: names.source(&key.source),
             source: key.source.clone(),
             kind: details.map(|details| details.kind.clone()),
+            kind_name: details.map(|details| names.kind(&details.kind)),
             severity: details.map(|details| details.severity),
             raised_at: details.map(|details| details.raised_at),
             expires_at: details.and_then(|details| details.expires_at),
@@ -124,6 +133,11 @@ impl AlertPageView {
             next: next.words,
             next_at: next.at,
             next_at_words: next.at_words,
+            next_step: next.step,
+            is_refused: record
+                .blocked
+                .as_ref()
+                .is_some_and(BlockedSince::is_refusal),
             steps: record
                 .trail
                 .steps()
@@ -263,10 +277,14 @@ pub(super) fn render(view: &AlertPageView) -> Markup {
             dt { "State" } dd { b { (title(view.state.state)) } ". " (view.state.words) (page::until(view.state.waits_until)) }
             dt { "Ticket" } dd { (ticket_link(view.state.ticket, view.ticket_address.as_deref())) }
             dt { "What is next" }
-            dd { (view.next) @if let Some(at) = view.next_at { " " (view.next_at_words) " " (page::time(at)) "." } }
+            dd {
+                (view.next) @if let Some(at) = view.next_at { " " (view.next_at_words) " " (page::time(at)) "." }
+                @if let Some(step) = view.next_step { " " a href=(step.path()) { (step.title()) } }
+            }
             dt { "Tenant" } dd { (view.tenant_name) }
             @if let Some(device) = &view.device { dt { "Device" } dd { (device) } }
-            @if let (Some(kind), Some(severity)) = (&view.kind, view.severity) { dt { "Kind" } dd { (kind) ", " (severity) } }
+            @if let Some(kind) = &view.kind_name { dt { "Kind" } dd { (kind) } }
+            @if let Some(severity) = view.severity { dt { "Severity" } dd { (severity) } }
             dt { "Source" } dd { (view.source_name) }
             dt { "Alert id" } dd { code { (view.alert_id) } }
             @if let Some(at) = view.raised_at { dt { "Raised" } dd { (page::time(at)) } }
@@ -275,7 +293,7 @@ pub(super) fn render(view: &AlertPageView) -> Markup {
         @if view.can_release {
             form method="post" action=(paths::RELEASE_ALERT) {
                 input type="hidden" name="id" value=(view.id);
-                button { "Try it now" }
+                button { @if view.is_refused { "Retry now" } @else { "Release it" } }
             }
         }
         @if view.can_open_again {

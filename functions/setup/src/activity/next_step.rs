@@ -4,14 +4,16 @@ use domain::alert::blocked::BlockedSince;
 use domain::alert::record::{Actual, Record};
 use domain::alert::release::deferred_until;
 use domain::connection::breaker::Breaker;
+use domain::connection::view::BACKFILL;
 use domain::setup::settings::Settings;
 use domain::ticketing::decide::{next_note_at, reopens_until};
 use domain::ticketing::refused_writes::{RefusalGroupId, RefusalGroups, RetryState};
-use domain::time::duration;
+use domain::time::{duration, earlier};
 use domain::{AlertKey, Blocked};
 use jiff::Timestamp;
 
 use crate::backlog::words::ends_at;
+use crate::step::SetupStep;
 
 /// What decides about the next step, besides the record.
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ pub(super) struct NextStep {
     pub(super) at: Option<Timestamp>,
     /// What the time is.
     pub(super) at_words: &'static str,
+    /// The page where a person can act.
+    pub(super) step: Option<SetupStep>,
 }
 
 impl NextStep {
@@ -43,6 +47,14 @@ impl NextStep {
             words: words.into(),
             at: None,
             at_words: "",
+            step: None,
+        }
+    }
+
+    fn on(self, step: SetupStep) -> Self {
+        Self {
+            step: Some(step),
+            ..self
         }
     }
 
@@ -61,24 +73,33 @@ fn of_blocked(
     context: &NextStepContext,
     now: Timestamp,
 ) -> NextStep {
+    let once = |condition: &str| once(record, condition, now);
+    let accepted = "ConnectWise accepts requests again, within a minute";
     let words = match &blocked.reason {
-        Blocked::NotSetUp => "It goes on once the set-up is confirmed.",
-        Blocked::Unmapped => "It goes on once its tenant is mapped to a company.",
-        Blocked::TenantDisabled => "It goes on once its tenant is switched on.",
-        Blocked::KindDisabled => "It goes on once its kind of alert is switched on.",
+        Blocked::NotSetUp => return once("the set-up is confirmed").on(SetupStep::Confirm),
+        Blocked::Unmapped => {
+            return once("its tenant is mapped to a company").on(SetupStep::Tenants);
+        }
+        Blocked::TenantDisabled => {
+            return once("its tenant is switched on").on(SetupStep::Tenants);
+        }
+        Blocked::KindDisabled => {
+            return once("its kind of alert is switched on").on(SetupStep::Tickets);
+        }
         Blocked::ConnectionBroken | Blocked::ConnectionUnavailable => {
-            "It goes on within a minute once ConnectWise accepts calls again."
+            return once(accepted).on(SetupStep::Check);
         }
         Blocked::Throttled => {
             let pause = context.breaker.as_ref().and_then(|of| of.pause(now));
-            let words = "It goes on within a minute once ConnectWise accepts calls again.";
-            return NextStep::new(words).at("ConnectWise asked to wait until", pause);
+            return once(accepted).at("ConnectWise asked to wait until", pause);
         }
         Blocked::Deferred => {
             let words = "It is tried again after a pause of ten minutes.";
             return NextStep::new(words).at("The pause ends", deferred_until(blocked));
         }
-        Blocked::MissingRight(_) => "It goes on once the API member has the right.",
+        Blocked::MissingRight(_) => {
+            return once("the API member has the right").on(SetupStep::Check);
+        }
         Blocked::TargetMissing(_) | Blocked::Rejected(_) => {
             return of_refusal(&record.key, record, blocked, &context.refusals);
         }
@@ -102,14 +123,29 @@ fn of_blocked(
     NextStep::new(words)
 }
 
-/// The next step of an alert for which ConnectWise refused a call.
+/// What happens once a condition is met.
+fn once(record: &Record, condition: &str, now: Timestamp) -> NextStep {
+    let details = record.desired.details.as_ref();
+    let has_ticket = record.open().is_some();
+    let is_old = details.is_some_and(|of| of.raised_at < earlier(now, BACKFILL));
+    NextStep::new(match (has_ticket, record.desired.active) {
+        (false, true) if is_old => format!(
+            "Its ticket is created once {condition}. If it was raised more than 48 hours before that could happen, it waits for you to release it."
+        ),
+        (false, true) => format!("Its ticket is created once {condition}."),
+        (true, _) => format!("Its ticket is updated once {condition}."),
+        (false, false) => format!("It is decided again once {condition}."),
+    })
+}
+
+/// The next step of an alert for which ConnectWise refused a request.
 fn of_refusal(
     key: &AlertKey,
     record: &Record,
     blocked: &BlockedSince,
     refusals: &RefusalGroups,
 ) -> NextStep {
-    let words = "One of the alerts that are refused for the same cause is tried again after 5, 15 and 30 minutes, then each hour. If it works, all go on.";
+    let words = "Correct what ConnectWise reports. One of the alerts with this problem is tried again after 5, 15 and 30 minutes, then each hour. Once ConnectWise accepts it, the others follow.";
     let id = RefusalGroupId::new(blocked, key, record.desired.details.as_ref());
     let group = refusals
         .groups
@@ -123,10 +159,10 @@ fn of_refusal(
             "ConnectWise lists what the ticket needs as not usable. It is tried again once that is usable, or once you chose another.",
         ),
         Some(RetryState::Retrying { .. }) => {
-            NextStep::new("One of the alerts that are refused for the same cause is tried now.")
+            NextStep::new("One of the alerts with this problem is tried now.")
         }
         Some(RetryState::Releasing { .. }) => NextStep::new(
-            "ConnectWise accepts such calls again. The alerts that it refused follow one after the other.",
+            "ConnectWise accepts such requests again. The alerts that it refused follow one after the other.",
         ),
         None => NextStep::new(words),
     }
@@ -134,7 +170,7 @@ fn of_refusal(
 
 fn of_ticket(record: &Record, settings: Option<&Settings>, now: Timestamp) -> NextStep {
     if record.claim.is_some() {
-        return NextStep::new("The call ends within a minute, or its outcome is looked up.");
+        return NextStep::new("The request ends within a minute, or its outcome is looked up.");
     }
     match (record.desired.active, record.open()) {
         (true, Some(_)) => of_open(record, settings, now),
@@ -187,7 +223,10 @@ fn of_open(record: &Record, settings: Option<&Settings>, now: Timestamp) -> Next
     }
     let every = match settings.note_interval_minutes {
         0 => String::new(),
-        minutes => format!(", at most one in {}", duration(minutes.saturating_mul(60))),
+        minutes => format!(
+            ", with at least {} between two notes",
+            duration(minutes.saturating_mul(60))
+        ),
     };
     NextStep::new(format!("A repeat becomes a note{every}. {then}"))
 }

@@ -52,7 +52,7 @@ fn options(names: &PartnerNames) -> FilterOptions {
         ),
         kinds: sorted(
             kinds
-                .map(|of| (of.kind.to_string(), of.kind.to_string()))
+                .map(|of| (of.kind.to_string(), of.type_name.clone()))
                 .collect(),
         ),
     }
@@ -135,7 +135,8 @@ pub(super) async fn read(
     now: Timestamp,
 ) -> Result<ActivityView, Problem> {
     let names = names(setup, partner, now).await?;
-    let tenant = match filter.find_tenant(&names.mappings) {
+    let tenant = filter.find_tenant(&names.mappings);
+    let tenant = match filter.range().and(tenant) {
         Ok(tenant) => tenant,
         Err(problem) => {
             return Ok(ActivityView {

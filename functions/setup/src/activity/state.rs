@@ -49,11 +49,11 @@ fn state_of(record: &Record) -> (AlertState, String) {
         return match (&blocked.reason, refusal) {
             (Blocked::Rejected(words), _) => (
                 AlertState::Failed,
-                format!("ConnectWise refused a call for it. It answered: {words}"),
+                format!("ConnectWise refused the request. It answered: \"{words}\"."),
             ),
             (reason, Some(refusal)) => (
                 AlertState::Failed,
-                format!("{}. It answered: {}", sentence(reason), refusal.words),
+                format!("{}. It answered: \"{}\".", sentence(reason), refusal.words),
             ),
             (reason @ (Blocked::Flapping(_) | Blocked::Storm(_)), None) => {
                 (AlertState::Open, format!("{}.", sentence(reason)))
@@ -63,8 +63,8 @@ fn state_of(record: &Record) -> (AlertState, String) {
     }
     if let Some(claim) = &record.claim {
         let words = match claim.uncertain_at {
-            Some(_) => "The outcome of a call is unknown. ConnectWise is asked for it.",
-            None => "A call to ConnectWise is in progress.",
+            Some(_) => "The outcome of a request is unknown. ConnectWise is asked for it.",
+            None => "A request to ConnectWise is in progress.",
         };
         return (AlertState::InProgress, words.to_owned());
     }

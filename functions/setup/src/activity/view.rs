@@ -55,6 +55,8 @@ pub(super) struct AlertRow {
     tenant_name: String,
     source: SourceId,
     kind: Kind,
+    #[serde(skip)]
+    kind_name: String,
     severity: Severity,
     /// When the source raised it.
     raised_at: Timestamp,
@@ -78,6 +80,7 @@ impl AlertRow {
             tenant_name: names.tenant(&record.key.tenant),
             tenant: record.key.tenant.clone(),
             source: record.key.source.clone(),
+            kind_name: names.kind(&details.kind),
             kind: details.kind.clone(),
             severity: details.severity,
             raised_at: details.raised_at,
@@ -122,10 +125,10 @@ pub(super) fn render(view: &ActivityView) -> Result<Markup, Problem> {
     let (newest, older) = (address(None)?, address(view.next.as_ref())?);
     Ok(html! {
         (filter_form(filter, &view.options, view.problem.as_ref()))
-        @if let Some(problem) = &view.problem {
-            @if view.options.tenants.is_some() { p class="problem" role="alert" { (problem.detail) } }
+        @if view.problem.is_some() {
+            // It is beside its field.
         } @else if view.rows.is_empty() {
-            @if view.next.is_none() && !filter.is_set() { p { "No alert has arrived yet. Sources says where alerts come from." } }
+            @if view.next.is_none() && !filter.is_set() { p { "No alert has arrived yet. The page " a href=(SetupStep::Sources.path()) { "Sources" } " shows where alerts come from." } }
             @else { p { "No alert matches." } }
         } @else {
             div class="wide" {
@@ -155,7 +158,7 @@ fn row_markup(row: &AlertRow) -> Markup {
         tr {
             th scope="row" {
                 a href=(row.path) { (row.title) }
-                br; small { (row.kind) ", " (row.severity) }
+                br; small { (row.kind_name) ", " (row.severity) }
             }
             td data-label="Received" { (page::time(row.received_at)) }
             td data-label="Tenant" { (row.tenant_name) }
@@ -174,6 +177,13 @@ fn filter_form(
     let state = filter.state.map(AlertState::code);
     let reasons = BlockReason::ALL.map(|of| (of.code().to_owned(), capitalized(reason_words(of))));
     let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
+    let of_field = |field: &str| problem.filter(|of| of.field.as_deref() == Some(field));
+    let of_until = of_field("until");
+    let has_more = filter.reason.is_some()
+        || filter.source.is_some()
+        || filter.kind.is_some()
+        || filter.since.is_some()
+        || filter.until.is_some();
     html! {
         form method="get" action=(SetupStep::Activity.path()) role="search" {
             div class="pair" {
@@ -185,17 +195,22 @@ fn filter_form(
                 (choice("state", "State", &states, state))
                 @match &options.tenants {
                     Some(tenants) => (choice("tenant", "Tenant", tenants, filter.tenant.as_deref())),
-                    None => (tenant_field(filter, problem)),
+                    None => (tenant_field(filter, of_field("tenant"))),
                 }
             }
-            details open[filter.reason.is_some() || filter.source.is_some() || filter.kind.is_some() || filter.since.is_some() || filter.until.is_some()] {
+            details open[has_more] {
                 summary { "More filters" }
                 div class="pair" {
                     (choice(REASON, "Why it waits", &reasons, filter.reason.map(BlockReason::code)))
                     (choice("source", "Source", &options.sources, filter.source.as_ref().map(SourceId::as_str)))
                     (choice("kind", "Kind", &options.kinds, filter.kind.as_ref().map(Kind::as_str)))
                     div { label for="since" { "From day (UTC)" } input id="since" name="since" type="date" value=(day(filter.since)); }
-                    div { label for="until" { "To day (UTC)" } input id="until" name="until" type="date" value=(day(filter.until)); }
+                    div {
+                        label for="until" { "To day (UTC)" }
+                        input id="until" name="until" type="date" value=(day(filter.until)) aria-describedby=[of_until.map(|_| "until-problem")]
+                            aria-invalid=[of_until.map(|_| "true")];
+                        @if let Some(problem) = of_until { p class="problem" id="until-problem" role="alert" { (problem.detail) } }
+                    }
                 }
             }
             button { "Show" }

@@ -65,7 +65,7 @@ pub(crate) async fn show(QueryParams(query): QueryParams<LinkQuery>) -> PageResp
         form method="post" action=(paths::LINK) {
             label for="partner" { "Your partner id" }
             input id="partner" name="partner" value=[query.partner] required autocomplete="organization" aria-describedby="partner-help";
-            p class="soft" id="partner-help" { "The short name that the operator of Ticketbridge gave your company, such as northwind." }
+            small id="partner-help" { "The short name that the operator of Ticketbridge gave your company, such as northwind." }
             label for="address" { "Your e-mail address" }
             input id="address" name="address" type="email" required maxlength="254" autocomplete="email";
             button { "Mail a new link" }

@@ -84,7 +84,12 @@ pub(crate) async fn show(
     let (partner, now) = (&session.partner, invocation.now());
     let (_, config) = read_tenants(&setup, partner, now).await?;
     let backlog = count_backlog(&setup, partner, &config, CountedTenants::All, now).await?;
-    let view = BacklogView::new(backlog, &config.mappings, query.page.unwrap_or(1));
+    let view = BacklogView::new(
+        backlog,
+        &config.mappings,
+        config.kinds(),
+        query.page.unwrap_or(1),
+    );
     let content = render(&view)?;
     let flash = FlashQuery::new(query.done);
     let page = page::step(&session, SetupStep::Waiting, &flash, &view, &content);

@@ -38,6 +38,7 @@ pub(super) async fn read_tenant(
         .mappings
         .extend(mapping.map(|of| (tenant.clone(), of)));
     let (mut listed, is_cut) = listed_alerts(setup, partner, tenant).await?;
+    let kinds = config.kinds();
     let mut views = config.views();
     let mut backlog = Backlog {
         more: is_cut,
@@ -70,12 +71,13 @@ pub(super) async fn read_tenant(
     let records: HashMap<_, Record> = records.into_iter().map(|of| (of.key.clone(), of)).collect();
     let alerts = shown.into_iter().map(|(alert, details)| {
         let fate = forecast(&alert.blocked, &details, views.of(&alert.key), now);
-        WaitingAlert::new(&alert, details, &fate, records.get(&alert.key))
+        WaitingAlert::new(&alert, details, &fate, records.get(&alert.key), &kinds)
     });
     Ok(WaitingTenantView {
         name,
         tenant: tenant.clone(),
         alerts: alerts.collect(),
+        kinds,
         counts: backlog.tenants.remove(tenant).unwrap_or_default(),
         more: backlog.more,
         total,

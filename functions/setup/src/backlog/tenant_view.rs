@@ -2,6 +2,7 @@
 
 use domain::alert::event::Severity;
 use domain::alert::forecast::Forecast;
+use domain::alert::kind::KindInfo;
 use domain::alert::record::{AlertDetails, Record};
 use domain::text::cut_to_chars;
 use domain::{Kind, TenantId};
@@ -17,6 +18,7 @@ use crate::checklist::counted;
 use crate::http::input::sentence;
 use crate::http::problem::Problem;
 use crate::page;
+use crate::partner_names::kind_name;
 use crate::paths::{self, with_query};
 use crate::step::SetupStep;
 
@@ -35,6 +37,8 @@ pub(super) struct WaitingTenantView {
     pub(super) pages: usize,
     /// There are more alerts than were looked at.
     pub(super) more: bool,
+    #[serde(skip)]
+    pub(super) kinds: Vec<KindInfo>,
 }
 
 #[derive(Serialize)]
@@ -45,6 +49,8 @@ pub(super) struct WaitingAlert {
     description: Option<String>,
     device: Option<String>,
     kind: Kind,
+    #[serde(skip)]
+    kind_name: String,
     severity: Severity,
     raised_at: Timestamp,
     /// What it waits for, as a sentence.
@@ -77,6 +83,7 @@ impl WaitingAlert {
         details: AlertDetails,
         fate: &Forecast,
         record: Option<&Record>,
+        kinds: &[KindInfo],
     ) -> Self {
         let payload = record.and_then(|record| record.payload.as_ref());
         let summary = record.and_then(|record| record.summary.as_ref());
@@ -88,6 +95,7 @@ impl WaitingAlert {
             title: title.unwrap_or_else(|| alert.key.alert_id.to_string()),
             description: payload.map(|of| cut_to_chars(&of.description, MAX_TEXT)),
             device: summary.and_then(|summary| summary.device.clone()),
+            kind_name: kind_name(kinds, &details.kind),
             kind: details.kind,
             severity: details.severity,
             raised_at: details.raised_at,
@@ -130,7 +138,10 @@ pub(super) fn render_tenant(view: &WaitingTenantView) -> Result<Markup, Problem>
     Ok(html! {
         @if rows.is_empty() { p class="good" { "Every active alert of this tenant has its ticket." } }
         @else {
-            (release_forms(&view.tenant, &view.counts))
+            @if view.counts.others.contains_key("unmapped") {
+                p class="note" { "The tenant is not mapped to a company. " a href=(map) { "Map " (view.title()) } }
+            }
+            (release_forms(&view.tenant, &view.counts, &view.kinds))
             @if has_releasable {
                 form method="post" action=(paths::RELEASE) {
                     input type="hidden" name="tenant" value=(view.tenant);
@@ -158,9 +169,9 @@ fn row(alert: &WaitingAlert, has_releasable: bool) -> Result<Markup, Problem> {
             }
             th scope="row" {
                 a href=(address) { (alert.title) }
-                br; small { (alert.kind) ", " (alert.severity) @if let Some(device) = &alert.device { ", " (device) } }
+                br; small { (alert.kind_name) ", " (alert.severity) @if let Some(device) = &alert.device { ", " (device) } }
                 @if let Some(description) = alert.description.as_ref().filter(|text| !text.is_empty()) {
-                    details { summary { "Text" } pre { (description) } }
+                    details { summary { "Description" } pre { (description) } }
                 }
             }
             td data-label="Raised" { (page::time(alert.raised_at)) }

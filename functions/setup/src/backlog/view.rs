@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use domain::TenantId;
+use domain::alert::kind::KindInfo;
 use domain::setup::mapping::Mapping;
 use maud::{Markup, html};
 use serde::Serialize;
@@ -11,6 +12,7 @@ use crate::backlog::count::{Backlog, BacklogCounts};
 use crate::checklist::counted;
 use crate::http::problem::Problem;
 use crate::page;
+use crate::partner_names::kind_name;
 use crate::paths::{self, with_query};
 use crate::step::SetupStep;
 
@@ -32,6 +34,8 @@ pub(super) struct BacklogView {
     /// A description of each code in [`BacklogCounts::others`].
     #[serde(skip)]
     words: BTreeMap<String, String>,
+    #[serde(skip)]
+    kinds: Vec<KindInfo>,
 }
 
 #[derive(Serialize)]
@@ -54,6 +58,7 @@ impl BacklogView {
     pub(super) fn new(
         backlog: Backlog,
         mappings: &HashMap<TenantId, Mapping>,
+        kinds: Vec<KindInfo>,
         page: usize,
     ) -> Self {
         let sum = backlog.sum();
@@ -79,6 +84,7 @@ impl BacklogView {
             sum,
             more: backlog.more,
             words: backlog.words,
+            kinds,
         }
     }
 }
@@ -95,8 +101,9 @@ pub(super) fn render(view: &BacklogView) -> Result<Markup, Problem> {
     Ok(html! {
         @if sum.all == 0 { p class="good" { "Every active alert has its ticket." } }
         @else {
-            p { "These alerts are active and have no ticket yet. Once a cause is corrected, its alerts become tickets without further action." }
-            @if sum.older > 0 { (older(sum)) }
+            p { "These alerts are active and have no ticket yet. Once a cause is corrected, its alerts become tickets without further action, except those that \
+                 were raised more than 48 hours before: these wait here until you release them." }
+            @if sum.older > 0 { (older(sum, &view.kinds)) }
             div class="wide" {
                 table class="cards" {
                     caption {
@@ -142,17 +149,21 @@ fn row(view: &BacklogView, of: &TenantBacklog) -> Result<Markup, Problem> {
                 }
                 @if let Some(map) = map { a href=(map) { "Map " (of.title()) } }
             }
-            td data-label="Waiting for you" { (release_forms(tenant, counts)) }
+            td data-label="Waiting for you" { (release_forms(tenant, counts, &view.kinds)) }
         }
     })
 }
 
 /// Buttons that release a tenant's alerts together.
-pub(super) fn release_forms(tenant: &TenantId, counts: &BacklogCounts) -> Markup {
+pub(super) fn release_forms(
+    tenant: &TenantId,
+    counts: &BacklogCounts,
+    kinds: &[KindInfo],
+) -> Markup {
     html! {
         @if counts.older > 0 {
             (release_form(Some(tenant), "older", &format!("Release {} older than 48 hours", counted(counts.older, "alert"))))
-            small { (kinds(counts)) }
+            small { (older_kinds(counts, kinds)) }
         }
         @if let Some(count) = counts.others.get("rejected") {
             (release_form(Some(tenant), "rejected", &format!("Retry {} that ConnectWise rejected", counted(*count, "alert"))))
@@ -161,27 +172,38 @@ pub(super) fn release_forms(tenant: &TenantId, counts: &BacklogCounts) -> Markup
 }
 
 /// The alerts that need a release because of their age.
-fn older(sum: &BacklogCounts) -> Markup {
+fn older(sum: &BacklogCounts, kinds: &[KindInfo]) -> Markup {
+    let (was, effect) = match sum.older {
+        1 => ("was", "No ticket is created for it unless you release it."),
+        _ => (
+            "were",
+            "No tickets are created for them unless you release them.",
+        ),
+    };
     html! {
         section aria-label="Alerts older than 48 hours" {
             p class="note" {
-                (counted(sum.older, "alert")) " had been raised more than 48 hours before the connection, the tenant, the kind of alert or the source was \
-                 switched on. No ticket is created for them unless you release them. " (kinds(sum))
+                (counted(sum.older, "alert")) " " (was) " raised more than 48 hours before the set-up was confirmed, or before the tenant, the kind of alert or the \
+                 source was switched on. " (effect) " " (older_kinds(sum, kinds))
             }
-            (release_form(None, "older", &format!("Release all {}", sum.older)))
+            (release_form(None, "older", &format!("Release {}", counted(sum.older, "alert"))))
         }
     }
 }
 
-/// "disk 3, cpu 1; the oldest was raised 2026-11-01 07:30:00 UTC."
-fn kinds(of: &BacklogCounts) -> Markup {
-    let kinds = of.older_kinds.iter();
-    let kinds: Vec<_> = kinds
-        .map(|(kind, count)| format!("{kind} {count}"))
+/// "3 of Disk, 1 of CPU. The oldest was raised on 2026-11-01 07:30:00 UTC."
+fn older_kinds(of: &BacklogCounts, kinds: &[KindInfo]) -> Markup {
+    let counts = of.older_kinds.iter();
+    let counts: Vec<_> = counts
+        .map(|(kind, count)| format!("{count} of {}", kind_name(kinds, kind)))
         .collect();
+    let raised = match of.older {
+        1 => "It was raised on ",
+        _ => "The oldest was raised on ",
+    };
     html! {
-        (kinds.join(", "))
-        @if let Some(oldest) = of.oldest { "; the oldest was raised " (page::time(oldest)) "." }
+        (counts.join(", ")) "."
+        @if let Some(oldest) = of.oldest { " " (raised) (page::time(oldest)) "." }
     }
 }
 
@@ -217,7 +239,7 @@ mod tests {
                 ..Mapping::default()
             };
             let mappings = (0..count).map(|n| (tenant(n), name(n))).collect();
-            let view = BacklogView::new(backlog, &mappings, page);
+            let view = BacklogView::new(backlog, &mappings, vec![], page);
             let first = view.tenants.first().map(|of| of.title().to_owned());
             (first, view.tenants.len(), view.page, view.pages)
         };
@@ -253,7 +275,12 @@ mod tests {
             name: Some("Acme Dental".to_owned()),
             ..Mapping::default()
         };
-        let view = BacklogView::new(backlog, &[(tenant(1), named)].into(), 1);
+        let view = BacklogView::new(
+            backlog,
+            &[(tenant(1), named)].into(),
+            domain::alert::kind::with_added(&[]),
+            1,
+        );
         let page = render(&view).unwrap();
         insta::assert_snapshot!(crate::page::lines(&page));
     }

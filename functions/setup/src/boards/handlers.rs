@@ -165,7 +165,7 @@ pub(crate) async fn choose_dedicated(
         let form = ReviewedForm {
             action: paths::DEDICATED_BOARDS,
             fields: form.fields(&names),
-            button: "Create both boards",
+            button: view.button(),
         };
         return Ok(review_page(&session, &view, &form));
     }

@@ -157,6 +157,20 @@ fn ticket_defaults(
     }
 }
 
+impl ReviewView {
+    /// What the button of the review does.
+    pub(super) fn button(&self) -> &'static str {
+        let creates = |board: &BoardReview| match &board.result {
+            BoardResult::Creates(parts) => !parts.is_empty(),
+            BoardResult::Uses(_) => false,
+        };
+        match self.boards.iter().any(creates) {
+            true => "Create these parts",
+            false => "Use these boards",
+        }
+    }
+}
+
 /// The parts that are created, in words.
 fn created_parts(plan: &BoardPlan) -> Vec<String> {
     match plan {
@@ -212,7 +226,7 @@ fn board_review(board: &BoardReview) -> Markup {
         @match &board.result {
             BoardResult::Creates(parts) if parts.is_empty() => p { "The board exists and has all parts. Nothing is created." },
             BoardResult::Creates(parts) => {
-                p { "Created in ConnectWise:" }
+                p { "This will be created in ConnectWise:" }
                 ul { @for part in parts { li { (part) } } }
             }
             BoardResult::Uses(defaults) => (defaults_table(defaults)),

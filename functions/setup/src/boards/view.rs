@@ -24,6 +24,7 @@ pub(super) fn render(view: &BoardsView) -> Markup {
             }
         }
         @for sentence in &view.off { p class="note" role="note" { (sentence) } }
+        @if !view.off.is_empty() { p { a href=(SetupStep::Check.path()) { "Check connection" } } }
         @match view.mode {
             // Another choice would compete with the work.
             BoardsMode::NotConnected | BoardsMode::Making => {}

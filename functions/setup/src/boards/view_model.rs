@@ -185,7 +185,7 @@ impl BoardsView {
         match (name, &self.existing) {
             (Some(name), _) => name.clone(),
             (None, Some(_)) => format!("number {board}, which the API member cannot see"),
-            (None, None) => format!("number {board}"),
+            (None, None) => format!("number {board}, whose name cannot be read now"),
         }
     }
 

@@ -77,7 +77,7 @@ fn other_reasons(backlog: &Backlog) -> Vec<(String, u64)> {
 pub(super) fn render(view: &ConfirmView) -> Markup {
     html! {
         @if view.confirmed {
-            p class=[view.issue.is_none().then_some("good")] { "Ticketbridge is live. " @if let Some(at) = view.confirmed_at { "Since " (page::time(at)) "." } }
+            p class=[view.issue.is_none().then_some("good")] { "Ticketbridge is live" @if let Some(at) = view.confirmed_at { " since " (page::time(at)) } "." }
             @if let Some(issue) = &view.issue {
                 p class="problem" {
                     (capitalized(&issue.words)) ", since " (page::time(issue.since)) ". "

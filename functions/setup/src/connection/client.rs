@@ -93,7 +93,7 @@ pub(crate) fn problem_of(err: &Error) -> Problem {
         | Error::Forbidden { .. }
         | Error::HostRefused { .. } => Problem::refused_until(
             SetupStep::Check,
-            "The connection to ConnectWise does not work any more. \"Check connection\" says what to correct.",
+            "ConnectWise refuses the connection. \"Check connection\" says what to correct.",
         ),
         Error::NotSent { .. }
         | Error::DeadlineTooShort

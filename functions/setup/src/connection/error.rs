@@ -42,12 +42,12 @@ pub(crate) enum ConnectionError {
     )]
     NotConnectWise { origin: Origin },
     #[error(
-        "ConnectWise knows the company id, but refuses the keys. Check that both belong to one API member and that the member is active. The private key is shown only once, so make new keys if in doubt (System > Members > API Members > API Keys)."
+        "ConnectWise knows the company id, but refuses the keys. Check that both belong to one API member and that the member is active. The private key is shown only once, so make new keys if in doubt (System › Members › API Members › API Keys)."
     )]
     KeysRefused,
     /// For a server that does not say whether it knows the company id.
     #[error(
-        "ConnectWise refuses the company id or the keys. Check the company id first; then that both keys belong to one API member and that the member is active (System > Members > API Members > API Keys)."
+        "ConnectWise refuses the company id or the keys. Check the company id first; then that both keys belong to one API member and that the member is active (System › Members › API Members › API Keys)."
     )]
     CompanyOrKeysRefused,
     #[error(

@@ -74,7 +74,7 @@ impl ConnectionPageView {
 pub(super) fn render(view: &ConnectionPageView) -> Markup {
     html! {
         @if view.connected {
-            p class="good" { "Connected to " (view.origin.as_deref().unwrap_or("")) " as " (view.company_id.as_deref().unwrap_or("")) ". "
+            p { "The stored connection is to " (view.origin.as_deref().unwrap_or("")) " as " (view.company_id.as_deref().unwrap_or("")) ". "
                 a href=(SetupStep::Check.path()) { "Check connection" } }
             (ticket_changes(view.ticket_changes.as_ref()))
         } @else if view.origin.is_some() {
@@ -117,7 +117,7 @@ pub(super) fn render(view: &ConnectionPageView) -> Markup {
             @if view.origin.is_some() {
                 label class="choice" {
                     input type="checkbox" name="drop_choices" value="true";
-                    span { "If this is another ConnectWise, drop boards and mapped tenants" }
+                    span { "If this is another ConnectWise, forget the chosen boards and the companies of the tenants" }
                 }
             }
             @if view.confirmed {

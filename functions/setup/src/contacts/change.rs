@@ -230,7 +230,7 @@ pub(super) fn refusal(err: ContactError) -> Problem {
             "Five links were mailed to this address already. If none arrives, add another address, or ask the operator of your Ticketbridge to set it.",
         ),
         ContactError::LastEmergencyContact => Problem::refused(
-            "Ticketbridge is live, so at least one confirmed contact must receive the mails \"Broken connection\". Add and confirm another one first.",
+            "Ticketbridge is live, so at least one confirmed contact must receive the mails \"Broken connection\". Choose them for another confirmed contact first, or add a contact: it must confirm its address.",
         ),
     }
 }

@@ -59,7 +59,7 @@ impl ContactsView {
 
 pub(super) fn render(view: &ContactsView) -> Markup {
     html! {
-        p { "Each contact gets the mails that are chosen for it, and can request a new link to this page. No contact sees the address of another in a mail." }
+        p { "Each contact gets the mails that are chosen for it. One that gets more than the weekly report can request a new link to this page. No contact sees the address of another in a mail." }
         (descriptions())
         @if !view.has_emergency_contact {
             p class="note" {
@@ -104,7 +104,7 @@ fn render_contact(n: usize, contact: &ContactView, version: u64) -> Markup {
             form method="post" action=(paths::CHANGE_CONTACT) {
                 (hidden(contact, version))
                 (choices(&contact.mails))
-                button { "Save the mails" }
+                button { "Save" }
             }
             div class="actions" {
                 @if contact.confirmation.is_some() {
@@ -130,7 +130,7 @@ fn render_contact(n: usize, contact: &ContactView, version: u64) -> Markup {
 fn render_confirmation_state(confirmation: &ConfirmationView) -> Markup {
     html! {
         p class="note" {
-            "Waits for confirmation, and gets no other mail until then. A link was mailed there at " (page::time(confirmation.mailed_at)) "; "
+            "Waits for confirmation, and gets no other mail until then. A link was mailed there on " (page::time(confirmation.mailed_at)) "; "
             @if confirmation.expired { "it has expired: send it again." }
             @else { "it works once, until " (page::time(confirmation.expires_at)) "." }
             " If no mail arrives, ask the operator of your Ticketbridge: they can set the address without a mail."
@@ -179,13 +179,13 @@ fn choices(chosen: &BTreeSet<MailKind>) -> Markup {
 fn description(kind: MailKind) -> &'static str {
     match kind {
         MailKind::BrokenConnection => {
-            "ConnectWise refuses the connection or does not answer, a setting no longer matches it, a source is quiet, or closings are held. At once, and once a day while it lasts."
+            "ConnectWise refuses the connection or does not answer, a chosen board, status or company can no longer be used, a source sends nothing, or many tickets would be closed at once and need your approval. Sent at once, and once a day while it lasts."
         }
         MailKind::WaitingAlerts => {
             "Alerts or messages wait for a person: new tenants that are not mapped, tickets that ConnectWise refuses, alerts that are too old, messages that could not be read. At most one mail an hour."
         }
         MailKind::WeeklyReport => {
-            "The figures of the last seven days, and waiting alerts, each Monday at 07:00 UTC. A contact that receives nothing else cannot request a link to this page."
+            "The figures of the last seven days, and waiting alerts, each Monday at 07:00 UTC."
         }
     }
 }
@@ -198,7 +198,7 @@ pub(super) fn render_confirmation(is_confirmed: bool) -> Markup {
             p class="done" role="status" { "Confirmed: the chosen mails come to this address from now on." }
             p { a href=(paths::START) { "Go to the set-up" } " if you are signed in there. There is nothing else to do." }
         } @else {
-            p { "Once you confirm this address, Ticketbridge sends it the mails that the mail with this link names." }
+            p { "After you confirm this address, it receives the mails that the mail with this link lists." }
             form id="open" data-path=(paths::CONFIRM_CONTACT) { button { "Confirm this address" } }
             p role="alert" class="problem" hidden {}
             noscript { p class="problem" { "This page needs JavaScript to read the link. Please switch it on." } }

@@ -86,8 +86,8 @@ impl Problem {
     /// The form belongs to a partner at which the browser is not signed in, but at another.
     pub(crate) fn other_partner(form_of: &PartnerId, signed_in_at: &str) -> Self {
         let detail = format!(
-            "This page is of the partner {form_of}. This browser is signed in at {signed_in_at} and no longer at {form_of}, so nothing was \
-             saved. To go on, open a new link of {form_of}. Pages of several partners can be open side by side.",
+            "This page belongs to the partner with the id \"{form_of}\". This browser is signed in at {signed_in_at} and no longer there, so \
+             nothing was saved. To continue, open a new link of that partner. Pages of several partners can be open side by side.",
         );
         Self::new(
             StatusCode::CONFLICT,
@@ -146,7 +146,7 @@ impl Problem {
     /// ConnectWise or an AWS service did not answer; a retry may succeed.
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self::new(status, "Please try again in a moment", detail)
+        Self::new(status, "Please try again later", detail)
     }
 }
 

@@ -32,23 +32,31 @@ pub(super) struct IncidentView {
 impl IncidentView {
     pub(super) fn new(incident: &Incident, name: impl Fn(&TenantId) -> String) -> Self {
         let issues = incident.issues.iter().take(MAX_NAMED);
+        let stops_all_tickets = stop_all_tickets(&incident.issues);
+        let words = |issue: &Issue| match stops_all_tickets {
+            // The effect is the same for all, and is said before them.
+            true => capitalized(&what(issue, &name)),
+            false => {
+                let what = capitalized(&what(issue, &name));
+                format!("{what}: {}", consequence(issue, &name))
+            }
+        };
         Self {
             since: incident.since,
-            stops_all_tickets: stop_all_tickets(&incident.issues),
-            issues: issues.map(|issue| words(issue, &name)).collect(),
+            stops_all_tickets,
+            issues: issues.map(words).collect(),
             unlisted: incident.issues.len().saturating_sub(MAX_NAMED),
         }
     }
 }
 
-fn words(issue: &Issue, name: impl Fn(&TenantId) -> String) -> String {
-    let what = if let Issue::Right(right) = issue {
+fn what(issue: &Issue, name: impl Fn(&TenantId) -> String) -> String {
+    if let Issue::Right(right) = issue {
         let title = domain::setup::rights::title(right);
         format!("the API member lacks the right \"{title}\"")
     } else {
-        summarize(&BTreeSet::from([issue.clone()]), &name, ToString::to_string)
-    };
-    format!("{}: {}", capitalized(&what), consequence(issue, name))
+        summarize(&BTreeSet::from([issue.clone()]), name, ToString::to_string)
+    }
 }
 
 /// Each incident. It is red only if no tickets are created.
@@ -56,15 +64,17 @@ pub(super) fn render(incidents: &[IncidentView]) -> Markup {
     html! {
         @for of in incidents {
             div class=(if of.stops_all_tickets { "problem" } else { "note" }) {
-                @if of.stops_all_tickets { b { "No tickets are created." } " " }
-                @if let [only] = of.issues.as_slice() { (only) ", since " }
+                @if of.stops_all_tickets { b { "No tickets are created, changed or closed." } " " }
+                @if let [only] = of.issues.as_slice() {
+                    (only) @if of.stops_all_tickets { ", since " } @else { ". This began on " }
+                }
                 @else {
                     "Several things in ConnectWise need attention:"
                     ul {
                         @for issue in &of.issues { li { (issue) } }
                         @if of.unlisted > 0 { li { (counted(of.unlisted as u64, "more issue")) } }
                     }
-                    "Since "
+                    "The first began on "
                 }
                 (page::time(of.since)) ". "
                 a href=(SetupStep::Check.path()) { "Check connection" } " says what to correct."

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws::invocation::Invocation;
-use connections::{FiguresCounter, PartnerConfig, read_waiting_with};
+use connections::{FiguresCounter, read_waiting_with};
 use domain::connection::breaker::Breaker;
 use domain::monitoring::figures::PartnerFigures;
 use domain::monitoring::health::Health;
@@ -13,6 +13,7 @@ use domain::monitoring::waiting::{
     WaitingKind, WaitingNames, WaitingPage, WaitingPoint, WaitingSummary,
 };
 use domain::setup::contacts::Contacts;
+use domain::setup::settings::Settings;
 use domain::source::activity::SourceActivity;
 use domain::{PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
@@ -64,10 +65,9 @@ pub(super) async fn read(
     let ((_, config), contacts) = (config?, contacts?.value);
     let connection_is_unknown = health.is_err() || config.items.breaker.is_none();
     let health = health.unwrap_or_default().value;
-    let steps = steps(&config, &contacts);
     let connection = config.items.connection.as_ref();
     let is_live = connection.is_some_and(|connection| connection.confirmed);
-    let breaker = config.items.breaker.clone();
+    let (breaker, settings) = (config.items.breaker.clone(), config.items.settings.clone());
     let quarantined = quarantined?;
     let read = match is_live {
         true => Some(tokio::join!(
@@ -78,12 +78,15 @@ pub(super) async fn read(
         false => None,
     };
     let names = PartnerNames::read(access, config).await?;
+    let incidents = incidents(&health, breaker.as_ref(), &names);
+    let is_broken = is_live && incidents.iter().any(|of| of.stops_all_tickets);
+    let steps = steps(&names, settings.as_ref(), &contacts, is_broken);
     let live = match read {
         Some((waiting, figures, pipeline)) => {
             let waiting = waiting?;
             Some(LiveView {
                 connection_is_unknown,
-                incidents: incidents(&health, breaker.as_ref(), &names),
+                incidents,
                 pipeline_issue_since: pipeline_issue_since(&pipeline?),
                 waiting: waiting_view(&waiting, &names),
                 blocked: ReasonRow::all(&waiting.blocked)?,
@@ -156,10 +159,7 @@ fn incidents(
     let breaker = breaker.map(|open| IncidentView {
         since: open.since,
         stops_all_tickets: true,
-        issues: vec![format!(
-            "{}: no tickets are created, changed or closed",
-            capitalized(&describe(&open.reason))
-        )],
+        issues: vec![capitalized(&describe(&open.reason))],
         unlisted: 0,
     });
     breaker.into_iter().chain(incidents).collect()
@@ -200,8 +200,9 @@ pub(crate) fn waiting_view(waiting: &WaitingSummary, names: &PartnerNames) -> Wa
                     }
                 }
                 .path(),
-                what: point.what,
+                what: point.text(),
                 to_do: sentence(point.to_do.trim_end_matches('.')),
+                point,
             })
             .collect(),
         unlisted: waiting.unlisted,
@@ -221,29 +222,33 @@ fn sources(activity: &BTreeMap<SourceId, SourceActivity>, names: &PartnerNames) 
         .collect()
 }
 
-fn steps(config: &PartnerConfig, contacts: &Contacts) -> Vec<StepRow> {
-    let PartnerConfig {
-        items, mappings, ..
-    } = config;
-    let connection = items.connection.as_ref();
+fn steps(
+    names: &PartnerNames,
+    settings: Option<&Settings>,
+    contacts: &Contacts,
+    is_broken: bool,
+) -> Vec<StepRow> {
+    let connection = names.connection.as_ref();
     let has_contact = contacts.has_emergency_contact();
-    let missing = missing_parts(connection, items.settings.as_ref(), has_contact);
+    let missing = missing_parts(connection, settings, has_contact);
     let has_boards = !missing
         .iter()
         .any(|part| part.path == SetupStep::Boards.path());
     let epoch = connection.map(|connection| connection.epoch);
-    let mappings = mappings.values().cloned();
+    let mappings = names.mappings.values().cloned();
     let (mapped, unmapped): (Vec<_>, Vec<_>) = mappings
         .map(|mapping| in_epoch(mapping, epoch))
         .partition(|mapping| mapping.company.is_some());
     let is_live = connection.is_some_and(|connection| connection.confirmed);
     let either = |done: bool, yes: &str, no: &str| if done { yes } else { no }.to_owned();
-    let site = connection
-        .map(|connection| format!("to {} as {}", connection.origin, connection.company_id));
+    let site = connection.map(|connection| {
+        let site = format!("to {} as {}", connection.origin, connection.company_id);
+        either(is_broken, &format!("{site}; it does not work now"), &site)
+    });
     vec![
         StepRow::new(
             SetupStep::Connection,
-            site.is_some(),
+            site.is_some() && !is_broken,
             site.unwrap_or_else(|| "not connected yet".to_owned()),
         ),
         StepRow::new(
@@ -254,16 +259,15 @@ fn steps(config: &PartnerConfig, contacts: &Contacts) -> Vec<StepRow> {
         StepRow::new(
             SetupStep::Tickets,
             has_boards,
-            either(
-                has_boards,
-                "statuses, kinds and priorities can be changed at any time",
-                "after the boards",
-            ),
+            either(has_boards, "chosen", "after the boards"),
         ),
         StepRow::new(
             SetupStep::Tenants,
             !mapped.is_empty() && unmapped.is_empty(),
-            format!("{} mapped, {} not yet", mapped.len(), unmapped.len()),
+            match (mapped.len(), unmapped.len()) {
+                (0, 0) => "none yet".to_owned(),
+                (mapped, unmapped) => format!("{mapped} mapped, {unmapped} not yet"),
+            },
         ),
         StepRow::new(SetupStep::Contacts, has_contact, contacts_state(contacts)),
         StepRow::new(

@@ -1,5 +1,6 @@
 //! The page "Overview".
 
+use domain::monitoring::waiting::WaitingPoint;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -17,6 +18,7 @@ use crate::page;
 use crate::sources::inactivity_view::{
     InactiveSourceView, InactiveTenantsView, render_source, render_tenants,
 };
+use crate::sources::messages::view::reason;
 use crate::step::SetupStep;
 
 #[derive(Serialize)]
@@ -72,7 +74,11 @@ pub(crate) struct WaitingView {
 
 #[derive(Serialize)]
 pub(crate) struct WaitingPointView {
+    /// The whole text.
     pub(crate) what: String,
+    /// The parts of the text, for the page.
+    #[serde(skip)]
+    pub(crate) point: WaitingPoint,
     pub(crate) to_do: String,
     /// The page where a person acts.
     pub(crate) path: &'static str,
@@ -135,6 +141,12 @@ impl StepRow {
 }
 
 impl OverviewView {
+    /// Whether no alert becomes a ticket now.
+    fn is_broken(&self) -> bool {
+        let mut incidents = self.live.iter().flat_map(|live| &live.incidents);
+        incidents.any(|incident| incident.stops_all_tickets)
+    }
+
     /// Whether every alert becomes a ticket, as far as is known.
     fn is_good(&self) -> bool {
         let is_quiet =
@@ -154,6 +166,12 @@ impl OverviewView {
 
 pub(super) fn render(view: &OverviewView) -> Result<Markup, Problem> {
     let next = view.steps.iter().find(|step| !step.done);
+    let next = next.map(|step| SetupStep::of_page(step.path));
+    let next = if view.is_broken() {
+        Some(SetupStep::Check)
+    } else {
+        next
+    };
     Ok(html! {
         @if let Some(live) = &view.live { (headline(view, live)) (waiting(&live.waiting)) (reasons::render(&live.blocked, live.waiting.is_complete)) }
         @if let Some(live) = &view.live {
@@ -178,7 +196,7 @@ pub(super) fn render(view: &OverviewView) -> Result<Markup, Problem> {
                 }
             }
         }
-        @if let Some(next) = next { p { a href=(next.path) { "Next: " (next.title) } } }
+        @if let Some(next) = next { p { a href=(next.path()) { "Next: " (next.title()) } } }
     })
 }
 
@@ -186,7 +204,7 @@ fn headline(view: &OverviewView, live: &LiveView) -> Markup {
     html! {
         @if view.is_good() {
             p class="good" { "Live: alerts become tickets." }
-        } @else if !live.incidents.iter().any(|of| of.stops_all_tickets) {
+        } @else if !view.is_broken() {
             p class="note" { "Live: alerts become tickets, but something needs attention:" }
         }
         @if live.connection_is_unknown {
@@ -202,7 +220,11 @@ fn headline(view: &OverviewView, live: &LiveView) -> Markup {
 fn waiting(waiting: &WaitingView) -> Markup {
     html! {
         @for point in &waiting.points {
-            p class="note" { (point.what) br; (point.to_do) " " a href=(point.path) { (SetupStep::of_page(point.path).title()) } }
+            @let of = &point.point;
+            p class="note" {
+                (of.what) " " (of.oldest_words) " " (page::time(of.oldest)) ". " (of.effect) br;
+                (point.to_do) " " a href=(point.path) { (SetupStep::of_page(point.path).title()) }
+            }
         }
         @if waiting.unlisted > 0 || !waiting.is_complete {
             p class="note" { "More alerts wait than are named here. " a href=(SetupStep::Waiting.path()) { "Waiting alerts" } " lists them." }
@@ -223,8 +245,8 @@ fn unreadable(view: &OverviewView) -> Markup {
         @for of in &view.quarantined {
             p class="problem" {
                 (counted(of.messages.into(), "message")) @if of.more { " or more" } " of " b { (of.name) }
-                " could not be read since " (page::time(of.since)) ", so no tickets were created. No alert is lost if they are handled soon: each message is stored for a limited time. Last reason: "
-                code { (of.field) } ": " (of.problem)
+                " could not be read since " (page::time(of.since)) ", so no tickets were created. No alert is lost if this is corrected soon: a message is stored for a limited time. Last reason: "
+                (reason(&of.field, &of.problem))
                 ". " a href=(of.path) { "Look at the messages of " (of.name) }
             }
         }
@@ -250,7 +272,7 @@ mod tests {
     use domain::TenantId;
     use domain::alert::figures::{AlertFigures, DayCounts};
     use domain::monitoring::figures::FiguresSum;
-    use domain::monitoring::waiting::BlockedAlerts;
+    use domain::monitoring::waiting::{BlockedAlerts, WaitingPage};
     use domain::outgoing::block_reason::BlockReason;
 
     use super::*;
@@ -366,11 +388,7 @@ mod tests {
         }));
         assert!(!with(&|live| live.pipeline_issue_since = Some(at("07:00"))));
         assert!(!with(&|live| {
-            live.waiting.points.push(WaitingPointView {
-                what: "1 tenant sent alerts and is not mapped.".to_owned(),
-                to_do: "Map it.".to_owned(),
-                path: "tenants",
-            });
+            live.waiting.points.push(waiting_point());
         }));
         for reason in BlockReason::ALL {
             let is_good = with(&|live| live.blocked = blocked(&[reason]));
@@ -394,6 +412,26 @@ mod tests {
         assert!(!rejected.is_good());
     }
 
+    fn waiting_point() -> WaitingPointView {
+        let what =
+            "2 tenants sent alerts and are not mapped: Acme Dental (1 critical), Grove & Sons.";
+        let point = WaitingPoint {
+            what: what.to_owned(),
+            oldest_words: "The oldest was raised on",
+            oldest: at("06:58"),
+            effect: "No tickets are created for these alerts until the tenants are mapped."
+                .to_owned(),
+            to_do: "choose the ConnectWise company of each tenant.",
+            page: WaitingPage::Tenants,
+        };
+        WaitingPointView {
+            what: point.text(),
+            to_do: "Choose the ConnectWise company of each tenant.".to_owned(),
+            path: "tenants",
+            point,
+        }
+    }
+
     fn blocked(reasons: &[BlockReason]) -> Vec<ReasonRow> {
         let (count, oldest) = (2, at("06:00"));
         let alerts = BlockedAlerts { count, oldest };
@@ -403,7 +441,7 @@ mod tests {
 
     fn incident(stops_all_tickets: bool) -> IncidentView {
         let words = match stops_all_tickets {
-            true => "ConnectWise refuses the keys: no tickets are created, changed or closed",
+            true => "ConnectWise refuses the keys",
             false => "The company of Acme cannot be used: no tickets are created for Acme",
         };
         IncidentView {
@@ -426,7 +464,7 @@ mod tests {
         };
         let page = lines(&view);
         assert!(page.contains("Live: alerts become tickets, but"), "{page}");
-        assert!(!page.contains("No tickets are created."), "{page}");
+        assert!(!page.contains("No tickets are created"), "{page}");
     }
 
     fn rejected() -> UnreadableAlertsView {
@@ -484,11 +522,7 @@ mod tests {
             blocked: blocked(&[BlockReason::Maintenance, BlockReason::Rejected]),
             pipeline_issue_since: Some(at("07:01")),
             waiting: WaitingView {
-                points: vec![WaitingPointView {
-                    what: "2 tenants sent alerts and are not mapped: Acme Dental (1 critical), Grove & Sons.".to_owned(),
-                    to_do: "Choose the ConnectWise company of each tenant.".to_owned(),
-                    path: "tenants",
-                }],
+                points: vec![waiting_point()],
                 unlisted: 1,
                 is_complete: true,
             },

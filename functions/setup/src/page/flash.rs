@@ -53,7 +53,7 @@ fn message(code: &str) -> Option<&'static str> {
         "alert_opened_again" => "A ticket is opened within a minute. Load the page again then.",
         "alert_released" => "It is tried within a minute. Load the page again then.",
         "test_asked" => {
-            "The test alert was sent. Its ticket is shown here as soon as it is created."
+            "The test alert was sent. Its ticket is shown below as soon as it is created."
         }
         "test_closed" => {
             "The test alert was resolved: its ticket is closed within a minute or two."
@@ -63,13 +63,15 @@ fn message(code: &str) -> Option<&'static str> {
             "Saved. The change takes effect within five minutes. Change the settings at the vendor as described below."
         }
         "mapping_saved" => {
-            "Saved. Messages that wait can be replayed now. New messages are read like this within five minutes."
+            "Saved. Messages that wait can be replayed now. New messages are read by this mapping within five minutes."
         }
         "message_replayed" => {
-            "Replayed: the tickets of this message are created within a few minutes."
+            "Replayed. Activity shows within a few minutes what becomes of its alerts."
         }
         "message_discarded" => "The message was discarded.",
-        "messages_replayed" => "Replayed: the tickets are created within a few minutes.",
+        "messages_replayed" => {
+            "Replayed. Activity shows within a few minutes what becomes of the alerts."
+        }
         "messages_left" => {
             "Messages that can be read were replayed. The messages below still cannot be read."
         }

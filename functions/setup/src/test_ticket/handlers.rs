@@ -39,6 +39,12 @@ pub(crate) async fn show(
 ) -> Result<PageResponse, Problem> {
     let view = read(&setup, &session.partner, invocation.now()).await?;
     let content = render(&view);
+    // The ticket itself says more.
+    let has_ticket = view.last.as_ref().is_some_and(|last| last.ticket.is_some());
+    let flash = match flash.code() {
+        Some("test_asked") if has_ticket => FlashQuery::default(),
+        Some(_) | None => flash,
+    };
     let page = page::step(&session, SetupStep::Test, &flash, &view, &content);
     Ok(page)
 }

@@ -88,12 +88,12 @@ pub(super) fn render(view: &TestTicketView) -> Markup {
                 } @else {
                     select id="tenant" name="tenant" required {
                         @for tenant in &view.tenants {
-                            option value=(tenant.id) { (tenant.name) " (" (tenant.company) ")" }
+                            option value=(tenant.id) { (tenant.name) @if tenant.company != tenant.name { " (" (tenant.company) ")" } }
                         }
                     }
                 }
                 fieldset {
-                    legend { "Board" }
+                    legend { "Category" }
                     @for (category, value) in [(Category::Operations, "operations"), (Category::CyberAlerts, "cyber_alerts")] {
                         label class="choice" {
                             input type="radio" name="category" value=(value) required checked[category == Category::Operations];
@@ -115,7 +115,7 @@ fn last_test(last: &LastTestView) -> Markup {
             h2 { "The last test" }
             dl {
                 dt { "Tenant" } dd { (last.tenant_name) }
-                dt { "Board" } dd { (board_name(last.category)) }
+                dt { "Category" } dd { (board_name(last.category)) }
                 dt { "Created" } dd { (page::time(last.asked_at)) }
                 @if last.ticket.is_some() { dt { "Ticket" } dd { (ticket_link(last.ticket, last.ticket_address.as_deref())) } }
                 dt { "State" } dd { (state(&last.state)) }

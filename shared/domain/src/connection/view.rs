@@ -13,7 +13,8 @@ use crate::{Blocked, Kind, RecordId};
 
 /// The back-fill period. An alert that was raised longer than this before its connection, tenant,
 /// kind or source was enabled waits for a person.
-const BACKFILL: SignedDuration = SignedDuration::from_hours(48);
+/// Alerts that were raised longer before they could become tickets wait for a person.
+pub const BACKFILL: SignedDuration = SignedDuration::from_hours(48);
 
 /// The state of connection and configuration for one alert.
 #[derive(Debug, Clone, PartialEq, Eq)]

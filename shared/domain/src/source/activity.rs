@@ -74,9 +74,9 @@ impl RefusalReason {
             Self::Missing => {
                 "it had no signature or secret, or not in the place where this source has it"
             }
-            Self::Time => "its signed time was too far from the present: check the sender's clock",
+            Self::Time => "its signed time was too far from the present. Check the sender's clock",
             Self::Mismatch => {
-                "its signature or secret does not match: enter the source's secret at the vendor again"
+                "its signature or secret did not match. Enter the source's secret at the vendor again"
             }
             Self::Address => "it came from an address that is not one of the source's",
             Self::Disabled => "the source is switched off",

@@ -266,7 +266,9 @@ impl Authentication {
             }) => match encoding.key(secret) {
                 Some(key) if key.len() >= MIN_SECRET => Ok(()),
                 Some(_) | None => invalid(match encoding {
-                    SecretEncoding::Whsec => "is `whsec_` and base64 of at least 16 bytes",
+                    SecretEncoding::Whsec => {
+                        "must begin with whsec_: copy the whole secret from the vendor"
+                    }
                     SecretEncoding::Base64 => "is base64 of at least 16 bytes",
                     SecretEncoding::Raw => "has at least 16 characters",
                 }),

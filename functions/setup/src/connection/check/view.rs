@@ -131,6 +131,7 @@ pub(super) fn render(view: &CheckView, flash: &FlashQuery) -> Markup {
             CheckVerdict::Broken => {
                 @if let Some(err) = &view.error { p class="problem" role="alert" { (err.detail) } }
                 p { a href=(SetupStep::Connection.path()) { "Change the connection" } }
+                (check_again())
             }
             CheckVerdict::RightsMissing => {
                 p class="problem" role="alert" {
@@ -149,13 +150,17 @@ pub(super) fn render(view: &CheckView, flash: &FlashQuery) -> Markup {
         @if let Some(site) = &view.site { (place(site, view.member.as_ref())) }
         (table(&view.rights))
         @match view.verdict {
-            CheckVerdict::NotConnected | CheckVerdict::NotChecked => {}
-            CheckVerdict::Broken | CheckVerdict::RightsMissing | CheckVerdict::Limited | CheckVerdict::Good => {
-                form method="get" action=(SetupStep::Check.path()) data-render {
-                    input type="hidden" name="now" value="true";
-                    button { "Check again" }
-                }
-            }
+            CheckVerdict::NotConnected | CheckVerdict::NotChecked | CheckVerdict::Broken => {}
+            CheckVerdict::RightsMissing | CheckVerdict::Limited | CheckVerdict::Good => (check_again()),
+        }
+    }
+}
+
+fn check_again() -> Markup {
+    html! {
+        form method="get" action=(SetupStep::Check.path()) data-render {
+            input type="hidden" name="now" value="true";
+            button { "Check again" }
         }
     }
 }
@@ -167,7 +172,7 @@ fn check_form(flash: &FlashQuery) -> Markup {
             input type="hidden" name="now" value="true";
             @if let Some(code) = flash.code() { input type="hidden" name="done" value=(code); }
             p role="status" data-doing="Checking the connection. This takes a few seconds." {
-                "The connection is not checked yet. The check takes a few seconds."
+                "The rights are not checked yet. The check takes a few seconds."
             }
             button { "Check now" }
         }
@@ -246,6 +251,10 @@ fn functions(rows: &[RightRow]) -> Vec<FunctionRow<'_>> {
 }
 
 fn table(rows: &[RightRow]) -> Markup {
+    let has_statuses = rows.iter().any(|row| row.status.is_some());
+    let has_unknown = rows
+        .iter()
+        .any(|row| row.status == Some(RightStatus::NotKnown));
     html! {
         table class="cards rights" {
             caption { "Rights of the API member's security role, in ConnectWise under System › Security Roles. Set each level to \"All\"." }
@@ -255,7 +264,7 @@ fn table(rows: &[RightRow]) -> Markup {
                     th scope="col" { "Levels" }
                     th scope="col" { "Needed for" }
                     th scope="col" { "Importance" }
-                    th scope="col" { "Found" }
+                    @if has_statuses { th scope="col" { "Found" } }
                 }
             }
             tbody {
@@ -265,13 +274,14 @@ fn table(rows: &[RightRow]) -> Markup {
                         td data-label="Levels" { (all_levels(&row)) }
                         td data-label="Needed for" { (row.purposes()) }
                         td data-label="Importance" { @if let Some(of) = row.need() { (need(of)) } }
-                        td data-label="Found" { (found(&row)) }
+                        @if has_statuses { td data-label="Found" { (found(&row)) } }
                     }
                 }
             }
         }
         p {
-            "With \"My\" in place of \"All\", the tickets and records of other people are hidden. \"Not known\" means that ConnectWise shows this right only by a change; check it in the security role."
+            "With \"My\" in place of \"All\", ConnectWise hides the tickets and records of other people."
+            @if has_unknown { " \"Not known\": ConnectWise answers whether the member has this right only when something is changed. Look it up in the security role." }
         }
     }
 }
@@ -302,7 +312,7 @@ fn need(need: RightNeed) -> &'static str {
     match need {
         RightNeed::Required => "required",
         RightNeed::ForClosing => "for closing tickets",
-        RightNeed::ForDedicatedBoards => "for dedicated boards",
+        RightNeed::ForDedicatedBoards => "for new boards",
         RightNeed::Optional => "optional",
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn render(view: &AuthenticationView) -> Result<Markup, Problem> {
     Ok(html! {
         h2 { "Authentication of " (view.name) }
         @if view.has_preset {
-            p { "How this product proves itself is known, and stays as it is. You can limit the networks from which it posts, and change the response." }
+            p { "The authentication of this product is known, and cannot be changed. You can limit the networks from which it posts, and change the response." }
         }
         form method="post" action=(paths::SOURCE_AUTHENTICATION) {
             input type="hidden" name="source" value=(view.source);
@@ -50,7 +50,7 @@ pub(super) fn render(view: &AuthenticationView) -> Result<Markup, Problem> {
             @if view.has_response { (fields.response()) }
             p class="note" {
                 "The change takes effect within five minutes."
-                @if !view.has_preset { " From then on, messages that prove themselves in the present way are refused: change the settings at the vendor too." }
+                @if !view.has_preset { " From then on, messages with the present authentication are refused: change the settings at the vendor too." }
             }
             button { "Save" }
         }
@@ -65,7 +65,7 @@ fn secret_choice() -> Markup {
             legend { "The present secret" }
             label class="choice" {
                 input type="radio" name="secret" value="keep" checked;
-                span { "Keep it. If the way changes, the vendor uses the same secret in the new way." }
+                span { "Keep it. The vendor uses the same secret with the new authentication." }
             }
             label class="choice" {
                 input type="radio" name="secret" value="end";
@@ -144,7 +144,7 @@ impl<'a> Fields<'a> {
         };
         html! {
             fieldset {
-                legend { "How it proves that a message is its own" }
+                legend { "Authentication" }
                 @for (scheme, name, words) in SCHEMES {
                     div class="scheme" {
                         label class="choice" {
@@ -175,7 +175,7 @@ impl<'a> Fields<'a> {
             (select("authentication[hmac][signed]", "What is signed", &SIGNED, form.signed))
             (text("authentication[hmac][timestamp_header]", "Header with the time", "Needed if the time is signed. Without it, an old message can be sent again by others.", &form.timestamp_header))
             (select("authentication[hmac][timestamp_format]", "The time is written in", &TIMESTAMP_FORMATS, form.timestamp_format))
-            (text("authentication[hmac][tolerance_s]", "Seconds that the time may differ", "From 1 to 3600.", &form.tolerance_s))
+            (text("authentication[hmac][tolerance_s]", "Largest difference of the time, in seconds", "From 1 to 3600.", &form.tolerance_s))
             (text("authentication[hmac][id_header]", "Header with the id of the message", "Needed only if the id is signed.", &form.id_header))
             (select("authentication[hmac][secret]", "The secret is written as", &SECRET_ENCODINGS, form.secret))
         }
@@ -185,7 +185,7 @@ impl<'a> Fields<'a> {
         html! {
             label for="networks" { "Networks from which it posts" }
             textarea id="networks" name="networks" rows="3" spellcheck="false" aria-describedby="networks-note" { (self.form.networks) }
-            small id="networks-note" { "One address or network a line, such as 203.0.113.0/24. Empty: any. It is checked besides the proof." }
+            small id="networks-note" { "One address or network a line, such as 203.0.113.0/24. Empty: any. This is checked besides the authentication." }
         }
     }
 

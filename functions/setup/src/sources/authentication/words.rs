@@ -128,7 +128,7 @@ pub(crate) fn steps(authentication: &Authentication, secret: &str) -> Vec<String
             )]
         }
         Authentication::Basic => vec![format!(
-            "Enter user and password. They are the two parts of {secret}, before and after the colon."
+            "Enter user and password: the parts of {secret} before and after the colon."
         )],
         Authentication::Query { .. } => vec![],
         Authentication::StandardWebhooks { .. } => {
@@ -136,7 +136,7 @@ pub(crate) fn steps(authentication: &Authentication, secret: &str) -> Vec<String
         }
         Authentication::Hmac(scheme) => {
             let mut steps = vec![
-                format!("Enter {secret} as the secret of the signature."),
+                format!("Enter {secret} as the secret for the signature."),
                 format!(
                     "Sign by HMAC with {}: {}. Send the signature in {}, in the header `{}`{}.",
                     of(&ALGORITHMS, scheme.algorithm),

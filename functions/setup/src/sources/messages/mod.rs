@@ -2,4 +2,4 @@
 
 pub(crate) mod handlers;
 mod replay;
-mod view;
+pub(crate) mod view;

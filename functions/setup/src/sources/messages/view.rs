@@ -97,11 +97,13 @@ pub(super) fn render_list(view: &MessagesView) -> Result<Markup, Problem> {
     }
     Ok(html! {
         h2 { "Messages that could not be read" }
-        p {
-            "No ticket was created for these messages. Correct the mapping of the source, or ask the vendor to send what is missing. \
-             Then replay the messages: their tickets are created as if they had just arrived. They are stored for a limited time."
-        }
         @if rows.is_empty() { p { "No message waits." } }
+        @else {
+            p {
+                "No ticket was created for these messages. Correct the mapping of the source, or ask the vendor to send what is missing. \
+                 Then replay the messages: they are read again as if they had just arrived. They are stored for a limited time."
+            }
+        }
         @for (source, count, only, of) in &replays {
             p {
                 a href=(of) { (view.name(source)) } ": " (counted(*count, "message"))
@@ -129,9 +131,14 @@ fn row(view: &MessagesView, message: &MessageRow, path: &str) -> Markup {
         tr {
             td data-label="Received" { a href=(path) { (page::time(message.received_at)) } }
             td data-label="Source" { (view.name(&message.source)) }
-            td data-label="Why" { code { (message.field) } ": " (message.problem) }
+            td data-label="Why" { (reason(&message.field, &message.problem)) }
         }
     }
+}
+
+/// Why a message could not be read. Without a mapping no field of it is wrong.
+pub(crate) fn reason(field: &str, problem: &str) -> Markup {
+    html! { @if field != "mapping" { code { (field) } ": " } (problem) }
 }
 
 /// The address that replays the messages of a source, from the start or after a part.
@@ -189,20 +196,20 @@ pub(super) fn render_one(view: &MessageView) -> Result<Markup, Problem> {
         h2 { "A message of " (view.name) }
         dl {
             dt { "Received" } dd { (page::time(view.received_at)) }
-            dt { "Why" } dd { code { (view.field) } ": " (view.problem) }
+            dt { "Why" } dd { (reason(&view.field, &view.problem)) }
         }
         pre tabindex="0" role="region" aria-label="The message" { (view.text) }
         @if view.can_manage {
             form method="post" action=(paths::SOURCE_SAMPLE) {
                 input type="hidden" name="source" value=(view.source);
                 input type="hidden" name="message" value=(view.id);
-                button { "Use it for the mapping" }
+                button class="plain" { "Use it for the mapping" }
             }
             (button("replay", "Replay it", false))
             (button("discard", "Discard it", true))
         }
         p { a href=(one_path(&view.source)?) { "The source " (view.name) } }
-        p { a href=(all) { "All messages of it" } }
+        p { a href=(all) { "All messages of " (view.name) } }
     })
 }
 

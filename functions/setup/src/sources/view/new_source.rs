@@ -34,7 +34,7 @@ pub(crate) fn render_new() -> Markup {
                 }
                 label class="choice" {
                     input type="radio" name="preset" value=(OTHER) required;
-                    span { "Other: any product that posts JSON or XML. You say where each detail is, by a message of it." }
+                    span { "Other: any product that posts JSON or XML. You choose where each detail is in one of its messages." }
                 }
             }
             div class="only-other" {

@@ -22,17 +22,17 @@ pub(super) fn settings(view: &SourceView) -> Markup {
                 span { "Accept its messages" }
             }
             fieldset {
-                legend { "When it is quiet" }
+                legend { "When it sends nothing" }
                 p { "The contacts that receive \"Broken connection\" are notified when nothing has arrived for this long." }
                 label for="hours" { "Hours without any message" }
                 input id="hours" name=(HOURS) type="number" min="1" max="8760" value=[rules.inactive_after_hours] aria-describedby="hours-note";
-                small id="hours-note" { "Empty: longer than usual, and at least a day, once it has posted in four weeks." }
+                small id="hours-note" { "Empty: Ticketbridge learns within four weeks how long the source is usually silent, and waits longer than that, and at least a day." }
                 label for="days" { "Days without a message for a tenant that it used to send for" }
                 input id="days" name=(DAYS) type="number" min="1" max="365" value=[rules.tenant_inactive_after_days] aria-describedby="days-note";
                 small id="days-note" { "Empty: single tenants are not watched. Only mapped tenants that are switched on count." }
                 label class="choice" {
                     input type="checkbox" name="inactive_ticket" value="true" checked[rules.inactive_ticket] aria-describedby="ticket-note";
-                    span { "Also create a ticket while the source as a whole is quiet" }
+                    span { "Also create a ticket while the source sends nothing at all" }
                 }
                 small id="ticket-note" {
                     "It belongs to the tenant \"" (TENANT_NAME) "\": map it to your own company under "

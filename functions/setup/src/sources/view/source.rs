@@ -14,6 +14,7 @@ use crate::page;
 use crate::paths::{self, with_query};
 use crate::sources::authentication::words::describe;
 use crate::sources::inactivity_view::{render_source, render_tenants};
+use crate::sources::messages::view::reason;
 use crate::step::SetupStep;
 
 pub(crate) fn render_one(view: &SourceView) -> Result<Markup, Problem> {
@@ -36,8 +37,9 @@ pub(crate) fn render_one(view: &SourceView) -> Result<Markup, Problem> {
         }
         @if let Some(inactive) = &view.inactive { (render_source(inactive)) }
         @if let Some(inactive) = &view.inactive_tenants { (render_tenants(inactive)) }
-        @if let Some(refused) = view.last_refused {
-            p class="warn" { "A request was refused at " (page::time(refused.at)) ": " (refused.reason.describe()) "." }
+        // Without a secret every request is refused, and the page asks for one.
+        @if let Some(refused) = view.last_refused.filter(|_| !of.needs_secret) {
+            p class="warn" { "A request was refused on " (page::time(refused.at)) ": " (refused.reason.describe()) "." }
         }
         @for unknown in &view.unknown_kinds {
             p class="warn" {
@@ -86,13 +88,13 @@ fn messages(view: &SourceView) -> Result<Markup, Problem> {
         section id="messages" data-refresh aria-labelledby="messages-title" {
             h2 id="messages-title" { "Messages without a ticket so far" }
             @if rows.is_empty() {
-                p { "None waits. " a href=(here) { "Look again" } }
+                p { "No message waits. " a href=(here) { "Look again" } }
             } @else {
                 ul {
                     @for (message, path) in &rows {
                         li {
                             a href=(path) { (page::time(message.received_at)) } ": "
-                            code { (message.field) } ": " (message.problem)
+                            (reason(&message.field, &message.problem))
                             @if view.can_manage {
                                 form method="post" action=(paths::SOURCE_SAMPLE) {
                                     input type="hidden" name="source" value=(of.id);
@@ -159,7 +161,7 @@ mod tests {
             source: view.listed.id.clone(),
             received_at: "2026-11-22T07:30:00Z".parse().unwrap(),
             field: "mapping".to_owned(),
-            problem: "the source has no mapping yet".to_owned(),
+            problem: "the source had no mapping when it arrived".to_owned(),
         });
         let page = render_one(&view).unwrap();
         insta::assert_snapshot!(page::lines(&page));

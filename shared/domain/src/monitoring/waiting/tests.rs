@@ -196,7 +196,7 @@ fn the_points_say_what_waits_and_what_to_do() {
     let points = names(|names| WaitingPoint::of_items(&items, names));
     let points = points
         .iter()
-        .map(|point| format!("{}\n{}\n{:?}", point.what, point.to_do, point.page));
+        .map(|point| format!("{}\n{}\n{:?}", point.text(), point.to_do, point.page));
     let headline = names(|names| WaitingPoint::headline(&items, names));
     let points: Vec<_> = points.collect();
     insta::assert_snapshot!(format!("{headline}\n\n{}", points.join("\n\n")));

@@ -31,8 +31,13 @@ pub enum WaitingPage {
 /// One point of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingPoint {
-    /// The waiting alerts or messages, and what that means for tickets.
+    /// The waiting alerts or messages.
     pub what: String,
+    /// To precede `oldest`: "The oldest was raised on".
+    pub oldest_words: &'static str,
+    pub oldest: Timestamp,
+    /// What that means for tickets. It may be empty.
+    pub effect: String,
     /// Follows "What to do: ".
     pub to_do: &'static str,
     pub page: WaitingPage,
@@ -59,6 +64,14 @@ impl WaitingPoint {
             }
         });
         points.collect()
+    }
+
+    /// What waits since when, and what that means for tickets.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let (what, words, effect) = (&self.what, self.oldest_words, &self.effect);
+        let text = format!("{what} {words} {}. {effect}", at(self.oldest));
+        text.trim_end().to_owned()
     }
 
     /// Summarizes the items in a few words.
@@ -127,81 +140,123 @@ fn kinds(items: &[WaitingItem]) -> Vec<(WaitingKind, Vec<&WaitingItem>)> {
 
 fn unmapped(items: &[&WaitingItem], names: WaitingNames<'_>) -> WaitingPoint {
     let named = tenants(items, names);
-    let oldest = oldest(items);
-    let what = match items.len() {
-        1 => format!(
-            "1 tenant sent alerts and is not mapped: {named}. {oldest} No tickets are created for these alerts until the tenant is mapped."
-        ),
-        count => format!(
-            "{count} tenants sent alerts and are not mapped: {named}. {oldest} No tickets are created for these alerts until the tenants are mapped."
-        ),
+    let (count, alerts) = (items.len(), count(items));
+    let what = match count {
+        1 => format!("1 tenant sent alerts and is not mapped: {named}."),
+        count => format!("{count} tenants sent alerts and are not mapped: {named}."),
+    };
+    let effect = match (count, alerts) {
+        (1, 1) => "No ticket is created for it until the tenant is mapped.",
+        (1, _) => "No tickets are created for these alerts until the tenant is mapped.",
+        _ => "No tickets are created for these alerts until the tenants are mapped.",
+    };
+    let to_do = match count {
+        1 => {
+            "choose the ConnectWise company of the tenant, under Tenants. If the tenant should get no tickets, map it and switch it off there."
+        }
+        _ => {
+            "choose the ConnectWise company of each tenant, under Tenants. If a tenant should get no tickets, map it and switch it off there."
+        }
     };
     WaitingPoint {
         what,
-        to_do: "choose the ConnectWise company of each tenant on the page, under Tenants. If a tenant should get no tickets, map it and switch it off there.",
+        oldest_words: raised(alerts),
+        oldest: oldest(items),
+        effect: effect.to_owned(),
+        to_do,
         page: WaitingPage::Tenants,
     }
 }
 
 fn too_old(items: &[&WaitingItem], names: WaitingNames<'_>) -> WaitingPoint {
     let named = tenants(items, names);
-    let oldest = oldest(items);
-    let (alerts, they) = match items.iter().map(|item| item.count).sum() {
-        1_u64 => (
+    let count = count(items);
+    let (alerts, effect, to_do) = match count {
+        1 => (
             "1 alert was".to_owned(),
             "It becomes a ticket only if a person releases it.",
+            "look at it under Waiting alerts, and release it if it still needs a ticket. Otherwise it leaves the list once its source resolves it.",
         ),
         count => (
             format!("{count} alerts were"),
             "They become tickets only if a person releases them.",
+            "look at them under Waiting alerts, and release those that still need a ticket. The others leave the list once their source resolves them.",
         ),
     };
     WaitingPoint {
         what: format!(
-            "{alerts} raised more than 48 hours before tickets could be created: {named}. {oldest} {they}"
+            "{alerts} raised more than 48 hours before tickets could be created: {named}."
         ),
-        to_do: "look at them on the page, under Waiting alerts, and release those that still need a ticket. The others leave the list once their source resolves them.",
+        oldest_words: raised(count),
+        oldest: oldest(items),
+        effect: effect.to_owned(),
+        to_do,
         page: WaitingPage::WaitingAlerts,
     }
 }
 
 fn rejected(group: &RefusalGroupId, item: &WaitingItem) -> WaitingPoint {
     let said = quote(&item.words);
-    let said = match said.is_empty() {
-        true => "It reports success, but the tickets do not change.".to_owned(),
-        false => format!("It says: \"{said}\"."),
+    let (one, several) = match group.op {
+        Some(_) => refused_effect(group.op),
+        None => ("alert waits", "alerts wait"),
     };
-    let count = item.count;
-    let (one, several) = refused_effect(group.op);
-    let effect = match count {
+    let effect = match item.count {
         1 => format!("1 {one}"),
-        _ => format!("{count} {several}"),
+        count => format!("{count} {several}"),
+    };
+    let severity = severity_note(item);
+    let what = match said.is_empty() {
+        true => {
+            format!("{effect} ({severity}): ConnectWise reports success, but nothing changes.")
+        }
+        false => format!(
+            "{effect} ({severity}), because ConnectWise refused the request. It says: \"{said}\"."
+        ),
+    };
+    let to_do = match item.count {
+        1 => {
+            "correct what ConnectWise reports, for example a field that became required. If the message is not from ConnectWise, a firewall may have refused the text. The request is repeated at least once an hour."
+        }
+        _ => {
+            "correct what ConnectWise reports, for example a field that became required. If the message is not from ConnectWise, a firewall may have refused the text. One of these requests is repeated at least once an hour, and the others follow once ConnectWise accepts it."
+        }
     };
     WaitingPoint {
-        what: format!(
-            "ConnectWise refuses to {}. {said} For this reason {effect} ({}). {}",
-            refused_action(group.op),
-            severity_note(item),
-            oldest(&[item]),
-        ),
-        to_do: "change what ConnectWise reports, for example a field that became required. If the message is not from ConnectWise, a firewall may have refused the text. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it.",
+        what,
+        oldest_words: raised(item.count),
+        oldest: item.oldest,
+        effect: String::new(),
+        to_do,
         page: WaitingPage::WaitingAlerts,
     }
 }
 
 fn unreadable(source: &SourceId, item: &WaitingItem, names: WaitingNames<'_>) -> WaitingPoint {
-    let (messages, first) = match item.count {
-        1 => ("1 message".to_owned(), "received on"),
-        count => (format!("{count} messages"), "the first received on"),
+    let (messages, oldest_words, no_tickets) = match item.count {
+        1 => (
+            "1 message".to_owned(),
+            "It was received on",
+            "There is no ticket for it yet.",
+        ),
+        count => (
+            format!("{count} messages"),
+            "The first was received on",
+            "There are no tickets for them yet.",
+        ),
     };
     WaitingPoint {
         what: format!(
-            "{messages} of {} could not be read, {first} {}. The reason of the newest: {}. There are no tickets for them yet. No alert is lost if they are handled soon: each message is stored for a limited time.",
-            (names.source)(source),
-            at(item.oldest),
+            "{messages} of {} could not be read.",
+            (names.source)(source)
+        ),
+        oldest_words,
+        oldest: item.oldest,
+        effect: format!(
+            "The reason of the newest: {}. {no_tickets} No alert is lost if this is corrected soon: a message is stored for a limited time.",
             quote(&item.words),
         ),
-        to_do: "look at the messages on the page, under Sources. If they are alerts, correct the mapping of the source, and replay them. If they are not, discard them. If you cannot change the source there, ask the operator of this service.",
+        to_do: "look at the messages under Sources. If they are alerts, correct the mapping of the source, and replay them. If they are not, discard them. If you cannot change the source there, ask the operator of this service.",
         page: WaitingPage::UnreadableMessages,
     }
 }
@@ -241,13 +296,20 @@ fn severity_note(item: &WaitingItem) -> String {
     }
 }
 
-fn oldest(items: &[&WaitingItem]) -> String {
+fn oldest(items: &[&WaitingItem]) -> Timestamp {
     let oldest = items.iter().map(|item| item.oldest).min();
-    let several = items.iter().map(|item| item.count).sum::<u64>() > 1;
-    let raised = if several { "The oldest was" } else { "It was" };
-    oldest.map_or_else(String::new, |oldest| {
-        format!("{raised} raised on {}.", at(oldest))
-    })
+    oldest.unwrap_or_default()
+}
+
+fn count(items: &[&WaitingItem]) -> u64 {
+    items.iter().map(|item| item.count).sum()
+}
+
+fn raised(alerts: u64) -> &'static str {
+    match alerts {
+        1 => "It was raised on",
+        _ => "The oldest was raised on",
+    }
 }
 
 fn quote(words: &str) -> String {

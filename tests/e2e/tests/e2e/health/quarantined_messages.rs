@@ -47,9 +47,9 @@ async fn quarantined_messages_are_one_mail_until_they_are_handled() {
         .test
         .assert_text(&[
             "New at Northwind: the following waits for a person.",
-            "No alert is lost if they are handled soon: each message is stored for a limited time.",
-            "- 3 messages of Scanner could not be read, the first received on ",
-            "The reason of the newest: mapping: the source has no mapping yet.",
+            "No alert is lost if this is corrected soon: a message is stored for a limited time.",
+            "- 3 messages of Scanner could not be read. The first was received on ",
+            "The reason of the newest: mapping: the source had no mapping when it arrived.",
             "/setup/partners/northwind/source-messages\n",
         ])
         .await;

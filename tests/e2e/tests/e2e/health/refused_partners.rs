@@ -36,9 +36,8 @@ async fn a_newly_required_field_is_notified_and_retried_singly() {
     let refuses = "Ticketbridge: ConnectWise refuses to create tickets (northwind)";
     assert_eq!(test.subjects().await, [refuses]);
     test.assert_text(&[
-        "- ConnectWise refuses to create tickets. It says: \"The Site ID field is required.",
-        "For this reason 5 alerts have no ticket (severity: medium).",
-        "What to do: change what ConnectWise reports",
+        "- 5 alerts have no ticket (severity: medium), because ConnectWise refused the request. It says: \"The Site ID field is required.",
+        "What to do: correct what ConnectWise reports",
     ])
     .await;
 
@@ -100,7 +99,7 @@ async fn a_field_required_for_closing_is_notified_and_retried() {
     let refuses = "Ticketbridge: ConnectWise refuses to close tickets (northwind)";
     assert_eq!(test.subjects().await, [refuses]);
     let text = test.text().await;
-    let said = "For this reason 5 tickets that should be closed stay open (severity: medium).";
+    let said = "5 tickets that should be closed stay open (severity: medium), because ConnectWise refused the request.";
     assert!(text.contains(said), "{text}");
     test.env.connectwise.set_faults(required(&[])).await;
     test.minutes(70).await;
@@ -232,8 +231,10 @@ async fn a_firewall_refusal_blocks_only_its_own_alert() {
     assert!((3..=4).contains(&retries.len()), "{retries:?}");
     let refuses = "Ticketbridge: ConnectWise refuses to create tickets (northwind)";
     assert_eq!(test.subjects().await, [refuses]);
-    test.assert_text(&["For this reason 1 alert has no ticket (severity: medium)."])
-        .await;
+    test.assert_text(&[
+        "1 alert has no ticket (severity: medium), because ConnectWise refused the request.",
+    ])
+    .await;
     // The source resolves the alert: nothing is left to do.
     test.resolve_all(&["a7".to_owned()]).await;
     test.minutes(40).await;

@@ -46,7 +46,7 @@ async fn new_unmapped_tenants_are_one_mail_an_hour() {
     test.assert_text(&[
         "- 2 tenants sent alerts and are not mapped: Name of elm (2 alerts, 1 of them critical), Name of grove (1 alert, severity: low).",
         "No tickets are created for these alerts until the tenants are mapped.",
-        "What to do: choose the ConnectWise company of each tenant on the page, under Tenants.",
+        "What to do: choose the ConnectWise company of each tenant, under Tenants.",
         "https://setup.example/setup/partners/northwind/tenants\n",
         "receives mails of the kind \"Waiting alerts\"",
         "https://setup.example/setup/partners/northwind/contacts\n",
@@ -110,8 +110,8 @@ async fn all_that_waits_is_in_one_mail() {
     let subject = "Ticketbridge: Name of elm sent alerts and is not mapped (1 critical), and 1 other problem (northwind)";
     assert_eq!(test.subjects().await, [subject]);
     test.assert_text(&[
-        "- ConnectWise refuses to create tickets. It says: \"The Site ID field is required.",
-        "For this reason 1 alert has no ticket (severity: ",
+        "- 1 alert has no ticket (severity: ",
+        "because ConnectWise refused the request. It says: \"The Site ID field is required.",
         "https://setup.example/setup/partners/northwind/waiting\n",
     ])
     .await;

@@ -547,7 +547,7 @@ async fn of_the_sources(routes: &mut AuditedRoutes) {
             sent_at: now,
             indexes: vec![],
             field: "mapping".to_owned(),
-            problem: "the source has no mapping yet".to_owned(),
+            problem: "the source had no mapping when it arrived".to_owned(),
             body: STANDARD.encode(body.to_string()),
         };
         let stored = &routes.env.config.quarantine;

@@ -68,7 +68,7 @@ async fn enabling_a_kind_holds_back_its_old_alerts() {
     }
     let page = browser.get("waiting").await.expect(200).text;
     assert!(
-        page.contains("Release all 2") && page.contains("disk 2"),
+        page.contains("Release 2 alerts") && page.contains("2 of Disk"),
         "{page}"
     );
     let all = json!({ "reason": "older" });
