@@ -92,7 +92,7 @@ fn figures(facts: &WeekFacts<'_>) -> Vec<String> {
         format!("Notes on open tickets: {}", week.noted),
         format!("Closed by Ticketbridge: {}", week.closed),
         format!("Closed by a person: {}", week.closed_by_person),
-        format!("Late by an outage: {}", week.late),
+        format!("Delayed by an outage: {}", week.late),
     ];
     if let Some(delay) = week.delay {
         figures.push(format!(

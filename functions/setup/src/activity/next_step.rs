@@ -74,7 +74,7 @@ fn of_blocked(
     now: Timestamp,
 ) -> NextStep {
     let once = |condition: &str| once(record, condition, now);
-    let accepted = "ConnectWise accepts requests again, within a minute";
+    let accepted = "ConnectWise accepts requests again";
     let words = match &blocked.reason {
         Blocked::NotSetUp => return once("the set-up is confirmed").on(SetupStep::Confirm),
         Blocked::Unmapped => {
@@ -130,11 +130,11 @@ fn once(record: &Record, condition: &str, now: Timestamp) -> NextStep {
     let is_old = details.is_some_and(|of| of.raised_at < earlier(now, BACKFILL));
     NextStep::new(match (has_ticket, record.desired.active) {
         (false, true) if is_old => format!(
-            "Its ticket is created once {condition}. If it was raised more than 48 hours before that could happen, it waits for you to release it."
+            "Its ticket is created within a few minutes once {condition}. If it was raised more than 48 hours before that could happen, it waits for you to release it."
         ),
-        (false, true) => format!("Its ticket is created once {condition}."),
-        (true, _) => format!("Its ticket is updated once {condition}."),
-        (false, false) => format!("It is decided again once {condition}."),
+        (false, true) => format!("Its ticket is created within a few minutes once {condition}."),
+        (true, _) => format!("Its ticket is updated within a few minutes once {condition}."),
+        (false, false) => format!("It is decided again within a few minutes once {condition}."),
     })
 }
 

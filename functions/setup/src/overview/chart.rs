@@ -45,6 +45,11 @@ impl Axis {
 impl<const SERIES: usize> Chart<'_, SERIES> {
     pub(super) fn render(&self) -> Result<Markup, Problem> {
         const { assert!(SERIES <= COLORS.len()) };
+        if self.highest() == 0 {
+            return Ok(html! {
+                figure class="chart" { figcaption { (self.title) } p { "None in these days." } }
+            });
+        }
         let svg = self.svg().map_err(|err| {
             tracing::error!(error = %err, "failed to draw a chart");
             Problem::unavailable("The chart could not be drawn. Load the page again.")
@@ -63,13 +68,16 @@ impl<const SERIES: usize> Chart<'_, SERIES> {
         })
     }
 
+    /// The highest bar.
+    fn highest(&self) -> u32 {
+        let days = self.days.iter();
+        let bars = days.map(|(_, counts)| counts.iter().sum::<u32>());
+        bars.max().unwrap_or(0)
+    }
+
     fn svg(&self) -> Result<String, Box<dyn std::error::Error>> {
         let mut svg = String::new();
-        let highest = self
-            .days
-            .iter()
-            .map(|(_, counts)| counts.iter().sum::<u32>());
-        let highest = highest.max().unwrap_or(0);
+        let highest = self.highest();
         let (unit, unit_name, label_width) = self.axis.unit(highest);
         let in_units = |number: u32| f64::from(number) / f64::from(unit);
         // At least 4, so that the axis has whole numbers.
@@ -163,5 +171,19 @@ mod tests {
             let svg = chart(Axis::Seconds, &[[1, highest - 1]]).replace('\n', "");
             assert!(svg.contains(label), "{highest}: {svg}");
         }
+    }
+
+    #[test]
+    fn a_chart_without_any_count_says_so() {
+        let day = "2026-11-26".parse().unwrap();
+        let chart = |count| Chart {
+            title: "Tickets that ended, by day",
+            series: ["closed"],
+            axis: Axis::Counts,
+            days: vec![(day, [count])],
+        };
+        let page = |count| chart(count).render().unwrap().into_string();
+        assert!(page(0).contains("None in these days.") && !page(0).contains("<svg"));
+        assert!(page(1).contains("<svg"), "{}", page(1));
     }
 }

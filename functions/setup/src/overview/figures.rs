@@ -80,7 +80,7 @@ impl FiguresView {
             title: "Tickets by day",
             series: [
                 "created",
-                "of these late by an outage",
+                "of these delayed by an outage",
                 "notes on open tickets",
             ],
             axis: Axis::Counts,
@@ -121,7 +121,7 @@ impl FiguresView {
                 (figure("Notes on open tickets", sum.noted))
                 (figure("Closed by Ticketbridge", sum.closed))
                 (figure("Closed by a person", sum.closed_by_person))
-                (figure("Late by an outage", sum.late))
+                (figure("Delayed by an outage", sum.late))
                 @if let Some(delay) = sum.delay {
                     div { dt { "From alert to ticket" } dd { (duration(delay.median)) } small { "95 of 100 within " (duration(delay.p95)) } }
                 }
@@ -172,7 +172,7 @@ fn cells(of: &Counts) -> [(&'static str, String); 9] {
         ("Notes", of.noted.to_string()),
         ("Closed by Ticketbridge", of.closed.to_string()),
         ("Closed by a person", of.closed_by_person.to_string()),
-        ("Late", of.late.to_string()),
+        ("Delayed", of.late.to_string()),
         ("Median", seconds(of.delay.map(|delay| delay.median))),
         ("95 %", seconds(of.delay.map(|delay| delay.p95))),
     ]

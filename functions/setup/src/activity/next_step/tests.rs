@@ -94,6 +94,48 @@ fn a_block_with_an_end_says_when_it_ends() {
 }
 
 #[test]
+fn a_blocked_alert_says_what_happens_once_and_where_a_person_acts() {
+    let none = NextStepContext::default();
+    let record = |reason| active().with_blocked(reason, None, at(3));
+    for (reason, step, words) in [
+        (
+            Blocked::NotSetUp,
+            SetupStep::Confirm,
+            "the set-up is confirmed",
+        ),
+        (Blocked::Unmapped, SetupStep::Tenants, "mapped to a company"),
+        (Blocked::TenantDisabled, SetupStep::Tenants, "switched on"),
+        (Blocked::KindDisabled, SetupStep::Tickets, "switched on"),
+        (
+            Blocked::ConnectionBroken,
+            SetupStep::Check,
+            "accepts requests",
+        ),
+        (
+            Blocked::MissingRight(String::new()),
+            SetupStep::Check,
+            "has the right",
+        ),
+    ] {
+        let next = NextStep::of(&record(reason), &none, at(10));
+        assert_eq!(next.step, Some(step), "{next:?}");
+        assert!(
+            next.words.starts_with("Its ticket is created within"),
+            "{next:?}"
+        );
+        assert!(next.words.contains(words), "{next:?}");
+    }
+    // Later than 48 hours after the raise, a person may have to release it.
+    let late = at(0) + SignedDuration::from_hours(49);
+    let words = |at| NextStep::of(&record(Blocked::Unmapped), &none, at).words;
+    assert!(words(late).contains("waits for you to release it"));
+    assert!(!words(at(10)).contains("release"));
+    let resolved = resolved().with_blocked(Blocked::ConnectionBroken, None, at(6));
+    let next = NextStep::of(&resolved, &none, at(10));
+    assert!(next.words.starts_with("It is decided again"), "{next:?}");
+}
+
+#[test]
 fn a_refused_alert_says_when_its_group_is_tried_again() {
     let refusal = CallRefusal {
         op: Some(Op::Create),

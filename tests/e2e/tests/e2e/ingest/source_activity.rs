@@ -80,7 +80,7 @@ async fn the_operator_sees_what_a_source_sent_last() {
     assert_eq!(shown["last_refused"]["at"], json!(minute(1)), "{shown}");
     assert!(shown.get("last_message_at").is_none(), "{shown}");
     let described = shown["last_refused"]["description"].as_str().unwrap();
-    assert!(described.contains("enter the source's secret"), "{shown}");
+    assert!(described.contains("Enter the source's secret"), "{shown}");
 
     for (minutes, body) in [
         (2, json!({ "test": "true" })),

@@ -387,7 +387,7 @@ async fn an_expired_alert_and_a_blocked_one_show_why() {
         "{words}"
     );
     let next = page["next"].as_str().unwrap();
-    assert!(next.contains("accepts calls again"), "{next}");
+    assert!(next.contains("accepts requests again"), "{next}");
 }
 
 #[tokio::test]

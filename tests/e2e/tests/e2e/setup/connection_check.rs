@@ -31,7 +31,7 @@ async fn a_good_connection_is_shown_with_its_member_and_all_rights() {
         "The connection works, and the API member has all rights",
         "<caption>Rights of the API member's security role",
         "<th scope=\"row\">System › Table Setup</th>",
-        "for dedicated boards",
+        "for new boards",
     ] {
         assert!(page.contains(words), "{words}: {page}");
     }
