@@ -20,6 +20,7 @@ mod context;
 mod held;
 mod history;
 mod http;
+mod kind_names;
 mod mails;
 mod maintenance;
 mod operator;

@@ -1,11 +1,10 @@
 //! Changes of maintenance windows, by a person on the page or by the operator.
 
-use std::collections::HashMap;
-
 use aws::invocation::Invocation;
+use connections::PartnerConfig;
 use domain::maintenance::window::{InvalidWindow, MaintenanceWindow, WindowDefinition};
 use domain::maintenance::windows::MaintenanceWindows;
-use domain::{PartnerId, TenantId, WindowId};
+use domain::{PartnerId, WindowId};
 use jiff::Timestamp;
 use store::{Actor, SaveOutcome, Versioned};
 
@@ -106,18 +105,8 @@ async fn detail(
     (before, after): (Option<&MaintenanceWindow>, Option<&MaintenanceWindow>),
     now: Timestamp,
 ) -> Result<Vec<(&'static str, String)>, Problem> {
-    let windows = [before, after];
-    let mut scopes = windows.iter().flatten().map(|window| window.scope());
-    // Only names of tenants need the list of tenants.
-    let mappings = match scopes.all(|scope| scope.tenants.is_empty()) {
-        true => HashMap::new(),
-        false => read_tenants(setup, partner, now).await?.1.mappings,
-    };
-    let title = |tenant: &TenantId| match mappings.get(tenant) {
-        Some(mapping) => mapping.title(tenant).to_owned(),
-        None => tenant.to_string(),
-    };
-    let [before, after] = windows.map(|window| window.map(|window| words(window, title)));
+    let (_, config) = read_tenants(setup, partner, now).await?;
+    let [before, after] = [before, after].map(|window| window.map(|of| words(of, &config)));
     let mut detail = vec![("window", id.to_string())];
     detail.extend(match (before, after) {
         (Some(before), Some(after)) => before
@@ -131,14 +120,11 @@ async fn detail(
     Ok(detail)
 }
 
-fn words(
-    window: &MaintenanceWindow,
-    title: impl Fn(&TenantId) -> String,
-) -> [(&'static str, String); 3] {
+fn words(window: &MaintenanceWindow, config: &PartnerConfig) -> [(&'static str, String); 3] {
     [
         ("name", window.definition().name.clone()),
         ("time", when(window)),
-        ("scope", covers(window, title)),
+        ("scope", covers(window, &config.mappings, &config.kinds())),
     ]
 }
 
@@ -148,7 +134,12 @@ pub(crate) fn parse(definition: WindowDefinition) -> Result<MaintenanceWindow, P
 }
 
 fn invalid(err: &InvalidWindow) -> Problem {
-    Problem::invalid(err.field, sentence(&format!("It {}", err.problem)))
+    // Some problems begin with the value that is wrong.
+    let words = match err.problem.starts_with('"') {
+        true => err.problem.clone(),
+        false => format!("It {}", err.problem),
+    };
+    Problem::invalid(err.field, sentence(&words))
 }
 
 pub(crate) fn not_found(id: &WindowId) -> Problem {

@@ -18,6 +18,8 @@ use serde::Serialize;
 use super::form::{FormRecurrence, WindowForm};
 use super::reader::HeldAlerts;
 use super::words::{covers, when};
+use crate::checklist::counted;
+use crate::kind_names::kind_name;
 use crate::step::SetupStep;
 use crate::tenants::search::{HELP, MAX_OPTIONS};
 use crate::{page, paths};
@@ -81,14 +83,12 @@ impl MaintenanceView {
             .map(|(tenant, mapping)| (tenant.clone(), title(tenant, mapping)))
             .collect();
         tenants.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0)));
+        let kinds = config.kinds();
         let view = |(id, window): (&WindowId, &MaintenanceWindow)| WindowView {
             id: id.clone(),
             name: window.definition().name.clone(),
             when: when(window),
-            covers: covers(window, |id| {
-                let mapping = config.mappings.get(id);
-                mapping.map_or_else(|| id.to_string(), |of| of.title(id).to_owned())
-            }),
+            covers: covers(window, &config.mappings, &kinds),
             is_running: window.occurrence_at(now).is_some(),
             next: occurrences(window, now),
             held: held.by_window.get(id).copied().unwrap_or_default(),
@@ -100,7 +100,7 @@ impl MaintenanceView {
             form,
             preview: None,
             tenants,
-            kinds: config.kinds(),
+            kinds,
         }
     }
 
@@ -145,8 +145,9 @@ fn render_window(n: usize, window: &WindowView) -> Markup {
             p { (window.covers) "." }
             @if window.is_running {
                 p class="note" {
-                    "It applies now, and holds " (window.held) @if window.held == 1 { " alert" } @else { " alerts" } ". "
-                    @if window.held > 0 { a href=(SetupStep::Waiting.path()) { "Waiting alerts" } " lists them." }
+                    "It applies now, and holds " (counted(window.held as u64, "alert"))
+                    @if window.held > 0 { ": see " a href=(SetupStep::Waiting.path()) { "Waiting alerts" } }
+                    "."
                 }
             }
             (render_occurrences(&window.next, window.is_running))
@@ -217,7 +218,7 @@ fn render_time(form: &WindowForm) -> Markup {
     html! {
         label for="starts" { "Begins" }
         input id="starts" name="starts" type="datetime-local" required value=(form.starts) aria-describedby="starts-help";
-        small id="starts-help" { "By the clocks of the time zone. A window that recurs begins at this time from this day on." }
+        small id="starts-help" { "In the time zone below. A window that recurs begins at this time from this day on." }
         label for="zone" { "Time zone" }
         input id="zone" name="zone" list="zones" required value=(form.zone) placeholder="Europe/Berlin" autocomplete="off";
         datalist id="zones" { @for zone in ZoneName::all() { option value=(zone) {} } }
@@ -237,24 +238,28 @@ fn render_recurrence(form: &WindowForm) -> Markup {
         fieldset {
             legend { "Repeats" }
             @for of in FormRecurrence::ALL {
-                label {
+                label class="choice" {
                     input type="radio" name="repeats" value=(of.name()) checked[form.repeats == of];
-                    " " (of.title())
+                    span { (of.title()) }
                 }
             }
         }
-        fieldset {
+        // The page shows these two only for a window that repeats so. A browser never refuses the
+        // form because of a field that it does not show, so the day has no limits here.
+        fieldset class="only-weekly" {
             legend { "Days of the week" }
             @for day in Weekday::ALL {
-                label {
+                label class="choice" {
                     input type="checkbox" name="days[]" value=(day.name()) checked[form.days.contains(&day)];
-                    " " (day.title())
+                    span { (day.title()) }
                 }
             }
         }
-        label for="month_day" { "Day of the month" }
-        input id="month_day" name="month_day" type="number" min="1" max="31" value=(form.month_day) aria-describedby="month-help";
-        small id="month-help" { "In a shorter month: its last day." }
+        div class="only-monthly" {
+            label for="month_day" { "Day of the month" }
+            input id="month_day" name="month_day" inputmode="numeric" value=(form.month_day) autocomplete="off" aria-describedby="month-help";
+            small id="month-help" { "From 1 to 31. In a shorter month: its last day." }
+        }
     }
 }
 
@@ -283,27 +288,29 @@ fn render_scope(view: &MaintenanceView) -> Markup {
     let form = &view.form;
     let is_chosen = |set: &BTreeSet<TenantId>, id: &TenantId| set.contains(id);
     html! {
-        @if view.tenants.len() > MAX_OPTIONS {
-            label for="tenant_lines" { "Tenants, one a line" }
-            textarea id="tenant_lines" name="tenant_lines" rows="4" spellcheck="false" aria-describedby="tenants-help scope-help" { (tenant_lines(view)) }
-            small id="tenants-help" { (HELP) }
-        } @else {
-            label for="tenants" { "Tenants" }
-            select id="tenants" name="tenants[]" multiple size="6" aria-describedby="scope-help" {
-                @for (id, title) in &view.tenants {
-                    option value=(id) selected[is_chosen(&form.tenants, id)] { (title) }
+        fieldset {
+            legend { "What it covers" }
+            p id="scope-help" { "A list in which nothing is chosen or entered covers all: all tenants, all kinds of alerts, or all devices. To choose several, hold Ctrl (Command on a Mac)." }
+            @if view.tenants.len() > MAX_OPTIONS {
+                label for="tenant_lines" { "Tenants, one a line" }
+                textarea id="tenant_lines" name="tenant_lines" rows="4" spellcheck="false" aria-describedby="scope-help tenants-help" { (tenant_lines(view)) }
+                small id="tenants-help" { (HELP) }
+            } @else {
+                label for="tenants" { "Tenants" }
+                select id="tenants" name="tenants[]" multiple size="6" aria-describedby="scope-help" {
+                    @for (id, title) in &view.tenants {
+                        option value=(id) selected[is_chosen(&form.tenants, id)] { (title) }
+                    }
                 }
             }
-        }
-        label for="kinds" { "Kinds of alerts" }
-        select id="kinds" name="kinds[]" multiple size="6" aria-describedby="scope-help" {
-            @for info in &view.kinds { option value=(info.kind) selected[form.kinds.contains(&info.kind)] { (info.type_name) " (" (info.kind) ")" } }
-        }
-        label for="devices" { "Devices, one a line" }
-        textarea id="devices" name="devices" rows="3" placeholder="SRV-*" aria-describedby="scope-help" { (form.devices) }
-        small id="scope-help" {
-            "Nothing chosen covers all. In a device's name, * is any text and ? one character. "
-            "A window without kinds also holds security alerts: choose kinds if they must not wait."
+            label for="kinds" { "Kinds of alerts" }
+            select id="kinds" name="kinds[]" multiple size="6" aria-describedby="scope-help kinds-help" {
+                @for info in &view.kinds { option value=(info.kind) selected[form.kinds.contains(&info.kind)] { (kind_name(info, &view.kinds)) } }
+            }
+            small id="kinds-help" { "A window without kinds also holds security alerts: choose kinds if they must not wait." }
+            label for="devices" { "Devices, one a line" }
+            textarea id="devices" name="devices" rows="3" placeholder="SRV-*" aria-describedby="scope-help devices-help" { (form.devices) }
+            small id="devices-help" { "In a device's name, * is any text and ? one character." }
         }
     }
 }

@@ -1,9 +1,18 @@
 //! Maintenance windows in words, for the page and the history.
 
+use std::collections::HashMap;
+
+use domain::TenantId;
+use domain::alert::kind::KindInfo;
 use domain::maintenance::recurrence::Recurrence;
 use domain::maintenance::window::MaintenanceWindow;
+use domain::setup::mapping::Mapping;
 use domain::time::duration;
-use domain::{Kind, TenantId};
+
+use crate::kind_names::name_of;
+
+/// As the page shows other times, without seconds.
+const DAY_AND_TIME: &str = "%-d %b %Y, %H:%M";
 
 /// When a window is, in words.
 pub(super) fn when(window: &MaintenanceWindow) -> String {
@@ -16,8 +25,12 @@ pub(super) fn when(window: &MaintenanceWindow) -> String {
     };
     match &definition.repeats {
         Recurrence::Once => {
-            let day = definition.starts.strftime("%Y-%m-%d");
-            format!("Once, {day} at {time} ({zone}), {length}")
+            let begin = definition.starts.strftime(DAY_AND_TIME);
+            let length = match definition.ended_at {
+                Some(at) => format!("ended early on {}", zone.local(at).strftime(DAY_AND_TIME)),
+                None => length,
+            };
+            format!("Once, {begin} ({zone}), {length}")
         }
         Recurrence::Daily => format!("Each day at {time} ({zone}), {length}"),
         Recurrence::Weekly { days } => {
@@ -30,15 +43,93 @@ pub(super) fn when(window: &MaintenanceWindow) -> String {
     }
 }
 
-/// What a window covers, in words. `title` returns a tenant's name.
-pub(super) fn covers(window: &MaintenanceWindow, title: impl Fn(&TenantId) -> String) -> String {
-    let scope = window.scope();
-    let list = |all: Vec<String>, what: &str| match all.is_empty() {
-        true => format!("all {what}"),
-        false => format!("{what} {}", all.join(", ")),
+/// What a window covers, in words.
+pub(super) fn covers(
+    window: &MaintenanceWindow,
+    mappings: &HashMap<TenantId, Mapping>,
+    kinds: &[KindInfo],
+) -> String {
+    let tenant = |id: &TenantId| match mappings.get(id) {
+        Some(mapping) => mapping.title(id).to_owned(),
+        None => id.to_string(),
     };
-    let of_tenants = list(scope.tenants.iter().map(title).collect(), "tenants");
-    let of_kinds = list(scope.kinds.iter().map(Kind::to_string).collect(), "kinds");
-    let of_devices = list(scope.devices.iter().cloned().collect(), "devices");
-    format!("Covers {of_tenants}; {of_kinds}; {of_devices}")
+    let scope = window.scope();
+    let tenants: Vec<_> = scope.tenants.iter().map(tenant).collect();
+    let kinds: Vec<_> = scope
+        .kinds
+        .iter()
+        .map(|kind| name_of(kind, kinds))
+        .collect();
+    let devices: Vec<_> = scope.devices.iter().cloned().collect();
+    let [tenants, kinds, devices] = [
+        list(&tenants, "tenant"),
+        list(&kinds, "kind"),
+        list(&devices, "device"),
+    ];
+    format!("Covers {tenants}; {kinds}; {devices}")
+}
+
+fn list(all: &[String], what: &str) -> String {
+    match all {
+        [] => format!("all {what}s"),
+        [one] => format!("the {what} {one}"),
+        [_, _, ..] => format!("the {what}s {}", all.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::alert::kind::with_added;
+    use domain::maintenance::scope::MaintenanceScope;
+    use domain::maintenance::window::WindowDefinition;
+    use jiff::Timestamp;
+
+    use super::*;
+    use domain::Kind;
+
+    fn window(ended_at: Option<Timestamp>, scope: MaintenanceScope) -> MaintenanceWindow {
+        let definition = WindowDefinition {
+            name: "Patches".to_owned(),
+            zone: "Europe/Berlin".to_owned(),
+            starts: "2026-11-28T22:00".parse().unwrap(),
+            minutes: Some(120),
+            repeats: Recurrence::Once,
+            scope,
+            ended_at,
+        };
+        MaintenanceWindow::try_from(definition).unwrap()
+    }
+
+    #[test]
+    fn a_window_that_was_ended_says_when() {
+        let ended = "2026-11-28T21:30:00Z".parse().unwrap();
+        for (ended_at, length) in [
+            (None, "for 2 h"),
+            (Some(ended), "ended early on 28 Nov 2026, 22:30"),
+        ] {
+            let words = when(&window(ended_at, MaintenanceScope::default()));
+            assert_eq!(
+                words,
+                format!("Once, 28 Nov 2026, 22:00 (Europe/Berlin), {length}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_window_names_what_it_covers() {
+        let scope = MaintenanceScope {
+            tenants: BTreeSet::from([TenantId::parse("acme").unwrap()]),
+            kinds: ["disk", "dns_poisoning"]
+                .map(|kind| Kind::parse(kind).unwrap())
+                .into(),
+            devices: BTreeSet::new(),
+        };
+        let words = covers(&window(None, scope), &HashMap::new(), &with_added(&[]));
+        assert_eq!(
+            words,
+            "Covers the tenant acme; the kinds Disk, DNS Poisoning; all devices"
+        );
+    }
 }

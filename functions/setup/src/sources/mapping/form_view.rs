@@ -9,6 +9,7 @@ use super::form::{
 };
 use super::tree;
 use super::view_model::EditorView;
+use crate::kind_names::kind_name;
 
 /// Empty rows of a table, for further values.
 const EMPTY_ROWS: usize = 2;
@@ -36,7 +37,7 @@ pub(super) fn form_rows(
     html! {
         datalist id="places" { @for place in &places { option value=(place.pointer) { (place.value) } } }
         datalist id="kind-values" {
-            @for info in &view.kinds { option value=(info.kind) { (info.type_name) } }
+            @for info in &view.kinds { option value=(info.kind) { (kind_name(info, &view.kinds)) } }
             @for place in &places { option value=(place.pointer) { (place.value) } }
         }
         datalist id="severity-values" {
@@ -44,20 +45,21 @@ pub(super) fn form_rows(
             @for place in &places { option value=(place.pointer) { (place.value) } }
         }
         datalist id="lists" { @for list in &lists { option value=(list) {} } }
-        div class="editor" {
+        // The form is as wide as the page if there is no sample beside it.
+        div class=[alert.map(|_| "editor")] {
             @if let Some(alert) = alert { (sample_tree(alert)) }
             div {
                 fieldset {
                     legend { "The message" }
                     label for="each" { "List of alerts at" }
                     input id="each" name="each" list="lists" value=(form.each) autocomplete="off" aria-describedby=(described("each-note", view.problem_of("each"), "problem-each"))
-                        aria-invalid=[view.problem_of("each").map(|_| "true")];
+                        aria-invalid=[view.problem_of("each").map(|_| "true")] autofocus[view.problem_of("each").is_some()];
                     small id="each-note" { "Only if one message has several alerts. The places below are then within one of them." }
                     (problem(view.problem_of("each"), "problem-each"))
                     (change_table(view, form))
                     label for="expires" { "Hours until an alert expires" }
                     input id="expires" name="expires_after_hours" inputmode="numeric" value=(form.expires_after_hours) autocomplete="off" aria-describedby=(described("expires-note", view.problem_of("expires_after_hours"), "problem-expires"))
-                        aria-invalid=[view.problem_of("expires_after_hours").map(|_| "true")];
+                        aria-invalid=[view.problem_of("expires_after_hours").map(|_| "true")] autofocus[view.problem_of("expires_after_hours").is_some()];
                     small id="expires-note" { "For products that never say that an alert is resolved. Empty: never." }
                     (problem(view.problem_of("expires_after_hours"), "problem-expires"))
                 }
@@ -98,7 +100,7 @@ fn change_table(view: &EditorView, form: &MappingForm) -> Markup {
         .or_else(|| view.problem_of("change"));
     html! {
         label for="change-at" { "Place that says whether the alert is resolved" }
-        input id="change-at" name="change_at" list="places" value=(form.change_at) autocomplete="off" data-place-field
+        input id="change-at" name="change_at" list="places" value=(form.change_at) autocomplete="off" data-place-field autofocus[words.is_some()]
             aria-invalid=[words.map(|_| "true")] aria-describedby=[words.map(|_| "problem-change")];
         (problem(words, "problem-change"))
         (table("change", "What its values mean", &form.change, &CHANGES))
@@ -118,7 +120,7 @@ fn rest(view: &EditorView, form: &MappingForm) -> Markup {
             summary { "Parts of this mapping that have no fields here" }
             label for="rest" { "Further parts, as JSON" }
             textarea id="rest" name="rest" rows="8" spellcheck="false" class="code" aria-describedby=(described("rest-note", words, "problem-rest"))
-                aria-invalid=[words.map(|_| "true")] { (form.rest) }
+                aria-invalid=[words.map(|_| "true")] autofocus[words.is_some()] { (form.rest) }
             small id="rest-note" { "They stay as they are unless you change them. A part \"change\" counts in place of the table above." }
             (problem(words, "problem-rest"))
         }
@@ -163,10 +165,13 @@ fn field_row(view: &EditorView, form: &MappingForm, field: &MappingField) -> Mar
     let has_otherwise = has_fields && matches!(name, "tenant" | "kind" | "severity");
     let mut tables = TABLES.into_iter().filter(|_| has_fields);
     let table_name = tables.find(|table| *table == name);
-    let kinds: Vec<_> = view
-        .kinds
+    let kinds = view.kinds.iter();
+    let named: Vec<_> = kinds
+        .map(|info| (info.kind.as_str(), kind_name(info, &view.kinds)))
+        .collect();
+    let kinds: Vec<_> = named
         .iter()
-        .map(|info| (info.kind.as_str(), info.kind.as_str()))
+        .map(|(kind, name)| (*kind, name.as_str()))
         .collect();
     let severities = SEVERITIES.map(|severity| (severity, severity));
     let options: &[(&str, &str)] = match name {
@@ -175,7 +180,7 @@ fn field_row(view: &EditorView, form: &MappingForm, field: &MappingField) -> Mar
     };
     html! {
         fieldset class="rule" {
-            legend { (field.label) }
+            legend { (field.label) @if field.is_required { " (required)" } }
             @if !field.note.is_empty() { small id={ (name) "-note" } { (field.note) } }
             div class="pair" {
                 select name={ "fields[" (name) "][from]" } aria-label={ (field.label) ": where it comes from" } {
@@ -186,10 +191,10 @@ fn field_row(view: &EditorView, form: &MappingForm, field: &MappingField) -> Mar
                     @if rule.from == JSON_RULE { option value=(JSON_RULE) selected { "a rule, as JSON" } }
                 }
                 @if rule.from == JSON_RULE {
-                    textarea name={ "fields[" (name) "][value]" } rows="3" class="code" spellcheck="false" aria-label=(field.label) data-place-field
+                    textarea name={ "fields[" (name) "][value]" } rows="3" class="code" spellcheck="false" aria-label=(field.label) data-place-field autofocus[words.is_some()]
                         aria-invalid=[words.map(|_| "true")] aria-errormessage=[words.map(|_| format!("problem-{name}"))] aria-describedby=[words.map(|_| format!("problem-{name}"))] { (rule.value) }
                 } @else {
-                    input name={ "fields[" (name) "][value]" } list=(list) value=(rule.value) autocomplete="off" aria-label=(field.label) data-place-field
+                    input name={ "fields[" (name) "][value]" } list=(list) value=(rule.value) autocomplete="off" aria-label=(field.label) data-place-field autofocus[words.is_some()]
                         aria-invalid=[words.map(|_| "true")] aria-errormessage=[words.map(|_| format!("problem-{name}"))] aria-describedby=[words.map(|_| format!("problem-{name}"))];
                 }
             }

@@ -25,16 +25,18 @@ pub(super) fn render(view: &EditorView) -> Result<Markup, Problem> {
             input type="hidden" name="version" value=(view.version);
             @if let Some(digest) = &view.digest { input type="hidden" name="checked" value=(digest); }
             (problem(view.other_problem(), "problem-mapping"))
+            @if let Some(place) = view.problem_place() {
+                p class="problem" { "The mapping was not saved: " a href={ "#" (place) } { "a field of this form is wrong" } "." }
+            }
             @match &view.edited {
                 Edited::Form(form) => (form_rows(view, form, sample.as_ref(), alert.as_ref())),
                 Edited::Json(text) => (json_rows(text, alert.as_ref())),
             }
             (samples(view))
-            p {
-                button name="action" value="check" { "Try it" }
-                " "
+            // The first button is the one that a browser presses for the enter key.
+            div class="actions" {
+                button class="plain" name="action" value="check" { "Try it" }
                 button name="action" value="save" { "Save" }
-                " "
                 @match &view.edited {
                     Edited::Form(_) => button class="plain" name="action" value="as_json" { "Edit as JSON" },
                     Edited::Json(_) => button class="plain" name="action" value="as_form" { "Edit in the form" },
@@ -107,7 +109,7 @@ fn samples(view: &EditorView) -> Markup {
             }
             @if view.samples.len() < 5 {
                 label for="sample" { "Another message, such as the one that resolves the alert" }
-                textarea id="sample" name="sample" rows="4" spellcheck="false" class="code"
+                textarea id="sample" name="sample" rows="4" spellcheck="false" class="code" autofocus[view.problem_of("sample").is_some()]
                     aria-invalid=[view.problem_of("sample").map(|_| "true")] aria-describedby=[view.problem_of("sample").map(|_| "problem-sample")] { (view.typed_sample) }
                 (problem(view.problem_of("sample"), "problem-sample"))
             }

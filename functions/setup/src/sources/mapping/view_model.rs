@@ -66,24 +66,34 @@ impl EditorView {
         (at == field).then_some(problem.detail.as_str())
     }
 
+    /// The id of the text beside the field that the problem is about. `None` if no field of the
+    /// form shows it.
+    pub(super) fn problem_place(&self) -> Option<String> {
+        let others = [
+            ("each", "each"),
+            ("change_at", "change"),
+            ("change", "change"),
+            ("expires_after_hours", "expires"),
+            ("rest", "rest"),
+        ];
+        let fields = match &self.edited {
+            Edited::Form(_) => FIELDS
+                .iter()
+                .map(|field| (field.name, field.name))
+                .chain(others)
+                .collect(),
+            Edited::Json(_) => vec![],
+        };
+        let mut fields = fields.into_iter().chain([("sample", "sample")]);
+        let (_, place) = fields.find(|(field, _)| self.problem_of(field).is_some())?;
+        Some(format!("problem-{place}"))
+    }
+
     /// The problem, unless a field of the form shows it.
     pub(super) fn other_problem(&self) -> Option<&str> {
         let problem = self.problem.as_ref()?;
-        let has_field = match &self.edited {
-            Edited::Form(_) => FIELDS
-                .iter()
-                .map(|field| field.name)
-                .chain([
-                    "each",
-                    "change_at",
-                    "change",
-                    "expires_after_hours",
-                    "rest",
-                    "sample",
-                ])
-                .any(|field| self.problem_of(field).is_some()),
-            Edited::Json(_) => self.problem_of("sample").is_some(),
-        };
-        (!has_field).then_some(problem.detail.as_str())
+        self.problem_place()
+            .is_none()
+            .then_some(problem.detail.as_str())
     }
 }
