@@ -211,7 +211,7 @@ class SetupPage:
 
     def choose_assignee(self, team, owner, kind, kind_owner):
         """Chooses who gets operations tickets, and another owner for a kind of alert."""
-        board = self.page.get_by_role("group", name="Operations:")
+        board = self.page.get_by_role("group", name="Operations alerts:")
         board.get_by_label("Team of a new ticket", exact=True).select_option(team)
         board.get_by_label("Owner of a new ticket", exact=True).select_option(owner)
         board.get_by_text("Another team or owner for a kind of alert").click()
@@ -272,7 +272,8 @@ class SetupPage:
 
     def confirm_changes(self, count):
         """Confirms changes of many tenants. The page's script goes on until all are made."""
-        self._press(f"Confirm {count} change{'' if count == 1 else 's'}")
+        # The button is above and below the list.
+        self._follow(self._button(f"Confirm {count} change{'' if count == 1 else 's'}").first)
 
     def stop_changes(self):
         """Stops changes that are being made."""
@@ -473,7 +474,7 @@ class SetupPage:
 
     def translate(self, field, value, meaning):
         """Adds a row to the table that translates the values of a field."""
-        row = self.page.get_by_role("group", name=field, exact=True)
+        row = self.page.get_by_role("group", name=re.compile(rf"^{field}( \(required\))?$"))
         row.get_by_text("Translate its values").click()
         self._field(f"{field} by value, value 1").fill(value)
         self._field(f"{field} by value, meaning of value 1").select_option(meaning)

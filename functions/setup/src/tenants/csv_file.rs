@@ -221,7 +221,10 @@ fn change_of(
     companies: &CompanyIndex,
 ) -> Result<Option<TenantChange>, String> {
     let Some(stored) = tenants.get(&cells.tenant) else {
-        return Err(format!("There is no tenant with the id {}.", cells.tenant));
+        return Err(format!(
+            "There is no tenant with the id \"{}\".",
+            cells.tenant
+        ));
     };
     let mapping = &stored.mapping;
     let enabled = match cells.tickets.to_ascii_lowercase().as_str() {

@@ -88,7 +88,8 @@ pub(super) fn render_list(view: &TenantsView) -> Result<Markup, Problem> {
     let links = page::numbered_links(view.page, view.pages, address)?;
     Ok(html! {
         p { "These are the tenants of your sources. Map each to the ConnectWise company that its tickets belong to, and switch it on. \
-            Alerts of a tenant that is not mapped, or is off, wait here; nothing is lost." }
+            Alerts of a tenant that is not mapped, or is off, wait under " a href=(SetupStep::Waiting.path()) { "Waiting alerts" } "; nothing is lost. \
+            They become tickets once the tenant is mapped and on. You must release those that are then older than 48 hours." }
         @if !view.connected { p class="note" { "Connect your ConnectWise first: the companies come from there." } }
         @for source in &view.at_the_limit {
             p class="problem" {
@@ -189,7 +190,10 @@ fn suggestions(of: &TenantRow, list: &str) -> Markup {
     html! {
         @for suggested in &of.suggested {
             @match suggested.issue {
-                Some(issue) => div { (suggested.name) " " small { "(" (suggested.company) ")" } " " span class="bad" { (describe_issue(issue)) } },
+                Some(issue) => div {
+                    "suggested: " (suggested.name) " " small { "(" (suggested.company) ")" }
+                    div class="bad" { (describe_issue(issue)) }
+                },
                 None => form method="post" action=(paths::TENANT) {
                     input type="hidden" name="tenant" value=(of.tenant);
                     input type="hidden" name="company" value=(suggested.company);
@@ -197,7 +201,7 @@ fn suggestions(of: &TenantRow, list: &str) -> Markup {
                     input type="hidden" name="version" value=(of.version);
                     input type="hidden" name="list" value=(list);
                     button class="plain" { "Confirm " (suggested.name) " (" (suggested.company) ")" }
-                    " " small { @if suggested.exact { "same name" } @else { "similar name" } }
+                    div { small { @if suggested.exact { "same name" } @else { "similar name" } } }
                 },
             }
         }
@@ -225,7 +229,7 @@ fn open_row(
                     input id="company" name="company" type="search" maxlength="100" value=(choice.search);
                     button { "Search" }
                 }
-                (companies_form(of, choice, list))
+                (companies_form(of, choice, list, &format!("Company of {}", of.title())))
                 @if choice.next.is_some() { p { "More companies match. Search for a longer part of the name." } }
                 p { a href=(place.address(&[])?) { "Cancel" } }
             }
@@ -285,7 +289,7 @@ fn many_at_once(view: &TenantsView) -> Result<Markup, Problem> {
                     a href=(paths::IMPORT_TENANTS) { "Map tenants by a CSV file" }
                     a href=(export) download { @if view.place.is_filtered() { "Download these tenants (CSV)" } @else { "Download all tenants (CSV)" } }
                 }
-                @if let Some(at) = of.finished_at { p { small { (of.read) " companies were read at " (page::time(at)) "." } } }
+                @if let Some(at) = of.finished_at { p { small { (of.read) " companies were read on " (page::time(at)) "." } } }
             }
         }
     })

@@ -117,10 +117,6 @@ impl TenantRow {
     pub(super) fn title(&self) -> &str {
         self.name.as_deref().unwrap_or(self.tenant.as_str())
     }
-
-    pub(super) fn is_on(&self) -> bool {
-        self.enabled && self.company.is_some()
-    }
 }
 
 fn suggested(index: &CompanyIndex, name: &str) -> Vec<SuggestedCompany> {

@@ -12,7 +12,7 @@ use crate::checklist::counted;
 use crate::http::problem::Problem;
 use crate::paths::{self, with_query};
 use crate::tenants::place::ListPlace;
-use crate::tenants::row::{CompanyOption, TenantRow, company_cell};
+use crate::tenants::row::{CompanyOption, TenantRow, company_cell, state_cell};
 
 #[derive(Serialize)]
 pub(super) struct TenantView {
@@ -61,7 +61,7 @@ pub(super) fn render_one(view: &TenantView) -> Result<Markup, Problem> {
         dl {
             dt { "Id" } dd { (of.tenant) }
             dt { "Company" } dd { @if of.company.is_some() { (company_cell(of)) } @else { "not mapped" } }
-            dt { "Tickets" } dd { @if of.is_on() { "on" } @else { "off" } }
+            dt { "Tickets" } dd { (state_cell(of)) }
         }
         @if view.preview.all > 0 { (preview(view)) }
         @if let Some(company) = of.company { (mapped_forms(of, company, &list)?) }
@@ -73,7 +73,7 @@ pub(super) fn render_one(view: &TenantView) -> Result<Markup, Problem> {
             input id="search" name="search" type="search" maxlength="100" value=(view.choice.search);
             button { "Search" }
         }
-        (companies_form(of, &view.choice, &list))
+        (companies_form(of, &view.choice, &list, "Companies"))
         @if let Some(next) = next { p { a href=(next) { "More companies" } } }
         p { a href=(view.list.address(&[])?) { "All tenants" } }
     })
@@ -140,7 +140,12 @@ fn switch_form(of: &TenantRow, company: RecordId, list: &str) -> Markup {
 }
 
 /// The companies to choose from. The only one that can be chosen is chosen already.
-pub(super) fn companies_form(of: &TenantRow, choice: &CompanyChoice, list: &str) -> Markup {
+pub(super) fn companies_form(
+    of: &TenantRow,
+    choice: &CompanyChoice,
+    list: &str,
+    legend: &str,
+) -> Markup {
     let usable = choice.companies.iter();
     let usable: Vec<_> = usable.filter(|of| of.unusable.is_none()).collect();
     let only = match usable.as_slice() {
@@ -156,7 +161,7 @@ pub(super) fn companies_form(of: &TenantRow, choice: &CompanyChoice, list: &str)
                 input type="hidden" name="version" value=(of.version);
                 input type="hidden" name="list" value=(list);
                 fieldset {
-                    legend { "Companies" }
+                    legend { (legend) }
                     @for company in &choice.companies {
                         label class="choice" {
                             input type="radio" name="company" value=(company.id) required disabled[company.unusable.is_some()]
@@ -169,7 +174,7 @@ pub(super) fn companies_form(of: &TenantRow, choice: &CompanyChoice, list: &str)
                         }
                     }
                 }
-                @if usable.is_empty() { p { "None of these can be chosen. Search for another company, or change it in ConnectWise first." } }
+                @if usable.is_empty() { p { "None of these can be chosen. Search for another company, or make it active in ConnectWise first." } }
                 @else {
                     label class="choice" {
                         input type="checkbox" name="enabled" value="true" checked[of.on_after_choice];
@@ -251,7 +256,8 @@ mod tests {
                 companies,
                 next: None,
             };
-            let form = companies_form(&tenant("acme", company, &[]), &choice, "").into_string();
+            let form = companies_form(&tenant("acme", company, &[]), &choice, "", "Companies");
+            let form = form.into_string();
             form.contains("name=\"company\" value=\"1\" required checked")
         };
         assert!(is_chosen(None, vec![option(1, None), option(2, bad)]));

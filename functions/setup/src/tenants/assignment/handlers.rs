@@ -5,7 +5,7 @@ use axum::Extension;
 use domain::alert::kind::Category;
 use domain::setup::assignment::{TeamOnBoard, TenantAssignment};
 use domain::setup::mapping::Mapping;
-use domain::{PartnerId, TenantId};
+use domain::{PartnerId, RecordId, TenantId};
 use serde::Deserialize;
 use store::{Actor, Versioned};
 use tokio::try_join;
@@ -72,7 +72,7 @@ pub(crate) async fn save(
     let (stored, choices) = read(&setup, partner, &tenant, &invocation).await?;
     let version = form.version;
     let after = form.choose(&stored.value.assignment, &choices)?;
-    let before = words(&stored.value.assignment);
+    let before = words(&stored.value.assignment, &choices);
     let mapping = Mapping {
         assignment: after,
         ..stored.value
@@ -80,7 +80,7 @@ pub(crate) async fn save(
     let store = &setup.table().tenants;
     let saved = store.save(partner, &tenant, &mapping, version).await?;
     let version = saved_version(saved)?;
-    let changed = |n: usize| audit::changed(&before[n], &words(&after)[n]);
+    let changed = |n: usize| audit::changed(&before[n], &words(&after, &choices)[n]);
     let detail = [
         ("tenant", tenant.to_string()),
         ("owner", changed(0)),
@@ -159,13 +159,25 @@ impl AssignmentForm {
     }
 }
 
-/// The numbers of owner and teams, for the history.
-fn words(assignment: &TenantAssignment) -> [String; 3] {
-    let team = |chosen: Option<TeamOnBoard>| chosen.map(|chosen| chosen.team);
-    let numbers = [
-        assignment.owner,
-        team(assignment.operations),
-        team(assignment.cyber_alerts),
-    ];
-    numbers.map(|number| number.map_or_else(|| "none".to_owned(), |id| id.to_string()))
+/// The names of owner and teams, for the history. One that cannot be read has its number.
+fn words(assignment: &TenantAssignment, choices: &AssignmentChoices) -> [String; 3] {
+    let member = |id: RecordId| {
+        let mut members = choices.members.iter().flatten();
+        let known = members.find(|member| member.id == id);
+        known.map_or_else(|| format!("member {id}"), |member| member.name.clone())
+    };
+    let team = |category, chosen: TeamOnBoard| {
+        let of = choices.of(category).filter(|of| of.board == chosen.board);
+        let mut teams = of.and_then(|of| of.teams.as_ref()).into_iter().flatten();
+        let known = teams.find(|team| team.id == chosen.team);
+        known.map_or_else(|| format!("team {}", chosen.team), |team| team.name.clone())
+    };
+    let operations = assignment
+        .operations
+        .map(|of| team(Category::Operations, of));
+    let cyber_alerts = assignment
+        .cyber_alerts
+        .map(|of| team(Category::CyberAlerts, of));
+    [assignment.owner.map(member), operations, cyber_alerts]
+        .map(|name| name.unwrap_or_else(|| audit::NONE.to_owned()))
 }

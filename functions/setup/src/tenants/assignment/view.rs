@@ -77,9 +77,9 @@ pub(super) fn field(category: Category) -> &'static str {
 
 pub(super) fn render(view: &AssignmentView) -> Result<Markup, Problem> {
     let tenant = with_query(paths::TENANT, &[("tenant", view.tenant.as_str())])?;
-    let none = "as for its kind of alert";
+    let none = "same as its kind of alert";
     Ok(html! {
-        p { "New tickets of this tenant are created with this team and owner. They come before those that are chosen for a board or a kind of alert under Tickets." }
+        p { "New tickets of this tenant are created with this team and owner. They take precedence over those that are chosen for a board or a kind of alert under Tickets." }
         form method="post" action=(paths::TENANT_ASSIGNMENT) {
             input type="hidden" name="tenant" value=(view.tenant);
             input type="hidden" name="version" value=(view.version);

@@ -88,7 +88,7 @@ pub(crate) async fn show_import(
     let view = ImportView {
         has_companies: companies?.of_epoch(epoch).index.is_some(),
     };
-    let (step, title) = (SetupStep::Tenants, "Tenants from a file");
+    let (step, title) = (SetupStep::Tenants, "Map tenants by a CSV file");
     let flash = FlashQuery::default();
     let content = render_import(&view);
     let page = page::within_step(&session, step, title, &flash, &view, &content);

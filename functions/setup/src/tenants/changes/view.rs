@@ -1,4 +1,4 @@
-//! The pages "Tenants from a file" and of changes of many tenants.
+//! The pages "Map tenants by a CSV file" and of changes of many tenants.
 
 use domain::setup::tenant_changes::{
     CHANGES_OF_PART, ChangeOrigin, ChangeOutcome, TenantChange, TenantChanges,
@@ -52,8 +52,8 @@ impl ChangesView {
 
 pub(super) fn title(changes: &TenantChanges) -> &'static str {
     match changes.origin {
-        ChangeOrigin::ExactMatches => "Tenants with the name of a company",
-        ChangeOrigin::Csv => "Changes of the file",
+        ChangeOrigin::ExactMatches => "All exact matches",
+        ChangeOrigin::Csv => "Changes from the file",
     }
 }
 
@@ -130,10 +130,24 @@ fn preview(changes: &TenantChanges) -> Markup {
 }
 
 /// The list with a box for each tenant. Every button saves the boxes of this page; the first is the
-/// one that a browser presses for the enter key.
+/// one that a browser presses for the enter key. A page can be long, so the buttons are above the
+/// list too.
 fn selection(view: &ChangesView, changes: &TenantChanges, rows: &[TenantChange]) -> Markup {
     let show = |page: u32, words: &str| {
         html! { button class="plain" name="show" value=(page) { (words) } }
+    };
+    let buttons = html! {
+        div class="actions" {
+            (show(view.page, "Update the count"))
+            button { "Confirm " (counted(changes.included() as u64, "change")) }
+        }
+        @if changes.parts > 1 {
+            div class="actions" {
+                @if view.page > 1 { (show(view.page - 1, "Previous")) }
+                span { "Page " (view.page) " of " (changes.parts) }
+                @if view.page < changes.parts { (show(view.page + 1, "Next")) }
+            }
+        }
     };
     html! {
         form method="post" action=(paths::TENANT_CHANGES) {
@@ -143,14 +157,9 @@ fn selection(view: &ChangesView, changes: &TenantChanges, rows: &[TenantChange])
                 "Untick a tenant to leave it out: it stays as it is."
                 @if changes.parts > 1 { " Tenants on the other pages are changed too, unless you leave them out there." }
             }
+            (buttons)
             (table(view, changes, rows))
-            div class="actions" {
-                (show(view.page, "Count again"))
-                @if view.page > 1 { (show(view.page - 1, "Previous")) }
-                @if changes.parts > 1 { span { "Page " (view.page) " of " (changes.parts) } }
-                @if view.page < changes.parts { (show(view.page + 1, "Next")) }
-            }
-            button { "Confirm " (counted(changes.included() as u64, "change")) }
+            (buttons)
         }
     }
 }
@@ -162,6 +171,7 @@ fn progress(changes: &TenantChanges) -> Markup {
             label for="making" { "Changing tenants" }
             progress id="making" max=(changes.included().max(1)) value=(done) {}
             p data-doing { (done) " of " (counted(changes.included() as u64, "tenant")) }
+            p { "It continues by itself while this page is open; without JavaScript, press Continue. You may leave the page and come back: it continues where it stopped." }
             button { "Continue" }
         }
         (stop_form())
@@ -224,8 +234,10 @@ fn table(view: &ChangesView, changes: &TenantChanges, rows: &[TenantChange]) -> 
                         @let is_left_out = changes.left_out.contains(&place);
                         tr {
                             @if !has_outcome {
-                                td data-label="Change" {
-                                    input type="checkbox" name="included[]" value=(place) checked[!is_left_out] aria-label={ "Change " (row.title()) };
+                                td {
+                                    label data-label="Change" {
+                                        input type="checkbox" name="included[]" value=(place) checked[!is_left_out] aria-label={ "Change " (row.title()) };
+                                    }
                                 }
                             }
                             th scope="row" { (row.title()) @if row.name.is_some() { br; small { (row.tenant) } } }

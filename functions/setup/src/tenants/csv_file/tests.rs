@@ -118,7 +118,7 @@ fn lines_map_tenants_and_switch_them() {
 #[test]
 fn a_line_that_cannot_be_used_says_why() {
     for (line, expected) in [
-        ("unknown,1,,", "no tenant with the id unknown"),
+        ("unknown,1,,", "no tenant with the id \"unknown\""),
         (",1,,", "tenant id cannot be used"),
         ("new,99,,", "no company \"99\""),
         ("new,,Nobody,", "no company \"Nobody\""),
