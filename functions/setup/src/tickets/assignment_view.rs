@@ -75,7 +75,7 @@ fn of_kind(
     chosen: Option<RecordId>,
     options: &[AssigneeOption],
 ) -> Markup {
-    assignee_select(name, Some(label), "as for the board", chosen, options)
+    assignee_select(name, Some(label), "same as the board", chosen, options)
 }
 
 /// A list of teams or members. A chosen one that is not listed stays until another is chosen.

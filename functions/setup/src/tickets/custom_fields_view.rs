@@ -71,7 +71,7 @@ pub(super) fn custom_fields(board: &str, fields: &[CustomFieldView]) -> Markup {
         @if !fields.is_empty() {
             fieldset {
                 legend { "Custom fields" }
-                small { "New tickets carry them. If ConnectWise requires a field and a ticket has no value for it, ConnectWise refuses the ticket, and the alert waits." }
+                small { "New tickets are created with these values. If ConnectWise requires a field and a ticket has no value for it, ConnectWise refuses the ticket, and the alert waits." }
                 details open[fields.iter().any(is_open)] {
                     summary { "Choose what the custom fields contain" }
                     table class="cards" {

@@ -12,14 +12,14 @@ pub(super) fn link_fields(links: TicketLinks) -> Markup {
         fieldset {
             legend { "Device and contact" }
             p { "A ticket is created without them if the company has no such record, or several. That is looked up once a day for each device and each address." }
-            label {
+            label class="choice" {
                 input type="checkbox" name="link_configuration" value="true" checked[links.configuration];
-                " Link new tickets to the configuration with the name of the alert's device"
+                span { "Link new tickets to the configuration with the name of the alert's device" }
             }
-            small { "This needs the right " (rights::title(rights::CONFIGURATIONS_INQUIRE)) ", and one more call for each ticket with a configuration." }
-            label {
+            small { "This needs the right " (rights::title(rights::CONFIGURATIONS_INQUIRE)) ". Ticketbridge then makes a further API call for each ticket with a configuration." }
+            label class="choice" {
                 input type="checkbox" name="link_contact" value="true" checked[links.contact];
-                " Set the contact of new tickets by the e-mail address of the alert's user"
+                span { "Set the contact of new tickets by the e-mail address of the alert's user" }
             }
             small { "This needs the right " (rights::title(rights::CONTACTS_INQUIRE)) ". ConnectWise may then send e-mails to the contact, as your board's settings say." }
         }

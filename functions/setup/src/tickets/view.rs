@@ -37,7 +37,7 @@ fn flapping_fields(rule: Option<FlapRule>) -> Markup {
     html! {
         fieldset {
             legend { "Flapping alerts" }
-            p { "An alert that is raised and resolved again and again keeps its ticket open until it is calm. It gets one note for several raises." }
+            p { "An alert that is raised and resolved again and again is flapping. Its ticket stays open until it stops flapping, and gets one note for several raises." }
             label for="flap_raises" { "It is flapping after this many raises (0 for never)" }
             input id="flap_raises" name="flap_raises" type="number" min="0" max=(MAX_RAISES) required value=(raises);
             label for="flap_minutes" { "within this many minutes" }
@@ -52,7 +52,7 @@ fn storm_fields(rule: Option<StormRule>) -> Markup {
     html! {
         fieldset {
             legend { "Alert storms" }
-            p { "When many alerts of one tenant are raised at once, the further ones share one ticket, which lists them. It is finished once all of them are resolved." }
+            p { "When many alerts of one tenant are raised at once, the further ones share one ticket, which lists them. The ticket is closed once all of them are resolved." }
             label for="storm_alerts" { "It is a storm after this many new alerts of a tenant (0 for never)" }
             input id="storm_alerts" name="storm_alerts" type="number" min="0" max=(MAX_ALERTS) required value=(alerts);
             label for="storm_minutes" { "within this many minutes" }
@@ -65,16 +65,16 @@ fn form(version: u64, chosen: &TicketChoices) -> Markup {
     html! {
         form method="post" action=(SetupStep::Tickets.path()) {
             input type="hidden" name="version" value=(version);
-            (board_fields("operations", "Operations", &chosen.operations, &chosen.owners))
+            (board_fields("operations", "Operations alerts", &chosen.operations, &chosen.owners))
             (board_fields("cyber_alerts", "Cyber alerts", &chosen.cyber_alerts, &chosen.owners))
             fieldset {
                 legend { "Priorities" }
                 @for (severity, picked) in chosen.priorities.iter().rev() {
                     (select(&format!("priorities[{severity}]"), severity_name(*severity), *picked, &chosen.priorities_offered))
                 }
-                label {
+                label class="choice" {
                     input type="checkbox" name="lowers_priority" value="true" checked[chosen.lowers_priority];
-                    " Lower the priority when an alert becomes less severe, unless a person worked on the ticket"
+                    span { "Lower the priority when an alert becomes less severe, unless a person worked on the ticket" }
                 }
             }
             @if !chosen.sources.is_empty() {
@@ -95,9 +95,9 @@ fn form(version: u64, chosen: &TicketChoices) -> Markup {
                 legend { "Notes" }
                 label for="note_interval_minutes" { "Minimum number of minutes between two notes about repeats of an alert" }
                 input id="note_interval_minutes" name="note_interval_minutes" type="number" min="1" max=(MAX_NOTE_MINUTES) required value=(chosen.note_interval_minutes);
-                label {
+                label class="choice" {
                     input type="checkbox" name="notes_for_customers" value="true" checked[chosen.notes_for_customers];
-                    " Customers can read the notes"
+                    span { "Customers can read the notes" }
                 }
             }
             button { "Save" }
@@ -128,9 +128,16 @@ fn board_fields(
             fieldset {
                 legend { "When the alert is resolved" }
                 small { "An alert is resolved when its source says so, no longer lists it, or when it expires without a repeat." }
-                label { input type="radio" name=(name("on_resolve")) value="close" checked[board.on_resolve == OnResolve::Close]; " The ticket is closed" }
-                label { input type="radio" name=(name("on_resolve")) value="close_untouched" checked[board.on_resolve == OnResolve::CloseUntouched]; " The ticket is closed, unless a person worked on it. Then it gets a note (suggested if technicians work in these tickets)" }
-                label { input type="radio" name=(name("on_resolve")) value="note" checked[board.on_resolve == OnResolve::Note]; " The ticket gets a note, and a person closes it" }
+                @for (value, words) in [
+                    (OnResolve::Close, "The ticket is closed"),
+                    (OnResolve::CloseUntouched, "The ticket is closed, unless a person worked on it. Then it gets a note (suggested if technicians work in these tickets)"),
+                    (OnResolve::Note, "The ticket gets a note, and a person closes it"),
+                ] {
+                    label class="choice" {
+                        input type="radio" name=(name("on_resolve")) value=(on_resolve_code(value)) checked[board.on_resolve == value];
+                        span { (words) }
+                    }
+                }
             }
             label for=(name("reopen_days")) { "If the alert is raised again within this number of days, the closed ticket is reopened (0: always a new ticket)" }
             input id=(name("reopen_days")) name=(name("reopen_days")) type="number" min="0" max=(MAX_REOPEN_DAYS) required value=(board.reopen_days);
@@ -144,7 +151,7 @@ fn action_fields(field: &str, board: &TicketBoardView) -> Markup {
     html! {
         fieldset {
             legend { "When a technician moves a ticket to a status" }
-            small { "The source is notified, if your operator allows that for it, and its answer becomes a note. Tickets that are in the status when you choose it count too." }
+            small { "The source is notified if the operator of Ticketbridge allows that for this source, and its answer becomes a note. This also applies to tickets that have the status already when you choose it here." }
             @for (action, picked) in &board.actions {
                 @let name = format!("{field}[actions][{}]", action.as_str());
                 label for=(name) { (action_name(*action)) ": " (action_effect(*action)) }
@@ -158,7 +165,9 @@ fn action_effect(action: ActionKind) -> &'static str {
     match action {
         ActionKind::Acknowledge => "the source learns that a technician works on it",
         ActionKind::WontFix => "the alert gets no new ticket for some days",
-        ActionKind::Act => "the source is asked to act",
+        ActionKind::Act => {
+            "the source is requested to act on the alert; what it does depends on the product"
+        }
     }
 }
 
@@ -179,7 +188,7 @@ fn kinds(field: &str, board: &TicketBoardView) -> Markup {
                 @for kind in &board.kinds {
                     tr data-types[has_subtypes] {
                         th scope="row" { (kind.name) }
-                        td data-label="Becomes a ticket" { input type="checkbox" name="on[]" value=(kind.kind) checked[kind.on] aria-label={ (kind.name) " becomes a ticket" }; }
+                        td { label data-label="Becomes a ticket" { input type="checkbox" name="on[]" value=(kind.kind) checked[kind.on] aria-label={ (kind.name) " becomes a ticket" }; } }
                         td data-label="Ticket type" {
                             @if board.board.is_some() {
                                 (options(&format!("{field}[types][{}]", kind.kind), Some(&format!("Ticket type of {}", kind.name)), BY_CONNECTWISE, kind.type_, &board.types))
@@ -224,6 +233,14 @@ fn child_select(
     }
 }
 
+fn on_resolve_code(value: OnResolve) -> &'static str {
+    match value {
+        OnResolve::Close => "close",
+        OnResolve::CloseUntouched => "close_untouched",
+        OnResolve::Note => "note",
+    }
+}
+
 fn severity_name(severity: Severity) -> &'static str {
     match severity {
         Severity::Critical => "Critical",
@@ -236,7 +253,7 @@ fn severity_name(severity: Severity) -> &'static str {
 
 fn board_name(board: &TicketBoardView) -> String {
     match (&board.name, board.board) {
-        (Some(name), _) => name.clone(),
+        (Some(name), _) => format!("board {name}"),
         (None, Some(id)) => format!("board number {id}"),
         (None, None) => "no board".to_owned(),
     }
