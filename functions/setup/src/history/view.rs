@@ -26,7 +26,7 @@ pub(super) fn render(view: &HistoryView, names: &PartnerNames) -> Result<Markup,
     Ok(html! {
         @if view.entries.is_empty() { p { "Nothing was changed yet." } }
         @else {
-            p { small { "A session is the time between signing in with a link and signing out. Its number names the browser in which it was opened." } }
+            p { small { "A session is the time between signing in with a link and signing out. Each has its own code: the entry \"Signed in with a link\" with the same code says when it began." } }
             div class="wide" {
                 table class="cards" {
                     caption { "Changes, newest first" }
@@ -40,23 +40,27 @@ pub(super) fn render(view: &HistoryView, names: &PartnerNames) -> Result<Markup,
 }
 
 fn row(entry: &AuditEntry, names: &PartnerNames) -> Markup {
+    let detail: Vec<_> = entry
+        .detail
+        .iter()
+        .filter(|(name, _)| words::is_shown(name))
+        .collect();
     html! {
         tr {
             td data-label="When" { (page::time(entry.at)) }
             td data-label="Who" {
                 @match (entry.who, &entry.session) {
-                    (Actor::Operator, _) => "operator",
+                    (Actor::Operator, _) => "the operator of Ticketbridge",
                     (Actor::Partner, Some(session)) => { "session " (session) },
-                    (Actor::Partner, None) => "this page, not signed in",
+                    (Actor::Partner, None) => "a person who was not signed in",
                 }
-                @if let Some(identity) = &entry.identity { br; small { (identity) } }
                 @if let Some(address) = &entry.address { br; small { "from " (address) } }
             }
             td data-label="What" {
                 (words::action(&entry.what))
-                @if !entry.detail.is_empty() {
+                @if !detail.is_empty() {
                     ul class="detail" {
-                        @for (name, value) in &entry.detail { li { (words::label(name)) ": " (words::value(name, value, names)) } }
+                        @for (name, value) in detail { li { (words::label(name, names)) ": " (words::value(name, value, names)) } }
                     }
                 }
             }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::http::input::capitalized;
+use crate::kind_names::kind_name;
 use crate::page;
 use crate::partner_names::PartnerNames;
 
@@ -43,15 +44,71 @@ const ACTIONS: &[(&str, &str)] = &[
     ("maintenance_ended", "Ended a maintenance window"),
     ("maintenance_deleted", "Deleted a maintenance window"),
     ("closings_approved", "Approved held closings"),
-    ("test_asked", "Sent a test alert"),
-    ("test_closed", "Resolved the test alert"),
+    ("test_asked", "Created a test ticket"),
+    ("test_closed", "Closed the test ticket"),
     ("partner_made", "Created the partner"),
     ("partner_changed", "Changed the partner"),
     (
         "configuration_imported",
         "Imported choices from another stage",
     ),
+    ("partner_switched_on", "Switched the partner on"),
+    ("partner_switched_off", "Switched the partner off"),
+    ("source_made", "Created a source"),
+    ("source_added", "Added a source"),
+    ("source_changed", "Changed a source"),
     ("source_taken_away", "Removed a source"),
+    ("source_secret_rotated", "Replaced the secret of a source"),
+    ("source_webhook_set", "Set the webhook of a source"),
+    (
+        "source_webhook_secret_rotated",
+        "Replaced the secret of a source's webhook",
+    ),
+    ("source_webhook_removed", "Removed the webhook of a source"),
+    (
+        "source_actions_allowed",
+        "Allowed actions of technicians for a source",
+    ),
+    (
+        "source_actions_denied",
+        "Disallowed actions of technicians for a source",
+    ),
+    ("sample_added", "Added a sample to a source"),
+    ("sample_removed", "Removed a sample of a source"),
+    ("message_replayed", "Replayed a message"),
+    ("message_discarded", "Discarded a message"),
+    ("messages_replayed", "Replayed messages"),
+    ("contacts_set", "Changed the contacts"),
+    ("contact_added", "Added a contact"),
+    ("contact_changed", "Changed a contact"),
+    ("contact_removed", "Removed a contact"),
+    ("contact_confirmed", "Confirmed a contact's address"),
+];
+
+/// Details whose code says too little, in the words of the forms.
+const LABELS: &[(&str, &str)] = &[
+    ("enabled", "Messages are accepted"),
+    ("secrets", "Number of secrets"),
+    ("hours_until_inactive", "Hours without any message"),
+    (
+        "days_until_tenant_inactive",
+        "Days without a message for a tenant",
+    ),
+    (
+        "ticket_if_inactive",
+        "Create a ticket while the source as a whole is quiet",
+    ),
+    ("manages_sources", "The partner manages its own sources"),
+    ("link_made_at", "Link created"),
+    ("team_of_operations", "Team of operations alerts"),
+    ("team_of_cyber_alerts", "Team of cyber alerts"),
+];
+/// Details that only programs need: the name of a window is a detail of its own.
+const HIDDEN: &[&str] = &["window"];
+/// The beginnings of details about a board, and what they are about.
+const CATEGORIES: &[(&str, &str)] = &[
+    ("operations", "Operations alerts"),
+    ("cyber_alerts", "Cyber alerts"),
 ];
 
 /// What was done, as a sentence without its end.
@@ -63,8 +120,33 @@ pub(super) fn action(code: &str) -> String {
     }
 }
 
-pub(super) fn label(name: &str) -> String {
-    capitalized(&name.replace('_', " "))
+pub(super) fn is_shown(name: &str) -> bool {
+    !HIDDEN.contains(&name)
+}
+
+/// The name of a detail, such as "Operations alerts: owner of CPU".
+pub(super) fn label(name: &str, names: &PartnerNames) -> String {
+    if let Some((_, words)) = LABELS.iter().find(|(known, _)| *known == name) {
+        return (*words).to_owned();
+    }
+    let of_category = CATEGORIES.iter().find_map(|(code, title)| {
+        let rest = name.strip_prefix(code)?;
+        Some((title, rest.strip_prefix('_').unwrap_or(rest)))
+    });
+    match of_category {
+        Some((title, "")) => (*title).to_owned(),
+        Some((title, rest)) => format!("{title}, {}", with_kind(rest, names)),
+        None => capitalized(&with_kind(name, names)),
+    }
+}
+
+/// A code in words, with the name of the kind of alert at its end.
+fn with_kind(code: &str, names: &PartnerNames) -> String {
+    let kind = code.split_once("_of_").and_then(|(what, kind)| {
+        let info = names.kinds.iter().find(|info| info.kind.as_str() == kind)?;
+        Some(format!("{what} of {}", kind_name(info, &names.kinds)))
+    });
+    kind.unwrap_or_else(|| code.replace('_', " "))
 }
 
 /// The value of a detail: a name in place of an id, and a time as the page shows times.
@@ -86,11 +168,41 @@ pub(super) fn value(name: &str, value: &str, names: &PartnerNames) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use domain::alert::kind::with_added;
+
     use super::*;
 
     #[test]
     fn an_action_without_words_of_its_own_is_its_code() {
         assert_eq!(action("session_began"), "Signed in with a link");
-        assert_eq!(action("source_secret_rotated"), "Source secret rotated");
+        assert_eq!(action("moon_landed"), "Moon landed");
+    }
+
+    #[test]
+    fn a_detail_is_named_by_its_board_and_kind() {
+        let names = PartnerNames {
+            connection: None,
+            mappings: HashMap::new(),
+            sources: BTreeMap::new(),
+            kinds: with_added(&[]),
+        };
+        for (code, words) in [
+            ("operations", "Operations alerts"),
+            ("operations_owner_of_cpu", "Operations alerts, owner of CPU"),
+            (
+                "cyber_alerts_reopened_within_days",
+                "Cyber alerts, reopened within days",
+            ),
+            ("priority_of_high", "Priority of high"),
+            (
+                "ticket_if_inactive",
+                "Create a ticket while the source as a whole is quiet",
+            ),
+        ] {
+            assert_eq!(label(code, &names), words);
+        }
+        assert!(!is_shown("window"));
     }
 }
