@@ -169,8 +169,9 @@ pub(crate) fn until(at: Option<Timestamp>) -> Markup {
 
 /// A time for people and, in `datetime`, for programs; to the second.
 pub(crate) fn time(at: Timestamp) -> Markup {
-    let text = at.round(Unit::Second).unwrap_or(at).to_string();
-    html! { time datetime=(text) { (text.replace('T', " ").replace('Z', " UTC")) } }
+    let at = at.round(Unit::Second).unwrap_or(at);
+    // As the script shows it, which turns it into the reader's zone.
+    html! { time datetime=(at) { (at.strftime("%-d %b %Y, %H:%M:%S UTC")) } }
 }
 
 fn frame(title: &str, session: Option<&PartnerSession>, body: &Markup) -> Markup {
