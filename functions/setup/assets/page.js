@@ -39,6 +39,8 @@ function showProblem(form, result) {
     else field.removeAttribute("aria-describedby");
   }
   for (const old of form.querySelectorAll("[data-problem]")) old.remove();
+  // What was done before is no answer to what was refused now.
+  for (const done of document.querySelectorAll("p.done[role=status]")) done.remove();
   const alert = document.createElement("p");
   alert.className = "problem";
   alert.id = "problem";
@@ -85,8 +87,15 @@ function focusMessage(message) {
 function focusOutcome(part) {
   const field = part.querySelector("[aria-invalid=true]");
   const message = part.querySelector("[role=alert]:not([hidden]), p.done[role=status]");
-  if (field) field.focus();
+  if (field) showField(field);
   else if (message) focusMessage(message);
+}
+
+/** Moves the focus to a wrong field, in the middle of the window, so that the problem is seen too. */
+function showField(field) {
+  field.closest("details")?.setAttribute("open", "");
+  field.focus({ preventScroll: true });
+  field.scrollIntoView({ block: "center" });
 }
 
 /** The name in the browser's storage of the partner whose page was shown last. */
@@ -188,6 +197,11 @@ async function renderForm(form, submitter) {
   const shown = document.adoptNode(main);
   document.querySelector("main").replaceWith(shown);
   enhance(shown);
+  const field = shown.querySelector("[aria-invalid=true]");
+  if (field) {
+    showField(field);
+    return;
+  }
   const target = shown.querySelector("[role=alert]") ?? shown.querySelector("div[role=status], #result");
   // A page that loads a part by itself must not take the focus from where a person is meanwhile.
   if (target && (submitter || document.activeElement === document.body)) focusMessage(target);
@@ -214,10 +228,11 @@ function showLocalTime(time) {
 
 /** Adds what needs a script to a part of the page. */
 function enhance(part) {
+  // First: a refreshed section is compared with what the server sent.
+  for (const section of part.querySelectorAll("[data-refresh]")) refresh(section);
   for (const time of part.querySelectorAll("time[datetime]")) showLocalTime(time);
   for (const text of part.querySelectorAll("[data-copy]")) addCopyButton(text);
   for (const tree of part.querySelectorAll("[data-tree]")) offerPlaces(tree);
-  for (const section of part.querySelectorAll("[data-refresh]")) refresh(section);
   for (const row of part.querySelectorAll("tr[data-types]")) narrowTypes(row);
   // What takes long is loaded after the page.
   for (const form of part.querySelectorAll("form[data-load]")) form.requestSubmit();
@@ -244,7 +259,7 @@ function addCopyButton(text) {
 function offerPlaces(tree) {
   const form = tree.closest("form");
   const hint = tree.querySelector("[data-hint]");
-  hint.textContent = "Choose a field, then press the value that belongs into it.";
+  hint.textContent = "Choose a field, then press the value that belongs in it.";
   let field = null;
   form.addEventListener("focusin", (event) => {
     const row = event.target.closest(".pair");
@@ -302,6 +317,7 @@ function limitOptions(select, parent) {
 /** Shows what is new in a section, for ten minutes. */
 function refresh(section) {
   let shown = section;
+  let sent = section.innerHTML;
   let left = 120;
   const timer = setInterval(async () => {
     if (!shown.isConnected || left === 0) {
@@ -314,10 +330,12 @@ function refresh(section) {
     if (!answer?.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const found = page.getElementById(shown.id);
-    if (!found || found.innerHTML === shown.innerHTML || shown.contains(document.activeElement)) return;
+    if (!found || found.innerHTML === sent || shown.contains(document.activeElement)) return;
+    sent = found.innerHTML;
     const next = document.adoptNode(found);
     shown.replaceWith(next);
     shown = next;
+    enhance(shown);
   }, 5000);
 }
 
@@ -335,9 +353,11 @@ function goTo(path) {
  */
 function openLink(form) {
   const problem = document.querySelector("main > [role=alert]");
+  const offer = [form, form.previousElementSibling];
   // If another link is pasted into this tab, only the part behind "#" changes and nothing is loaded.
   addEventListener("hashchange", () => {
     problem.hidden = true;
+    for (const part of offer) part.hidden = false;
   });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -356,6 +376,8 @@ function openLink(form) {
     if (result.status === 401) {
       problem.textContent = "This link has been used, or is too old.";
       problem.append(" ", linkRequest());
+      for (const part of offer) part.hidden = true;
+      focusMessage(problem);
     }
   });
 }
