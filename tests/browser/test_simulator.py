@@ -32,7 +32,8 @@ def test_a_wrong_fault_is_named(page, inspector):
     page.get_by_role("link", name="Faults").click()
     page.get_by_label("How late, in seconds").fill("100000")
     page.get_by_role("button", name="Set").click()
-    expect(page.get_by_role("alert")).to_contain_text("late_commit.seconds: from 0 to 86400")
+    expect(page.get_by_role("alert")).to_have_text("How late, in seconds: from 0 to 86400")
+    expect(page.get_by_label("How late, in seconds")).to_have_attribute("aria-invalid", "true")
     inspector.expect_refusal(400)
     inspector.inspect("faults-refused")
 

@@ -16,6 +16,8 @@ use crate::shared::Shared;
 use crate::site::Site;
 
 const PATH: &str = "/faults";
+/// The id of the text that says which fault is wrong.
+const PROBLEM: &str = "problem";
 
 type Fields = BTreeMap<String, String>;
 
@@ -65,14 +67,19 @@ fn refuse_other_sites(headers: &HeaderMap) -> Option<Response> {
 }
 
 fn render(status: StatusCode, site: &Site, fields: &Fields, problem: Option<&str>) -> Response {
+    let wrong = problem.and_then(wrong_switch);
+    let problem = match (wrong, problem.and_then(|problem| problem.split_once(": "))) {
+        (Some(switch), Some((_, words))) => Some(format!("{}: {words}", switch.label)),
+        (Some(_) | None, _) => problem.map(str::to_owned),
+    };
     let content = html! {
         p { a href="/" { "Boards and tickets" } }
-        @if let Some(problem) = problem { p class="problem" role="alert" { (problem) } }
+        @if let Some(problem) = problem { p class="problem" id=(PROBLEM) role="alert" { (problem) } }
         form method="post" action=(PATH) {
             @for group in &GROUPS {
                 fieldset {
                     legend { (group.title) }
-                    @for switch in group.switches { (field(switch, fields)) }
+                    @for switch in group.switches { (field(switch, fields, wrong)) }
                 }
             }
             (rights(fields))
@@ -89,9 +96,21 @@ fn render(status: StatusCode, site: &Site, fields: &Fields, problem: Option<&str
     )
 }
 
-fn field(switch: &Switch, fields: &Fields) -> Markup {
+/// The switch that a problem begins with, by its name in the control API or on the page.
+fn wrong_switch(problem: &str) -> Option<&'static Switch> {
+    let (name, _) = problem.split_once(": ")?;
+    let mut switches = GROUPS.iter().flat_map(|group| group.switches);
+    switches.find(|switch| [switch.path, switch.label].contains(&name))
+}
+
+fn field(switch: &Switch, fields: &Fields, wrong: Option<&Switch>) -> Markup {
     let (path, value) = (switch.path, fields.get(switch.path));
-    let help = format!("{path}-help");
+    let is_wrong = wrong.is_some_and(|wrong| wrong.path == path);
+    let invalid = is_wrong.then_some("true");
+    let help = match is_wrong {
+        true => format!("{PROBLEM} {path}-help"),
+        false => format!("{path}-help"),
+    };
     html! {
         div class="switch" {
             label for=(path) { (switch.label) }
@@ -100,16 +119,16 @@ fn field(switch: &Switch, fields: &Fields) -> Markup {
                     input type="checkbox" id=(path) name=(path) aria-describedby=(help) checked[value.is_some()];
                 }
                 Control::Rate => {
-                    input type="number" id=(path) name=(path) aria-describedby=(help) min="0" max="1" step="any" value=[value];
+                    input type="number" id=(path) name=(path) aria-describedby=(help) aria-invalid=[invalid] autofocus[is_wrong] min="0" max="1" step="any" value=[value];
                 }
                 Control::Seconds => {
-                    input type="number" id=(path) name=(path) aria-describedby=(help) min="0" step="any" value=[value];
+                    input type="number" id=(path) name=(path) aria-describedby=(help) aria-invalid=[invalid] autofocus[is_wrong] min="0" step="any" value=[value];
                 }
                 Control::Count => {
-                    input type="number" id=(path) name=(path) aria-describedby=(help) min="0" step="1" value=[value];
+                    input type="number" id=(path) name=(path) aria-describedby=(help) aria-invalid=[invalid] autofocus[is_wrong] min="0" step="1" value=[value];
                 }
             }
-            small id=(help) { (switch.effect) }
+            small id={ (path) "-help" } { (switch.effect) }
         }
     }
 }
