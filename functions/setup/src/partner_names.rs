@@ -9,6 +9,8 @@ use domain::{Kind, SourceId, TenantId};
 use futures_util::future::try_join_all;
 use store::{AccessTable, Connection, Error};
 
+use crate::kind_names::name_of;
+
 pub(crate) struct PartnerNames {
     pub(crate) connection: Option<Connection>,
     pub(crate) mappings: HashMap<TenantId, Mapping>,
@@ -47,7 +49,7 @@ impl PartnerNames {
     }
 
     pub(crate) fn kind(&self, kind: &Kind) -> String {
-        kind_name(&self.kinds, kind)
+        name_of(kind, &self.kinds)
     }
 
     /// The address of a ticket in ConnectWise, if the connection still reaches it.
@@ -55,10 +57,4 @@ impl PartnerNames {
         let of = self.connection.as_ref().filter(|of| of.epoch == epoch)?;
         Some(connections::ticket_address(of, ticket))
     }
-}
-
-/// The name of a kind: that of its ticket type, or its id if it is no longer known.
-pub(crate) fn kind_name(kinds: &[KindInfo], kind: &Kind) -> String {
-    let known = kinds.iter().find(|of| of.kind == *kind);
-    known.map_or_else(|| kind.to_string(), |of| of.type_name.clone())
 }

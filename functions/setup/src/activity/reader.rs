@@ -14,6 +14,7 @@ use crate::activity::view::{ActivityView, AlertRow, FilterOptions};
 use crate::context::Setup;
 use crate::held;
 use crate::http::problem::Problem;
+use crate::kind_names::kind_name;
 use crate::partner_names::PartnerNames;
 use crate::tenants::reader::read_tenants;
 use crate::tenants::search::MAX_OPTIONS;
@@ -52,7 +53,7 @@ fn options(names: &PartnerNames) -> FilterOptions {
         ),
         kinds: sorted(
             kinds
-                .map(|of| (of.kind.to_string(), of.type_name.clone()))
+                .map(|of| (of.kind.to_string(), kind_name(of, &names.kinds)))
                 .collect(),
         ),
     }

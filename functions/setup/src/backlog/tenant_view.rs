@@ -17,8 +17,8 @@ use crate::backlog::words::{describe, ends_at};
 use crate::checklist::counted;
 use crate::http::input::sentence;
 use crate::http::problem::Problem;
+use crate::kind_names::name_of;
 use crate::page;
-use crate::partner_names::kind_name;
 use crate::paths::{self, with_query};
 use crate::step::SetupStep;
 
@@ -95,7 +95,7 @@ impl WaitingAlert {
             title: title.unwrap_or_else(|| alert.key.alert_id.to_string()),
             description: payload.map(|of| cut_to_chars(&of.description, MAX_TEXT)),
             device: summary.and_then(|summary| summary.device.clone()),
-            kind_name: kind_name(kinds, &details.kind),
+            kind_name: name_of(&details.kind, kinds),
             kind: details.kind,
             severity: details.severity,
             raised_at: details.raised_at,
@@ -161,10 +161,10 @@ fn row(alert: &WaitingAlert, has_releasable: bool) -> Result<Markup, Problem> {
     Ok(html! {
         tr {
             @if has_releasable {
-                td data-label="Release" {
+                td {
                     @if alert.can_release {
-                        input type="checkbox" name="alerts[]" value=(alert.id) aria-label={ "Release " (alert.title) };
-                    } @else { span class="soft" { "–" } }
+                        label data-label="Release" { input type="checkbox" name="alerts[]" value=(alert.id) aria-label={ "Release " (alert.title) }; }
+                    } @else { span class="soft" data-label="Release" { "–" } }
                 }
             }
             th scope="row" {

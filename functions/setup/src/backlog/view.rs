@@ -11,8 +11,8 @@ use serde::Serialize;
 use crate::backlog::count::{Backlog, BacklogCounts};
 use crate::checklist::counted;
 use crate::http::problem::Problem;
+use crate::kind_names::name_of;
 use crate::page;
-use crate::partner_names::kind_name;
 use crate::paths::{self, with_query};
 use crate::step::SetupStep;
 
@@ -195,7 +195,7 @@ fn older(sum: &BacklogCounts, kinds: &[KindInfo]) -> Markup {
 fn older_kinds(of: &BacklogCounts, kinds: &[KindInfo]) -> Markup {
     let counts = of.older_kinds.iter();
     let counts: Vec<_> = counts
-        .map(|(kind, count)| format!("{count} of {}", kind_name(kinds, kind)))
+        .map(|(kind, count)| format!("{count} of {}", name_of(kind, kinds)))
         .collect();
     let raised = match of.older {
         1 => "It was raised on ",

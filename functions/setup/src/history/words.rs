@@ -96,7 +96,7 @@ const LABELS: &[(&str, &str)] = &[
     ),
     (
         "ticket_if_inactive",
-        "Create a ticket while the source as a whole is quiet",
+        "Create a ticket while the source sends nothing at all",
     ),
     ("manages_sources", "The partner manages its own sources"),
     ("link_made_at", "Link created"),
@@ -198,7 +198,7 @@ mod tests {
             ("priority_of_high", "Priority of high"),
             (
                 "ticket_if_inactive",
-                "Create a ticket while the source as a whole is quiet",
+                "Create a ticket while the source sends nothing at all",
             ),
         ] {
             assert_eq!(label(code, &names), words);
