@@ -178,7 +178,7 @@ fn assignment_words(
 fn named<'a>(id: RecordId, mut known: impl Iterator<Item = (RecordId, &'a str)>) -> String {
     match known.find(|(of, _)| *of == id) {
         Some((_, name)) => name.to_owned(),
-        None => id.to_string(),
+        None => format!("number {id}"),
     }
 }
 
