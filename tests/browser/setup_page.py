@@ -185,10 +185,15 @@ class SetupPage:
     def review_boards(self):
         """Shows what will be created. The page's script shows it in place of the form."""
         self._button("Review the new boards").click()
-        expect(self._button("Create these parts")).to_be_visible()
+        expect(self._reviewed_boards()).to_be_visible()
 
     def create_boards(self):
-        self._press("Create these parts")
+        self._follow(self._reviewed_boards())
+
+    def _reviewed_boards(self):
+        """The button of a review, which says whether anything is created."""
+        words = re.compile("^(Create these parts|Use these boards)$")
+        return self.page.get_by_role("button", name=words)
 
     def continue_boards(self):
         """Creates the next part of the boards, where no script does it."""
