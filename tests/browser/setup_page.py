@@ -58,7 +58,9 @@ class SetupPage:
         expect(self.page.get_by_role("main")).to_contain_text(text)
 
     def expect_error_at(self, label):
-        """The error is read out with the field that it is about, and that field has the focus."""
+        """The error is read out with the field that it is about, and that field has the focus. The page
+        no longer says what was done before."""
+        expect(self.page.locator("p.done[role=status]")).to_have_count(0)
         field = self._field(label)
         expect(field).to_be_focused()
         expect(field).to_have_accessible_description(re.compile(re.escape(self.alert.inner_text())))

@@ -342,6 +342,8 @@ def test_a_link_does_not_work_twice(setup_page, partner):
     setup_page.try_link(partner.link)
     setup_page.expect_text("This link has been used")
     setup_page.expect_refusal(401)
+    # The button would only be refused again.
+    expect(setup_page.page.get_by_role("button", name="Open the set-up")).to_be_hidden()
     link = setup_page.alert.get_by_role("link", name="Request a new link")
     expect(link).to_have_attribute("href", re.compile("^/setup/link[?]partner="))
     setup_page.inspect("link-used")

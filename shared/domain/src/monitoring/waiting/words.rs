@@ -66,7 +66,7 @@ impl WaitingPoint {
         points.collect()
     }
 
-    /// What waits since when, and what that means for tickets.
+    /// The waiting alerts or messages, since when they wait, and what that means for tickets.
     #[must_use]
     pub fn text(&self) -> String {
         let (what, words, effect) = (&self.what, self.oldest_words, &self.effect);
