@@ -105,7 +105,7 @@ async fn faults_are_switched_on_and_off_on_a_page() {
 async fn a_wrong_fault_is_named_and_nothing_is_set() {
     let site = Site::start().await;
     for (fields, words) in [
-        ("error_rate=2", "error_rate: a rate is from 0 to 1"),
+        ("error_rate=2", "Errors, from 0 to 1: a rate is from 0 to 1"),
         (
             "latency_ms=fast",
             "Delay of each answer, in milliseconds: enter a whole number",
