@@ -1,13 +1,13 @@
 //! Runs the fuzz targets with libFuzzer, on the stable compiler. Only a C++ compiler is needed.
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use local_stack::environment;
 use local_stack::process::{run as run_program, run_logged};
 use local_stack::progress::step;
+use local_stack::run_folder::RunFolder;
 
 /// Signature headers, bodies with one event and with many, bodies of other formats, and
 /// ConnectWise's answers.
@@ -16,11 +16,19 @@ const TARGETS: [&str; 5] = ["signature", "event", "batch", "mapping", "answer"];
 const CONCURRENT_TARGETS: usize = 2;
 const EXECUTIONS: &str = "stat::number_of_executed_units:";
 
-/// Builds the targets and runs each for `seconds`.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct FuzzOptions {
+    /// How long each target runs
+    #[arg(long, default_value_t = 60)]
+    pub(crate) seconds: u32,
+}
+
+/// Builds the targets and runs each of them.
 ///
 /// # Errors
 /// At a crash, a hang or a broken property. The input is kept, and the log names it.
-pub(crate) async fn run(seconds: u32, log_folder: &Path) -> Result<()> {
+pub(crate) async fn run(FuzzOptions { seconds }: FuzzOptions) -> Result<()> {
+    let log_folder = RunFolder::create("fuzz")?;
     let folder = environment::root().join("fuzz");
     // The folder has its own cargo configuration, which instruments the code.
     let cargo = |arguments: &[&str]| {
@@ -49,7 +57,7 @@ pub(crate) async fn run(seconds: u32, log_folder: &Path) -> Result<()> {
             .arg(format!("-artifact_prefix={found}-"))
             .args([&found, &format!("corpus/{target}")]);
         let found = folder.join(found);
-        let log = log_folder.join(format!("fuzz-{target}.log"));
+        let log = log_folder.path().join(format!("fuzz-{target}.log"));
         async move {
             fs::create_dir_all(found)?;
             run_logged(&format!("fuzzing `{target}`"), fuzzer, log.clone()).await?;

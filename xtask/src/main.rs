@@ -69,6 +69,8 @@ enum XtaskCommand {
     Calls,
     /// Reconciles up to 100,000 open tickets, and checks calls, memory and writes
     Large,
+    /// Gives random input to the parsers of signatures, bodies and answers
+    Fuzz(fuzz::FuzzOptions),
     /// Changes the deciding code in small ways, and expects a test to detect each change
     Mutants(mutants::MutantsOptions),
     /// Measures starts, CPU time, memory and calls of the functions, beside a minimal function
@@ -97,6 +99,7 @@ impl XtaskCommand {
             Self::Chaos(options) => system_tests::chaos(options).await,
             Self::Calls => system_tests::run(SystemTest::Calls).await,
             Self::Large => system_tests::run(SystemTest::Scale).await,
+            Self::Fuzz(options) => fuzz::run(options).await,
             Self::Mutants(options) => mutants::run(&options).await,
             Self::Bench(options) => bench::run(&options).await,
         }

@@ -9,13 +9,14 @@ use local_stack::run_folder::RunFolder;
 use local_stack::venv::{EMULATOR, Venv};
 
 use crate::api_tests::ApiOptions;
+use crate::fuzz::{self, FuzzOptions};
 use crate::mutants::{self, MutantsOptions};
 use crate::release::{self, ReleaseOptions};
 use crate::system_tests::{self, ChaosOptions, SystemTest};
 use crate::tool::NEXTEST;
 use crate::try_release::{self, TryReleaseOptions};
 use crate::try_upgrade::{self, TryUpgradeOptions};
-use crate::{api_tests, browser_tests, clients, fuzz, lint};
+use crate::{api_tests, browser_tests, clients, lint};
 
 /// Tells the end-to-end tests the emulator's address.
 const TEST_AWS: &str = "TICKETBRIDGE_TEST_AWS";
@@ -41,7 +42,7 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
     doc_tests().await?;
     clients::run().await?;
     let seconds = if options.long { 300 } else { 60 };
-    fuzz::run(seconds, RunFolder::create("fuzz")?.path()).await?;
+    fuzz::run(FuzzOptions { seconds }).await?;
     system_tests::run_all(&[
         SystemTest::Smoke,
         SystemTest::Restore,
