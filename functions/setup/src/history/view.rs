@@ -54,6 +54,8 @@ fn row(entry: &AuditEntry, names: &PartnerNames) -> Markup {
                     (Actor::Partner, Some(session)) => { "session " (session) },
                     (Actor::Partner, None) => "a person who was not signed in",
                 }
+                // The person's name in AWS is at the end of the identity.
+                @if let Some(name) = entry.identity.as_ref().and_then(|of| of.rsplit('/').next()) { br; small { (name) } }
                 @if let Some(address) = &entry.address { br; small { "from " (address) } }
             }
             td data-label="What" {

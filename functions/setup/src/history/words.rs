@@ -124,7 +124,7 @@ pub(super) fn is_shown(name: &str) -> bool {
     !HIDDEN.contains(&name)
 }
 
-/// The name of a detail, such as "Operations alerts: owner of CPU".
+/// The name of a detail, such as "Operations alerts, owner of CPU".
 pub(super) fn label(name: &str, names: &PartnerNames) -> String {
     if let Some((_, words)) = LABELS.iter().find(|(known, _)| *known == name) {
         return (*words).to_owned();

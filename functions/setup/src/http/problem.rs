@@ -86,8 +86,8 @@ impl Problem {
     /// The form belongs to a partner at which the browser is not signed in, but at another.
     pub(crate) fn other_partner(form_of: &PartnerId, signed_in_at: &str) -> Self {
         let detail = format!(
-            "This page belongs to the partner with the id \"{form_of}\". This browser is signed in at {signed_in_at} and no longer there, so \
-             nothing was saved. To continue, open a new link of that partner. Pages of several partners can be open side by side.",
+            "This page belongs to the partner with the id \"{form_of}\". This browser is signed in at {signed_in_at} now, so nothing was \
+             saved. To continue, open a new link of that partner. Pages of several partners can be open side by side.",
         );
         Self::new(
             StatusCode::CONFLICT,

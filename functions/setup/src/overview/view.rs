@@ -165,12 +165,12 @@ impl OverviewView {
 }
 
 pub(super) fn render(view: &OverviewView) -> Result<Markup, Problem> {
-    let next = view.steps.iter().find(|step| !step.done);
-    let next = next.map(|step| SetupStep::of_page(step.path));
-    let next = if view.is_broken() {
-        Some(SetupStep::Check)
-    } else {
-        next
+    let next = match view.is_broken() {
+        true => Some((SetupStep::Check.path(), SetupStep::Check.title())),
+        false => {
+            let next = view.steps.iter().find(|step| !step.done);
+            next.map(|step| (step.path, step.title))
+        }
     };
     Ok(html! {
         @if let Some(live) = &view.live { (headline(view, live)) (waiting(&live.waiting)) (reasons::render(&live.blocked, live.waiting.is_complete)) }
@@ -196,7 +196,7 @@ pub(super) fn render(view: &OverviewView) -> Result<Markup, Problem> {
                 }
             }
         }
-        @if let Some(next) = next { p { a href=(next.path()) { "Next: " (next.title()) } } }
+        @if let Some((path, title)) = next { p { a href=(path) { "Next: " (title) } } }
     })
 }
 

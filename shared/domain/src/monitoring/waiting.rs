@@ -159,8 +159,8 @@ impl WaitingCause {
         }
         match &blocked.reason {
             Blocked::OlderThanBackfill => Some(Self::OlderThanBackfill(tenant)),
-            // A refused call is a group above. The others end without a person, or somebody chose
-            // them.
+            // Refused calls are grouped above. The other blocks end by themselves, or a person
+            // chose them.
             Blocked::NotSetUp
             | Blocked::Unmapped
             | Blocked::TenantDisabled
