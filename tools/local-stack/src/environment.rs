@@ -65,9 +65,14 @@ pub fn cargo(arguments: &[&str]) -> Command {
 /// The variables that cargo sets for the running package are removed. Build scripts that read them
 /// (ring's does) would see other values than in a build started by hand, and all crates above them
 /// would be rebuilt each time.
+///
+/// A CI run builds once: what the compiler keeps for the next build would only fill the disk.
 pub fn caller_of_cargo(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
+    if is_ci() {
+        command.env("CARGO_INCREMENTAL", "0");
+    }
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(describes_the_package) {
             command.env_remove(name);
