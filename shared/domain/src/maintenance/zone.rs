@@ -77,7 +77,15 @@ impl ZoneName {
     pub(super) fn last(&self, local: DateTime) -> Option<Timestamp> {
         match self.zone.to_ambiguous_timestamp(local).offset() {
             AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local).ok(),
-            AmbiguousOffset::Fold { after, .. } => after.to_timestamp(local).ok(),
+            AmbiguousOffset::Fold { before, after } => {
+                let second = after.to_timestamp(local).ok()?;
+                // The clocks go back to this very time, and never show an earlier one again.
+                let is_change = self.local(earlier(second, SignedDuration::from_nanos(1))) > local;
+                match is_change {
+                    true => before.to_timestamp(local).ok(),
+                    false => Some(second),
+                }
+            }
             AmbiguousOffset::Gap { after, .. } => self.transition(after.to_timestamp(local).ok()?),
         }
     }

@@ -211,12 +211,33 @@ fn a_time_that_the_clocks_skip_is_the_moment_of_the_change() {
 
 #[test]
 fn a_time_that_the_clocks_show_twice_begins_early_and_ends_late() {
-    // Berlin shows 02:00 to 03:00 twice.
-    let once = window("Europe/Berlin", "2026-10-25T02:15", 30, Recurrence::Once);
-    assert_eq!(
-        following(&once, "2026-10-24T00:00:00Z", 1),
-        ["2026-10-25T00:15:00Z to 2026-10-25T01:45:00Z"]
-    );
+    // Berlin shows 02:00 to 03:00 twice. It goes back to 02:00, so a window up to then ends before.
+    for (starts, minutes, expected) in [
+        (
+            "2026-10-25T02:15",
+            30,
+            "2026-10-25T00:15:00Z to 2026-10-25T01:45:00Z",
+        ),
+        (
+            "2026-10-25T01:00",
+            60,
+            "2026-10-24T23:00:00Z to 2026-10-25T00:00:00Z",
+        ),
+        (
+            "2026-10-25T01:00",
+            61,
+            "2026-10-24T23:00:00Z to 2026-10-25T01:01:00Z",
+        ),
+        (
+            "2026-10-25T02:00",
+            60,
+            "2026-10-25T00:00:00Z to 2026-10-25T02:00:00Z",
+        ),
+    ] {
+        let once = window("Europe/Berlin", starts, minutes, Recurrence::Once);
+        let found = following(&once, "2026-10-24T00:00:00Z", 1);
+        assert_eq!(found, [expected], "{starts}, {minutes} minutes");
+    }
 }
 
 #[test]
