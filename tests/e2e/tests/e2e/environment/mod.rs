@@ -49,7 +49,7 @@ pub(crate) use fixtures::{
 pub(crate) use lambda_proxy::LambdaProxy;
 pub(crate) use queue::Queue;
 pub(crate) use receiver::{Received, ReceiverAnswer, WEBHOOK_SECRET, Webhook};
-pub(crate) use schedule::{Schedules, after, minute, only};
+pub(crate) use schedule::{Schedules, after, minute, only, quarter_hour};
 pub(crate) use setup::{
     Answer, Browser, Call, Lambda, PAGE, SetupPage, record_answers, take_answers,
 };

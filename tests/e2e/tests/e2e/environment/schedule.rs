@@ -47,10 +47,17 @@ impl Schedules {
         app: &Driver<reconcile::ReconcileJob>,
         at: Timestamp,
     ) -> RunSummary<reconcile::ReconcileTotals> {
-        let tick = app
-            .handle(json!({ "source": "schedule" }), &minute(at))
-            .await;
-        tick.unwrap()
+        self.tick_with(app, &minute(at)).await
+    }
+
+    /// One tick of reconcile's schedule, by this invocation.
+    pub(crate) async fn tick_with(
+        &self,
+        app: &Driver<reconcile::ReconcileJob>,
+        invocation: &Invocation,
+    ) -> RunSummary<reconcile::ReconcileTotals> {
+        let tick = app.handle(json!({ "source": "schedule" }), invocation);
+        tick.await.unwrap()
     }
 
     /// One tick of reconcile's schedule, for which the seeded partner is due.
@@ -92,11 +99,21 @@ pub(crate) fn after(time: Timestamp, seconds: i64) -> Timestamp {
 
 /// An invocation that begins at `at` and has a minute.
 pub(crate) fn minute(at: Timestamp) -> Invocation {
+    lasting(at, 60)
+}
+
+/// An invocation that begins at `at` and has the 15 minutes that Lambda can give, so that many
+/// partners are done however busy the machine is.
+pub(crate) fn quarter_hour(at: Timestamp) -> Invocation {
+    lasting(at, 900)
+}
+
+fn lasting(at: Timestamp, seconds: i64) -> Invocation {
     let name: [u8; 8] = ring::rand::generate(&ring::rand::SystemRandom::new())
         .unwrap()
         .expose();
     let name = format!("test-{:x}", u64::from_le_bytes(name));
-    Invocation::at(&name, at, after(at, 60))
+    Invocation::at(&name, at, after(at, seconds))
 }
 
 /// The input of an invocation for these partners alone.

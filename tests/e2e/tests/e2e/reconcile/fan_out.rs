@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::environment::{LambdaProxy, TestEnvironment, after, minute, numbered_partner, only};
+use crate::environment::{
+    LambdaProxy, TestEnvironment, after, minute, numbered_partner, only, quarter_hour,
+};
 use domain::PartnerId;
 use jiff::Timestamp;
 
@@ -20,7 +22,7 @@ async fn every_twenty_more_partners_get_an_invocation() {
     let now = Timestamp::now();
     let all = partners(45);
     env.schedule.make_all_due(&all, now).await;
-    let tick = env.schedule.tick(&reconcile, now).await;
+    let tick = env.schedule.tick_with(&reconcile, &quarter_hour(now)).await;
     assert_eq!((tick.due, tick.started, tick.completed), (45, 2, 20));
     let asked = proxy.invocations.lock().unwrap().clone();
     let mut sizes = vec![];
@@ -38,13 +40,19 @@ async fn every_twenty_more_partners_get_an_invocation() {
     let mut done = 0;
     for (_, input) in asked.iter().chain(asked.first()) {
         done += reconcile
-            .handle(input.clone(), &minute(now))
+            .handle(input.clone(), &quarter_hour(now))
             .await
             .unwrap()
             .completed;
     }
     assert_eq!(done, 25);
-    assert_eq!(env.schedule.tick(&reconcile, now).await.due, 0);
+    assert_eq!(
+        env.schedule
+            .tick_with(&reconcile, &quarter_hour(now))
+            .await
+            .due,
+        0
+    );
 }
 
 #[tokio::test]
@@ -54,9 +62,9 @@ async fn partners_without_an_invocation_stay_due() {
     let reconcile = reconcile::driver(&env.reconcile_config(), &proxy.sdk_config()).unwrap();
     let now = Timestamp::now();
     env.schedule.make_all_due(&partners(25), now).await;
-    let first = env.schedule.tick(&reconcile, now).await;
+    let first = env.schedule.tick_with(&reconcile, &quarter_hour(now)).await;
     assert_eq!((first.due, first.started, first.completed), (25, 0, 20));
-    let second = env.schedule.tick(&reconcile, now).await;
+    let second = env.schedule.tick_with(&reconcile, &quarter_hour(now)).await;
     assert_eq!((second.due, second.completed), (5, 5));
 }
 
