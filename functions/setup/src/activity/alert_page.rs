@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::activity::next_step::NextStep;
 use crate::activity::state::{StateView, closed_words, title};
 use crate::activity::view::{ticket_address, ticket_link};
-use crate::backlog::words::{describe, ends_at};
+use crate::backlog::words::describe;
 use crate::held;
 use crate::held::view::HeldClosingsView;
 use crate::http::input::sentence;
@@ -164,7 +164,7 @@ impl StepView {
             at: step.at,
             words: words(&step.what),
             waits_until: match &step.what {
-                StepKind::Blocked { blocked, .. } => ends_at(blocked),
+                StepKind::Blocked { blocked, .. } => blocked.ends_at(),
                 StepKind::Raised { .. }
                 | StepKind::Repeated { .. }
                 | StepKind::Resolved

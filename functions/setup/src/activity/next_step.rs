@@ -4,15 +4,14 @@ use domain::alert::blocked::BlockedSince;
 use domain::alert::record::{Actual, Record};
 use domain::alert::release::deferred_until;
 use domain::connection::breaker::Breaker;
-use domain::connection::view::BACKFILL;
+use domain::connection::view::precedes_backfill;
 use domain::setup::settings::Settings;
 use domain::ticketing::decide::{next_note_at, reopens_until};
 use domain::ticketing::refused_writes::{RefusalGroupId, RefusalGroups, RetryState};
-use domain::time::{duration, earlier};
+use domain::time::duration;
 use domain::{AlertKey, Blocked};
 use jiff::Timestamp;
 
-use crate::backlog::words::ends_at;
 use crate::step::SetupStep;
 
 /// What decides about the next step, besides the record.
@@ -106,18 +105,18 @@ fn of_blocked(
         Blocked::OlderThanBackfill => "Nothing, until you release it.",
         Blocked::Flapping(_) => {
             let words = "If it is not raised again, its ticket is closed or gets a note, as you chose for its board.";
-            return NextStep::new(words).at("That is decided", ends_at(&blocked.reason));
+            return NextStep::new(words).at("That is decided", blocked.reason.ends_at());
         }
         Blocked::Storm(_) => {
             "It stays part of the storm until it is resolved. It gets a ticket of its own if you release it."
         }
         Blocked::WontFix(_) => {
             let words = "It becomes a ticket if it is still active at the end of that time. A ticket is created at once if you release it.";
-            return NextStep::new(words).at("The time ends", ends_at(&blocked.reason));
+            return NextStep::new(words).at("The time ends", blocked.reason.ends_at());
         }
         Blocked::Maintenance(_) => {
             let words = "It becomes a ticket if it is still active at the end of the maintenance. A ticket is created at once if you release it.";
-            return NextStep::new(words).at("The maintenance ends", ends_at(&blocked.reason));
+            return NextStep::new(words).at("The maintenance ends", blocked.reason.ends_at());
         }
     };
     NextStep::new(words)
@@ -127,7 +126,7 @@ fn of_blocked(
 fn once(record: &Record, condition: &str, now: Timestamp) -> NextStep {
     let details = record.desired.details.as_ref();
     let has_ticket = record.open().is_some();
-    let is_old = details.is_some_and(|of| of.raised_at < earlier(now, BACKFILL));
+    let is_old = details.is_some_and(|of| precedes_backfill(of.raised_at, now));
     NextStep::new(match (has_ticket, record.desired.active) {
         (false, true) if is_old => format!(
             "Its ticket is created within a few minutes once {condition}. If it was raised more than 48 hours before that could happen, it waits for you to release it."

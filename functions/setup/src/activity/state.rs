@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::backlog::words::{describe, ends_at};
+use crate::backlog::words::describe;
 
 /// The state, and what a person reads about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -36,7 +36,7 @@ impl StateView {
         Self {
             state,
             words,
-            waits_until: record.blocked.as_ref().and_then(|of| ends_at(&of.reason)),
+            waits_until: record.blocked.as_ref().and_then(|of| of.reason.ends_at()),
             ticket,
             epoch,
         }

@@ -203,7 +203,6 @@ mod tests {
     use domain::alert::blocked::MaintenanceHold;
 
     use super::*;
-    use crate::backlog::words::ends_at;
 
     #[test]
     fn maintenance_is_counted_without_its_end() {
@@ -216,7 +215,7 @@ mod tests {
         assert_eq!(code(&hold(0)), "maintenance");
         assert_eq!(code(&hold(0)), code(&hold(60)));
         assert_eq!(describe(&hold(0)), describe(&hold(60)));
-        assert_ne!(ends_at(&hold(0)), ends_at(&hold(60)));
+        assert_ne!(hold(0).ends_at(), hold(60).ends_at());
     }
 
     #[test]

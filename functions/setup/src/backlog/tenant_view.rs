@@ -13,7 +13,7 @@ use store::BlockedAlert;
 
 use crate::backlog::count::BacklogCounts;
 use crate::backlog::view::release_forms;
-use crate::backlog::words::{describe, ends_at};
+use crate::backlog::words::describe;
 use crate::checklist::counted;
 use crate::http::input::sentence;
 use crate::http::problem::Problem;
@@ -100,7 +100,7 @@ impl WaitingAlert {
             severity: details.severity,
             raised_at: details.raised_at,
             waits_until: match fate {
-                Forecast::Blocked(reason) => ends_at(reason),
+                Forecast::Blocked(reason) => reason.ends_at(),
                 Forecast::Ticket | Forecast::TooOld => None,
             },
             waits: match fate {

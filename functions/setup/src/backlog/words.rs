@@ -1,9 +1,8 @@
-//! Why an alert is blocked, in words, and when that ends.
+//! Why an alert is blocked, in words.
 
 use domain::Blocked;
 use domain::outgoing::block_reason::BlockReason;
 use domain::setup::rights;
-use jiff::Timestamp;
 
 /// Why an alert is blocked, without the time at which the block ends.
 pub(crate) fn describe(reason: &Blocked) -> String {
@@ -42,26 +41,5 @@ pub(crate) fn reason_words(reason: BlockReason) -> &'static str {
         }
         BlockReason::Storm => "the alert is part of a storm, which has one ticket",
         BlockReason::WontFix => "a technician said that the alert is not to be fixed",
-    }
-}
-
-/// The end of a block, if its reason has one.
-pub(crate) fn ends_at(reason: &Blocked) -> Option<Timestamp> {
-    match reason {
-        Blocked::Flapping(until) | Blocked::WontFix(until) => Some(*until),
-        Blocked::Maintenance(hold) => Some(hold.until),
-        Blocked::NotSetUp
-        | Blocked::Unmapped
-        | Blocked::TenantDisabled
-        | Blocked::KindDisabled
-        | Blocked::ConnectionBroken
-        | Blocked::ConnectionUnavailable
-        | Blocked::Throttled
-        | Blocked::Deferred
-        | Blocked::MissingRight(_)
-        | Blocked::TargetMissing(_)
-        | Blocked::Rejected(_)
-        | Blocked::OlderThanBackfill
-        | Blocked::Storm(_) => None,
     }
 }

@@ -55,15 +55,50 @@ pub struct MaintenanceHold {
     pub device: Option<String>,
 }
 
+/// What an alert waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockClass {
+    /// A choice in the set-up. A change of it can release the alert.
+    SetUp,
+    /// A person, because it is older than the back-fill. A change of the set-up can release it too.
+    Age,
+    /// ConnectWise, which cannot be used. The block ends without a person at the partner.
+    Outage,
+    /// A right of the API member.
+    Right,
+    /// A person, because ConnectWise refused a call because of this alert. Such a call is retried
+    /// only at the request of reconcile or a person.
+    Refusal,
+    /// The end of what a person chose to have no ticket for, or no ticket of its own.
+    Hold,
+}
+
 impl Blocked {
-    /// Whether both are the same reason. Its end can move.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self == other || self.has_moving_end() && discriminant(self) == discriminant(other)
+    #[must_use]
+    pub fn class(&self) -> BlockClass {
+        match self {
+            Self::NotSetUp | Self::Unmapped | Self::TenantDisabled | Self::KindDisabled => {
+                BlockClass::SetUp
+            }
+            Self::OlderThanBackfill => BlockClass::Age,
+            Self::ConnectionBroken
+            | Self::ConnectionUnavailable
+            | Self::Throttled
+            | Self::Deferred => BlockClass::Outage,
+            Self::MissingRight(_) => BlockClass::Right,
+            Self::TargetMissing(_) | Self::Rejected(_) => BlockClass::Refusal,
+            Self::Maintenance(_) | Self::Flapping(_) | Self::Storm(_) | Self::WontFix(_) => {
+                BlockClass::Hold
+            }
+        }
     }
 
-    fn has_moving_end(&self) -> bool {
+    /// When the block ends, if it has an end that can move.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Timestamp> {
         match self {
-            Self::Maintenance(_) | Self::Flapping(_) | Self::WontFix(_) => true,
+            Self::Flapping(until) | Self::WontFix(until) => Some(*until),
+            Self::Maintenance(hold) => Some(hold.until),
             Self::NotSetUp
             | Self::Unmapped
             | Self::TenantDisabled
@@ -76,53 +111,14 @@ impl Blocked {
             | Self::TargetMissing(_)
             | Self::Rejected(_)
             | Self::OlderThanBackfill
-            | Self::Storm(_) => false,
+            | Self::Storm(_) => None,
         }
     }
 
-    /// Whether ConnectWise could not be used. The block ends without a person at the partner.
-    pub(crate) fn is_outage(&self) -> bool {
-        match self {
-            Self::ConnectionBroken
-            | Self::ConnectionUnavailable
-            | Self::Throttled
-            | Self::Deferred => true,
-            Self::NotSetUp
-            | Self::Unmapped
-            | Self::TenantDisabled
-            | Self::KindDisabled
-            | Self::MissingRight(_)
-            | Self::TargetMissing(_)
-            | Self::Rejected(_)
-            | Self::OlderThanBackfill
-            | Self::Maintenance(_)
-            | Self::Flapping(_)
-            | Self::Storm(_)
-            | Self::WontFix(_) => false,
-        }
-    }
-
-    /// Whether the alert is blocked by the configuration, so that a change of it can release the
-    /// alert.
-    pub(crate) fn waits_for_set_up(&self) -> bool {
-        match self {
-            Self::NotSetUp
-            | Self::Unmapped
-            | Self::TenantDisabled
-            | Self::KindDisabled
-            | Self::OlderThanBackfill => true,
-            Self::ConnectionBroken
-            | Self::ConnectionUnavailable
-            | Self::Throttled
-            | Self::Deferred
-            | Self::MissingRight(_)
-            | Self::TargetMissing(_)
-            | Self::Rejected(_)
-            | Self::Maintenance(_)
-            | Self::Flapping(_)
-            | Self::Storm(_)
-            | Self::WontFix(_) => false,
-        }
+    /// Whether both are the same reason, at whatever end.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let both_end = self.ends_at().is_some() && other.ends_at().is_some();
+        self == other || both_end && discriminant(self) == discriminant(other)
     }
 }
 
@@ -217,47 +213,17 @@ impl BlockedSince {
     /// it is part of a storm or not to be fixed, or ConnectWise refused a call because of it.
     #[must_use]
     pub fn can_be_released(&self) -> bool {
-        match self.reason {
-            Blocked::OlderThanBackfill
-            | Blocked::Maintenance(_)
-            | Blocked::Storm(_)
-            | Blocked::WontFix(_)
-            | Blocked::TargetMissing(_)
-            | Blocked::Rejected(_) => true,
-            Blocked::NotSetUp
-            | Blocked::Unmapped
-            | Blocked::TenantDisabled
-            | Blocked::KindDisabled
-            | Blocked::ConnectionBroken
-            | Blocked::ConnectionUnavailable
-            | Blocked::Throttled
-            | Blocked::Deferred
-            | Blocked::MissingRight(_)
-            | Blocked::Flapping(_) => false,
+        match self.reason.class() {
+            BlockClass::Age | BlockClass::Refusal => true,
+            // An alert that is flapping has its ticket.
+            BlockClass::Hold => !matches!(self.reason, Blocked::Flapping(_)),
+            BlockClass::SetUp | BlockClass::Outage | BlockClass::Right => false,
         }
     }
 
-    /// Whether ConnectWise refused a call because of this alert. Such a call is retried only at the
-    /// request of reconcile or a person.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        match self.reason {
-            Blocked::TargetMissing(_) | Blocked::Rejected(_) => true,
-            Blocked::NotSetUp
-            | Blocked::Unmapped
-            | Blocked::TenantDisabled
-            | Blocked::KindDisabled
-            | Blocked::ConnectionBroken
-            | Blocked::ConnectionUnavailable
-            | Blocked::Throttled
-            | Blocked::Deferred
-            | Blocked::MissingRight(_)
-            | Blocked::OlderThanBackfill
-            | Blocked::Maintenance(_)
-            | Blocked::Flapping(_)
-            | Blocked::Storm(_)
-            | Blocked::WontFix(_) => false,
-        }
+        self.reason.class() == BlockClass::Refusal
     }
 
     /// Whether ConnectWise refused this write, or a search that must precede it.

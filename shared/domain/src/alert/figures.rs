@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::Blocked;
+use crate::alert::blocked::BlockClass;
 use crate::alert::ticket_end::ClosedBy;
 use crate::alert::trail::{StepKind, TrailStep};
 
@@ -140,13 +140,13 @@ impl DayCounts {
                 let StepKind::Blocked { blocked, .. } = &step.what else {
                     return None;
                 };
-                Some(blocked)
+                Some(blocked.class())
             })
         };
-        if blocks().any(Blocked::is_outage) {
+        if blocks().any(|class| class == BlockClass::Outage) {
             self.late += 1;
         }
-        if blocks().all(Blocked::is_outage) && self.delays.len() < MAX_DELAYS {
+        if blocks().all(|class| class == BlockClass::Outage) && self.delays.len() < MAX_DELAYS {
             let delay = at.duration_since(trail[raise].at).max(SignedDuration::ZERO);
             self.delays
                 .push(u32::try_from(delay.as_secs()).unwrap_or(u32::MAX));

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::alert::blocked::BlockClass;
 use crate::alert::storm::Admission;
 use crate::connection::breaker::Breaker;
 use crate::maintenance::windows::MaintenanceWindows;
@@ -13,8 +14,13 @@ use crate::{Blocked, Kind, RecordId};
 
 /// The back-fill period. An alert that was raised longer than this before its connection, tenant,
 /// kind or source was enabled waits for a person.
-/// Alerts that were raised longer before they could become tickets wait for a person.
-pub const BACKFILL: SignedDuration = SignedDuration::from_hours(48);
+const BACKFILL: SignedDuration = SignedDuration::from_hours(48);
+
+/// Whether an alert is too old for what is enabled at this time.
+#[must_use]
+pub fn precedes_backfill(raised_at: Timestamp, enabled_at: Timestamp) -> bool {
+    raised_at < earlier(enabled_at, BACKFILL)
+}
 
 /// The state of connection and configuration for one alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,10 +91,12 @@ impl ConnectionView {
             .max(self.source_since);
         let from = match blocked {
             None => self.source_since,
-            Some(blocked) if blocked.waits_for_set_up() => switched.or(Some(now)),
+            Some(blocked) if matches!(blocked.class(), BlockClass::SetUp | BlockClass::Age) => {
+                switched.or(Some(now))
+            }
             Some(_) => None,
         };
-        from.is_some_and(|from| raised_at < earlier(from, BACKFILL))
+        from.is_some_and(|from| precedes_backfill(raised_at, from))
     }
 
     /// The view for an alert that a person released, whatever its age, in maintenance and in an

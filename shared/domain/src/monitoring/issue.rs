@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::alert::blocked::BlockClass;
 use crate::alert::event::Severity;
 use crate::alert::kind::Category;
 use crate::alert::record::Op;
@@ -34,22 +35,13 @@ impl IncidentScope {
     /// it, or if it waits for a person without an incident (see [`super::waiting`]).
     #[must_use]
     pub fn for_reason(reason: &Blocked) -> Option<Self> {
-        match reason {
-            Blocked::ConnectionBroken
-            | Blocked::ConnectionUnavailable
-            | Blocked::Throttled
-            | Blocked::Deferred => Some(Self::Connection),
-            Blocked::MissingRight(_) | Blocked::TargetMissing(_) => Some(Self::PartnerConfig),
-            Blocked::NotSetUp
-            | Blocked::Unmapped
-            | Blocked::Rejected(_)
-            | Blocked::TenantDisabled
-            | Blocked::KindDisabled
-            | Blocked::OlderThanBackfill
-            | Blocked::Maintenance(_)
-            | Blocked::Flapping(_)
-            | Blocked::Storm(_)
-            | Blocked::WontFix(_) => None,
+        match reason.class() {
+            BlockClass::Outage => Some(Self::Connection),
+            BlockClass::Right => Some(Self::PartnerConfig),
+            BlockClass::Refusal => {
+                matches!(reason, Blocked::TargetMissing(_)).then_some(Self::PartnerConfig)
+            }
+            BlockClass::SetUp | BlockClass::Age | BlockClass::Hold => None,
         }
     }
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::alert::blocked::BlockedSince;
+use crate::alert::blocked::{BlockClass, BlockedSince};
 use crate::alert::event::Severity;
 use crate::alert::record::Desired;
 use crate::connection::view::ConnectionView;
@@ -157,26 +157,9 @@ impl WaitingCause {
         if let Err(Blocked::Unmapped) = target {
             return Some(Self::UnmappedTenant(tenant));
         }
-        match &blocked.reason {
-            Blocked::OlderThanBackfill => Some(Self::OlderThanBackfill(tenant)),
-            // Refused calls are grouped above. The other blocks end by themselves, or a person
-            // chose them.
-            Blocked::NotSetUp
-            | Blocked::Unmapped
-            | Blocked::TenantDisabled
-            | Blocked::KindDisabled
-            | Blocked::ConnectionBroken
-            | Blocked::ConnectionUnavailable
-            | Blocked::Throttled
-            | Blocked::Deferred
-            | Blocked::MissingRight(_)
-            | Blocked::TargetMissing(_)
-            | Blocked::Rejected(_)
-            | Blocked::Maintenance(_)
-            | Blocked::Flapping(_)
-            | Blocked::Storm(_)
-            | Blocked::WontFix(_) => None,
-        }
+        // Refused calls are grouped above. The other blocks end by themselves, or a person chose
+        // them.
+        (blocked.reason.class() == BlockClass::Age).then_some(Self::OlderThanBackfill(tenant))
     }
 }
 

@@ -55,30 +55,18 @@ impl RefusalGroupId {
         key: &AlertKey,
         details: Option<&AlertDetails>,
     ) -> Option<Self> {
-        let words = || RefusalCause::Words(normalize_message(blocked.words()));
-        let cause = match &blocked.reason {
-            Blocked::Rejected(_) => words(),
-            Blocked::TargetMissing(target) => {
-                match refused_target(*target, blocked, key, details) {
-                    Some(target) => RefusalCause::Target(target),
-                    None => words(),
-                }
-            }
-            Blocked::NotSetUp
-            | Blocked::Unmapped
-            | Blocked::TenantDisabled
-            | Blocked::KindDisabled
-            | Blocked::ConnectionBroken
-            | Blocked::ConnectionUnavailable
-            | Blocked::Throttled
-            | Blocked::Deferred
-            | Blocked::MissingRight(_)
-            | Blocked::OlderThanBackfill
-            | Blocked::Maintenance(_)
-            | Blocked::Flapping(_)
-            | Blocked::Storm(_)
-            | Blocked::WontFix(_) => return None,
+        if !blocked.is_refusal() {
+            return None;
+        }
+        let target = if let Blocked::TargetMissing(target) = blocked.reason {
+            refused_target(target, blocked, key, details)
+        } else {
+            None
         };
+        let cause = target.map_or_else(
+            || RefusalCause::Words(normalize_message(blocked.words())),
+            RefusalCause::Target,
+        );
         let op = blocked.refusal.as_ref().and_then(|refusal| refusal.op);
         // A person fixes all notes at once, so they are one group.
         let op = op.map(|op| match op {
