@@ -327,6 +327,16 @@ mod tests {
                 BoardResult::Creates(parts),
             )],
         };
+        assert_eq!(view.button(), "Create these parts");
+        let complete = ReviewView {
+            live: false,
+            boards: vec![board(
+                Category::Operations,
+                None,
+                BoardResult::Creates(vec![]),
+            )],
+        };
+        assert_eq!(complete.button(), "Use these boards");
         let page = render(&view, &form()).0;
         assert!(page.contains("the team &quot;Operations&quot;"), "{page}");
         assert!(!page.contains("Ticketbridge is live"), "{page}");

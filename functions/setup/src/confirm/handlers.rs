@@ -2,7 +2,6 @@
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use connections::PartnerConfig;
 use domain::PartnerId;
 use domain::setup::settings::Settings;
 use serde::Deserialize;
@@ -19,11 +18,9 @@ use crate::context::{AppState, Setup};
 use crate::http::input::{Input, QueryParams};
 use crate::http::problem::{Problem, saved_version};
 use crate::http::response::{ChangeResponse, PageResponse};
-use crate::overview::reader::issue;
-use crate::overview::view::IssueView;
+use crate::overview::reader::read_issue;
 use crate::page;
 use crate::page::flash::FlashQuery;
-use crate::partner_names::PartnerNames;
 use crate::step::SetupStep;
 use crate::tenants::reader::read_tenants;
 
@@ -110,17 +107,6 @@ pub(crate) async fn confirm(
     audit::record(&setup, partner, action, &[], &invocation).await;
     setup.schedule().reconcile_and_probe(partner, now).await?;
     Ok(ChangeResponse::next("confirm?done=confirmed").with("version", version))
-}
-
-/// The open incident or breaker.
-async fn read_issue(
-    setup: &Setup,
-    partner: &PartnerId,
-    config: &PartnerConfig,
-) -> Result<Option<IssueView>, Problem> {
-    let health = setup.table().health.get(partner).await?.value;
-    let names = PartnerNames::read(setup.access(), config.clone()).await?;
-    Ok(issue(&health, config.items.breaker.as_ref(), &names))
 }
 
 struct StoredSetup {

@@ -80,7 +80,7 @@ pub(super) fn render(view: &ConfirmView) -> Markup {
             p class=[view.issue.is_none().then_some("good")] { "Ticketbridge is live" @if let Some(at) = view.confirmed_at { " since " (page::time(at)) } "." }
             @if let Some(issue) = &view.issue {
                 p class="problem" {
-                    (capitalized(&issue.words)) ", since " (page::time(issue.since)) ". "
+                    (capitalized(&issue.words)) @if let Some(since) = issue.since { ", since " (page::time(since)) } ". "
                     a href=(SetupStep::Overview.path()) { "Overview" } " says what it means for tickets, and what to do."
                 }
             }
@@ -207,7 +207,7 @@ mod tests {
         let broken = ConfirmView {
             issue: Some(IssueView {
                 words: "ConnectWise refuses the keys".to_owned(),
-                since: at("2026-11-22T09:30:00Z"),
+                since: Some(at("2026-11-22T09:30:00Z")),
             }),
             ..live
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws::invocation::Invocation;
-use connections::{FiguresCounter, read_waiting_with};
+use connections::{FiguresCounter, PartnerConfig, read_waiting_with};
 use domain::connection::breaker::Breaker;
 use domain::monitoring::figures::PartnerFigures;
 use domain::monitoring::health::Health;
@@ -29,8 +29,8 @@ use crate::http::problem::Problem;
 use crate::overview::figures::{FiguresView, Period};
 use crate::overview::incidents::IncidentView;
 use crate::overview::view::{
-    IssueView, LiveView, OverviewView, QuarantinedMessagesView, SourceRow, StepRow,
-    UnreadableAlertsView, WaitingPointView, WaitingView,
+    CONNECTION_IS_UNKNOWN, IssueView, LiveView, OverviewView, QuarantinedMessagesView, SourceRow,
+    StepRow, UnreadableAlertsView, WaitingPointView, WaitingView,
 };
 use crate::partner_names::PartnerNames;
 use crate::paths::{self, with_query};
@@ -78,15 +78,12 @@ pub(super) async fn read(
         false => None,
     };
     let names = PartnerNames::read(access, config).await?;
-    let incidents = incidents(&health, breaker.as_ref(), &names);
-    let is_broken = is_live && incidents.iter().any(|of| of.stops_all_tickets);
-    let steps = steps(&names, settings.as_ref(), &contacts, is_broken);
     let live = match read {
         Some((waiting, figures, pipeline)) => {
             let waiting = waiting?;
             Some(LiveView {
                 connection_is_unknown,
-                incidents,
+                incidents: incidents(&health, breaker.as_ref(), &names),
                 pipeline_issue_since: pipeline_issue_since(&pipeline?),
                 waiting: waiting_view(&waiting, &names),
                 blocked: ReasonRow::all(&waiting.blocked)?,
@@ -98,12 +95,15 @@ pub(super) async fn read(
         }
         None => None,
     };
+    let is_broken = live.as_ref().is_some_and(LiveView::is_broken);
+    let steps = steps(&names, settings.as_ref(), &contacts, is_broken);
     Ok(OverviewView {
         partner: partner.clone(),
         name: person?.value.map(|person| person.name),
         live,
         rejected: unreadable_alerts(rejected?, &names),
         quarantined: quarantined_messages(quarantined, &names)?,
+        retention_days: table.quarantine.retention_days(),
         held: held::view::views(held?, &names.mappings),
         sources: sources(&activity?, &names),
         steps,
@@ -123,7 +123,19 @@ async fn figures(
     counter.for_page(now).await
 }
 
-/// The first open incident in a few words, or else the open breaker.
+/// The open incident or breaker, for a page that does not read them anyway.
+pub(crate) async fn read_issue(
+    setup: &Setup,
+    partner: &PartnerId,
+    config: &PartnerConfig,
+) -> Result<Option<IssueView>, Problem> {
+    let health = setup.table().health.get(partner).await?.value;
+    let names = PartnerNames::read(setup.access(), config.clone()).await?;
+    Ok(issue(&health, config.items.breaker.as_ref(), &names))
+}
+
+/// The first open incident in a few words, or else the open breaker. A breaker that cannot be read
+/// may be open.
 pub(crate) fn issue(
     health: &Health,
     breaker: Option<&Breaker>,
@@ -134,11 +146,19 @@ pub(crate) fn issue(
             |id: &TenantId| names.tenant(id),
             |id: &SourceId| names.source(id),
         );
-        (summarize(&incident.issues, tenant, source), incident.since)
+        (
+            summarize(&incident.issues, tenant, source),
+            Some(incident.since),
+        )
     });
-    let open = breaker.and_then(|breaker| breaker.open.as_ref());
-    let open = open.map(|open| (describe(&open.reason), open.since));
-    let (words, since) = incident.or(open)?;
+    let of_breaker = || match breaker {
+        Some(breaker) => {
+            let open = breaker.open.as_ref()?;
+            Some((describe(&open.reason), Some(open.since)))
+        }
+        None => Some((CONNECTION_IS_UNKNOWN.to_owned(), None)),
+    };
+    let (words, since) = incident.or_else(of_breaker)?;
     Some(IssueView { words, since })
 }
 

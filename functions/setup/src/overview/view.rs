@@ -11,6 +11,7 @@ use crate::backlog::reasons::{self, ReasonRow};
 use crate::checklist::counted;
 use crate::held;
 use crate::held::view::HeldClosingsView;
+use crate::http::input::capitalized;
 use crate::http::problem::Problem;
 use crate::overview::figures::FiguresView;
 use crate::overview::incidents::{self, IncidentView};
@@ -29,6 +30,8 @@ pub(super) struct OverviewView {
     pub(super) live: Option<LiveView>,
     pub(super) rejected: Vec<UnreadableAlertsView>,
     pub(super) quarantined: Vec<QuarantinedMessagesView>,
+    /// How long each of these messages is stored.
+    pub(super) retention_days: u64,
     pub(super) held: Vec<HeldClosingsView>,
     pub(super) sources: Vec<SourceRow>,
     pub(super) steps: Vec<StepRow>,
@@ -55,10 +58,16 @@ pub(super) struct LiveView {
     pub(super) figures: FiguresView,
 }
 
-#[derive(Serialize, JsonSchema)]
+/// In words that can stand in a sentence.
+pub(super) const CONNECTION_IS_UNKNOWN: &str =
+    "what the last checks of ConnectWise found cannot be read now";
+
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct IssueView {
     pub(crate) words: String,
-    pub(crate) since: Timestamp,
+    /// Since when, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<Timestamp>,
 }
 
 /// Alerts that become tickets only after a person acts.
@@ -140,11 +149,18 @@ impl StepRow {
     }
 }
 
-impl OverviewView {
+impl LiveView {
     /// Whether no alert becomes a ticket now.
-    fn is_broken(&self) -> bool {
-        let mut incidents = self.live.iter().flat_map(|live| &live.incidents);
+    pub(super) fn is_broken(&self) -> bool {
+        let mut incidents = self.incidents.iter();
         incidents.any(|incident| incident.stops_all_tickets)
+    }
+}
+
+impl OverviewView {
+    /// Whether the partner is live, but no alert becomes a ticket now.
+    fn is_broken(&self) -> bool {
+        self.live.as_ref().is_some_and(LiveView::is_broken)
     }
 
     /// Whether every alert becomes a ticket, as far as is known.
@@ -189,7 +205,7 @@ pub(super) fn render(view: &OverviewView) -> Result<Markup, Problem> {
                     @for step in &view.steps {
                         tr {
                             th scope="row" { a href=(step.path) { (step.title) } }
-                            td data-label="Done" { @if step.done { span class="good" { "yes" } } @else { span class="warn" { "not yet" } } }
+                            td data-label="Done" { @if step.done { span class="good" { "yes" } } @else { span class="warn" { "no" } } }
                             td data-label="State" { (step.words) }
                         }
                     }
@@ -208,7 +224,7 @@ fn headline(view: &OverviewView, live: &LiveView) -> Markup {
             p class="note" { "Live: alerts become tickets, but something needs attention:" }
         }
         @if live.connection_is_unknown {
-            p class="note" { "What the last checks of ConnectWise found cannot be read now, so this page may lack a problem. Ask the operator of Ticketbridge if this stays." }
+            p class="note" { (capitalized(CONNECTION_IS_UNKNOWN)) ", so this page may lack a problem. Ask the operator of Ticketbridge if this stays." }
         }
         (incidents::render(&live.incidents))
         @if let Some(since) = live.pipeline_issue_since {
@@ -245,7 +261,7 @@ fn unreadable(view: &OverviewView) -> Markup {
         @for of in &view.quarantined {
             p class="problem" {
                 (counted(of.messages.into(), "message")) @if of.more { " or more" } " of " b { (of.name) }
-                " could not be read since " (page::time(of.since)) ", so no tickets were created. No alert is lost if this is corrected soon: a message is stored for a limited time. Last reason: "
+                " could not be read since " (page::time(of.since)) ", so no tickets were created. No alert is lost if this is corrected soon: a message is stored for " (counted(view.retention_days, "day")) ". Last reason: "
                 (reason(&of.field, &of.problem))
                 ". " a href=(of.path) { "Look at the messages of " (of.name) }
             }
@@ -294,6 +310,7 @@ mod tests {
             live: None,
             rejected: vec![],
             quarantined: vec![],
+            retention_days: 14,
             held: vec![],
             sources: vec![],
             steps: vec![

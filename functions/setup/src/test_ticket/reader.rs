@@ -12,6 +12,7 @@ use store::{Connection, PartnerItems, TestTicket, Versioned};
 
 use crate::context::Setup;
 use crate::http::problem::Problem;
+use crate::overview::reader::read_issue;
 use crate::tenants::reader::read_tenants;
 use crate::test_ticket::state::TestState;
 use crate::test_ticket::view::{LastTestView, TenantOption, TestTicketView};
@@ -26,6 +27,7 @@ pub(super) async fn read(
         setup.table().test_ticket.get(partner),
     );
     let ((_, config), Versioned { value: test, .. }) = (config?, test?);
+    let issue = read_issue(setup, partner, &config).await?;
     let PartnerConfig {
         items, mappings, ..
     } = config;
@@ -48,6 +50,7 @@ pub(super) async fn read(
             last,
             tenants: vec![],
             hindrance: Some(hindrance(connection.as_ref())),
+            issue,
         });
     };
     let mappings = mappings.into_iter();
@@ -62,6 +65,7 @@ pub(super) async fn read(
         last,
         tenants,
         hindrance,
+        issue,
     })
 }
 

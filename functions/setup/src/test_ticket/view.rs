@@ -8,6 +8,8 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::activity::view::ticket_link;
+use crate::http::input::capitalized;
+use crate::overview::view::IssueView;
 use crate::step::SetupStep;
 use crate::tenants::search::{HELP, MAX_OPTIONS};
 use crate::test_ticket::state::TestState;
@@ -24,6 +26,9 @@ pub(super) struct TestTicketView {
     /// Why no test is possible now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hindrance: Option<&'static str>,
+    /// What may keep a test from becoming a ticket now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) issue: Option<IssueView>,
 }
 
 /// A mapped tenant.
@@ -80,6 +85,13 @@ pub(super) fn render(view: &TestTicketView) -> Markup {
         @if let Some(hindrance) = view.hindrance {
             p class="note" { (hindrance) }
         } @else {
+            @if let Some(issue) = &view.issue {
+                p class="problem" {
+                    (capitalized(&issue.words)) @if let Some(since) = issue.since { ", since " (page::time(since)) } ". "
+                    "A test may have to wait until that is mended: see "
+                    a href=(SetupStep::Overview.path()) { "Overview" } "."
+                }
+            }
             form method="post" action=(PATH) {
                 label for="tenant" { "Tenant" }
                 @if view.tenants.len() > MAX_OPTIONS {
@@ -181,6 +193,10 @@ mod tests {
                     company: "Acme Dental Ltd".to_owned(),
                 }],
                 hindrance: None,
+                issue: (name == "blocked").then(|| IssueView {
+                    words: "ConnectWise refuses the keys".to_owned(),
+                    since: None,
+                }),
             };
             let page = render(&view);
             insta::assert_snapshot!(name, crate::page::lines(&page));

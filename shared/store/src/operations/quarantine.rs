@@ -123,6 +123,12 @@ impl QuarantineStore {
         Self { retention, ..self }
     }
 
+    /// How many days a message is stored.
+    #[must_use]
+    pub fn retention_days(&self) -> u64 {
+        self.retention.as_hours().unsigned_abs() / 24
+    }
+
     /// Stores a message. A repetition changes nothing, also after a person handled it.
     ///
     /// # Errors

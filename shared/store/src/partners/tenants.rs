@@ -1,7 +1,7 @@
 //! A partner's tenants with their mappings: `P#<partner>#tenants` with `T#<tenant>`.
 //!
-//! `P#<partner>` with `tenants` counts the changes of tenants, so that a reader knows whether its copy of the list is
-//! still exact. It does not count the days in `sent_on`.
+//! `P#<partner>` with `tenants` counts the changes of tenants, so that a reader knows whether its
+//! copy of the list is still exact. It does not count the days in `sent_on`.
 //!
 //! A tenant's item also has an attribute `sent_on#<source>` for each source that sent messages for
 //! it, with the day of the last one.

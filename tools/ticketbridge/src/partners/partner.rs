@@ -30,7 +30,7 @@ pub(super) struct PartnerStatus {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Issue {
     pub(super) words: String,
-    pub(super) since: Timestamp,
+    pub(super) since: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -102,7 +102,7 @@ fn status_lines(status: &PartnerStatus) -> String {
     let mut lines = details([
         ("Health", Some(words(&status.condition).to_owned())),
         ("Issue", issue.map(|of| of.words.clone())),
-        ("Issue since", issue.map(|of| time(of.since))),
+        ("Issue since", issue.and_then(|of| of.since).map(time)),
         ("Keys last accepted", status.accepted_at.map(time)),
         ("Waiting for a person", Some(waiting)),
         ("Open tickets", Some(open)),

@@ -94,6 +94,7 @@ pub(crate) async fn list(
         names: names(&setup, &messages).await?,
         source: query.source,
         messages,
+        retention_days: stored.retention_days(),
         next,
     };
     let content = render_list(&view)?;

@@ -23,6 +23,8 @@ pub(super) struct MessagesView {
     /// Only messages of this source.
     pub(super) source: Option<SourceId>,
     pub(super) messages: Vec<MessageRow>,
+    /// How long each is stored.
+    pub(super) retention_days: u64,
     #[serde(skip)]
     pub(super) names: BTreeMap<SourceId, String>,
     pub(super) next: Option<PageStart>,
@@ -101,7 +103,7 @@ pub(super) fn render_list(view: &MessagesView) -> Result<Markup, Problem> {
         @else {
             p {
                 "No ticket was created for these messages. Correct the mapping of the source, or ask the vendor to send what is missing. \
-                 Then replay the messages: they are read again as if they had just arrived. They are stored for a limited time."
+                 Then replay the messages: they are read again as if they had just arrived. Each is stored for " (counted(view.retention_days, "day")) "."
             }
         }
         @for (source, count, only, of) in &replays {
@@ -231,6 +233,7 @@ mod tests {
             can_manage: true,
             source: None,
             names: [(source, "Backup & more".to_owned())].into(),
+            retention_days: 14,
             next: PageStart::try_from(message.id.clone()).ok(),
             messages: vec![message],
         };

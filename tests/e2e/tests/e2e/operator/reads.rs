@@ -88,6 +88,12 @@ async fn a_status_counts_waiting_alerts_and_open_tickets() {
     env.operate("PUT", NORTHWIND, &off, 200).await;
     let status = get(&env, &format!("{NORTHWIND}/status")).await;
     assert_eq!(status["condition"], "suspended", "{status}");
+    let on = json!({ "enabled": true });
+    env.operate("PUT", NORTHWIND, &on, 200).await;
+    env.database.corrupt_breaker().await;
+    let status = get(&env, &format!("{NORTHWIND}/status")).await;
+    assert_eq!(status["condition"], "issue", "{status}");
+    assert!(status["issue"].get("since").is_none(), "{status}");
     let new = json!({ "name": "Contoso" });
     let contoso = "/v1/operator/partners/contoso";
     env.operate("PUT", contoso, &new, 201).await;

@@ -150,6 +150,9 @@ async fn the_list_is_filtered_and_searched() {
     ] {
         browser.get(&format!("activity?{query}")).await.expect(422);
     }
+    let reversed = "activity?since=2026-11-02&until=2026-11-01";
+    let page = browser.get(reversed).await.expect(422).text;
+    assert_eq!(page.matches("until-problem").count(), 2, "{page}");
 }
 
 #[tokio::test]

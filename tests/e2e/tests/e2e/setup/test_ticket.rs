@@ -278,6 +278,8 @@ async fn a_test_saved_but_not_sent_is_sent_on_the_next_request() {
 async fn the_page_explains_a_blocked_test() {
     let mut env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
+    let view = browser.get_json("test").await.expect(200).json();
+    assert!(view.get("issue").is_none(), "{view}");
     let missing = json!({ "missing_rights": ["service_tickets.add"] });
     env.connectwise.set_faults(missing).await;
     let wish = json!({ "tenant": TENANT, "category": "operations" });
@@ -296,6 +298,11 @@ async fn the_page_explains_a_blocked_test() {
     env.worker.work().await;
     let view = browser.get_json("test").await.expect(200).json();
     assert_eq!(view["last"]["state"], "withdrawn");
+    // What may delay the next is named beforehand.
+    env.database.corrupt_breaker().await;
+    let view = browser.get_json("test").await.expect(200).json();
+    let issue = view["issue"]["words"].as_str().unwrap();
+    assert!(issue.contains("cannot be read now"), "{view}");
 }
 
 #[tokio::test]
