@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use connectwise::Error;
+use connectwise::{Client, Error};
 use domain::alert::event::Payload;
 use domain::alert::record::Record;
 use domain::setup::ticket_links::{CompanyRecordName, LookupKey, lookup_lifetime};
@@ -206,10 +206,15 @@ async fn ask(
             return None;
         }
     };
-    match client
-        .company_record(request.company, &request.name, end)
-        .await
-    {
+    let look_up = async |client: Client| {
+        let found = client.company_record(request.company, &request.name, end);
+        found.await
+    };
+    let mut found = look_up(client).await;
+    if let Some(client) = connection.client_after(found.as_ref().err()).await {
+        found = look_up(client).await;
+    }
+    match found {
         Ok(found) => Some(new_lookup(found, now)),
         Err(err) if is_refusal(&err) => {
             tracing::warn!(error = %err, "ConnectWise refuses to look up a record of a company");

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use connections::{AfterCall, ClientError, Connections, RefusalScope, RefusedCall};
-use connectwise::{Client, Failure, Suspicion};
+use connectwise::{Client, Error, Failure, Suspicion};
 use domain::connection::breaker::{CallOutcome, exceeds_queue_wait};
 use domain::{Blocked, PartnerId, Reaction};
 use jiff::{SignedDuration, Timestamp};
@@ -53,21 +53,32 @@ impl<'a> PartnerConnection<'a> {
         Ok(self.connections.clients.get(&self.partner, site).await?)
     }
 
-    /// Reads from ConnectWise. Success closes the breaker's count of failures.
-    pub(crate) async fn read<T>(
-        &self,
-        call: impl AsyncFnOnce(&Client, Instant) -> Result<T, TicketError>,
-    ) -> Result<T, TicketError> {
-        let client = self.client().await?;
-        let answer = call(&client, self.deadline()).await?;
-        self.record_outcome(CallOutcome::Works).await;
-        Ok(answer)
+    /// The client for a second attempt, if ConnectWise refused the keys of the first: they may have
+    /// been rotated, so they are read again once. A refused call has written nothing.
+    pub(crate) async fn client_after(&self, first: Option<&Error>) -> Option<Client> {
+        if first != Some(&Error::KeysRefused)
+            || !self.connections.clients.invalidate_keys(&self.partner)
+        {
+            return None;
+        }
+        self.client().await.ok()
     }
 
-    /// Drops the cached keys after ConnectWise refused them. Returns whether other keys may be
-    /// read now: they may have been rotated.
-    pub(crate) fn refresh_keys(&self) -> bool {
-        self.connections.clients.invalidate_keys(&self.partner)
+    /// Reads from ConnectWise. Success closes the breaker's count of failures.
+    pub(crate) async fn read<T, Calls>(
+        &self,
+        calls: impl Fn(Client, Instant) -> Calls,
+    ) -> Result<T, TicketError>
+    where
+        Calls: Future<Output = Result<T, TicketError>>,
+    {
+        let mut answer = calls(self.client().await?, self.deadline()).await;
+        if let Some(client) = self.client_after(refused_call(&answer)).await {
+            answer = calls(client, self.deadline()).await;
+        }
+        let answer = answer?;
+        self.record_outcome(CallOutcome::Works).await;
+        Ok(answer)
     }
 
     /// What a failure of the step asks for. A refusal counts against the connection only if a plain
@@ -129,6 +140,11 @@ impl<'a> PartnerConnection<'a> {
             AfterCall::Continue
         })
     }
+}
+
+/// The call that failed, if nothing was written.
+pub(crate) fn refused_call<T>(answer: &Result<T, TicketError>) -> Option<&Error> {
+    answer.as_ref().err().and_then(TicketError::call)
 }
 
 /// Combines what a failure asks for with what it means for the connection. An alert whose wait is

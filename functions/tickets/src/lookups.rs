@@ -6,7 +6,6 @@ use connections::{Connections, found_ticket};
 use connectwise::Error;
 use domain::alert::blocked::BlockedSince;
 use domain::alert::record::{Claim, OpenTicket, Recheck, Record};
-use domain::connection::breaker::CallOutcome;
 use domain::setup::rights;
 use domain::ticketing::lookup::{Search, apply_inspection, apply_recheck_search, apply_search};
 use domain::ticketing::prior_tickets::adopt_prior_tickets;
@@ -89,8 +88,8 @@ impl Lookups<'_> {
         };
         let connection = self.connection(&record, case);
         let observed = connection
-            .read(async |client, deadline| {
-                observe_ticket(client, claim, ticket_id, &live.settings, deadline).await
+            .read(|client, deadline| async move {
+                observe_ticket(&client, claim, ticket_id, &live.settings, deadline).await
             })
             .await;
         let observed = match observed {
@@ -151,8 +150,9 @@ impl Lookups<'_> {
         let connection = self.connection(&record, case);
         let settings = case.settings();
         let found = connection
-            .read(async |client, deadline| {
-                find_tickets_of_alert(client, &record, settings, deadline).await
+            .read(|client, deadline| {
+                let record = &record;
+                async move { find_tickets_of_alert(&client, record, settings, deadline).await }
             })
             .await;
         let found = match found {
@@ -191,7 +191,8 @@ impl Lookups<'_> {
     ) -> Result<StepOutcome, store::Error> {
         let partner = record.key.partner.clone();
         let connection = self.connection(&record, case);
-        let has_tickets = match connection.read(has_any_ticket).await {
+        let has_any = |client, deadline| async move { has_any_ticket(&client, deadline).await };
+        let has_tickets = match connection.read(has_any).await {
             Ok(has_tickets) => has_tickets,
             Err(err) => return self.fail(stored, record, &err, &connection, case).await,
         };
@@ -232,13 +233,13 @@ impl Lookups<'_> {
     ) -> Result<StepOutcome, store::Error> {
         let connection = self.connection(&record, case);
         let ticket = connection
-            .read(
-                async |client, deadline| match client.ticket(open.ticket_id, deadline).await {
+            .read(|client, deadline| async move {
+                match client.ticket(open.ticket_id, deadline).await {
                     Ok(ticket) => Ok(Some(ticket)),
                     Err(Error::NotFound { .. }) => Ok(None),
                     Err(err) => Err(TicketError::Read(err)),
-                },
-            )
+                }
+            })
             .await;
         let ticket = match ticket {
             Ok(ticket) => ticket.map(|ticket| found_ticket(&ticket, case.settings())),
@@ -281,19 +282,20 @@ impl Lookups<'_> {
         let sentinels = index
             .map(|index| index.sentinels(board))
             .unwrap_or_default();
-        let (client, deadline) = (connection.client().await?, connection.deadline());
-        let search =
-            find_tickets(&client, ticket_ref, sentinels, case.settings(), deadline).await?;
-        if search == Search::Blind {
-            let store = SentinelStore {
-                alerts: self.alerts,
-            };
-            store
-                .drop_missing(&record.key.partner, board, &client, case, deadline)
-                .await?;
-        }
-        connection.record_outcome(CallOutcome::Works).await;
-        Ok(search)
+        let store = SentinelStore {
+            alerts: self.alerts,
+        };
+        let search = |client, deadline| async move {
+            let settings = case.settings();
+            let search = find_tickets(&client, ticket_ref, sentinels, settings, deadline).await?;
+            if search == Search::Blind {
+                store
+                    .drop_missing(&record.key.partner, board, &client, case, deadline)
+                    .await?;
+            }
+            Ok(search)
+        };
+        connection.read(search).await
     }
 
     /// Ends a step whose lookup failed. The lookup is made again later.

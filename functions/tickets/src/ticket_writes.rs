@@ -19,7 +19,7 @@ use store::{Alerts, RecordWrite};
 
 use crate::case::AlertCase;
 use crate::company_records::{CompanyRecord, CompanyRecords, LookupRequest, is_refusal};
-use crate::connection::PartnerConnection;
+use crate::connection::{PartnerConnection, refused_call};
 use crate::made_write::MadeWrite;
 use crate::outcome::{MessageOutcome, StepOutcome, count_effect};
 use crate::records::{RecordWriter, WriteFailure};
@@ -306,16 +306,14 @@ fn new_claim<'a>(
     Some((claim, work))
 }
 
-/// Makes the call. Keys that are refused may have been rotated, so they are read again once. A note
-/// that only explains is skipped if ConnectWise refuses it and nothing else.
+/// Makes the call. A note that only explains is skipped if ConnectWise refuses it and nothing else.
 async fn call(
     record: &Record,
     claim: &Claim,
     work: Work<'_>,
     connection: &PartnerConnection<'_>,
 ) -> Result<WriteResult, TicketError> {
-    let attempt = async || {
-        let client = connection.client().await?;
+    let write = async |client| {
         let calls = TicketCalls {
             client,
             record,
@@ -324,10 +322,9 @@ async fn call(
         };
         calls.write().await
     };
-    let mut result = attempt().await;
-    let refused = matches!(&result, Err(err) if err.call() == Some(&Error::KeysRefused));
-    if refused && connection.refresh_keys() {
-        result = attempt().await;
+    let mut result = write(connection.client().await?).await;
+    if let Some(client) = connection.client_after(refused_call(&result)).await {
+        result = write(client).await;
     }
     if let Err(err) = &result
         && is_optional_note_refused(work.step, err)

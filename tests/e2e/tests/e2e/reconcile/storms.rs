@@ -2,6 +2,7 @@
 
 use domain::Blocked;
 use domain::alert::storm::StormRule;
+use domain::monitoring::pipeline::Schedule;
 use domain::wire::message::Message;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -107,6 +108,20 @@ async fn a_storm_has_one_ticket_that_lists_its_alerts_and_is_closed_when_all_are
     assert_eq!(storm_tickets(&env).await[0]["closedFlag"], true);
     assert!(!has_storm(&env).await);
     assert_eq!(env.connectwise.tickets().await.len(), 4);
+}
+
+#[tokio::test]
+async fn reconcile_is_due_at_once_when_a_storm_begins() {
+    let mut env = environment().await;
+    let is_due = async |env: &TestEnvironment| {
+        let now = after(Timestamp::now(), 60);
+        let due = env.schedule.due.list(Schedule::Reconcile, now, 9).await;
+        due.unwrap().contains(&partner())
+    };
+    raise(&mut env, 0..3).await;
+    assert!(!is_due(&env).await, "no storm yet");
+    raise(&mut env, 3..4).await;
+    assert!(is_due(&env).await);
 }
 
 #[tokio::test]

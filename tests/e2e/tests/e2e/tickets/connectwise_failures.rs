@@ -1,6 +1,6 @@
 //! ConnectWise refuses a call, fails, or loses its answer.
 
-use crate::environment::{TestEnvironment, raised_event, resolved_event, settings};
+use crate::environment::{TestEnvironment, partner, raised_event, resolved_event, settings};
 use domain::{Blocked, TicketTarget};
 use serde_json::json;
 
@@ -85,6 +85,32 @@ async fn refused_keys_are_read_again_once_and_then_block() {
     assert_eq!(record.blocked.unwrap().reason, Blocked::ConnectionBroken);
     assert!(record.claim.is_none());
     assert_eq!(env.dead_letter_queue.count().await, 0);
+}
+
+#[tokio::test]
+async fn replaced_keys_are_read_again_by_the_message_whose_call_is_refused() {
+    // The old keys are known to the worker, and are refused first for a new ticket, or for the search
+    // that follows a lost answer.
+    for first in ["new", "lost"] {
+        let mut env = TestEnvironment::new().await;
+        env.put_keys("replaced").await;
+        env.set_fault("outage", true).await;
+        let lost = env.post_and_take(&[raised_event("e1", "lost", 0)]).await;
+        let lost = env.worker.handle_at(lost, 0).await;
+        assert_eq!(lost.len(), 1, "received again later");
+        env.set_fault("outage", false).await;
+        env.put_keys("tbPrivateKey01").await;
+        let messages = match first {
+            "new" => env.post_and_take(&[raised_event("e2", "new", 0)]).await,
+            _ => lost,
+        };
+        env.worker.handle_until_done(messages, 1, 1).await;
+        let record = env.record(first).await.unwrap();
+        assert!(record.open().is_some(), "{first}: {record:?}");
+        assert_eq!(env.connectwise.tickets().await.len(), 1, "{first}");
+        let breaker = env.config.breaker.get(&partner()).await.unwrap();
+        assert!(breaker.open.is_none(), "{first}: {breaker:?}");
+    }
 }
 
 #[tokio::test]
