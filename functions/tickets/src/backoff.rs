@@ -64,6 +64,26 @@ mod tests {
         assert_ne!(back_off(1, "a"), back_off(1, "b"));
     }
 
+    #[test]
+    fn a_message_that_is_due_at_a_time_is_received_then_or_a_little_later() {
+        for (after, latest) in [(4, 5), (600, 610)] {
+            let (after, latest) = (Duration::from_secs(after), Duration::from_secs(latest));
+            for id in ["6f1b", "c0de", ""] {
+                let delay = delay(Some(after), 1, id);
+                assert!(
+                    delay >= after && delay <= latest,
+                    "{after:?} {id}: {delay:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_is_seldom_received_after_thirty_receipts() {
+        assert!(delay(None, MAX_RECEIPTS - 1, "m") < SELDOM);
+        assert_eq!(delay(None, MAX_RECEIPTS, "m"), SELDOM);
+    }
+
     /// Reads a number of the queue from the template.
     fn queue_property(name: &str) -> u64 {
         let template = include_str!("../../../infra/template.yaml");

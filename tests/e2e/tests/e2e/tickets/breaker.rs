@@ -140,6 +140,28 @@ async fn a_refusal_of_replaced_keys_does_not_open_the_breaker() {
 }
 
 #[tokio::test]
+async fn each_write_that_succeeds_ends_the_count_of_failures() {
+    let mut env = TestEnvironment::new().await;
+    let mut repeat = raised_event("e2", "a1", 1);
+    repeat["data"]["severity"] = json!("critical");
+    let writes = [
+        ("a new ticket", raised_event("e1", "a1", 0)),
+        ("another priority", repeat),
+        ("a close", resolved_event("e3", "a1", 2)),
+    ];
+    for (what, event) in writes {
+        let store = &env.config.breaker;
+        let failing = store.record_failure(&partner(), Timestamp::now()).await;
+        assert!(failing.unwrap().failing_since.is_some());
+        let before = env.connectwise.calls().await.len();
+        env.deliver(&event).await;
+        assert!(env.connectwise.calls().await.len() > before, "{what}");
+        let breaker = env.config.breaker.get(&partner()).await.unwrap();
+        assert_eq!(breaker.failing_since, None, "{what}");
+    }
+}
+
+#[tokio::test]
 async fn a_retry_after_holds_for_all_workers() {
     let mut env = TestEnvironment::new().await;
     env.set_fault("rate_limit_per_minute", 1).await;
