@@ -1,7 +1,16 @@
+use jiff::civil::Date;
+
 use super::*;
-use crate::alert::event::Severity;
+use crate::SnapshotId;
+use crate::alert::event::{AlertChange, Severity};
+use crate::alert::figures::AlertFigures;
 use crate::alert::fold::fold;
-use crate::fixtures::{RETENTION, SETTLE, at, claim, duplicate, key, open, raised, resolved};
+use crate::alert::resolution::Resolution;
+use crate::alert::trail::StepKind;
+use crate::fixtures::{
+    RETENTION, SETTLE, at, claim, duplicate, event, key, open, particulars, raised, resolved,
+};
+use crate::time::later;
 
 /// A record with a close that was given up.
 fn close_given_up() -> Record {
@@ -233,4 +242,160 @@ fn who_closed_a_ticket_has_a_word() {
     for (by, word) in words {
         assert_eq!(by.as_str(), word);
     }
+}
+
+#[test]
+fn a_tombstone_keeps_only_what_an_old_event_needs() {
+    let mut record = open(&[raised(1), raised(5)]).with_closed(77, 1, ClosedBy::Technician, at(9));
+    record.desired.resolution = Some(Resolution::Expired { at: at(8) });
+    let counts = record.figures.days.entry(Date::constant(2026, 9, 21));
+    counts.or_default().raised = 2;
+    let kept = (
+        record.occurrence,
+        record.actual.clone(),
+        record.desired.last.clone(),
+    );
+    let tombstone = record.clone().shrink(RETENTION, later(at(9), RETENTION));
+    let left = (
+        tombstone.occurrence,
+        tombstone.actual.clone(),
+        tombstone.desired.last.clone(),
+    );
+    assert_eq!(left, kept);
+    assert!(record.desired.active && !tombstone.desired.active);
+    assert_eq!(tombstone.desired.details, None);
+    assert_eq!(tombstone.desired.resolution, None);
+    assert_eq!(tombstone.summary, None);
+    assert_ne!(record.folded, tombstone.folded, "no repeats");
+    assert_ne!(record.raises, tombstone.raises);
+    assert_eq!(tombstone.raises, RecentRaises::default());
+    assert_eq!(tombstone.trail, Trail::default());
+    assert_eq!(tombstone.figures, AlertFigures::default());
+    assert_eq!(
+        (record.listed_at().is_some(), tombstone.listed_at()),
+        (true, None)
+    );
+}
+
+#[test]
+fn a_record_with_anything_left_to_do_is_not_reduced() {
+    let over = open(&[raised(1), resolved(8)]).with_closed(77, 1, ClosedBy::Us, at(9));
+    assert_eq!(over.shrinks_at(RETENTION), Some(later(at(9), RETENTION)));
+    let recheck = Recheck {
+        op: Op::Create,
+        ..close_given_up().rechecks[0].clone()
+    };
+    let mut searched = over.clone();
+    searched.rechecks.push(recheck);
+    let reopen = claim(Op::Reopen, &over);
+    for (what, busy) in [
+        ("a claim", over.clone().with_claim(reopen)),
+        (
+            "a block",
+            over.clone().with_blocked(Blocked::Unmapped, None, at(9)),
+        ),
+        ("a search", searched),
+        ("a duplicate", over.clone().with_duplicate(duplicate(1))),
+    ] {
+        assert_eq!(busy.shrinks_at(RETENTION), None, "{what}");
+    }
+}
+
+#[test]
+fn a_blind_search_counts_as_a_visit_that_showed_nothing() {
+    let record = open(&[raised(1)]);
+    let mut create = claim(Op::Create, &record);
+    (create.visits, create.empty_visits) = (3, 1);
+    let seen = record.with_claim(create).with_blind_visit(at(50));
+    let claim = seen.claim.unwrap();
+    assert_eq!(
+        (claim.visits, claim.visited_at, claim.empty_visits),
+        (4, Some(at(50)), 0)
+    );
+}
+
+#[test]
+fn a_search_without_an_answer_is_made_again_soon() {
+    let mut record = close_given_up();
+    let close = record.rechecks[0].clone();
+    let create = Recheck {
+        op: Op::Create,
+        ..close.clone()
+    };
+    record.rechecks.push(create.clone());
+    let delayed = record.with_recheck_delayed(&close, at(5000));
+    assert!(delayed.rechecks[0].at > at(5000), "{:?}", delayed.rechecks);
+    assert_eq!(delayed.rechecks[1], create);
+}
+
+#[test]
+fn a_write_that_is_given_up_again_is_searched_for_twice_again() {
+    let record = close_given_up();
+    let first = record.rechecks[0].clone();
+    let looked = record.with_recheck_done(&first);
+    assert!(looked.rechecks[0].last);
+    let close = claim(Op::Close, &looked);
+    let again = looked
+        .with_claim(close.clone())
+        .with_write_given_up(&close, at(900));
+    assert_eq!(again.rechecks.len(), 1);
+    assert!(!again.rechecks[0].last);
+}
+
+#[test]
+fn a_ticket_ends_the_block_when_it_opens_and_when_it_is_closed() {
+    let blocked = open(&[raised(1)]).with_blocked(Blocked::Unmapped, None, at(9));
+    let ticket = blocked.open().unwrap().clone();
+    assert_eq!(blocked.clone().with_open(ticket).blocked, None);
+    let closed = blocked.with_closed(77, 1, ClosedBy::Technician, at(9));
+    assert_eq!(closed.blocked, None);
+}
+
+#[test]
+fn a_block_ends_only_while_a_claim_brings_the_alert_back() {
+    let blocked = open(&[raised(1)]).with_blocked(Blocked::Unmapped, None, at(9));
+    assert!(blocked.clone().unblock_claimed().blocked.is_some());
+    let close = claim(Op::Close, &blocked);
+    let claimed = Record {
+        claim: Some(close),
+        ..blocked
+    };
+    assert_eq!(claimed.unblock_claimed().blocked, None);
+}
+
+#[test]
+fn a_ticket_that_a_person_asks_for_again_is_in_the_timeline() {
+    let closed = open(&[raised(1)]).with_closed(77, 1, ClosedBy::Technician, at(9));
+    let again = closed.opened_again(at(20));
+    assert_eq!(again.occurrence, 2);
+    let asked = again.trail.steps().into_iter().next_back();
+    let asked = asked.map(|step| (step.at, step.what.clone()));
+    assert_eq!(asked, Some((at(20), StepKind::AskedAgain)));
+}
+
+#[test]
+fn a_snapshot_resolves_only_what_was_received_before_it() {
+    let desired = open(&[raised(1)]).desired;
+    let received = desired.last_received_at.unwrap();
+    let absent = |taken_at| Resolution::Absent {
+        snapshot_id: SnapshotId::parse("s1").unwrap(),
+        taken_at,
+    };
+    assert!(!desired.is_resolved_by(&absent(received)));
+    let after = later(received, SignedDuration::from_nanos(1));
+    assert!(desired.is_resolved_by(&absent(after)));
+}
+
+#[test]
+fn the_text_of_an_older_event_does_not_replace_a_newer_one() {
+    let titled = |second, title: &str| {
+        let mut particulars = particulars();
+        particulars.payload.title = title.to_owned();
+        event(second, AlertChange::Raised(particulars))
+    };
+    let (older, newer) = (titled(1, "older"), titled(5, "newer"));
+    let record = open(&[older.clone(), newer.clone()]).with_payload(newer.payload());
+    assert_eq!(record.text(Some(&older)), newer.payload());
+    let stored = open(&[older.clone(), newer.clone()]).with_payload(older.payload());
+    assert_eq!(stored.text(Some(&newer)), newer.payload());
 }
