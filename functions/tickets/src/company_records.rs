@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use crate::BatchInvocation;
 use crate::case::AlertCase;
 use crate::connection::PartnerConnection;
+use crate::ticket_error::TicketError;
 
 /// A look-up that failed is not made again by this process for this long.
 const FAILED_FOR: SignedDuration = SignedDuration::from_mins(1);
@@ -199,24 +200,13 @@ async fn ask(
     let end = invocation
         .lookup_end()
         .filter(|end| Instant::now() < *end)?;
-    let client = match connection.client().await {
-        Ok(client) => client,
-        Err(err) => {
-            tracing::warn!(error = %err, "no client to look up a record of a company");
-            return None;
-        }
-    };
-    let look_up = async |client: Client| {
+    let look_up = |client: Client| async move {
         let found = client.company_record(request.company, &request.name, end);
-        found.await
+        found.await.map_err(TicketError::Read)
     };
-    let mut found = look_up(client).await;
-    if let Some(client) = connection.client_after(found.as_ref().err()).await {
-        found = look_up(client).await;
-    }
-    match found {
+    match connection.call(look_up).await {
         Ok(found) => Some(new_lookup(found, now)),
-        Err(err) if is_refusal(&err) => {
+        Err(err) if err.call().is_some_and(is_refusal) => {
             tracing::warn!(error = %err, "ConnectWise refuses to look up a record of a company");
             Some(new_lookup(None, now))
         }

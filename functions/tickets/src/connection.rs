@@ -48,20 +48,26 @@ impl<'a> PartnerConnection<'a> {
         self.case.invocation.calls_end()
     }
 
-    pub(crate) async fn client(&self) -> Result<Client, TicketError> {
+    async fn client(&self) -> Result<Client, TicketError> {
         let site = self.case.site.as_ref().ok_or(ClientError::NotSetUp)?;
         Ok(self.connections.clients.get(&self.partner, site).await?)
     }
 
-    /// The client for a second attempt, if ConnectWise refused the keys of the first: they may have
-    /// been rotated, so they are read again once. A refused call has written nothing.
-    pub(crate) async fn client_after(&self, first: Option<&Error>) -> Option<Client> {
-        if first != Some(&Error::KeysRefused)
-            || !self.connections.clients.invalidate_keys(&self.partner)
-        {
-            return None;
+    /// Makes calls to ConnectWise. Keys that are refused may have been rotated, so they are read
+    /// again once. A refused call has written nothing.
+    pub(crate) async fn call<T, Calls>(
+        &self,
+        calls: impl Fn(Client) -> Calls,
+    ) -> Result<T, TicketError>
+    where
+        Calls: Future<Output = Result<T, TicketError>>,
+    {
+        let first = calls(self.client().await?).await;
+        let refused = matches!(&first, Err(err) if err.call() == Some(&Error::KeysRefused));
+        if refused && self.connections.clients.invalidate_keys(&self.partner) {
+            return calls(self.client().await?).await;
         }
-        self.client().await.ok()
+        first
     }
 
     /// Reads from ConnectWise. Success closes the breaker's count of failures.
@@ -72,11 +78,7 @@ impl<'a> PartnerConnection<'a> {
     where
         Calls: Future<Output = Result<T, TicketError>>,
     {
-        let mut answer = calls(self.client().await?, self.deadline()).await;
-        if let Some(client) = self.client_after(refused_call(&answer)).await {
-            answer = calls(client, self.deadline()).await;
-        }
-        let answer = answer?;
+        let answer = self.call(|client| calls(client, self.deadline())).await?;
         self.record_outcome(CallOutcome::Works).await;
         Ok(answer)
     }
@@ -140,11 +142,6 @@ impl<'a> PartnerConnection<'a> {
             AfterCall::Continue
         })
     }
-}
-
-/// The call that failed, if nothing was written.
-pub(crate) fn refused_call<T>(answer: &Result<T, TicketError>) -> Option<&Error> {
-    answer.as_ref().err().and_then(TicketError::call)
 }
 
 /// Combines what a failure asks for with what it means for the connection. An alert whose wait is

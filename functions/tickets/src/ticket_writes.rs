@@ -19,7 +19,7 @@ use store::{Alerts, RecordWrite};
 
 use crate::case::AlertCase;
 use crate::company_records::{CompanyRecord, CompanyRecords, LookupRequest, is_refusal};
-use crate::connection::{PartnerConnection, refused_call};
+use crate::connection::PartnerConnection;
 use crate::made_write::MadeWrite;
 use crate::outcome::{MessageOutcome, StepOutcome, count_effect};
 use crate::records::{RecordWriter, WriteFailure};
@@ -313,7 +313,7 @@ async fn call(
     work: Work<'_>,
     connection: &PartnerConnection<'_>,
 ) -> Result<WriteResult, TicketError> {
-    let write = async |client| {
+    let write = |client| async move {
         let calls = TicketCalls {
             client,
             record,
@@ -322,10 +322,7 @@ async fn call(
         };
         calls.write().await
     };
-    let mut result = write(connection.client().await?).await;
-    if let Some(client) = connection.client_after(refused_call(&result)).await {
-        result = write(client).await;
-    }
+    let result = connection.call(write).await;
     if let Err(err) = &result
         && is_optional_note_refused(work.step, err)
         && connection.is_alone(err).await

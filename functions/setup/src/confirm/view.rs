@@ -7,7 +7,6 @@ use store::{Connection, Versioned};
 
 use crate::backlog::count::{Backlog, BacklogCounts};
 use crate::checklist::{MissingPart, counted};
-use crate::http::input::capitalized;
 use crate::overview::view::IssueView;
 use crate::page;
 use crate::step::SetupStep;
@@ -80,7 +79,7 @@ pub(super) fn render(view: &ConfirmView) -> Markup {
             p class=[view.issue.is_none().then_some("good")] { "Ticketbridge is live" @if let Some(at) = view.confirmed_at { " since " (page::time(at)) } "." }
             @if let Some(issue) = &view.issue {
                 p class="problem" {
-                    (capitalized(&issue.words)) @if let Some(since) = issue.since { ", since " (page::time(since)) } ". "
+                    (issue.sentence())
                     a href=(SetupStep::Overview.path()) { "Overview" } " says what it means for tickets, and what to do."
                 }
             }

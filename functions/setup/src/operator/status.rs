@@ -19,7 +19,7 @@ use crate::http::input::PathParam;
 use crate::http::problem::Problem;
 use crate::http::response::json_response;
 use crate::operator::partners::existing;
-use crate::overview::reader::{issue, waiting_view};
+use crate::overview::reader::{issue, read_health, waiting_view};
 use crate::overview::view::IssueView;
 use crate::partner_names::PartnerNames;
 use crate::tenants::reader::read_tenants;
@@ -88,18 +88,18 @@ pub(super) async fn get(
     let (id, partner, _) = existing(&setup, partner).await?;
     let (config, health, open, last_alert_at) = tokio::join!(
         read_tenants(&setup, &id, invocation.now()),
-        setup.table().health.get(&id),
+        read_health(&setup, &id),
         count_open(&setup, &id),
         last_alert_at(&setup, &id, invocation.now()),
     );
-    let ((_, config), health) = (config?, health?.value);
+    let (_, config) = config?;
     let (open_tickets, open_tickets_complete) = open?;
     let waiting = read_waiting(&setup.alerts, setup.table(), &id, &config).await?;
     let is_set_up = condition_of_set_up(&partner, &config);
     let breaker = config.items.breaker.clone();
     let names = PartnerNames::read(setup.access(), config).await?;
     let issue = match is_set_up {
-        None => issue(&health, breaker.as_ref(), &names),
+        None => issue(health.as_ref(), breaker.as_ref(), &names),
         Some(_) => None,
     };
     let condition = match (is_set_up, &issue) {
@@ -112,7 +112,7 @@ pub(super) async fn get(
         name: partner.name,
         condition,
         issue,
-        accepted_at: health.taken_at,
+        accepted_at: health.and_then(|health| health.taken_at),
         waiting: waiting_response(&waiting, &names),
         open_tickets,
         open_tickets_complete,

@@ -53,18 +53,15 @@ pub(super) async fn read(
         access.partners.get(partner),
         read_tenants(setup, partner, now),
         access.contacts.get(partner),
-        table.health.get(partner),
+        read_health(setup, partner),
         table.closing_holds.get_held(partner),
         table.rejected.get_all(partner, now),
         table.quarantine.waiting(partner, None),
         table.source_activity.get_all(partner),
     );
-    if let Err(err) = &health {
-        tracing::error!(error = %err, "failed to read the partner's health");
-    }
     let ((_, config), contacts) = (config?, contacts?.value);
-    let connection_is_unknown = health.is_err() || config.items.breaker.is_none();
-    let health = health.unwrap_or_default().value;
+    let connection_is_unknown = health.is_none() || config.items.breaker.is_none();
+    let health = health.unwrap_or_default();
     let connection = config.items.connection.as_ref();
     let is_live = connection.is_some_and(|connection| connection.confirmed);
     let (breaker, settings) = (config.items.breaker.clone(), config.items.settings.clone());
@@ -129,19 +126,30 @@ pub(crate) async fn read_issue(
     partner: &PartnerId,
     config: &PartnerConfig,
 ) -> Result<Option<IssueView>, Problem> {
-    let health = setup.table().health.get(partner).await?.value;
+    let health = read_health(setup, partner).await;
     let names = PartnerNames::read(setup.access(), config.clone()).await?;
-    Ok(issue(&health, config.items.breaker.as_ref(), &names))
+    let breaker = config.items.breaker.as_ref();
+    Ok(issue(health.as_ref(), breaker, &names))
 }
 
-/// The first open incident in a few words, or else the open breaker. A breaker that cannot be read
-/// may be open.
+/// What the last checks found. `None` if it cannot be read: no page fails for that.
+pub(crate) async fn read_health(setup: &Setup, partner: &PartnerId) -> Option<Health> {
+    let health = setup.table().health.get(partner).await;
+    if let Err(err) = &health {
+        tracing::error!(error = %err, "failed to read the partner's health");
+    }
+    Some(health.ok()?.value)
+}
+
+/// The first open incident in a few words, or else the open breaker. An incident or a breaker that
+/// cannot be read may be open.
 pub(crate) fn issue(
-    health: &Health,
+    health: Option<&Health>,
     breaker: Option<&Breaker>,
     names: &PartnerNames,
 ) -> Option<IssueView> {
-    let incident = health.open_incidents().next().map(|incident| {
+    let incident = health.and_then(|health| health.open_incidents().next());
+    let incident = incident.map(|incident| {
         let (tenant, source) = (
             |id: &TenantId| names.tenant(id),
             |id: &SourceId| names.source(id),
@@ -151,14 +159,11 @@ pub(crate) fn issue(
             Some(incident.since),
         )
     });
-    let of_breaker = || match breaker {
-        Some(breaker) => {
-            let open = breaker.open.as_ref()?;
-            Some((describe(&open.reason), Some(open.since)))
-        }
-        None => Some((CONNECTION_IS_UNKNOWN.to_owned(), None)),
-    };
-    let (words, since) = incident.or_else(of_breaker)?;
+    let open = breaker.and_then(|breaker| breaker.open.as_ref());
+    let open = open.map(|open| (describe(&open.reason), Some(open.since)));
+    let is_unknown = health.is_none() || breaker.is_none();
+    let unknown = is_unknown.then(|| (CONNECTION_IS_UNKNOWN.to_owned(), None));
+    let (words, since) = incident.or(open).or(unknown)?;
     Some(IssueView { words, since })
 }
 

@@ -70,6 +70,13 @@ pub(crate) struct IssueView {
     pub(crate) since: Option<Timestamp>,
 }
 
+impl IssueView {
+    /// The issue as a sentence.
+    pub(crate) fn sentence(&self) -> Markup {
+        html! { (capitalized(&self.words)) @if let Some(since) = self.since { ", since " (page::time(since)) } ". " }
+    }
+}
+
 /// Alerts that become tickets only after a person acts.
 #[derive(Serialize)]
 pub(crate) struct WaitingView {

@@ -8,7 +8,6 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::activity::view::ticket_link;
-use crate::http::input::capitalized;
 use crate::overview::view::IssueView;
 use crate::step::SetupStep;
 use crate::tenants::search::{HELP, MAX_OPTIONS};
@@ -87,7 +86,7 @@ pub(super) fn render(view: &TestTicketView) -> Markup {
         } @else {
             @if let Some(issue) = &view.issue {
                 p class="problem" {
-                    (capitalized(&issue.words)) @if let Some(since) = issue.since { ", since " (page::time(since)) } ". "
+                    (issue.sentence())
                     "A test may have to wait until that is mended: see "
                     a href=(SetupStep::Overview.path()) { "Overview" } "."
                 }

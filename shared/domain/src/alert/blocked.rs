@@ -69,7 +69,7 @@ pub enum BlockClass {
     /// A person, because ConnectWise refused a call because of this alert. Such a call is retried
     /// only at the request of reconcile or a person.
     Refusal,
-    /// The end of what a person chose to have no ticket for, or no ticket of its own.
+    /// The end of a rule or a decision of a person, such as maintenance or a storm.
     Hold,
 }
 

@@ -143,10 +143,11 @@ impl DayCounts {
                 Some(blocked.class())
             })
         };
-        if blocks().any(|class| class == BlockClass::Outage) {
+        let is_outage = |class| class == BlockClass::Outage;
+        if blocks().any(is_outage) {
             self.late += 1;
         }
-        if blocks().all(|class| class == BlockClass::Outage) && self.delays.len() < MAX_DELAYS {
+        if blocks().all(is_outage) && self.delays.len() < MAX_DELAYS {
             let delay = at.duration_since(trail[raise].at).max(SignedDuration::ZERO);
             self.delays
                 .push(u32::try_from(delay.as_secs()).unwrap_or(u32::MAX));

@@ -20,6 +20,18 @@ fn close_given_up() -> Record {
     record.with_write_given_up(&close, at(700))
 }
 
+/// A record with a close and a create that were given up, and their rechecks.
+fn two_given_up() -> (Record, Recheck, Recheck) {
+    let mut record = close_given_up();
+    let close = record.rechecks[0].clone();
+    let create = Recheck {
+        op: Op::Create,
+        ..close.clone()
+    };
+    record.rechecks.push(create.clone());
+    (record, close, create)
+}
+
 #[test]
 fn a_ticket_in_another_connectwise_is_left_alone() {
     let record = open(&[raised(1)])
@@ -107,13 +119,7 @@ fn a_text_is_kept_only_while_a_ticket_may_need_it() {
 
 #[test]
 fn each_given_up_write_is_rechecked_separately() {
-    let mut record = close_given_up();
-    let close = record.rechecks[0].clone();
-    let create = Recheck {
-        op: Op::Create,
-        ..close.clone()
-    };
-    record.rechecks.push(create.clone());
+    let (record, close, create) = two_given_up();
     let looked = record.with_recheck_done(&close);
     let last: Vec<_> = looked.rechecks.iter().map(|of| (of.op, of.last)).collect();
     assert_eq!(last, [(Op::Close, true), (Op::Create, false)]);
@@ -281,12 +287,9 @@ fn a_tombstone_keeps_only_what_an_old_event_needs() {
 fn a_record_with_anything_left_to_do_is_not_reduced() {
     let over = open(&[raised(1), resolved(8)]).with_closed(77, 1, ClosedBy::Us, at(9));
     assert_eq!(over.shrinks_at(RETENTION), Some(later(at(9), RETENTION)));
-    let recheck = Recheck {
-        op: Op::Create,
-        ..close_given_up().rechecks[0].clone()
-    };
+    let (_, _, create) = two_given_up();
     let mut searched = over.clone();
-    searched.rechecks.push(recheck);
+    searched.rechecks.push(create);
     let reopen = claim(Op::Reopen, &over);
     for (what, busy) in [
         ("a claim", over.clone().with_claim(reopen)),
@@ -316,13 +319,7 @@ fn a_blind_search_counts_as_a_visit_that_showed_nothing() {
 
 #[test]
 fn a_search_without_an_answer_is_made_again_soon() {
-    let mut record = close_given_up();
-    let close = record.rechecks[0].clone();
-    let create = Recheck {
-        op: Op::Create,
-        ..close.clone()
-    };
-    record.rechecks.push(create.clone());
+    let (record, close, create) = two_given_up();
     let delayed = record.with_recheck_delayed(&close, at(5000));
     assert!(delayed.rechecks[0].at > at(5000), "{:?}", delayed.rechecks);
     assert_eq!(delayed.rechecks[1], create);

@@ -94,6 +94,10 @@ async fn a_status_counts_waiting_alerts_and_open_tickets() {
     let status = get(&env, &format!("{NORTHWIND}/status")).await;
     assert_eq!(status["condition"], "issue", "{status}");
     assert!(status["issue"].get("since").is_none(), "{status}");
+    env.database.corrupt_health().await;
+    let status = get(&env, &format!("{NORTHWIND}/status")).await;
+    assert_eq!(status["condition"], "issue", "{status}");
+    assert!(status.get("accepted_at").is_none(), "{status}");
     let new = json!({ "name": "Contoso" });
     let contoso = "/v1/operator/partners/contoso";
     env.operate("PUT", contoso, &new, 201).await;

@@ -60,6 +60,8 @@ async fn an_overview_that_cannot_read_what_the_checks_found_is_not_green() {
     env.database.corrupt_health().await;
     let page = shown().await;
     assert!(!page.contains(green) && page.contains(unknown), "{page}");
+    let page = browser.get("confirm").await.expect(200).text;
+    assert!(page.contains(confirmed) && page.contains(unknown), "{page}");
 }
 
 #[tokio::test]

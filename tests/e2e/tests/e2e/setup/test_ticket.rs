@@ -298,8 +298,8 @@ async fn the_page_explains_a_blocked_test() {
     env.worker.work().await;
     let view = browser.get_json("test").await.expect(200).json();
     assert_eq!(view["last"]["state"], "withdrawn");
-    // What may delay the next is named beforehand.
-    env.database.corrupt_breaker().await;
+    // What may delay the next is named beforehand. The page does not fail for it.
+    env.database.corrupt_health().await;
     let view = browser.get_json("test").await.expect(200).json();
     let issue = view["issue"]["words"].as_str().unwrap();
     assert!(issue.contains("cannot be read now"), "{view}");
